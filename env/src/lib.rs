@@ -1,1 +1,35 @@
+#![doc = include_str!("../README.md")]
 
+pub mod checker;
+pub mod cost;
+pub mod environment;
+pub mod error;
+pub mod knob;
+pub mod observation;
+pub mod reward;
+pub mod segments;
+pub mod settings;
+pub mod space;
+pub mod stream;
+pub mod suite;
+pub mod trainee;
+pub mod tuning;
+pub mod vector;
+pub mod wrappers;
+
+pub use checker::{CheckOptions, Violation, check_environment};
+pub use cost::{Cost, CostModel, Meter, UpdateTime};
+pub use environment::{Environment, Outcome, Status, Step, Termination, Truncation};
+pub use error::{Error, Result};
+pub use knob::{Domain, Initial, Knob, Moves, Servo};
+pub use observation::ObservationConfig;
+pub use reward::RewardConfig;
+pub use segments::{Budget, Segments};
+pub use settings::{Settings, Value};
+pub use space::{Action, ActionMask, EnvironmentSpec, Feature, Head, Observation};
+pub use stream::stream;
+pub use trainee::{
+    GradientStatistics, Report, Restore, Snapshot, TestReport, TrainLoss, Trainee, TraineeSpec,
+    Validation,
+};
+pub use tuning::{Instance, Segment, TuningConfig, TuningEnv};

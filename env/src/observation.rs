@@ -1,0 +1,442 @@
+//! What the agent sees of a training: scale-free features of the reports so far.
+
+use crate::knob::Position;
+use crate::settings::{BATCH_SIZE, LEARNING_RATE};
+use crate::{Error, Feature, Knob, Moves, Report, Result, Value};
+use serde::{Deserialize, Serialize};
+
+/// Which features an observation has.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ObservationConfig {
+    /// Names of features that are left out, for ablations.
+    pub without: Vec<String>,
+    /// Every feature is clipped to this absolute value.
+    pub clip: f32,
+}
+
+impl Default for ObservationConfig {
+    fn default() -> Self {
+        Self {
+            without: Vec::new(),
+            clip: 3.0,
+        }
+    }
+}
+
+/// The features that every training has, in their order. Knobs add one each: `<knob>_position`.
+pub const FEATURES: [&str; 21] = [
+    "update_ratio",
+    "gradient_agreement",
+    "noise_scale",
+    "gradient_variance",
+    "gradient_cosine",
+    "straightness",
+    "gradient_norm_change",
+    "train_loss_change",
+    "train_loss_slope",
+    "train_loss_noise",
+    "validation_change",
+    "validation_to_best",
+    "validation_change_three",
+    "generalisation_gap",
+    "progress",
+    "learning_rate_moved",
+    "utilisation",
+    "budget_left",
+    "probing",
+    "diverged",
+    "since_improvement",
+];
+
+/// What the encoder knows beside the reports.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment<'a> {
+    /// The knobs, in the order of the heads.
+    pub knobs: &'a [Knob],
+    /// Their positions.
+    pub positions: &'a [Position],
+    /// Share of the budget that is left, 1 at the start.
+    pub budget_left: f64,
+    /// Whether the next segment is a probe.
+    pub probing: bool,
+}
+
+/// Turns the history of reports into features.
+#[derive(Clone, Debug)]
+pub struct Encoder {
+    config: ObservationConfig,
+    kept: Vec<bool>,
+    validations: Vec<f64>,
+    best: f64,
+    since_improvement: usize,
+    first_variance: Option<f64>,
+    previous: Option<Report>,
+    last: Option<Report>,
+    first_learning_rate: Option<f64>,
+}
+
+impl Encoder {
+    /// An encoder for these knobs.
+    ///
+    /// # Errors
+    /// [`Error::Config`] if a name in `without` is no feature (the message lists them), or the clip is not positive.
+    pub fn new(config: ObservationConfig, knobs: &[Knob]) -> Result<Self> {
+        let names = names(knobs);
+        if let Some(unknown) = config.without.iter().find(|name| !names.contains(name)) {
+            return Err(Error::config(
+                "without",
+                unknown,
+                format!("the features are {}", names.join(", ")),
+            ));
+        }
+        if !(config.clip.is_finite() && config.clip > 0.0) {
+            return Err(Error::config(
+                "clip",
+                config.clip,
+                "give a finite number above 0",
+            ));
+        }
+        let kept: Vec<bool> = names
+            .iter()
+            .map(|name| !config.without.contains(name))
+            .collect();
+        if !kept.contains(&true) {
+            return Err(Error::config(
+                "without",
+                "every feature",
+                "leave at least one",
+            ));
+        }
+        Ok(Self {
+            kept,
+            config,
+            validations: Vec::new(),
+            best: f64::INFINITY,
+            since_improvement: 0,
+            first_variance: None,
+            previous: None,
+            last: None,
+            first_learning_rate: None,
+        })
+    }
+
+    /// The features of the specification.
+    pub fn features(&self, knobs: &[Knob]) -> Vec<Feature> {
+        let clip = self.config.clip;
+        names(knobs)
+            .into_iter()
+            .zip(&self.kept)
+            .filter(|(_, kept)| **kept)
+            .map(|(name, _)| Feature::new(name, -clip, clip))
+            .collect()
+    }
+
+    /// Forgets everything and takes the report before any update.
+    pub fn start(&mut self, report: &Report) {
+        self.validations.clear();
+        self.best = f64::INFINITY;
+        self.since_improvement = 0;
+        self.first_variance = None;
+        self.previous = None;
+        self.last = None;
+        self.first_learning_rate = None;
+        self.record(report);
+    }
+
+    /// Takes the report of a segment.
+    pub fn record(&mut self, report: &Report) {
+        if let Some(validation) = &report.validation {
+            if validation.loss < self.best {
+                self.best = validation.loss;
+                self.since_improvement = 0;
+            } else {
+                self.since_improvement += 1;
+            }
+            self.validations.push(validation.loss);
+        } else {
+            self.since_improvement += 1;
+        }
+        if self.first_variance.is_none() {
+            self.first_variance = report
+                .gradients
+                .and_then(|gradients| gradients.variance())
+                .filter(|variance| *variance > 0.0);
+        }
+        self.previous = self.last.replace(report.clone());
+    }
+
+    /// The features now. Every one of them is finite and within the clip, whatever the reports say.
+    pub fn encode(&mut self, moment: &Moment) -> Vec<f32> {
+        let report = self.last.clone().unwrap_or_default();
+        let gradients = report.gradients;
+        let agreement = gradients.and_then(|g| g.agreement());
+        let norm = |report: &Option<Report>| {
+            report
+                .as_ref()
+                .and_then(|report| report.gradients)
+                .map(|gradients| gradients.mean_square_norm.sqrt())
+        };
+        let train = |report: &Option<Report>| report.as_ref().and_then(|report| report.train);
+        let validation = |back: usize| {
+            let index = self.validations.len().checked_sub(1 + back)?;
+            self.validations.get(index).copied()
+        };
+        let now = validation(0);
+        let lr = moment
+            .knobs
+            .iter()
+            .zip(moment.positions)
+            .find(|(knob, _)| knob.name == LEARNING_RATE)
+            .and_then(|(_, position)| match position.value {
+                Value::Number(number) => Some(number),
+                Value::Category(_) => None,
+            });
+        let first_lr = *self.first_learning_rate.get_or_insert(lr.unwrap_or(1.0));
+
+        // An absent quantity is encoded as 0, the middle of every feature's range.
+        let value = |x: Option<f64>| x.unwrap_or(0.0);
+        let mut all = vec![
+            value(gradients.map(|g| g.update_ratio.log10() + 2.5)),
+            value(agreement.map(|r| r.log10() + 1.5)),
+            value(
+                gradients
+                    .and_then(|g| g.noise_scale())
+                    .map(|s| (s + 1.0).log10() - 2.5),
+            ),
+            value(
+                gradients
+                    .and_then(|g| g.variance())
+                    .and_then(|variance| log_ratio(Some(variance), self.first_variance))
+                    .map(|x| x / std::f64::consts::LN_10),
+            ),
+            value(gradients.and_then(|g| g.cosine).map(|cosine| 4.0 * cosine)),
+            value(gradients.map(|g| 3.0 * (g.straightness - 0.4))),
+            value(log_ratio(norm(&self.last), norm(&self.previous))),
+            5.0 * value(log_ratio(
+                train(&self.last).map(|loss| loss.mean),
+                train(&self.previous).map(|loss| loss.mean),
+            )),
+            5.0 * value(
+                train(&self.last)
+                    .and_then(|loss| log_ratio(Some(loss.second_half), Some(loss.first_half))),
+            ),
+            value(train(&self.last).and_then(|loss| {
+                log_ratio(Some(loss.deviation), Some(loss.mean)).map(|x| x + 1.5)
+            })),
+            5.0 * value(log_ratio(now, validation(1))),
+            5.0 * value(log_ratio(now, Some(self.best))),
+            2.0 * value(log_ratio(now, validation(3))),
+            value(log_ratio(now, train(&self.last).map(|loss| loss.mean))),
+            -value(log_ratio(
+                Some(self.best),
+                self.validations.first().copied(),
+            )) - 1.0,
+            value(log_ratio(lr, Some(first_lr))) / std::f64::consts::LN_10,
+            2.0 * report.utilisation - 1.0,
+            2.0 * moment.budget_left - 1.0,
+            if moment.probing { 1.0 } else { 0.0 },
+            if report.diverged { 1.0 } else { 0.0 },
+            self.since_improvement as f64 / 3.0 - 1.0,
+        ];
+        all.extend(
+            moment
+                .knobs
+                .iter()
+                .zip(moment.positions)
+                .map(|(knob, position)| {
+                    match (&knob.moves, &position.value) {
+                        // The absolute learning rate says nothing that transfers from one training to another.
+                        (Moves::Servo(servo), _) => 2.0 * position.offset / servo.max_offset,
+                        (_, Value::Number(size)) if knob.name == BATCH_SIZE => {
+                            (size / 64.0).log2() / 2.0
+                        }
+                        (_, value) => 2.0 * knob.domain.position(value),
+                    }
+                }),
+        );
+        let clip = self.config.clip;
+        all.into_iter()
+            .zip(&self.kept)
+            .filter(|(_, kept)| **kept)
+            .map(|(x, _)| clipped(x, clip))
+            .collect()
+    }
+}
+
+/// `ln(a / b)` where both exist and are positive; an infinite or absent partner gives `None`.
+fn log_ratio(a: Option<f64>, b: Option<f64>) -> Option<f64> {
+    let ratio = a? / b?;
+    (ratio.is_finite() && ratio > 0.0).then(|| ratio.ln())
+}
+
+fn clipped(x: f64, clip: f32) -> f32 {
+    if x.is_nan() {
+        0.0
+    } else {
+        (x as f32).clamp(-clip, clip)
+    }
+}
+
+fn names(knobs: &[Knob]) -> Vec<String> {
+    FEATURES
+        .iter()
+        .map(|name| (*name).to_owned())
+        .chain(knobs.iter().map(|knob| format!("{}_position", knob.name)))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Domain, GradientStatistics, Initial, TrainLoss, Validation};
+    use proptest::prelude::*;
+
+    fn knobs() -> Vec<Knob> {
+        vec![
+            Knob::learning_rate(
+                Domain::Range(1e-4, 1.0),
+                Initial::LogUniform(1e-4, 1.0),
+                Moves::Relative(vec![0.5, 1.0, 2.0]),
+            ),
+            Knob::batch_size(&[16, 64, 256], 64, Moves::Absolute),
+        ]
+    }
+
+    fn positions(lr: f64, batch: f64) -> Vec<Position> {
+        [lr, batch]
+            .map(|x| Position {
+                value: Value::Number(x),
+                offset: 0.0,
+            })
+            .to_vec()
+    }
+
+    fn report(validation: f64, train: f64) -> Report {
+        Report {
+            validation: Some(Validation {
+                loss: validation,
+                ..Default::default()
+            }),
+            train: TrainLoss::of(&[train, train]),
+            gradients: Some(GradientStatistics {
+                samples: 4,
+                batch_size: 64,
+                mean_square_norm: 4.0,
+                square_mean_norm: 2.0,
+                update_ratio: 0.01,
+                cosine: Some(0.25),
+                straightness: 0.5,
+            }),
+            utilisation: 0.5,
+            ..Default::default()
+        }
+    }
+
+    fn by_name(encoder: &mut Encoder, positions: &[Position], name: &str) -> f32 {
+        let knobs = knobs();
+        let moment = Moment {
+            knobs: &knobs,
+            positions,
+            budget_left: 0.75,
+            probing: false,
+        };
+        let index = encoder
+            .features(&knobs)
+            .iter()
+            .position(|f| f.name == name)
+            .unwrap();
+        encoder.encode(&moment)[index]
+    }
+
+    #[test]
+    fn features_follow_their_formulas() {
+        let mut encoder = Encoder::new(ObservationConfig::default(), &knobs()).unwrap();
+        encoder.start(&Report {
+            validation: Some(Validation {
+                loss: 2.0,
+                ..Default::default()
+            }),
+            ..Default::default()
+        });
+        let start = positions(0.01, 64.0);
+        assert_eq!(by_name(&mut encoder, &start, "update_ratio"), 0.0);
+        encoder.record(&report(1.0, 1.5));
+        encoder.record(&report(1.1, 1.2));
+        let at = positions(0.1, 256.0);
+        let mut is = |name: &str, wanted: f64| {
+            let got = f64::from(by_name(&mut encoder, &at, name));
+            assert!(
+                (got - wanted).abs() < 1e-5,
+                "{name}: {got} against {wanted}"
+            );
+        };
+        is("update_ratio", 0.5);
+        // r = (4 * 0.5 - 1) / 3
+        is("gradient_agreement", (1.0f64 / 3.0).log10() + 1.5);
+        is("noise_scale", (64.0 * 2.0 + 1.0f64).log10() - 2.5);
+        is("gradient_variance", 0.0);
+        is("gradient_cosine", 1.0);
+        is("straightness", 0.3);
+        is("train_loss_change", 5.0 * (1.2f64 / 1.5).ln());
+        is("validation_change", 5.0 * 1.1f64.ln());
+        is("validation_to_best", 5.0 * 1.1f64.ln());
+        is("generalisation_gap", (1.1f64 / 1.2).ln());
+        is("progress", 2f64.ln() - 1.0);
+        is("learning_rate_moved", 1.0);
+        is("utilisation", 0.0);
+        is("budget_left", 0.5);
+        is("since_improvement", 1.0 / 3.0 - 1.0);
+        is("learning_rate_position", 1.0);
+        is("batch_size_position", 1.0);
+    }
+
+    #[test]
+    fn features_can_be_left_out_but_not_misspelt() {
+        let config = |without: &str| ObservationConfig {
+            without: vec![without.to_owned()],
+            ..Default::default()
+        };
+        let encoder = Encoder::new(config("update_ratio"), &knobs()).unwrap();
+        assert_eq!(encoder.features(&knobs()).len(), FEATURES.len() + 2 - 1);
+        let message = Encoder::new(config("update_ration"), &knobs())
+            .unwrap_err()
+            .to_string();
+        assert!(message.contains("update_ration") && message.contains("noise_scale"));
+    }
+
+    proptest! {
+        /// Reports can hold anything; an observation holds only finite numbers within the clip.
+        #[test]
+        fn always_finite_and_clipped(
+            values in proptest::collection::vec(proptest::num::f64::ANY, 10),
+            diverged: bool,
+        ) {
+            let mut encoder = Encoder::new(ObservationConfig::default(), &knobs()).unwrap();
+            let wild = Report {
+                validation: Some(Validation { loss: values[0], ..Default::default() }),
+                train: TrainLoss::of(&values[1..4]),
+                gradients: Some(GradientStatistics {
+                    samples: 3,
+                    batch_size: 8,
+                    mean_square_norm: values[4],
+                    square_mean_norm: values[5],
+                    update_ratio: values[6],
+                    cosine: Some(values[7]),
+                    straightness: values[8],
+                }),
+                utilisation: values[9],
+                diverged,
+                ..Default::default()
+            };
+            encoder.start(&wild);
+            encoder.record(&wild);
+            let knobs = knobs();
+            let at = positions(0.1, 64.0);
+            let moment = Moment { knobs: &knobs, positions: &at, budget_left: 0.5, probing: true };
+            for x in encoder.encode(&moment) {
+                prop_assert!(x.is_finite() && x.abs() <= 3.0);
+            }
+        }
+    }
+}

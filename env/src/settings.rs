@@ -1,0 +1,196 @@
+//! Hyperparameters as plain data.
+
+use crate::{Error, Result};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// Name of the setting that every gradient-based trainee has: the step size of its optimiser.
+pub const LEARNING_RATE: &str = "learning_rate";
+/// Name of the setting that every minibatch trainee has: examples an update.
+pub const BATCH_SIZE: &str = "batch_size";
+
+/// The value of one hyperparameter.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Value {
+    /// A number; integers are held exactly up to 2^53.
+    Number(f64),
+    /// One of several named alternatives.
+    Category(String),
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number(number) => write!(formatter, "{number}"),
+            Self::Category(category) => write!(formatter, "{category}"),
+        }
+    }
+}
+
+impl From<f64> for Value {
+    fn from(number: f64) -> Self {
+        Self::Number(number)
+    }
+}
+
+impl From<&str> for Value {
+    fn from(category: &str) -> Self {
+        Self::Category(category.to_owned())
+    }
+}
+
+/// The hyperparameters that hold during one segment, by name.
+///
+/// ```
+/// use trimtab_env::Settings;
+/// let settings = Settings::new(0.1, 32).with("dropout", 0.2);
+/// assert_eq!(settings.batch_size()?, 32);
+/// assert_eq!(settings.number("dropout")?, 0.2);
+/// # Ok::<(), trimtab_env::Error>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Settings {
+    values: BTreeMap<String, Value>,
+}
+
+impl Settings {
+    /// A learning rate and a batch size, the two that most trainees need.
+    pub fn new(learning_rate: f64, batch_size: usize) -> Self {
+        Self::default()
+            .with(LEARNING_RATE, learning_rate)
+            .with(BATCH_SIZE, batch_size as f64)
+    }
+
+    /// The same settings with one more, or one replaced.
+    pub fn with(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.set(name, value);
+        self
+    }
+
+    /// Sets one value.
+    pub fn set(&mut self, name: impl Into<String>, value: impl Into<Value>) {
+        self.values.insert(name.into(), value.into());
+    }
+
+    /// The value of `name`, if it is set.
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        self.values.get(name)
+    }
+
+    /// All settings in the order of their names.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.values
+            .iter()
+            .map(|(name, value)| (name.as_str(), value))
+    }
+
+    /// The number behind `name`.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if it is absent or a category.
+    pub fn number(&self, name: &str) -> Result<f64> {
+        match self.values.get(name) {
+            Some(Value::Number(number)) => Ok(*number),
+            Some(Value::Category(category)) => Err(Error::Setting {
+                name: name.to_owned(),
+                problem: format!("`{category}` is not a number"),
+            }),
+            None => Err(self.absent(name)),
+        }
+    }
+
+    /// The category behind `name`.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if it is absent or a number.
+    pub fn category(&self, name: &str) -> Result<&str> {
+        match self.values.get(name) {
+            Some(Value::Category(category)) => Ok(category),
+            Some(Value::Number(number)) => Err(Error::Setting {
+                name: name.to_owned(),
+                problem: format!("{number} is a number where a name is expected"),
+            }),
+            None => Err(self.absent(name)),
+        }
+    }
+
+    /// The learning rate, checked to be positive (zero is allowed: it freezes the weights) and finite.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if it is absent, negative or not finite.
+    pub fn learning_rate(&self) -> Result<f64> {
+        let lr = self.number(LEARNING_RATE)?;
+        if lr.is_finite() && lr >= 0.0 {
+            return Ok(lr);
+        }
+        Err(Error::Setting {
+            name: LEARNING_RATE.to_owned(),
+            problem: format!("{lr} is not a finite number of at least 0"),
+        })
+    }
+
+    /// The batch size in examples, a whole number of at least 1.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if it is absent or not a whole number of at least 1.
+    pub fn batch_size(&self) -> Result<usize> {
+        let size = self.number(BATCH_SIZE)?;
+        if size.is_finite() && size >= 1.0 && size.fract() == 0.0 && size <= u32::MAX.into() {
+            return Ok(size as usize);
+        }
+        Err(Error::Setting {
+            name: BATCH_SIZE.to_owned(),
+            problem: format!("{size} is not a whole number of at least 1"),
+        })
+    }
+
+    fn absent(&self, name: &str) -> Error {
+        let known: Vec<&str> = self.values.keys().map(String::as_str).collect();
+        Error::Setting {
+            name: name.to_owned(),
+            problem: format!("it is not set; set are: {}", known.join(", ")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn impossible_settings_are_refused_by_name() {
+        for (lr, batch) in [(f64::NAN, 1.0), (-1.0, 1.0), (f64::INFINITY, 1.0)] {
+            let settings = Settings::default()
+                .with(LEARNING_RATE, lr)
+                .with(BATCH_SIZE, batch);
+            let message = settings.learning_rate().unwrap_err().to_string();
+            assert!(message.contains("learning_rate"), "{message}");
+        }
+        for batch in [0.0, 1.5, f64::NAN, -3.0] {
+            let settings = Settings::default().with(BATCH_SIZE, batch);
+            assert!(settings.batch_size().is_err(), "{batch}");
+        }
+        assert!(
+            Settings::default()
+                .batch_size()
+                .unwrap_err()
+                .to_string()
+                .contains("not set")
+        );
+        assert!(Settings::default().with("a", "relu").number("a").is_err());
+    }
+
+    #[test]
+    fn written_as_a_plain_map() {
+        let settings = Settings::new(0.5, 16).with("activation", "tanh");
+        let text = ron::to_string(&settings).unwrap();
+        assert_eq!(
+            text,
+            r#"{"activation":"tanh","batch_size":16.0,"learning_rate":0.5}"#
+        );
+        assert_eq!(ron::from_str::<Settings>(&text).unwrap(), settings);
+    }
+}

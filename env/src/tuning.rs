@@ -1,0 +1,573 @@
+//! Hyperparameter tuning as a Markov decision process: the environment around a training.
+
+use crate::knob::Position;
+use crate::observation::{Encoder, Moment};
+use crate::reward::Progress;
+use crate::settings::{BATCH_SIZE, LEARNING_RATE};
+use crate::stream::derived_seed;
+use crate::{
+    Action, ActionMask, Budget, Cost, Environment, EnvironmentSpec, Error, Knob, Moves,
+    Observation, ObservationConfig, Outcome, Report, Restore, Result, RewardConfig, Segments,
+    Settings, Snapshot, Status, Step, Termination, Trainee, Value, stream,
+};
+use rand::RngExt;
+use serde::{Deserialize, Serialize};
+
+/// Everything about a [`TuningEnv`] but its trainees.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TuningConfig {
+    /// The hyperparameters that the agent moves: one head each.
+    pub knobs: Vec<Knob>,
+    /// Settings that hold throughout, for what no knob moves.
+    #[serde(default)]
+    pub settings: Settings,
+    /// How the budget is cut into segments.
+    #[serde(default)]
+    pub segments: Segments,
+    /// What one training may spend.
+    pub budget: Budget,
+    /// Weights of the reward.
+    #[serde(default)]
+    pub reward: RewardConfig,
+    /// Choice and clipping of the features.
+    #[serde(default)]
+    pub observation: ObservationConfig,
+    /// What happens when a segment diverges.
+    #[serde(default)]
+    pub divergence: Divergence,
+    /// Whether an episode ends as soon as its target is reached.
+    #[serde(default)]
+    pub stop_at_target: bool,
+}
+
+/// What happens when a segment diverges: the best weights come back, the optimiser starts afresh, the learning rate
+/// shrinks, and what the segment cost is spent.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Divergence {
+    /// Factor on the learning rate, above 0 and at most 1.
+    pub learning_rate_factor: f64,
+    /// The episode is terminated at this many divergences; `None` goes on until the budget is spent.
+    pub limit: Option<usize>,
+}
+
+impl Default for Divergence {
+    fn default() -> Self {
+        Self {
+            learning_rate_factor: 0.25,
+            limit: None,
+        }
+    }
+}
+
+/// One training task of a [`TuningEnv`].
+pub struct Instance {
+    /// The training.
+    pub trainee: Box<dyn Trainee>,
+    /// Validation loss that a good training of this task reaches; it scales the reward. `None` takes a fifth of the
+    /// loss before training.
+    pub reference_loss: Option<f64>,
+    /// Validation loss to reach; time to target is measured to it.
+    pub target_loss: Option<f64>,
+}
+
+impl From<Box<dyn Trainee>> for Instance {
+    fn from(trainee: Box<dyn Trainee>) -> Self {
+        Self {
+            trainee,
+            reference_loss: None,
+            target_loss: None,
+        }
+    }
+}
+
+/// One segment as it happened, for records and pictures.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Segment {
+    /// Number of the segment, from 0.
+    pub index: usize,
+    /// The settings that held.
+    pub settings: Settings,
+    /// What the trainee said.
+    pub report: Report,
+    /// Cost of the episode so far.
+    pub spent: Cost,
+    /// Best validation loss so far.
+    pub best_loss: f64,
+    /// The reward of the segment.
+    pub reward: f32,
+}
+
+/// The environment that wraps trainings. An episode is one training, a step is one segment of it.
+///
+/// ```
+/// use trimtab_env::{Action, Environment, TuningEnv, suite::NoisyQuadratic};
+/// let mut environment = TuningEnv::new(vec![NoisyQuadratic::default().into()], NoisyQuadratic::tuning())?;
+/// environment.reset(1)?;
+/// let heads = environment.spec().heads.len();
+/// let step = environment.step(&Action::new(vec![1; heads]))?;
+/// assert!(!step.status.is_over());
+/// # Ok::<(), trimtab_env::Error>(())
+/// ```
+pub struct TuningEnv {
+    config: TuningConfig,
+    spec: EnvironmentSpec,
+    instances: Vec<Instance>,
+    only: Option<usize>,
+    encoder: Encoder,
+    episode: Option<Episode>,
+}
+
+/// The state of the training that is under way.
+struct Episode {
+    instance: usize,
+    positions: Vec<Position>,
+    budget: Cost,
+    spent: Cost,
+    next_segment: usize,
+    first_loss: f64,
+    best_loss: f64,
+    best: Snapshot,
+    divergences: usize,
+    cost_to_target: Option<Cost>,
+    measured_update_ratio: Option<f64>,
+    mask: ActionMask,
+    status: Status,
+    segments: Vec<Segment>,
+}
+
+impl TuningEnv {
+    /// An environment over one or more training tasks; each episode draws one of them from its seed.
+    ///
+    /// # Errors
+    /// [`Error::Config`] naming the field, if the configuration does not fit the trainees.
+    pub fn new(instances: Vec<Instance>, config: TuningConfig) -> Result<Self> {
+        validate(&instances, &config)?;
+        let encoder = Encoder::new(config.observation.clone(), &config.knobs)
+            .map_err(|error| error.within("observation"))?;
+        let spec = EnvironmentSpec {
+            name: "tuning".to_owned(),
+            features: encoder.features(&config.knobs),
+            heads: config.knobs.iter().map(Knob::head).collect(),
+            horizon: config.segments.count(),
+        };
+        Ok(Self {
+            config,
+            spec,
+            instances,
+            only: None,
+            encoder,
+            episode: None,
+        })
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &TuningConfig {
+        &self.config
+    }
+
+    /// The tasks.
+    pub fn instances(&self) -> &[Instance] {
+        &self.instances
+    }
+
+    /// Makes every following episode take this task; `None` draws again.
+    ///
+    /// # Errors
+    /// [`Error::Config`] if there is no such task.
+    pub fn only(&mut self, instance: Option<usize>) -> Result<()> {
+        if let Some(index) = instance.filter(|index| *index >= self.instances.len()) {
+            return Err(Error::config(
+                "instance",
+                index,
+                format!("there are {} tasks, counted from 0", self.instances.len()),
+            ));
+        }
+        self.only = instance;
+        Ok(())
+    }
+
+    /// The segments of the present episode so far.
+    pub fn segments(&self) -> &[Segment] {
+        self.episode
+            .as_ref()
+            .map_or(&[], |episode| &episode.segments)
+    }
+
+    /// The task of the present episode.
+    pub fn instance(&self) -> Option<usize> {
+        self.episode.as_ref().map(|episode| episode.instance)
+    }
+
+    /// The settings as they stand, before the next decision.
+    ///
+    /// # Errors
+    /// [`Error::NotReset`] before the first episode.
+    pub fn settings(&self) -> Result<Settings> {
+        let episode = self.episode.as_ref().ok_or_else(|| self.not_reset())?;
+        Ok(settings(&self.config, &episode.positions))
+    }
+
+    /// The share of the budget that is spent, from 0 to 1.
+    pub fn spent_share(&self) -> f64 {
+        self.episode
+            .as_ref()
+            .map_or(0.0, |episode| (episode.spent / episode.budget).min(1.0))
+    }
+
+    /// Trains one segment with settings from outside the knobs' choices, as schedules and fixed settings do. It is the
+    /// same step in every other respect.
+    ///
+    /// # Errors
+    /// As [`Environment::step`], and when a setting is impossible.
+    pub fn step_with(&mut self, settings: &Settings) -> Result<Step> {
+        self.running()?;
+        self.advance(settings.clone())
+    }
+
+    fn not_reset(&self) -> Error {
+        Error::NotReset {
+            environment: self.spec.name.clone(),
+        }
+    }
+
+    fn running(&self) -> Result<&Episode> {
+        match &self.episode {
+            None => Err(self.not_reset()),
+            Some(episode) if episode.status.is_over() => Err(Error::EpisodeOver {
+                environment: self.spec.name.clone(),
+            }),
+            Some(episode) => Ok(episode),
+        }
+    }
+
+    /// Moves every knob by its choice and returns the settings of the next segment.
+    fn decide(&mut self, action: &Action) -> Result<Settings> {
+        let share = self.spent_share();
+        let config = &self.config;
+        let Some(episode) = &mut self.episode else {
+            return Err(Error::NotReset {
+                environment: self.spec.name.clone(),
+            });
+        };
+        for ((knob, position), choice) in config
+            .knobs
+            .iter()
+            .zip(&mut episode.positions)
+            .zip(&action.choices)
+        {
+            *position = knob.apply(position, *choice);
+        }
+        // The servo comes last: its set-point depends on the batch size that holds from now on.
+        let batch = settings(config, &episode.positions)
+            .number(BATCH_SIZE)
+            .unwrap_or(64.0);
+        for (knob, position) in config.knobs.iter().zip(&mut episode.positions) {
+            if let (Moves::Servo(servo), Value::Number(lr)) = (&knob.moves, &position.value) {
+                let set_point = servo.set_point(share, batch, position.offset);
+                let wanted = servo.learning_rate(*lr, episode.measured_update_ratio, set_point);
+                position.value = Value::Number(knob.domain.nearest(wanted));
+            }
+        }
+        Ok(settings(config, &episode.positions))
+    }
+
+    /// One segment: advance, report, roll back if it diverged, reward, encode.
+    fn advance(&mut self, settings: Settings) -> Result<Step> {
+        let Some(episode) = &mut self.episode else {
+            return Err(Error::NotReset {
+                environment: self.spec.name.clone(),
+            });
+        };
+        let instance = &mut self.instances[episode.instance];
+        let config = &self.config;
+
+        // Settings from outside move the knobs too, so that the observation shows what holds.
+        for (knob, position) in config.knobs.iter().zip(&mut episode.positions) {
+            if let Some(value) = settings.get(&knob.name) {
+                position.value = value.clone();
+            }
+        }
+
+        // Advance. What an earlier segment spent too much or too little is evened out here.
+        let index = episode.next_segment;
+        let planned = config.segments.spent_after(index) * episode.budget;
+        let report = instance
+            .trainee
+            .advance(&settings, planned - episode.spent)?;
+        let spent_before = episode.spent;
+        episode.spent += report.cost;
+        episode.measured_update_ratio = report.gradients.map(|gradients| gradients.update_ratio);
+
+        // Judge, and roll back if there is nothing left to judge.
+        let best_before = episode.best_loss;
+        let diverged = report.diverged || report.validation.is_none();
+        match &report.validation {
+            Some(validation) if !diverged => {
+                if validation.loss < episode.best_loss {
+                    episode.best_loss = validation.loss;
+                    episode.best = instance.trainee.snapshot();
+                }
+            }
+            Some(_) | None => {
+                episode.divergences += 1;
+                episode.measured_update_ratio = None;
+                instance.trainee.restore(&episode.best, Restore::Weights)?;
+                for (knob, position) in config.knobs.iter().zip(&mut episode.positions) {
+                    if let (LEARNING_RATE, Value::Number(lr)) =
+                        (knob.name.as_str(), &position.value)
+                    {
+                        let shrunk = lr * config.divergence.learning_rate_factor;
+                        position.value = Value::Number(knob.domain.nearest(shrunk));
+                    }
+                }
+            }
+        }
+        let reached = episode.cost_to_target.is_none()
+            && instance
+                .target_loss
+                .is_some_and(|target| episode.best_loss <= target);
+        if reached {
+            episode.cost_to_target = Some(episode.spent);
+        }
+
+        // Where the budget stands. A segment that overshot skips the boundaries it has passed.
+        episode.next_segment += 1;
+        while episode.next_segment < config.segments.count()
+            && config.segments.spent_after(episode.next_segment) * episode.budget
+                <= episode.spent * (1.0 + 1e-12)
+        {
+            episode.next_segment += 1;
+        }
+        episode.status = if reached && config.stop_at_target {
+            Status::Terminated(Termination::Reached)
+        } else if config
+            .divergence
+            .limit
+            .is_some_and(|limit| episode.divergences >= limit)
+        {
+            Status::Terminated(Termination::Diverged)
+        } else if episode.next_segment >= config.segments.count() {
+            Status::Terminated(Termination::BudgetSpent)
+        } else {
+            Status::Running
+        };
+
+        // Reward.
+        let first = episode.first_loss;
+        let reward = config.reward.reward(&Progress {
+            first,
+            best_before,
+            best_after: episode.best_loss,
+            reference: instance.reference_loss.unwrap_or(0.2 * first),
+            share: (episode.spent - spent_before) / episode.budget,
+            diverged,
+            reached,
+        }) as f32;
+
+        // Encode.
+        self.encoder.record(&report);
+        episode.segments.push(Segment {
+            index,
+            settings,
+            report,
+            spent: episode.spent,
+            best_loss: episode.best_loss,
+            reward,
+        });
+        let observation = observe(config, &mut self.encoder, episode);
+        Ok(Step {
+            observation,
+            reward,
+            status: episode.status,
+        })
+    }
+}
+
+impl Environment for TuningEnv {
+    fn spec(&self) -> &EnvironmentSpec {
+        &self.spec
+    }
+
+    fn reset(&mut self, seed: u64) -> Result<Observation> {
+        self.episode = None;
+        let mut rng = stream(seed, "episode", 0);
+        let drawn = rng.random_range(0..self.instances.len());
+        let index = self.only.unwrap_or(drawn);
+        let instance = &mut self.instances[index];
+        let config = &self.config;
+
+        let epoch = instance.trainee.spec().epoch_cost(Budget::REFERENCE_BATCH);
+        let budget = config.budget.draw(epoch, &mut rng)?;
+        let positions: Vec<Position> = config
+            .knobs
+            .iter()
+            .map(|knob| knob.start(&mut rng))
+            .collect();
+        let report = instance.trainee.start(derived_seed(seed, "training", 0))?;
+        let first_loss = report
+            .validation
+            .as_ref()
+            .map_or(f64::NAN, |validation| validation.loss);
+        self.encoder.start(&report);
+
+        let mut episode = Episode {
+            instance: index,
+            positions,
+            budget,
+            spent: report.cost,
+            next_segment: 0,
+            first_loss,
+            // A loss that is no number loses against any other.
+            best_loss: if first_loss.is_nan() {
+                f64::INFINITY
+            } else {
+                first_loss
+            },
+            best: instance.trainee.snapshot(),
+            divergences: 0,
+            cost_to_target: None,
+            measured_update_ratio: None,
+            mask: ActionMask {
+                allowed: Vec::new(),
+            },
+            status: Status::Running,
+            segments: Vec::with_capacity(config.segments.count()),
+        };
+        let observation = observe(config, &mut self.encoder, &mut episode);
+        self.episode = Some(episode);
+        Ok(observation)
+    }
+
+    fn step(&mut self, action: &Action) -> Result<Step> {
+        let episode = self.running()?;
+        self.spec.check_action(action)?;
+        episode.mask.check(&self.spec, action)?;
+        let settings = self.decide(action)?;
+        self.advance(settings)
+    }
+
+    /// Figures of the episode: `best_validation_loss`, `cost`, `divergences`, `cost_to_target` where the target was
+    /// reached, and `test_loss` and `test_<metric>` of the weights with the best validation loss.
+    fn outcome(&mut self) -> Result<Outcome> {
+        let Some(episode) = &self.episode else {
+            return Err(self.not_reset());
+        };
+        let trainee = &mut self.instances[episode.instance].trainee;
+        let now = trainee.snapshot();
+        trainee.restore(&episode.best, Restore::Everything)?;
+        let test = trainee.test()?;
+        trainee.restore(&now, Restore::Everything)?;
+        let mut outcome = Outcome::from([
+            ("best_validation_loss".to_owned(), episode.best_loss),
+            ("cost".to_owned(), episode.spent),
+            ("divergences".to_owned(), episode.divergences as f64),
+            ("test_loss".to_owned(), test.loss),
+        ]);
+        if let Some(cost) = episode.cost_to_target {
+            outcome.insert("cost_to_target".to_owned(), cost);
+        }
+        outcome.extend(
+            test.metrics
+                .into_iter()
+                .map(|(name, value)| (format!("test_{name}"), value)),
+        );
+        Ok(outcome)
+    }
+}
+
+fn settings(config: &TuningConfig, positions: &[Position]) -> Settings {
+    let mut settings = config.settings.clone();
+    for (knob, position) in config.knobs.iter().zip(positions) {
+        settings.set(&knob.name, position.value.clone());
+    }
+    settings
+}
+
+fn observe(config: &TuningConfig, encoder: &mut Encoder, episode: &mut Episode) -> Observation {
+    episode.mask = ActionMask {
+        allowed: config
+            .knobs
+            .iter()
+            .zip(&episode.positions)
+            .map(|(knob, position)| knob.allowed(position))
+            .collect(),
+    };
+    let features = encoder.encode(&Moment {
+        knobs: &config.knobs,
+        positions: &episode.positions,
+        budget_left: 1.0 - (episode.spent / episode.budget).min(1.0),
+        probing: episode.next_segment < config.segments.probes,
+    });
+    Observation {
+        features,
+        mask: Some(episode.mask.clone()),
+    }
+}
+
+fn validate(instances: &[Instance], config: &TuningConfig) -> Result<()> {
+    if instances.is_empty() {
+        return Err(Error::config(
+            "tasks",
+            "[]",
+            "give at least 1 training task",
+        ));
+    }
+    if config.knobs.is_empty() {
+        return Err(Error::config("knobs", "[]", "give at least 1 knob"));
+    }
+    for (index, knob) in config.knobs.iter().enumerate() {
+        let within = |error: Error| error.within(&format!("knobs[{index}]"));
+        if config.knobs[..index]
+            .iter()
+            .any(|other| other.name == knob.name)
+        {
+            return Err(within(Error::config(
+                "name",
+                &knob.name,
+                "each knob moves another setting",
+            )));
+        }
+        for instance in instances {
+            knob.validate(instance.trainee.spec().train_examples)
+                .map_err(within)?;
+        }
+    }
+    config
+        .segments
+        .validate()
+        .map_err(|error| error.within("segments"))?;
+    config.budget.validate()?;
+    config
+        .reward
+        .validate()
+        .map_err(|error| error.within("reward"))?;
+    let factor = config.divergence.learning_rate_factor;
+    if !(factor > 0.0 && factor <= 1.0) {
+        return Err(Error::config(
+            "divergence.learning_rate_factor",
+            factor,
+            "give a number above 0 and at most 1",
+        ));
+    }
+    for instance in instances {
+        let spec = instance.trainee.spec();
+        if let crate::CostModel::Modelled(time) = spec.cost {
+            time.validate().map_err(|error| error.within("cost"))?;
+        }
+        for (field, loss) in [
+            ("reference_loss", instance.reference_loss),
+            ("target_loss", instance.target_loss),
+        ] {
+            if let Some(loss) = loss.filter(|loss| !(loss.is_finite() && *loss > 0.0)) {
+                return Err(Error::config(
+                    format!("{}.{field}", spec.name),
+                    loss,
+                    "give a finite loss above 0",
+                ));
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,11 @@
+//! Environments around environments.
+
+mod normalise;
+mod order;
+mod record;
+mod time_limit;
+
+pub use normalise::{NormaliseObservation, NormaliseReturn, ReturnScale, RunningMoments};
+pub use order::EnforceOrder;
+pub use record::{Record, RecordedEpisode};
+pub use time_limit::TimeLimit;

@@ -1,0 +1,287 @@
+use crate::{Action, Environment, EnvironmentSpec, Observation, Outcome, Result, Step};
+use serde::{Deserialize, Serialize};
+
+/// Means and variances of vectors seen so far, merged batch by batch (Chan, Golub, LeVeque 1979). It is plain data and
+/// is saved with the policy that depends on it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunningMoments {
+    count: f64,
+    mean: Vec<f64>,
+    squares: Vec<f64>,
+}
+
+impl RunningMoments {
+    /// Nothing seen yet of vectors with this many numbers.
+    pub fn new(numbers: usize) -> Self {
+        Self {
+            count: 0.0,
+            mean: vec![0.0; numbers],
+            squares: vec![0.0; numbers],
+        }
+    }
+
+    /// Adds vectors, stored one after the other.
+    pub fn update(&mut self, vectors: &[f32]) {
+        let width = self.mean.len();
+        if width == 0 {
+            return;
+        }
+        for vector in vectors.chunks_exact(width) {
+            self.count += 1.0;
+            for ((mean, squares), x) in self.mean.iter_mut().zip(&mut self.squares).zip(vector) {
+                let x = f64::from(*x);
+                let before = x - *mean;
+                *mean += before / self.count;
+                *squares += before * (x - *mean);
+            }
+        }
+    }
+
+    /// The means.
+    pub fn mean(&self) -> &[f64] {
+        &self.mean
+    }
+
+    /// The standard deviations (population); 1 before anything was seen.
+    pub fn deviation(&self) -> Vec<f64> {
+        self.squares
+            .iter()
+            .map(|squares| {
+                if self.count > 0.0 {
+                    (squares / self.count).sqrt()
+                } else {
+                    1.0
+                }
+            })
+            .collect()
+    }
+
+    /// Standardises one vector in place and clips it to `clip` deviations. Constant numbers become 0.
+    pub fn normalise(&self, vector: &mut [f32], clip: f32) {
+        if self.count == 0.0 {
+            return;
+        }
+        for ((x, mean), squares) in vector.iter_mut().zip(&self.mean).zip(&self.squares) {
+            // 1e-8 as in Gymnasium's wrapper keeps constant features from dividing by zero.
+            let deviation = (squares / self.count + 1e-8).sqrt();
+            *x = (((f64::from(*x) - mean) / deviation) as f32).clamp(-clip, clip);
+        }
+    }
+}
+
+/// The scale of rewards: the running standard deviation of the discounted return, by which rewards are divided
+/// (Engstrom et al. 2020, "Implementation matters in deep policy gradients", reward scaling).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ReturnScale {
+    gamma: f64,
+    moments: RunningMoments,
+    running: f64,
+}
+
+impl ReturnScale {
+    /// Nothing seen yet; `gamma` is the discount.
+    pub fn new(gamma: f64) -> Self {
+        Self {
+            gamma,
+            moments: RunningMoments::new(1),
+            running: 0.0,
+        }
+    }
+
+    /// Begins an episode: the running return is zero again.
+    pub fn begin(&mut self) {
+        self.running = 0.0;
+    }
+
+    /// Takes the next reward of the episode into the statistics.
+    pub fn update(&mut self, reward: f32) {
+        self.running = self.gamma * self.running + f64::from(reward);
+        self.moments.update(&[self.running as f32]);
+    }
+
+    /// What rewards are divided by.
+    pub fn scale(&self) -> f32 {
+        let deviation = self.moments.deviation()[0];
+        if deviation > 1e-8 {
+            deviation as f32
+        } else {
+            1.0
+        }
+    }
+}
+
+/// Standardises observations with running statistics. For rollouts on several threads the learners keep the statistics
+/// themselves; this wrapper is for other uses of an environment.
+pub struct NormaliseObservation<E> {
+    inner: E,
+    spec: EnvironmentSpec,
+    moments: RunningMoments,
+    frozen: bool,
+    clip: f32,
+}
+
+impl<E: Environment> NormaliseObservation<E> {
+    /// Standardises with statistics that go on being gathered.
+    pub fn new(inner: E, clip: f32) -> Self {
+        let numbers = inner.spec().features.len();
+        Self::with(inner, clip, RunningMoments::new(numbers), false)
+    }
+
+    /// Standardises with the statistics of an earlier run, which stay as they are.
+    pub fn frozen(inner: E, clip: f32, moments: RunningMoments) -> Self {
+        Self::with(inner, clip, moments, true)
+    }
+
+    fn with(inner: E, clip: f32, moments: RunningMoments, frozen: bool) -> Self {
+        let mut spec = inner.spec().clone();
+        for feature in &mut spec.features {
+            // Before the first statistics a feature passes as it is, clipped.
+            (feature.low, feature.high) = (-clip, clip);
+        }
+        Self {
+            inner,
+            spec,
+            moments,
+            frozen,
+            clip,
+        }
+    }
+
+    /// The statistics, to be saved.
+    pub fn moments(&self) -> &RunningMoments {
+        &self.moments
+    }
+
+    fn normalise(&mut self, observation: &mut Observation) {
+        if !self.frozen {
+            self.moments.update(&observation.features);
+        }
+        self.moments.normalise(&mut observation.features, self.clip);
+    }
+}
+
+impl<E: Environment> Environment for NormaliseObservation<E> {
+    fn spec(&self) -> &EnvironmentSpec {
+        &self.spec
+    }
+
+    fn reset(&mut self, seed: u64) -> Result<Observation> {
+        let mut observation = self.inner.reset(seed)?;
+        self.normalise(&mut observation);
+        Ok(observation)
+    }
+
+    fn step(&mut self, action: &Action) -> Result<Step> {
+        let mut step = self.inner.step(action)?;
+        self.normalise(&mut step.observation);
+        Ok(step)
+    }
+
+    fn outcome(&mut self) -> Result<Outcome> {
+        self.inner.outcome()
+    }
+}
+
+/// Divides rewards by the running standard deviation of the discounted return.
+pub struct NormaliseReturn<E> {
+    inner: E,
+    scale: ReturnScale,
+}
+
+impl<E: Environment> NormaliseReturn<E> {
+    /// Wraps an environment; `gamma` is the discount of the return.
+    pub fn new(inner: E, gamma: f64) -> Self {
+        Self {
+            inner,
+            scale: ReturnScale::new(gamma),
+        }
+    }
+
+    /// The statistics, to be saved.
+    pub fn scale(&self) -> &ReturnScale {
+        &self.scale
+    }
+}
+
+impl<E: Environment> Environment for NormaliseReturn<E> {
+    fn spec(&self) -> &EnvironmentSpec {
+        self.inner.spec()
+    }
+
+    fn reset(&mut self, seed: u64) -> Result<Observation> {
+        self.scale.begin();
+        self.inner.reset(seed)
+    }
+
+    fn step(&mut self, action: &Action) -> Result<Step> {
+        let mut step = self.inner.step(action)?;
+        self.scale.update(step.reward);
+        step.reward /= self.scale.scale();
+        Ok(step)
+    }
+
+    fn outcome(&mut self) -> Result<Outcome> {
+        self.inner.outcome()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::suite::Identity;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn moments_equal_the_two_pass_formula(
+            values in proptest::collection::vec(-100.0..100.0f32, 2..200),
+            cut in 0usize..200,
+        ) {
+            let mut moments = RunningMoments::new(1);
+            let cut = cut.min(values.len());
+            moments.update(&values[..cut]);
+            moments.update(&values[cut..]);
+            let n = values.len() as f64;
+            let mean = values.iter().map(|x| f64::from(*x)).sum::<f64>() / n;
+            let variance = values.iter().map(|x| (f64::from(*x) - mean).powi(2)).sum::<f64>() / n;
+            prop_assert!((moments.mean()[0] - mean).abs() < 1e-9 * (1.0 + mean.abs()));
+            prop_assert!((moments.deviation()[0] - variance.sqrt()).abs() < 1e-6);
+        }
+    }
+
+    #[test]
+    fn return_scale_is_the_deviation_of_the_discounted_return() {
+        let mut scale = ReturnScale::new(0.5);
+        assert_eq!(scale.scale(), 1.0);
+        for reward in [1.0, 1.0, 0.0] {
+            scale.update(reward);
+        }
+        // Running returns 1, 1.5, 0.75.
+        let mean = 3.25f64 / 3.0;
+        let variance = ((1.0 - mean).powi(2) + (1.5 - mean).powi(2) + (0.75 - mean).powi(2)) / 3.0;
+        assert!((f64::from(scale.scale()) - variance.sqrt()).abs() < 1e-6);
+        scale.begin();
+        scale.update(1.0);
+        assert!((scale.moments.mean()[0] - 4.25 / 4.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn frozen_statistics_do_not_move() {
+        let mut seen = NormaliseObservation::new(Identity::new(2, 50), 5.0);
+        seen.reset(1).unwrap();
+        for _ in 0..50 {
+            seen.step(&Action::from(0)).unwrap();
+        }
+        let moments = seen.moments().clone();
+        let mut frozen = NormaliseObservation::frozen(Identity::new(2, 50), 5.0, moments.clone());
+        let observation = frozen.reset(2).unwrap();
+        assert_eq!(frozen.moments(), &moments);
+        // A balanced binary feature standardises to about plus or minus 1.
+        assert!(
+            observation
+                .features
+                .iter()
+                .all(|x| (x.abs() - 1.0).abs() < 0.5)
+        );
+    }
+}
