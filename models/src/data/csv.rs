@@ -1,0 +1,328 @@
+//! Tables of numbers with a header: comma-separated values.
+
+use std::{collections::BTreeSet, path::Path};
+
+use ::csv::{ErrorKind, Reader, ReaderBuilder, StringRecord, Trim};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Dataset, gzip,
+    target::{Cell, TargetColumn, TargetKind, number},
+};
+use crate::error::{Error, Result};
+
+/// Which column of a CSV file to predict, and as what.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CsvOptions {
+    /// The name of the target column, as in the header; every other column is a feature.
+    pub target: String,
+    /// Classes or values.
+    #[serde(default)]
+    pub kind: TargetKind,
+}
+
+/// A table from a CSV file: comma-separated, quoted as in RFC 4180, with a header row; gzip is undone.
+///
+/// Features must be finite numbers. The classes of a classification are sorted, by value if all are
+/// numbers (`9` before `10`, and `1` the same as `1.0`), else as text.
+///
+/// # Errors
+/// The file cannot be read or is damaged, or it is not such a table: the message has the line and column.
+pub fn read_csv(path: impl AsRef<Path>, options: &CsvOptions) -> Result<Dataset> {
+    let path = path.as_ref();
+    parse_csv(path, &gzip::read(path)?, options)
+}
+
+/// The same as [`read_csv`], from bytes; `path` gives the data set its name and is said in errors.
+///
+/// # Errors
+/// Those of [`read_csv`], but for reading.
+pub fn parse_csv(path: &Path, bytes: &[u8], options: &CsvOptions) -> Result<Dataset> {
+    let bytes = gzip::decompress(path, bytes)?;
+    if bytes.trim_ascii().is_empty() {
+        return Err(Error::EmptyFile {
+            path: path.into(),
+            expected: "a header and rows",
+        });
+    }
+    let mut reader = ReaderBuilder::new()
+        .trim(Trim::All)
+        .flexible(true)
+        .from_reader(bytes.as_slice());
+    let header = read_header(path, &mut reader)?;
+    let Some(target) = header.iter().position(|name| *name == options.target) else {
+        return Err(Error::MissingTarget {
+            path: path.into(),
+            target: options.target.clone(),
+            columns: header,
+        });
+    };
+    let features = header.len() - 1;
+    if features == 0 {
+        return Err(Error::NoFeatures {
+            path: path.into(),
+            target: options.target.clone(),
+        });
+    }
+
+    let mut inputs = Vec::new();
+    let mut cells = Vec::new();
+    let mut record = StringRecord::new();
+    loop {
+        // The reader counts the blank lines before a row as part of it.
+        let start = reader.position().byte() as usize;
+        let rest = bytes.get(start..).unwrap_or_default();
+        let line = reader.position().line() + blank_lines(rest);
+        let more = reader
+            .read_record(&mut record)
+            .map_err(|source| unreadable(path, line, source))?;
+        if !more {
+            break;
+        }
+        if record.len() != header.len() {
+            return Err(Error::RaggedRow {
+                path: path.into(),
+                line,
+                expected: header.len(),
+                found: record.len(),
+            });
+        }
+        for (column, value) in record.iter().enumerate() {
+            if column == target {
+                cells.push(Cell {
+                    line,
+                    text: value.into(),
+                });
+                continue;
+            }
+            let number = number(value).ok_or_else(|| Error::NotANumber {
+                path: path.into(),
+                line,
+                column: header[column].clone(),
+                value: value.into(),
+            })?;
+            inputs.push(number);
+        }
+    }
+    if cells.is_empty() {
+        return Err(Error::EmptyFile {
+            path: path.into(),
+            expected: "rows after the header",
+        });
+    }
+
+    let column = TargetColumn {
+        path,
+        name: &options.target,
+        cells,
+    };
+    let dataset = Dataset::new(
+        super::stem(path),
+        [1, 1, features],
+        inputs,
+        column.targets(options.kind)?,
+    )?;
+    dataset.require_two_classes(&path.display().to_string())?;
+    Ok(dataset)
+}
+
+/// The names of the columns.
+fn read_header(path: &Path, reader: &mut Reader<&[u8]>) -> Result<Vec<String>> {
+    let header = reader
+        .headers()
+        .map_err(|source| unreadable(path, 1, source))?;
+    if header.iter().all(|name| number(name).is_some()) {
+        let row = header.iter().collect::<Vec<_>>().join(",");
+        return Err(Error::MissingHeader {
+            path: path.into(),
+            row,
+        });
+    }
+    let mut seen = BTreeSet::new();
+    if let Some(twice) = header.iter().find(|name| !seen.insert(*name)) {
+        return Err(Error::DuplicateColumn {
+            path: path.into(),
+            column: twice.into(),
+        });
+    }
+    Ok(header.iter().map(String::from).collect())
+}
+
+/// How many lines at the start of `rest` are empty.
+fn blank_lines(rest: &[u8]) -> u64 {
+    let breaks = rest.iter().take_while(|byte| matches!(byte, b'\r' | b'\n'));
+    breaks.filter(|byte| **byte == b'\n').count() as u64
+}
+
+fn unreadable(path: &Path, line: u64, source: ::csv::Error) -> Error {
+    // The reader's own position may be that of the row before.
+    let reason = match source.kind() {
+        ErrorKind::Utf8 { err, .. } => format!("cell {}: {err}", err.field() + 1),
+        _ => source.to_string(),
+    };
+    Error::Csv {
+        path: path.into(),
+        line,
+        reason,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::Targets;
+
+    fn parse(text: &str, kind: TargetKind) -> Result<Dataset> {
+        let options = CsvOptions {
+            target: "y".into(),
+            kind,
+        };
+        parse_csv(Path::new("table.csv"), text.as_bytes(), &options)
+    }
+
+    /// Parsing must fail, with all of `parts` in the message.
+    #[track_caller]
+    fn fails(text: &str, kind: TargetKind, parts: &[&str]) {
+        let message = parse(text, kind).unwrap_err().to_string();
+        for part in parts.iter().chain(&["table.csv"]) {
+            assert!(
+                message.contains(part),
+                "`{part}` is missing from: {message}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_target_is_taken_out_and_the_rest_kept_in_order() {
+        let table = "a,y,\"b, quoted\"\r\n1,0.5,\" 2 \"\r\n\r\n-3e1,7,4\r\n";
+        let dataset = parse(table, TargetKind::Regression).unwrap();
+        assert_eq!(dataset.name, "table");
+        assert_eq!(dataset.shape, [1, 1, 2]);
+        assert_eq!(dataset.inputs, [1., 2., -30., 4.]);
+        assert_eq!(dataset.targets, Targets::Values(vec![0.5, 7.]));
+    }
+
+    #[test]
+    fn a_gzipped_file_is_read_like_a_plain_one() {
+        let text = "x,y\n1,a\n2,b\n";
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pets.csv.gz");
+        std::fs::write(&path, gzip::compress(text.as_bytes())).unwrap();
+        let options = CsvOptions {
+            target: "y".into(),
+            kind: TargetKind::Detect,
+        };
+        let dataset = read_csv(&path, &options).unwrap();
+        assert_eq!(dataset.name, "pets");
+        assert_eq!(
+            dataset.targets,
+            parse(text, TargetKind::Detect).unwrap().targets
+        );
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_part_of_the_first_name() {
+        assert_eq!(
+            parse("\u{feff}y,x\n1,2\n", TargetKind::Regression)
+                .unwrap()
+                .inputs,
+            [2.]
+        );
+    }
+
+    #[test]
+    fn a_missing_file_is_named() {
+        let options = CsvOptions {
+            target: "y".into(),
+            kind: TargetKind::Detect,
+        };
+        let message = read_csv("no/such.csv", &options).unwrap_err().to_string();
+        assert!(message.contains("no/such.csv: cannot be read"), "{message}");
+    }
+
+    #[test]
+    fn bad_headers_are_said_with_what_there_is() {
+        use TargetKind::Detect;
+        fails("", Detect, &["empty file"]);
+        fails(" \n\n", Detect, &["empty file"]);
+        fails("x,y\n", Detect, &["empty file", "rows after the header"]);
+        fails("1,2\n3,4\n", Detect, &["line 1", "`1,2`", "header"]);
+        fails("a,b\n3,4\n", Detect, &["line 1", "`y`", "`a`, `b`"]);
+        fails("x,y,x\n3,4,5\n", Detect, &["line 1", "`x`"]);
+        fails("y\n3\n", Detect, &["line 1", "`y` is the only column"]);
+    }
+
+    #[test]
+    fn bad_rows_are_said_with_line_column_and_value() {
+        use TargetKind::{Classification, Detect, Regression};
+        fails(
+            "x,y\n1,2\n\n\n3\n",
+            Detect,
+            &["line 5", "1 cells", "expected 2"],
+        );
+        fails("x,y\n1,2,3\n", Detect, &["line 2", "3 cells", "expected 2"]);
+        fails(
+            "a b,y\n1,2\n1.2.3,4\n",
+            Detect,
+            &["line 3", "column `a b`", "`1.2.3`"],
+        );
+        for value in ["NaN", "inf", "1e39", ""] {
+            let text = format!("x,y\n\"1\",2\n{value},3\n");
+            fails(
+                &text,
+                Detect,
+                &["line 3", "column `x`", &format!("`{value}`")],
+            );
+        }
+        fails(
+            "x,y\n1,2\n3,four\n",
+            Regression,
+            &["line 3", "column `y`", "`four`"],
+        );
+        fails(
+            "x,y\n1,a\n3,\n",
+            Classification,
+            &["line 3", "column `y`", "empty"],
+        );
+        fails(
+            "x,y\n1,a\n3,a\n",
+            Classification,
+            &["class `a`", "at least two classes"],
+        );
+        // Line ends of two bytes, and a byte order mark before the first line.
+        for start in ["", "\u{feff}"] {
+            let text = format!("{start}x,y\r\n1,2\r\n\r\n\r\n3\r\n");
+            fails(&text, Detect, &["line 5", "1 cells"]);
+            let text = format!("{start}x,y\n1,2\n3\n");
+            fails(&text, Detect, &["line 3", "1 cells"]);
+        }
+        // A quoted cell over two lines moves the rows below it down.
+        fails("x,y\n1,\"a\nb\"\nz,c\n", Classification, &["line 4", "`z`"]);
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_an_error() {
+        let options = CsvOptions {
+            target: "y".into(),
+            kind: TargetKind::Detect,
+        };
+        let bytes = b"x,y\n1,2\n\n3,\xff\n";
+        let message = parse_csv(Path::new("t.csv"), bytes, &options)
+            .unwrap_err()
+            .to_string();
+        assert!(
+            message.contains("t.csv: line 4") && message.contains("cell 2"),
+            "{message}"
+        );
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_brings_the_reader_down(text in "(x,y\n)?[-0-9xy,.\"\r\n\u{feff} ]{0,60}") {
+            if let Ok(dataset) = parse(&text, TargetKind::Detect) {
+                dataset.check().unwrap();
+            }
+        }
+    }
+}

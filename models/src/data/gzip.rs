@@ -1,0 +1,81 @@
+//! Files that may be gzipped: told by their first bytes, not by their name.
+
+use std::{fs, io::Read, path::Path};
+
+use flate2::read::MultiGzDecoder;
+
+use crate::error::{Error, Result};
+
+/// The first two bytes of every gzip member (RFC 1952, section 2.3.1).
+const MAGIC: [u8; 2] = [0x1f, 0x8b];
+
+/// The whole file as it lies on disk.
+///
+/// # Errors
+/// [`Error::Read`].
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).map_err(|source| Error::Read {
+        path: path.into(),
+        source,
+    })
+}
+
+/// The bytes with gzip undone; bytes that are no gzip come back as they are. `path` is for messages.
+///
+/// # Errors
+/// [`Error::Gzip`].
+pub(crate) fn decompress(path: &Path, bytes: &[u8]) -> Result<Vec<u8>> {
+    if !bytes.starts_with(&MAGIC) {
+        return Ok(bytes.to_vec());
+    }
+    let mut plain = Vec::new();
+    MultiGzDecoder::new(bytes)
+        .read_to_end(&mut plain)
+        .map_err(|source| Error::Gzip {
+            path: path.into(),
+            source,
+        })?;
+    Ok(plain)
+}
+
+#[cfg(test)]
+pub(crate) fn compress(plain: &[u8]) -> Vec<u8> {
+    use std::io::Write;
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(plain).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gzip_is_told_by_its_first_bytes() {
+        let path = Path::new("a.csv");
+        assert_eq!(decompress(path, b"plain").unwrap(), b"plain");
+        assert_eq!(decompress(path, &compress(b"packed")).unwrap(), b"packed");
+        let two_members = [compress(b"one "), compress(b"two")].concat();
+        assert_eq!(decompress(path, &two_members).unwrap(), b"one two");
+    }
+
+    #[test]
+    fn damage_names_the_file() {
+        let packed = compress(&[7; 1000]);
+        let mut altered = packed.clone();
+        let checksum = altered.len() - 8;
+        altered[checksum] ^= 1;
+        for damaged in [&packed[..packed.len() - 1], &packed[..2], &altered[..]] {
+            let message = decompress(Path::new("set.csv.gz"), damaged)
+                .unwrap_err()
+                .to_string();
+            assert!(message.contains("set.csv.gz: damaged gzip"), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_missing_file_is_named() {
+        let message = read(Path::new("no/such.csv")).unwrap_err().to_string();
+        assert!(message.contains("no/such.csv: cannot be read"), "{message}");
+    }
+}

@@ -1,0 +1,207 @@
+//! The column that a table is to be predicted by: classes or values.
+
+use std::{collections::BTreeSet, path::Path};
+
+use serde::{Deserialize, Serialize};
+
+use super::Targets;
+use crate::error::{Error, Result};
+
+/// The most distinct integers that [`TargetKind::Detect`] takes for classes.
+const MOST_DETECTED_CLASSES: usize = 20;
+
+/// What a target column holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum TargetKind {
+    /// Each distinct cell is a class.
+    Classification,
+    /// Each cell is a number to be predicted.
+    Regression,
+    /// Classification where every target is text, or where every target is an integer and at most 20
+    /// of them differ; regression for all other numbers. A column of both numbers and text is an
+    /// error: it is more often a regression with a mistyped cell than a set of classes.
+    #[default]
+    Detect,
+}
+
+/// A finite number of the precision that inputs have.
+pub(super) fn number(cell: &str) -> Option<f32> {
+    cell.parse().ok().filter(|number: &f32| number.is_finite())
+}
+
+/// A target as it was written.
+pub(super) struct Cell {
+    pub line: u64,
+    pub text: String,
+}
+
+/// The column to be predicted.
+pub(super) struct TargetColumn<'a> {
+    pub path: &'a Path,
+    pub name: &'a str,
+    pub cells: Vec<Cell>,
+}
+
+impl TargetColumn<'_> {
+    /// The targets as classes or as values.
+    pub fn targets(&self, kind: TargetKind) -> Result<Targets> {
+        match kind {
+            TargetKind::Classification => self.classes(),
+            TargetKind::Regression => self.values(),
+            TargetKind::Detect => self.detect(),
+        }
+    }
+
+    fn detect(&self) -> Result<Targets> {
+        let text = |cell: &&Cell| number(&cell.text).is_none();
+        match self.cells.iter().find(text) {
+            None => {
+                let numbers = self.cells.iter().filter_map(|cell| number(&cell.text));
+                let integers: Option<BTreeSet<i64>> = numbers
+                    .map(|number| (number.fract() == 0.).then_some(number as i64))
+                    .collect();
+                match integers {
+                    Some(distinct) if distinct.len() <= MOST_DETECTED_CLASSES => self.classes(),
+                    _ => self.values(),
+                }
+            }
+            Some(_) if self.cells.iter().all(|cell| text(&cell)) => self.classes(),
+            Some(odd) => Err(Error::MixedTarget {
+                path: self.path.into(),
+                line: odd.line,
+                column: self.name.into(),
+                value: odd.text.clone(),
+            }),
+        }
+    }
+
+    fn values(&self) -> Result<Targets> {
+        let value = |cell: &Cell| {
+            number(&cell.text).ok_or_else(|| Error::NotANumber {
+                path: self.path.into(),
+                line: cell.line,
+                column: self.name.into(),
+                value: cell.text.clone(),
+            })
+        };
+        Ok(Targets::Values(
+            self.cells.iter().map(value).collect::<Result<_>>()?,
+        ))
+    }
+
+    fn classes(&self) -> Result<Targets> {
+        if let Some(empty) = self.cells.iter().find(|cell| cell.text.is_empty()) {
+            return Err(Error::MissingLabel {
+                path: self.path.into(),
+                line: empty.line,
+                column: self.name.into(),
+            });
+        }
+        let texts: Vec<&str> = self.cells.iter().map(|cell| cell.text.as_str()).collect();
+        // Identifiers of more digits than an f32 holds must stay apart.
+        let numbers: Option<Vec<f64>> = texts.iter().map(|text| text.parse().ok()).collect();
+        let (labels, names) = match numbers.filter(|all| all.iter().all(|n| n.is_finite())) {
+            Some(numbers) => {
+                let mut distinct: Vec<(f64, &str)> = numbers.iter().copied().zip(texts).collect();
+                distinct.sort_by(|(a, _), (b, _)| a.total_cmp(b));
+                distinct.dedup_by(|(a, _), (b, _)| a == b);
+                let below = |n: &f64| distinct.partition_point(|(other, _)| other < n) as u32;
+                let labels = numbers.iter().map(below).collect();
+                (
+                    labels,
+                    distinct.into_iter().map(|(_, text)| text.into()).collect(),
+                )
+            }
+            None => {
+                let distinct: Vec<&str> = texts
+                    .iter()
+                    .copied()
+                    .collect::<BTreeSet<_>>()
+                    .into_iter()
+                    .collect();
+                let below = |text: &&str| distinct.partition_point(|other| other < text) as u32;
+                let labels = texts.iter().map(below).collect();
+                (labels, distinct.into_iter().map(String::from).collect())
+            }
+        };
+        Ok(Targets::Classes { labels, names })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn targets(texts: &[&str], kind: TargetKind) -> Result<Targets> {
+        let cell = |(line, text): (u64, &&str)| Cell {
+            line,
+            text: (*text).into(),
+        };
+        let cells = (2..).zip(texts).map(cell).collect();
+        TargetColumn {
+            path: Path::new("table.csv"),
+            name: "y",
+            cells,
+        }
+        .targets(kind)
+    }
+
+    fn classes(texts: &[&str], kind: TargetKind) -> (Vec<u32>, Vec<String>) {
+        match targets(texts, kind).unwrap() {
+            Targets::Classes { labels, names } => (labels, names),
+            Targets::Values(_) => panic!("not classes"),
+        }
+    }
+
+    #[test]
+    fn numeric_classes_are_sorted_as_numbers_and_others_as_text() {
+        let (labels, names) = classes(&["10", "9", "10", "9.0"], TargetKind::Classification);
+        assert_eq!(labels, [1, 0, 1, 0]);
+        assert_eq!(names, ["9", "10"]);
+        let (labels, names) = classes(&["pear", "10", "9"], TargetKind::Classification);
+        assert_eq!(labels, [2, 0, 1]);
+        assert_eq!(names, ["10", "9", "pear"]);
+        // Two numbers that are one and the same as f32.
+        let (labels, _) = classes(&["16777217", "16777216"], TargetKind::Classification);
+        assert_eq!(labels, [1, 0]);
+    }
+
+    #[test]
+    fn detection_follows_its_rule() {
+        let is_classes = |texts: &[&str]| {
+            matches!(
+                targets(texts, TargetKind::Detect).unwrap(),
+                Targets::Classes { .. }
+            )
+        };
+        let numbers: Vec<String> = (0..21).map(|number| number.to_string()).collect();
+        let numbers: Vec<&str> = numbers.iter().map(String::as_str).collect();
+        assert!(is_classes(&["cat", "dog"]));
+        assert!(is_classes(&["-1", "1.0"]));
+        assert!(is_classes(&[&numbers[..20], &numbers[..20]].concat()));
+        assert!(!is_classes(&numbers));
+        assert!(!is_classes(&["1", "1.5"]));
+    }
+
+    #[test]
+    fn numbers_and_text_in_one_column_are_not_guessed_at() {
+        let message = targets(&["1", "2", "NA"], TargetKind::Detect)
+            .unwrap_err()
+            .to_string();
+        assert!(
+            message.contains("table.csv: line 4, column `y`: `NA`"),
+            "{message}"
+        );
+        assert_eq!(
+            classes(&["1", "2", "NA"], TargetKind::Classification).0,
+            [0, 1, 2]
+        );
+        let message = targets(&["1", "2", "NA"], TargetKind::Regression)
+            .unwrap_err()
+            .to_string();
+        assert!(
+            message.contains("table.csv: line 4, column `y`: `NA`"),
+            "{message}"
+        );
+    }
+}

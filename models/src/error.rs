@@ -1,0 +1,256 @@
+//! What can go wrong in this crate, said so that the reader can put it right.
+
+use std::path::PathBuf;
+
+/// The result of everything in this crate that can fail.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Everything that can go wrong: each message names the file or the data set, the place in it, what was
+/// given and what is allowed. Lines are counted from 1, the header being line 1; rows from 0.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The file could not be opened or read.
+    #[error("{path}: cannot be read: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+
+    /// The file starts as gzip does, and then does not decompress.
+    #[error("{path}: damaged gzip: {source}; the file is cut short or altered, fetch it again")]
+    Gzip {
+        /// The file.
+        path: PathBuf,
+        /// What the decompressor said.
+        source: std::io::Error,
+    },
+
+    /// The file holds nothing, or a header and no rows.
+    #[error("{path}: empty file: expected {expected}")]
+    EmptyFile {
+        /// The file.
+        path: PathBuf,
+        /// What the file should have held.
+        expected: &'static str,
+    },
+
+    /// An IDX file, or another file of raw bytes, that does not hold what its header or format says.
+    #[error("{path}: truncated or corrupt: expected {expected}, found {found}")]
+    Corrupt {
+        /// The file.
+        path: PathBuf,
+        /// What the format calls for.
+        expected: String,
+        /// What the file holds.
+        found: String,
+    },
+
+    /// An image file and a label file that do not belong together.
+    #[error(
+        "{images_path} holds {images} images and {labels_path} holds {labels} labels: \
+         expected one label an image"
+    )]
+    CountMismatch {
+        /// The file of the images.
+        images_path: PathBuf,
+        /// How many images it holds.
+        images: usize,
+        /// The file of the labels.
+        labels_path: PathBuf,
+        /// How many labels it holds.
+        labels: usize,
+    },
+
+    /// A CSV file whose first row is all numbers.
+    #[error(
+        "{path}: line 1: `{row}` is all numbers: expected a header row with the name of each column"
+    )]
+    MissingHeader {
+        /// The file.
+        path: PathBuf,
+        /// Its first row.
+        row: String,
+    },
+
+    /// A CSV header that names a column twice.
+    #[error(
+        "{path}: line 1: two columns are called `{column}`: expected a different name for each"
+    )]
+    DuplicateColumn {
+        /// The file.
+        path: PathBuf,
+        /// The name given twice.
+        column: String,
+    },
+
+    /// The CSV file has no column of the target's name.
+    #[error(
+        "{path}: line 1: no column is called `{target}`: set the target to one of the columns there \
+         are (the separator is a comma): {}",
+        .columns.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+    )]
+    MissingTarget {
+        /// The file.
+        path: PathBuf,
+        /// The column asked for.
+        target: String,
+        /// The columns there are.
+        columns: Vec<String>,
+    },
+
+    /// The CSV file has a target and nothing to predict it from.
+    #[error(
+        "{path}: line 1: `{target}` is the only column: expected at least one feature beside it"
+    )]
+    NoFeatures {
+        /// The file.
+        path: PathBuf,
+        /// The target column.
+        target: String,
+    },
+
+    /// A CSV row that is longer or shorter than the header.
+    #[error(
+        "{path}: line {line}: {found} cells: expected {expected}, one for each column of the header"
+    )]
+    RaggedRow {
+        /// The file.
+        path: PathBuf,
+        /// The line the row starts on.
+        line: u64,
+        /// The columns of the header.
+        expected: usize,
+        /// The cells of the row.
+        found: usize,
+    },
+
+    /// A CSV row that is not UTF-8, or that the CSV reader cannot take for another reason.
+    #[error("{path}: line {line}: {reason}; expected comma-separated values in UTF-8")]
+    Csv {
+        /// The file.
+        path: PathBuf,
+        /// The line the row starts on.
+        line: u64,
+        /// What the CSV reader said.
+        reason: String,
+    },
+
+    /// A cell that should be a number.
+    #[error(
+        "{path}: line {line}, column `{column}`: `{value}` is not a number: expected a finite number"
+    )]
+    NotANumber {
+        /// The file.
+        path: PathBuf,
+        /// The line the row starts on.
+        line: u64,
+        /// The column's name.
+        column: String,
+        /// The cell as given.
+        value: String,
+    },
+
+    /// An empty cell in a target column of classes.
+    #[error("{path}: line {line}, column `{column}`: `` is empty: expected the name of a class")]
+    MissingLabel {
+        /// The file.
+        path: PathBuf,
+        /// The line the row starts on.
+        line: u64,
+        /// The target column.
+        column: String,
+    },
+
+    /// A target column with both numbers and text, where the kind was to be detected.
+    #[error(
+        "{path}: line {line}, column `{column}`: `{value}` is not a number, and other cells of the \
+         column are: correct the cell, or set the kind to Classification"
+    )]
+    MixedTarget {
+        /// The file.
+        path: PathBuf,
+        /// The first line whose target is not a number.
+        line: u64,
+        /// The target column.
+        column: String,
+        /// The cell as given.
+        value: String,
+    },
+
+    /// A classification with nothing to tell apart.
+    #[error("{origin}: every row is of class `{class}`: expected at least two classes")]
+    OneClass {
+        /// The file, or the name of the data set.
+        origin: String,
+        /// The one class there is.
+        class: String,
+    },
+
+    /// A data set whose parts contradict each other.
+    #[error("data set `{dataset}`: {field} is {found}: expected {expected}")]
+    Inconsistent {
+        /// The data set's name.
+        dataset: String,
+        /// The part at fault.
+        field: String,
+        /// What it is.
+        found: String,
+        /// What the other parts call for.
+        expected: String,
+    },
+
+    /// A setting outside what is allowed.
+    #[error("{field} is {value}: expected {allowed}")]
+    Setting {
+        /// The field of the configuration.
+        field: String,
+        /// The value given.
+        value: String,
+        /// The values allowed.
+        allowed: String,
+    },
+
+    /// A split that asks for more rows than the data set has.
+    #[error(
+        "data set `{dataset}` has {rows} rows: expected more than {validation} for validation and \
+         {test} for test together, so that some are left to train on"
+    )]
+    TooFewRows {
+        /// The data set's name.
+        dataset: String,
+        /// The rows it has.
+        rows: usize,
+        /// The validation rows asked for.
+        validation: usize,
+        /// The test rows asked for.
+        test: usize,
+    },
+
+    /// Images that do not divide into blocks of the pooling factor.
+    #[error(
+        "data set `{dataset}`: images of {height}x{width} cannot be pooled by {factor}: expected a \
+         factor of at least 1 that divides both sides"
+    )]
+    PoolFactor {
+        /// The data set's name.
+        dataset: String,
+        /// The images' height in pixels.
+        height: usize,
+        /// The images' width in pixels.
+        width: usize,
+        /// The factor given.
+        factor: usize,
+    },
+
+    /// A name that no embedded data set has.
+    #[error("`{given}` is not an embedded data set: expected one of {}", .allowed.join(", "))]
+    UnknownDataset {
+        /// The name given.
+        given: String,
+        /// The names there are.
+        allowed: Vec<String>,
+    },
+}
