@@ -202,6 +202,17 @@ pub enum Error {
         expected: String,
     },
 
+    /// A backend that this build does not have.
+    #[error(
+        "device `{device}` is not compiled in: build with `--features {feature}`, or use `flex`"
+    )]
+    DeviceNotCompiled {
+        /// The device asked for.
+        device: String,
+        /// The feature that brings it.
+        feature: String,
+    },
+
     /// A setting outside what is allowed.
     #[error("{field} is {value}: expected {allowed}")]
     Setting {

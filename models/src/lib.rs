@@ -1,1 +1,22 @@
+#![doc = include_str!("../README.md")]
 
+pub mod cnn;
+pub mod config;
+pub mod data;
+pub mod device;
+pub mod error;
+pub mod initializer;
+pub mod mlp;
+pub mod optimizer;
+pub mod sampler;
+pub mod statistics;
+pub mod task;
+pub mod trainee;
+pub mod weights;
+
+pub use config::{DataConfig, ModelConfig, TaskConfig};
+pub use device::device;
+pub use error::{Error, Result};
+pub use optimizer::OptimizerConfig;
+pub use task::{Batch, TargetBatch, Task};
+pub use trainee::{TaskTrainee, TraineeConfig};

@@ -1,0 +1,201 @@
+//! Tasks as configuration: data, model, optimiser.
+
+use crate::cnn::CnnTask;
+use crate::data::{
+    CsvOptions, Dataset, Embedded, Split, SplitConfig, TargetKind, pool, read_csv, read_idx, split,
+};
+use crate::mlp::{Activation, MlpTask};
+use crate::{Error, OptimizerConfig, Result, TaskTrainee, TraineeConfig};
+use burn::tensor::Device;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+use std::sync::Arc;
+use trimtab_env::{CostModel, Trainee};
+
+/// Where data come from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub enum DataConfig {
+    /// A data set that is part of this crate.
+    Embedded(Embedded),
+    /// A CSV file with a header.
+    Csv {
+        /// The file; gzip is recognised.
+        path: PathBuf,
+        /// The column to predict.
+        target: String,
+        /// Classification, regression, or found out from the column.
+        #[serde(default)]
+        kind: TargetKind,
+    },
+    /// A pair of IDX files, as MNIST comes in.
+    Idx {
+        /// Images, `u8`.
+        images: PathBuf,
+        /// Labels, `u8`.
+        labels: PathBuf,
+    },
+}
+
+/// What is trained.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub enum ModelConfig {
+    /// A multilayer perceptron.
+    Mlp {
+        /// Widths of the hidden layers.
+        hidden: Vec<usize>,
+        /// The nonlinearity.
+        #[serde(default)]
+        activation: Activation,
+    },
+    /// A convolutional network; for images.
+    Cnn {
+        /// Channels of the convolutions.
+        channels: Vec<usize>,
+    },
+}
+
+/// One training task.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TaskConfig {
+    /// A name for tables; by default made of data, model and optimiser.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// The data.
+    pub data: DataConfig,
+    /// Average pooling of images by this factor, 1 for none.
+    #[serde(default = "one")]
+    pub pool: usize,
+    /// How the data are split and standardised.
+    #[serde(default)]
+    pub split: SplitConfig,
+    /// The model.
+    pub model: ModelConfig,
+    /// The optimiser.
+    pub optimizer: OptimizerConfig,
+    /// How many updates of each segment are looked at for gradient statistics.
+    #[serde(default = "default_gradient_samples")]
+    pub gradient_samples: u64,
+    /// At most this many validation rows are evaluated after each segment.
+    #[serde(default)]
+    pub validation_rows: Option<usize>,
+}
+
+fn one() -> usize {
+    1
+}
+
+fn default_gradient_samples() -> u64 {
+    TraineeConfig::default().gradient_samples
+}
+
+/// A task whose data are read and split, from which any number of trainings can be made.
+#[derive(Clone, Debug)]
+pub struct PreparedTask {
+    config: TaskConfig,
+    name: String,
+    split: Arc<Split>,
+}
+
+impl TaskConfig {
+    /// Reads and splits the data.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the files or the fields, by name.
+    pub fn prepare(&self) -> Result<PreparedTask> {
+        let data: Arc<Dataset> = match &self.data {
+            DataConfig::Embedded(embedded) => embedded.load()?,
+            DataConfig::Csv { path, target, kind } => Arc::new(read_csv(
+                path,
+                &CsvOptions {
+                    target: target.clone(),
+                    kind: *kind,
+                },
+            )?),
+            DataConfig::Idx { images, labels } => Arc::new(read_idx(images, labels)?),
+        };
+        let data = if self.pool == 1 {
+            data
+        } else {
+            Arc::new(pool(&data, self.pool)?)
+        };
+        let (model, widths) = match &self.model {
+            ModelConfig::Mlp { hidden, .. } => ("mlp", hidden),
+            ModelConfig::Cnn { channels } => ("cnn", channels),
+        };
+        if let Some(zero) = widths.iter().position(|width| *width == 0) {
+            return Err(Error::Setting {
+                field: format!(
+                    "model.{}[{zero}]",
+                    if model == "mlp" { "hidden" } else { "channels" }
+                ),
+                value: "0".to_owned(),
+                allowed: "at least 1".to_owned(),
+            });
+        }
+        if model == "cnn" && data.shape[1].min(data.shape[2]) < 2 {
+            return Err(Error::Setting {
+                field: "model".to_owned(),
+                value: format!("Cnn on `{}`", data.name),
+                allowed: "a Cnn only on images; use Mlp for tables".to_owned(),
+            });
+        }
+        let name = self.name.clone().unwrap_or_else(|| {
+            let widths: Vec<String> = widths.iter().map(ToString::to_string).collect();
+            format!(
+                "{} {model} {} {}",
+                data.name,
+                widths.join("-"),
+                self.optimizer.name()
+            )
+        });
+        Ok(PreparedTask {
+            config: self.clone(),
+            name,
+            split: Arc::new(split(&data, &self.split)?),
+        })
+    }
+}
+
+impl PreparedTask {
+    /// The configuration it came from.
+    pub fn config(&self) -> &TaskConfig {
+        &self.config
+    }
+
+    /// The task's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The data.
+    pub fn split(&self) -> &Arc<Split> {
+        &self.split
+    }
+
+    /// A training of the task.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if an option is out of range.
+    pub fn trainee(&self, cost: CostModel, device: &Device) -> Result<Box<dyn Trainee>> {
+        let config = TraineeConfig {
+            optimizer: self.config.optimizer,
+            gradient_samples: self.config.gradient_samples,
+            validation_rows: self.config.validation_rows,
+            cost,
+        };
+        let split = Arc::clone(&self.split);
+        Ok(match &self.config.model {
+            ModelConfig::Mlp { hidden, activation } => {
+                let task = MlpTask::new(&self.name, split, hidden, *activation);
+                Box::new(TaskTrainee::new(task, config, device)?)
+            }
+            ModelConfig::Cnn { channels } => {
+                let task = CnnTask::new(&self.name, split, channels);
+                Box::new(TaskTrainee::new(task, config, device)?)
+            }
+        })
+    }
+}

@@ -1,0 +1,157 @@
+//! Updates against traces that PyTorch 2.9 recorded: linear regression, a batch that changes its size, a learning rate
+//! that changes at every step (to 0 at times), 30 steps.
+
+use super::*;
+use crate::weights::flat_weights;
+use burn::module::{Module, Param};
+use burn::optim::GradientsParams;
+use burn::tensor::{Device, Tensor, TensorData};
+use serde_json::Value;
+
+#[derive(Module, Debug)]
+struct Affine {
+    weight: Param<Tensor<2>>,
+    bias: Param<Tensor<1>>,
+}
+
+fn numbers(value: &Value) -> Vec<f32> {
+    value
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|x| x.as_f64().unwrap() as f32)
+        .collect()
+}
+
+/// The configuration of a recorded case, if this crate has that optimiser and option.
+fn config_of(case: &Value) -> Option<OptimizerConfig> {
+    let hyper = &case["hyper"];
+    let number = |name: &str| hyper[name].as_f64().unwrap();
+    let varies = |name: &str| !case[name].is_null();
+    if varies("momentum_per_step") || varies("weight_decay_per_step") {
+        return None;
+    }
+    let weight_decay = number("weight_decay") as f32;
+    let beta = |i: usize| hyper["betas"][i].as_f64().unwrap() as f32;
+    match case["optimizer"].as_str().unwrap() {
+        "SGD" if number("dampening") == 0.0 => Some(OptimizerConfig::Sgd {
+            momentum: number("momentum"),
+            nesterov: hyper["nesterov"].as_bool().unwrap(),
+            weight_decay,
+        }),
+        "Adam" if hyper["amsgrad"] == false => Some(OptimizerConfig::Adam {
+            beta_1: beta(0),
+            beta_2: beta(1),
+            epsilon: number("eps") as f32,
+            weight_decay,
+        }),
+        "AdamW" if hyper["amsgrad"] == false => Some(OptimizerConfig::AdamW {
+            beta_1: beta(0),
+            beta_2: beta(1),
+            epsilon: number("eps") as f32,
+            weight_decay,
+        }),
+        _ => None,
+    }
+}
+
+#[test]
+fn updates_equal_pytorch_while_rate_and_batch_size_change() {
+    let problem: Value =
+        serde_json::from_str(include_str!("../../fixtures/optim_problem.jsonl").trim()).unwrap();
+    let inputs: Vec<Vec<f32>> = problem["X"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(numbers)
+        .collect();
+    let targets = numbers(&problem["y"]);
+    let first = numbers(&problem["initial_params_w_then_bias"]);
+    let features = first.len() - 1;
+    let device = Device::flex().autodiff();
+    let tensor = |values: Vec<f32>, rows: usize, columns: usize| {
+        Tensor::<2>::from_data(TensorData::new(values, [rows, columns]), &device)
+    };
+
+    let mut seen = std::collections::BTreeMap::new();
+    for line in include_str!("../../fixtures/optim_traces.jsonl").lines() {
+        let case: Value = serde_json::from_str(line).unwrap();
+        let Some(config) = config_of(&case) else {
+            continue;
+        };
+        *seen.entry(config.name()).or_insert(0) += 1;
+        let mut optimizer = config.init().unwrap();
+        let mut model = Affine {
+            weight: Param::from_data(
+                TensorData::new(first[..features].to_vec(), [features, 1]),
+                &device,
+            ),
+            bias: Param::from_data(TensorData::new(first[features..].to_vec(), [1]), &device),
+        };
+        for step in 0..30 {
+            let rows: Vec<usize> = problem["batch_indices_per_step"][step]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|i| i.as_u64().unwrap() as usize)
+                .collect();
+            let x = tensor(
+                rows.iter().flat_map(|i| inputs[*i].clone()).collect(),
+                rows.len(),
+                features,
+            );
+            let y = tensor(rows.iter().map(|i| targets[*i]).collect(), rows.len(), 1);
+            let error = x.matmul(model.weight.val()) + model.bias.val().unsqueeze::<2>() - y;
+            let gradients = (error.clone() * error).mean().backward();
+            let gradients = GradientsParams::from_grads(gradients, &model);
+            let lr = case["lr_per_step"][step].as_f64().unwrap();
+            model = optimizer.step(lr, model, gradients);
+
+            let wanted = numbers(&case["params_after_step"][step]);
+            let mut got = Vec::new();
+            flat_weights(&model, &mut got);
+            // Relative to the size of the parameter vector: single numbers pass through zero.
+            let size = wanted.iter().map(|w| w * w).sum::<f32>().sqrt();
+            for (g, w) in got.iter().zip(&wanted) {
+                let error = (g - w).abs() / size;
+                assert!(error < 1e-5, "{config:?} step {step}: {g} against {w}");
+            }
+        }
+    }
+    assert_eq!(
+        seen,
+        [("adam", 2), ("adamw", 2), ("sgd", 5)]
+            .into_iter()
+            .collect()
+    );
+}
+
+#[test]
+fn impossible_options_are_named() {
+    let config = OptimizerConfig::Sgd {
+        momentum: 1.0,
+        nesterov: false,
+        weight_decay: 0.0,
+    };
+    assert!(
+        config
+            .init()
+            .err()
+            .unwrap()
+            .to_string()
+            .contains("optimizer.momentum")
+    );
+    let parsed: OptimizerConfig = ron::from_str("Sgd(momentum: 0.5)").unwrap();
+    assert_eq!(
+        parsed,
+        OptimizerConfig::Sgd {
+            momentum: 0.5,
+            nesterov: false,
+            weight_decay: 0.0
+        }
+    );
+    assert_eq!(
+        ron::from_str::<OptimizerConfig>("Adam()").unwrap(),
+        OptimizerConfig::adam()
+    );
+}

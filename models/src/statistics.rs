@@ -1,0 +1,162 @@
+//! Statistics of gradients and updates, taken over some updates of a segment.
+
+use trimtab_env::GradientStatistics;
+
+/// Gathers [`GradientStatistics`] from flat gradients and weights. It owns its buffers, so that a segment allocates
+/// nothing.
+#[derive(Clone, Debug, Default)]
+pub struct GradientProbe {
+    samples: u64,
+    batch_size: u64,
+    squares: f64,
+    sum: Vec<f32>,
+    start: Vec<f32>,
+    before: Vec<f32>,
+    update: Vec<f32>,
+    ratios: f64,
+    lengths: f64,
+    cosines: f64,
+    cosine_samples: u64,
+}
+
+impl GradientProbe {
+    /// Begins a segment at these weights.
+    pub fn begin(&mut self, weights: &[f32], batch_size: usize) {
+        self.samples = 0;
+        self.batch_size = batch_size as u64;
+        self.squares = 0.0;
+        self.sum.clear();
+        self.sum.resize(weights.len(), 0.0);
+        self.start.clear();
+        self.start.extend_from_slice(weights);
+        self.before.clear();
+        self.before.extend_from_slice(weights);
+        self.update.clear();
+        self.ratios = 0.0;
+        self.lengths = 0.0;
+        self.cosines = 0.0;
+        self.cosine_samples = 0;
+    }
+
+    /// Takes one update: its gradient and the weights after it. Updates are given one after the other from the
+    /// beginning of the segment, without gaps.
+    pub fn record(&mut self, gradient: &[f32], weights: &[f32]) {
+        self.samples += 1;
+        let square = dot(gradient, gradient);
+        self.squares += square;
+        for (sum, g) in self.sum.iter_mut().zip(gradient) {
+            *sum += g;
+        }
+        if self.update.is_empty() {
+            self.update.resize(weights.len(), 0.0);
+        } else {
+            let length = dot(&self.update, &self.update).sqrt() * square.sqrt();
+            if length > 0.0 {
+                self.cosines -= dot(gradient, &self.update) / length;
+                self.cosine_samples += 1;
+            }
+        }
+        for ((update, after), before) in self.update.iter_mut().zip(weights).zip(&self.before) {
+            *update = after - before;
+        }
+        let length = dot(&self.update, &self.update).sqrt();
+        self.lengths += length;
+        self.ratios += length / dot(&self.before, &self.before).sqrt().max(1e-30);
+        self.before.copy_from_slice(weights);
+    }
+
+    /// The statistics of the segment, which ended at `weights` after `updates` updates; `None` if none was recorded.
+    pub fn finish(&self, weights: &[f32], updates: u64) -> Option<GradientStatistics> {
+        if self.samples == 0 {
+            return None;
+        }
+        let k = self.samples as f64;
+        let distance = self
+            .start
+            .iter()
+            .zip(weights)
+            .map(|(a, b)| f64::from(a - b).powi(2))
+            .sum::<f64>()
+            .sqrt();
+        // The path of the updates that were not looked at is estimated from those that were.
+        let path = self.lengths / k * updates as f64;
+        Some(GradientStatistics {
+            samples: self.samples,
+            batch_size: self.batch_size,
+            mean_square_norm: self.squares / k,
+            square_mean_norm: dot(&self.sum, &self.sum) / (k * k),
+            update_ratio: self.ratios / k,
+            cosine: (self.cosine_samples > 0).then(|| self.cosines / self.cosine_samples as f64),
+            straightness: (distance / path.max(1e-30)).min(1.0),
+        })
+    }
+}
+
+/// The dot product, in eight partial sums so that it can be vectorised.
+fn dot(a: &[f32], b: &[f32]) -> f64 {
+    const LANES: usize = 8;
+    let mut partial = [0f32; LANES];
+    let (a_chunks, b_chunks) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
+    let rest: f32 = a_chunks
+        .remainder()
+        .iter()
+        .zip(b_chunks.remainder())
+        .map(|(x, y)| x * y)
+        .sum();
+    for (x, y) in a_chunks.zip(b_chunks) {
+        for lane in 0..LANES {
+            partial[lane] += x[lane] * y[lane];
+        }
+    }
+    partial.iter().map(|x| f64::from(*x)).sum::<f64>() + f64::from(rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn statistics_of_two_updates_by_hand() {
+        let mut probe = GradientProbe::default();
+        probe.begin(&[3.0, 4.0], 16);
+        // Plain descent with rate 0.1 on the gradients (10, 0) and (0, 20).
+        probe.record(&[10.0, 0.0], &[2.0, 4.0]);
+        probe.record(&[0.0, 20.0], &[2.0, 2.0]);
+        let statistics = probe.finish(&[2.0, 2.0], 2).unwrap();
+        assert_eq!(statistics.samples, 2);
+        assert_eq!(statistics.batch_size, 16);
+        assert_eq!(statistics.mean_square_norm, 250.0);
+        assert_eq!(statistics.square_mean_norm, 125.0);
+        assert!((statistics.update_ratio - 0.5 * (1.0 / 5.0 + 2.0 / 20f64.sqrt())).abs() < 1e-9);
+        assert_eq!(statistics.cosine, Some(0.0));
+        assert!((statistics.straightness - 5f64.sqrt() / 3.0).abs() < 1e-9);
+        // Orthogonal gradients of different size: the estimate of the agreement is (2 * 0.5 - 1) / 1, kept above 0.
+        assert_eq!(statistics.agreement(), Some(1e-6));
+    }
+
+    #[test]
+    fn following_the_gradient_has_cosine_one_and_a_straight_line() {
+        let mut probe = GradientProbe::default();
+        probe.begin(&[1.0, 1.0], 1);
+        for step in 1..=3 {
+            probe.record(
+                &[1.0, 2.0],
+                &[1.0 - 0.1 * step as f32, 1.0 - 0.2 * step as f32],
+            );
+        }
+        let statistics = probe.finish(&[0.7, 0.4], 3).unwrap();
+        assert!((statistics.cosine.unwrap() - 1.0).abs() < 1e-6);
+        assert!((statistics.straightness - 1.0).abs() < 1e-5);
+        assert!((statistics.agreement().unwrap() - 1.0).abs() < 1e-6);
+    }
+
+    proptest! {
+        #[test]
+        fn dot_equals_the_plain_sum(values in proptest::collection::vec((-10f32..10.0, -10f32..10.0), 0..100)) {
+            let (a, b): (Vec<f32>, Vec<f32>) = values.iter().copied().unzip();
+            let plain: f64 = values.iter().map(|(x, y)| f64::from(*x) * f64::from(*y)).sum();
+            prop_assert!((dot(&a, &b) - plain).abs() < 1e-2);
+        }
+    }
+}

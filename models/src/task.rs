@@ -1,0 +1,123 @@
+//! What a user brings: a burn model, its loss and its data.
+
+use crate::data::{Dataset, Split, Targets};
+use burn::module::Module;
+use burn::tensor::activation::log_softmax;
+use burn::tensor::{Device, Int, Tensor, TensorData};
+use rand_chacha::ChaCha8Rng;
+
+/// A supervised task: a burn model, its data and its loss. Everything else, from minibatches to gradient statistics, is
+/// provided by [`crate::TaskTrainee`].
+///
+/// ```no_run
+/// use burn::{module::Module, nn::{Linear, LinearConfig}, tensor::{Device, Tensor}};
+/// use trimtab_models::{Task, data::{Embedded, Split, SplitConfig, split}};
+///
+/// struct Softmax { split: Split }
+///
+/// impl Task for Softmax {
+///     type Model = Linear;
+///     fn name(&self) -> String { "softmax regression".into() }
+///     fn split(&self) -> &Split { &self.split }
+///     fn model(&self, device: &Device) -> Linear { LinearConfig::new(64, 10).init(device) }
+///     fn forward(&self, model: &Linear, inputs: Tensor<2>) -> Tensor<2> { model.forward(inputs) }
+/// }
+///
+/// let data = Embedded::Digits.load()?;
+/// let task = Softmax { split: split(&data, &SplitConfig::default())? };
+/// # Ok::<(), trimtab_models::Error>(())
+/// ```
+pub trait Task: Send + Sync + 'static {
+    /// The model. Any burn module will do.
+    type Model: Module + 'static;
+
+    /// A name for tables and records.
+    fn name(&self) -> String;
+
+    /// The data, split into train, validation and test.
+    fn split(&self) -> &Split;
+
+    /// A model on `device`. Its random weights are drawn again by [`Task::initialise`].
+    fn model(&self, device: &Device) -> Self::Model;
+
+    /// The model's outputs.
+    ///
+    /// # Shapes
+    /// - inputs: `[batch, features]`; images are flattened as `[channels, height, width]`
+    /// - output: `[batch, classes]` logits, or `[batch, 1]` values
+    fn forward(&self, model: &Self::Model, inputs: Tensor<2>) -> Tensor<2>;
+
+    /// The mean loss over the batch, as one number. By default the cross-entropy of logits for classes and the mean
+    /// squared error for values.
+    ///
+    /// # Shapes
+    /// - outputs: `[batch, classes]` or `[batch, 1]`
+    /// - loss: `[1]`
+    fn loss(&self, outputs: Tensor<2>, targets: &TargetBatch) -> Tensor<1> {
+        match targets {
+            TargetBatch::Classes(labels) => log_softmax(outputs, 1)
+                .gather(1, labels.clone().unsqueeze_dim::<2>(1))
+                .mean()
+                .neg(),
+            TargetBatch::Values(values) => {
+                let error = outputs - values.clone();
+                (error.clone() * error).mean()
+            }
+        }
+    }
+
+    /// Draws the initial weights from a stream that belongs to the training. By default
+    /// [`crate::initializer::fresh_weights`].
+    fn initialise(&self, model: Self::Model, rng: &mut ChaCha8Rng) -> Self::Model {
+        crate::initializer::fresh_weights(model, rng)
+    }
+}
+
+/// Some examples as tensors.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    /// `[batch, features]`
+    pub inputs: Tensor<2>,
+    /// One target an example.
+    pub targets: TargetBatch,
+}
+
+/// The targets of a batch.
+#[derive(Clone, Debug)]
+pub enum TargetBatch {
+    /// Class indices, `[batch]`.
+    Classes(Tensor<1, Int>),
+    /// Standardised values, `[batch, 1]`.
+    Values(Tensor<2>),
+}
+
+impl Batch {
+    /// The rows `rows` of a data set on `device`.
+    pub fn gather(data: &Dataset, rows: &[u32], device: &Device) -> Self {
+        let mut inputs = Vec::with_capacity(rows.len() * data.features);
+        for row in rows {
+            inputs.extend_from_slice(data.row(*row as usize));
+        }
+        let inputs =
+            Tensor::from_data(TensorData::new(inputs, [rows.len(), data.features]), device);
+        let targets = match &data.targets {
+            Targets::Classes { labels, .. } => {
+                let labels: Vec<i32> = rows
+                    .iter()
+                    .map(|row| labels[*row as usize] as i32)
+                    .collect();
+                let length = labels.len();
+                TargetBatch::Classes(Tensor::from_data(TensorData::new(labels, [length]), device))
+            }
+            Targets::Values(values) => {
+                let values: Vec<f32> = rows.iter().map(|row| values[*row as usize]).collect();
+                let length = values.len();
+                TargetBatch::Values(Tensor::from_data(
+                    TensorData::new(values, [length, 1]),
+                    device,
+                ))
+            }
+        };
+        Self { inputs, targets }
+    }
+}

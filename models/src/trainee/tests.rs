@@ -1,0 +1,176 @@
+use super::*;
+use crate::data::{Embedded, Split, SplitConfig, split};
+use crate::mlp::{Activation, MlpTask};
+use std::sync::Arc;
+use trimtab_env::UpdateTime;
+
+fn digits() -> Arc<Split> {
+    let config = SplitConfig {
+        max_train: Some(300),
+        ..Default::default()
+    };
+    Arc::new(split(&Embedded::Digits.load().unwrap(), &config).unwrap())
+}
+
+fn trainee(config: TraineeConfig) -> TaskTrainee<MlpTask> {
+    let task = MlpTask::new("digits", digits(), &[16], Activation::Relu);
+    TaskTrainee::new(task, config, &Device::flex()).unwrap()
+}
+
+/// A budget that buys exactly this many updates and one evaluation.
+fn budget(trainee: &TaskTrainee<MlpTask>, updates: usize, batch_size: usize) -> Cost {
+    let time = UpdateTime::default();
+    updates as f64 * time.update(batch_size) + time.evaluation(trainee.spec.validation_examples)
+}
+
+fn flat(trainee: &TaskTrainee<MlpTask>) -> Vec<f32> {
+    let mut flat = Vec::new();
+    flat_weights(trainee.model().unwrap(), &mut flat);
+    flat
+}
+
+#[test]
+fn training_learns_and_reports_what_it_did() {
+    let mut trainee = trainee(TraineeConfig::default());
+    let first = trainee.start(1).unwrap();
+    let first_loss = first.validation.unwrap().loss;
+    assert!((first_loss - 10f64.ln()).abs() < 0.3, "{first_loss}");
+    let budget = budget(&trainee, 100, 32);
+    let report = trainee.advance(&Settings::new(0.1, 32), budget).unwrap();
+    assert_eq!((report.updates, report.examples), (100, 3200));
+    assert!((report.cost / budget - 1.0).abs() < 1e-9);
+    assert!(!report.diverged);
+    let validation = report.validation.unwrap();
+    assert!(validation.loss < 0.4 * first_loss, "{}", validation.loss);
+    assert!(validation.metrics["accuracy"] > 0.85);
+    let gradients = report.gradients.unwrap();
+    assert_eq!(gradients.samples, 8);
+    assert!(gradients.update_ratio > 1e-4 && gradients.update_ratio < 1.0);
+    assert!(trainee.test().unwrap().metrics["accuracy"] > 0.8);
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bits_alone_or_beside_others() {
+    let run = |seed| {
+        let mut trainee = trainee(TraineeConfig::default());
+        trainee.start(seed).unwrap();
+        let budget = budget(&trainee, 30, 16);
+        let reports: Vec<Report> = [(0.05, 16), (0.1, 64), (0.02, 8)]
+            .into_iter()
+            .map(|(lr, batch)| trainee.advance(&Settings::new(lr, batch), budget).unwrap())
+            .collect();
+        (reports, flat(&trainee))
+    };
+    let alone: Vec<_> = (0..4).map(run).collect();
+    let beside: Vec<_> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..4).map(|seed| scope.spawn(move || run(seed))).collect();
+        threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap())
+            .collect()
+    });
+    assert_eq!(alone, beside);
+    assert_ne!(alone[0].1, alone[1].1);
+}
+
+#[test]
+fn restore_goes_on_as_if_nothing_had_happened() {
+    let mut trainee = trainee(TraineeConfig {
+        optimizer: OptimizerConfig::adam(),
+        ..Default::default()
+    });
+    trainee.start(3).unwrap();
+    let budget = budget(&trainee, 10, 32);
+    let settings = Settings::new(0.003, 32);
+    trainee.advance(&settings, budget).unwrap();
+    let snapshot = trainee.snapshot();
+    let expected = trainee.advance(&settings, budget).unwrap();
+    let weights = flat(&trainee);
+    trainee.advance(&settings, budget).unwrap();
+    trainee.restore(&snapshot, Restore::Everything).unwrap();
+    assert_eq!(trainee.advance(&settings, budget).unwrap(), expected);
+    assert_eq!(flat(&trainee), weights);
+    // Weights alone: the data go on where they were and Adam starts afresh, so the same segment ends elsewhere.
+    trainee.restore(&snapshot, Restore::Weights).unwrap();
+    assert_ne!(trainee.advance(&settings, budget).unwrap(), expected);
+    let foreign = Snapshot::new(5u8);
+    assert!(trainee.restore(&foreign, Restore::Everything).is_err());
+}
+
+#[test]
+fn a_change_of_learning_rate_acts_on_the_next_update_and_keeps_the_momentum() {
+    let mut trainee = trainee(TraineeConfig::default());
+    trainee.start(5).unwrap();
+    let one = budget(&trainee, 1, 32);
+    trainee.advance(&Settings::new(0.1, 32), one).unwrap();
+    let before = flat(&trainee);
+    let snapshot = trainee.snapshot();
+    let step = |trainee: &mut TaskTrainee<MlpTask>, lr: f64| -> Vec<f32> {
+        trainee.restore(&snapshot, Restore::Everything).unwrap();
+        trainee.advance(&Settings::new(lr, 32), one).unwrap();
+        flat(trainee)
+            .iter()
+            .zip(&before)
+            .map(|(a, b)| a - b)
+            .collect()
+    };
+    // PyTorch's momentum holds no learning rate, so the update is proportional to the new one.
+    let (small, large) = (step(&mut trainee, 0.01), step(&mut trainee, 0.04));
+    let norm = |v: &[f32]| v.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>().sqrt();
+    assert!((norm(&large) / norm(&small) - 4.0).abs() < 1e-3);
+    assert_eq!(norm(&step(&mut trainee, 0.0)), 0.0);
+}
+
+#[test]
+fn a_divergence_is_an_outcome() {
+    let mut trainee = trainee(TraineeConfig::default());
+    trainee.start(1).unwrap();
+    let budget = budget(&trainee, 50, 32);
+    let report = trainee.advance(&Settings::new(1e6, 32), budget).unwrap();
+    assert!(report.diverged && report.validation.is_none());
+    assert!(report.cost > 0.0 && report.cost <= budget * (1.0 + 1e-9));
+}
+
+#[test]
+fn impossible_settings_are_errors_and_leave_the_training_alone() {
+    let mut trainee = trainee(TraineeConfig::default());
+    assert!(
+        trainee.advance(&Settings::new(0.1, 32), 1.0).is_err(),
+        "not started"
+    );
+    trainee.start(1).unwrap();
+    let before = flat(&trainee);
+    for (settings, word) in [
+        (Settings::new(0.1, 301), "300 examples"),
+        (Settings::new(0.1, 0), "batch_size"),
+        (Settings::new(f64::NAN, 32), "learning_rate"),
+    ] {
+        let message = trainee.advance(&settings, 1.0).unwrap_err().to_string();
+        assert!(message.contains(word), "{message}");
+    }
+    assert_eq!(flat(&trainee), before);
+}
+
+/// The test split is for reports alone: no report changes when its labels do.
+#[test]
+fn nothing_of_the_test_split_reaches_a_report() {
+    let run = |split: Split| {
+        let task = MlpTask::new("digits", Arc::new(split), &[16], Activation::Relu);
+        let mut trainee =
+            TaskTrainee::new(task, TraineeConfig::default(), &Device::flex()).unwrap();
+        let first = trainee.start(1).unwrap();
+        let report = trainee.advance(&Settings::new(0.1, 32), 0.01).unwrap();
+        (first, report, trainee.test().unwrap().loss)
+    };
+    let honest = (*digits()).clone();
+    let mut changed = honest.clone();
+    if let Targets::Classes { labels, .. } = &mut changed.test.targets {
+        labels
+            .iter_mut()
+            .for_each(|label| *label = (*label + 1) % 10);
+    }
+    changed.test.inputs.iter_mut().for_each(|x| *x = -*x);
+    let (a, b) = (run(honest), run(changed));
+    assert_eq!((a.0, a.1), (b.0, b.1));
+    assert_ne!(a.2, b.2);
+}
