@@ -1,0 +1,13 @@
+//! The two ways in which an algorithm-configuration environment shows its state.
+
+use serde::{Deserialize, Serialize};
+
+/// How an observation is written down. Both encodings tell the agent the same, unless the environment says otherwise.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Encoding {
+    /// The numbers of the benchmark's definition, for comparison with published results.
+    #[default]
+    Raw,
+    /// The same on a scale near 1, from which a network learns faster.
+    Normalised,
+}
