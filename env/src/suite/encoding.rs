@@ -11,3 +11,13 @@ pub enum Encoding {
     /// The same on a scale near 1, from which a network learns faster.
     Normalised,
 }
+
+impl Encoding {
+    /// Name of a feature. It depends on the encoding, so that a policy for the one is not taken for one for the other.
+    pub(super) fn feature_name(self, name: &str) -> String {
+        match self {
+            Self::Raw => name.to_owned(),
+            Self::Normalised => format!("{name}_normalised"),
+        }
+    }
+}

@@ -140,23 +140,18 @@ impl Luby {
                 }
             }
         }
-        let shifted = |instance: &LubyInstance| *instance != LubyInstance::default();
-        let name = if source.set().iter().any(shifted) {
-            "luby-shifted"
-        } else {
-            "luby"
-        };
         let (low, action, step) = match encoding {
             Encoding::Raw => (-1.0, (ACTIONS - 1) as f32, (horizon - 1) as f32),
             Encoding::Normalised => (0.0, 1.0, 1.0),
         };
+        let feature = |name: &str, low, high| Feature::new(encoding.feature_name(name), low, high);
         let mut features: Vec<Feature> = (0..HISTORY)
-            .map(|i| Feature::new(format!("action_{i}"), low, action))
+            .map(|i| feature(&format!("action_{i}"), low, action))
             .collect();
-        features.push(Feature::new("step", low, step));
+        features.push(feature("step", low, step));
         Ok(Self {
             spec: EnvironmentSpec {
-                name: name.to_owned(),
+                name: "luby".to_owned(),
                 features,
                 heads: vec![Head::new("log2", 0..ACTIONS)],
                 horizon,
@@ -168,6 +163,12 @@ impl Luby {
             error: 0.0,
             regret: 0.0,
         })
+    }
+
+    /// Gives it a name of its own, by which records tell it from others.
+    pub fn named(mut self, name: impl Into<String>) -> Self {
+        self.spec.name = name.into();
+        self
     }
 
     /// The instance of the episode.

@@ -155,6 +155,12 @@ impl Sigmoid {
         })
     }
 
+    /// Gives it a name of its own, by which records tell it from others.
+    pub fn named(mut self, name: impl Into<String>) -> Self {
+        self.spec.name = name.into();
+        self
+    }
+
     /// The instance of the episode.
     pub fn instance(&self) -> &SigmoidInstance {
         self.source.current()
@@ -221,14 +227,15 @@ fn features(dimensions: usize, encoding: Encoding) -> Vec<Feature> {
         Encoding::Raw => (STEPS as f32, LIMIT as f32, 1.0),
         Encoding::Normalised => (1.0, LIMIT as f32 / 10.0, 0.5),
     };
-    let mut features = vec![Feature::new("steps_left", 0.0, steps)];
+    let feature = |name: &str, low, high| Feature::new(encoding.feature_name(name), low, high);
+    let mut features = vec![feature("steps_left", 0.0, steps)];
     for j in 0..dimensions {
-        features.push(Feature::new(format!("slope_{j}"), -limit, limit));
-        features.push(Feature::new(format!("shift_{j}"), -limit, limit));
+        features.push(feature(&format!("slope_{j}"), -limit, limit));
+        features.push(feature(&format!("shift_{j}"), -limit, limit));
     }
-    features.extend(
-        (0..dimensions).map(|j| Feature::new(format!("choice_{j}"), -choice, 2.0 * choice)),
-    );
+    for j in 0..dimensions {
+        features.push(feature(&format!("choice_{j}"), -choice, 2.0 * choice));
+    }
     features
 }
 
