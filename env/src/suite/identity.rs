@@ -1,8 +1,9 @@
 //! The simplest environment from which anything can be learned.
 
+use super::episode::Episode;
 use crate::{
-    Action, Environment, EnvironmentSpec, Error, Feature, Head, Observation, Result, Status, Step,
-    Termination, stream,
+    Action, Environment, EnvironmentSpec, Feature, Head, Observation, Result, Step, Termination,
+    stream,
 };
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -13,7 +14,7 @@ pub struct Identity {
     spec: EnvironmentSpec,
     rng: ChaCha8Rng,
     shown: usize,
-    steps: Option<usize>,
+    episode: Episode,
 }
 
 impl Identity {
@@ -31,7 +32,7 @@ impl Identity {
             },
             rng: stream(0, "identity", 0),
             shown: 0,
-            steps: None,
+            episode: Episode::default(),
         }
     }
 
@@ -53,33 +54,21 @@ impl Environment for Identity {
 
     fn reset(&mut self, seed: u64) -> Result<Observation> {
         self.rng = stream(seed, "identity", 0);
-        self.steps = Some(0);
+        self.episode.begin();
         Ok(self.show())
     }
 
     fn step(&mut self, action: &Action) -> Result<Step> {
-        let environment = || self.spec.name.clone();
-        let steps = self.steps.ok_or_else(|| Error::NotReset {
-            environment: environment(),
-        })?;
-        if steps >= self.spec.horizon {
-            return Err(Error::EpisodeOver {
-                environment: environment(),
-            });
-        }
-        self.spec.check_action(action)?;
+        let step = self.episode.advance(&self.spec, action)?;
         let reward = if action.choices[0] == self.shown {
             1.0
         } else {
             0.0
         };
-        self.steps = Some(steps + 1);
         // The symbols are independent draws, so a finished episode has no value left.
-        let status = if steps + 1 == self.spec.horizon {
-            Status::Terminated(Termination::Finished)
-        } else {
-            Status::Running
-        };
+        let horizon = self.spec.horizon;
+        let finished = (step == horizon).then_some(Termination::Finished);
+        let status = self.episode.conclude(finished, horizon);
         Ok(Step {
             observation: self.show(),
             reward,
