@@ -1,1 +1,22 @@
+#![doc = include_str!("../README.md")]
 
+pub mod a2c;
+pub mod categorical;
+pub mod controller;
+pub mod error;
+pub mod gradients;
+pub mod learner;
+pub mod loss;
+pub mod network;
+pub mod perceptron;
+pub mod policy;
+pub mod ppo;
+pub mod reinforce;
+pub mod returns;
+pub mod rollout;
+
+pub use controller::{Constant, Controller, Decision, PolicyController, RandomController};
+pub use error::{Error, Result};
+pub use learner::{Algorithm, Checkpoint, Learner, Metrics};
+pub use policy::{Policy, PolicyConfig, Selection};
+pub use rollout::{Trajectory, collect};

@@ -148,16 +148,20 @@ impl VectorEnvironment {
 }
 
 /// `work(worker, index)` for every index below `count`, on `workers` threads that each take the next index when free.
-fn in_parallel<T: Send>(
+/// The answers come back in the order of the indices.
+///
+/// # Errors
+/// The error with the smallest index; what was not begun by then is left undone.
+pub fn in_parallel<T: Send, E: Send>(
     workers: usize,
     count: usize,
-    work: impl Fn(usize, usize) -> Result<T> + Sync,
-) -> Result<Vec<T>> {
+    work: impl Fn(usize, usize) -> std::result::Result<T, E> + Sync,
+) -> std::result::Result<Vec<T>, E> {
     if workers <= 1 {
         return (0..count).map(|index| work(0, index)).collect();
     }
     let next = AtomicUsize::new(0);
-    let answers: Mutex<Vec<Option<Result<T>>>> = Mutex::new((0..count).map(|_| None).collect());
+    let answers: Mutex<Vec<Option<std::result::Result<T, E>>>> = Mutex::new((0..count).map(|_| None).collect());
     std::thread::scope(|scope| {
         for worker in 0..workers {
             let (next, answers, work) = (&next, &answers, &work);

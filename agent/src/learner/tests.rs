@@ -1,0 +1,222 @@
+//! Every algorithm learns what can be learned, with a stated threshold, and goes on from a checkpoint in the same bits.
+
+use super::*;
+use crate::{Selection, collect};
+use trimtab_env::suite::{Identity, NoisyQuadratic};
+use trimtab_env::vector::VectorEnvironment;
+use trimtab_env::{Environment, TuningEnv};
+
+fn algorithms() -> Vec<Algorithm> {
+    vec![
+        Algorithm::Reinforce(Default::default()),
+        Algorithm::A2c(Default::default()),
+        Algorithm::Ppo(Default::default()),
+    ]
+}
+
+fn train(
+    make: impl Fn() -> Box<dyn Environment>,
+    algorithm: Algorithm,
+    updates: u64,
+    episodes: usize,
+) -> (Learner, Vec<f64>) {
+    let mut environments = VectorEnvironment::new((0..2).map(|_| make()).collect(), 2).unwrap();
+    let spec = environments.spec().clone();
+    let mut learner = Learner::new(
+        &spec,
+        &PolicyConfig::default(),
+        algorithm,
+        1,
+        &Device::flex(),
+    )
+    .unwrap();
+    let mut means = Vec::new();
+    for update in 0..updates {
+        let policy = learner.policy().unwrap();
+        let rollout = collect(
+            &mut environments,
+            &policy,
+            1,
+            update * episodes as u64,
+            episodes,
+        )
+        .unwrap();
+        means.push(rollout.iter().map(Trajectory::total_reward).sum::<f64>() / episodes as f64);
+        learner
+            .update(&rollout, update as f64 / updates as f64)
+            .unwrap();
+    }
+    (learner, means)
+}
+
+/// The best return is 16 and chance has 4: at least 15.5 at the end.
+#[test]
+fn every_algorithm_learns_the_identity() {
+    for algorithm in algorithms() {
+        let name = algorithm.name();
+        let (_, means) = train(|| Box::new(Identity::new(4, 16)), algorithm, 150, 16);
+        assert!(means[0] < 6.0, "{name} begins with {}", means[0]);
+        let last = means[140..].iter().sum::<f64>() / 10.0;
+        assert!(last > 15.5, "{name} ends with {last}");
+    }
+}
+
+/// The noisy quadratic: the greedy policy's final loss, on seeds it has not trained on, is within twice the least loss
+/// that any schedule can expect; an untrained policy, which leaves a random rate alone, is three times worse than that.
+#[test]
+fn every_algorithm_learns_to_tune_the_noisy_quadratic() {
+    let make = || {
+        TuningEnv::new(
+            vec![NoisyQuadratic::default().into()],
+            NoisyQuadratic::tuning(),
+        )
+        .unwrap()
+    };
+    let geometric_mean_loss = |learner: &Learner| {
+        let mut environment = make();
+        let mut controller =
+            crate::PolicyController::new(learner.policy().unwrap(), Selection::Greedy);
+        let seeds = 20;
+        let total: f64 = (0..seeds)
+            .map(|seed| {
+                crate::controller::run(&mut environment, &mut controller, 1_000_000 + seed)
+                    .unwrap();
+                environment.outcome().unwrap()["best_validation_loss"].ln()
+            })
+            .sum();
+        (total / seeds as f64).exp()
+    };
+    let optimum = NoisyQuadratic::default().optimal_loss(160, 64);
+    for algorithm in algorithms() {
+        let name = algorithm.name();
+        let (untrained, _) = train(|| Box::new(make()), algorithm.clone(), 0, 1);
+        let before = geometric_mean_loss(&untrained);
+        let (learner, _) = train(|| Box::new(make()), algorithm, 60, 32);
+        let after = geometric_mean_loss(&learner);
+        assert!(
+            before > 3.0 * optimum,
+            "{name} begins with {before}, the optimum is {optimum}"
+        );
+        assert!(
+            after < 2.0 * optimum,
+            "{name} ends with {after}, the optimum is {optimum}"
+        );
+    }
+}
+
+#[test]
+fn a_checkpoint_goes_on_in_the_same_bits() {
+    for algorithm in algorithms() {
+        let (mut whole, _) = train(|| Box::new(Identity::new(3, 8)), algorithm, 3, 4);
+        let folder =
+            std::env::temp_dir().join(format!("trimtab-checkpoint-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let path = folder.join("checkpoint.json");
+        whole.checkpoint().unwrap().save(&path).unwrap();
+        let mut resumed =
+            Learner::resume(&Checkpoint::load(&path).unwrap(), &Device::flex()).unwrap();
+        let mut environments = VectorEnvironment::new(
+            vec![Box::new(Identity::new(3, 8)) as Box<dyn Environment>],
+            1,
+        )
+        .unwrap();
+        let rollout = collect(&mut environments, &whole.policy().unwrap(), 1, 100, 4).unwrap();
+        for learner in [&mut whole, &mut resumed] {
+            for _ in 0..3 {
+                learner.update(&rollout, 0.5).unwrap();
+            }
+        }
+        assert_eq!(whole.policy().unwrap(), resumed.policy().unwrap());
+        assert_eq!(whole.updates(), resumed.updates());
+
+        // Damaged copies are refused with the file's name.
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(&path, &text[..text.len() / 2]).unwrap();
+        let message = Checkpoint::load(&path).unwrap_err().to_string();
+        assert!(
+            message.contains("checkpoint.json") && message.contains("cut short"),
+            "{message}"
+        );
+        std::fs::write(&path, text.replacen("\"version\":1", "\"version\":7", 1)).unwrap();
+        let message = Checkpoint::load(&path).unwrap_err().to_string();
+        assert!(message.contains("version 7"), "{message}");
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+}
+
+#[test]
+fn a_policy_knows_what_it_was_trained_for() {
+    let (learner, _) = train(
+        || Box::new(Identity::new(3, 8)),
+        Algorithm::Ppo(Default::default()),
+        1,
+        2,
+    );
+    let policy = learner.policy().unwrap();
+    let other = Identity::new(4, 8);
+    let message = policy.check(other.spec()).unwrap_err().to_string();
+    assert!(message.contains("symbol_3"), "{message}");
+    let path = std::env::temp_dir().join(format!("trimtab-policy-{}.json", std::process::id()));
+    policy.save(&path).unwrap();
+    assert_eq!(Policy::load(&path).unwrap(), policy);
+    std::fs::remove_file(&path).unwrap();
+    assert!(
+        Policy::load(&path)
+            .unwrap_err()
+            .to_string()
+            .contains("trimtab-policy-")
+    );
+}
+
+#[test]
+fn impossible_options_are_named() {
+    let spec = Identity::new(3, 8).spec().clone();
+    let refuse = |algorithm: Algorithm, field: &str| {
+        let result = Learner::new(
+            &spec,
+            &PolicyConfig::default(),
+            algorithm,
+            1,
+            &Device::flex(),
+        );
+        let message = result
+            .err()
+            .map(|error| error.to_string())
+            .unwrap_or_default();
+        assert!(message.contains(field), "{message}");
+    };
+    let common = |common: Common| {
+        Algorithm::A2c(a2c::A2cConfig {
+            common,
+            ..Default::default()
+        })
+    };
+    refuse(
+        common(Common {
+            gamma: 1.5,
+            ..Default::default()
+        }),
+        "gamma",
+    );
+    refuse(
+        common(Common {
+            learning_rate: f64::NAN,
+            ..Default::default()
+        }),
+        "learning_rate",
+    );
+    refuse(
+        Algorithm::Ppo(ppo::PpoConfig {
+            minibatch: 0,
+            ..Default::default()
+        }),
+        "minibatch",
+    );
+    refuse(
+        Algorithm::Ppo(ppo::PpoConfig {
+            clip: 0.0,
+            ..Default::default()
+        }),
+        "clip",
+    );
+}

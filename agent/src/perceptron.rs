@@ -1,0 +1,62 @@
+//! The acting path: a multilayer perceptron in plain arithmetic, with no tensor and no autodiff graph.
+
+use serde::{Deserialize, Serialize};
+
+/// Linear layers with `tanh` between them. Equal to [`crate::network::Network`] up to rounding.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Perceptron {
+    /// The layers, inputs first.
+    pub layers: Vec<Layer>,
+}
+
+/// One linear layer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Layer {
+    /// Weights, row-major `[inputs, outputs]`.
+    pub weight: Vec<f32>,
+    /// Biases, `[outputs]`.
+    pub bias: Vec<f32>,
+}
+
+impl Perceptron {
+    /// Whether every layer fits the next, for `inputs` inputs and `outputs` outputs, and all numbers are finite.
+    pub fn fits(&self, inputs: usize, outputs: usize) -> bool {
+        let mut width = inputs;
+        for layer in &self.layers {
+            if layer.weight.len() != width * layer.bias.len() {
+                return false;
+            }
+            width = layer.bias.len();
+        }
+        let finite = |layer: &Layer| {
+            layer
+                .weight
+                .iter()
+                .chain(&layer.bias)
+                .all(|x| x.is_finite())
+        };
+        width == outputs && !self.layers.is_empty() && self.layers.iter().all(finite)
+    }
+
+    /// The outputs for one input vector. `scratch` is only there to be used again.
+    pub fn forward<'a>(&self, input: &[f32], scratch: &'a mut [Vec<f32>; 2]) -> &'a [f32] {
+        let [current, next] = scratch;
+        current.clear();
+        current.extend_from_slice(input);
+        for (index, layer) in self.layers.iter().enumerate() {
+            next.clear();
+            next.extend_from_slice(&layer.bias);
+            let width = layer.bias.len().max(1);
+            for (x, row) in current.iter().zip(layer.weight.chunks_exact(width)) {
+                for (sum, weight) in next.iter_mut().zip(row) {
+                    *sum += x * weight;
+                }
+            }
+            if index + 1 < self.layers.len() {
+                next.iter_mut().for_each(|x| *x = x.tanh());
+            }
+            std::mem::swap(current, next);
+        }
+        current
+    }
+}

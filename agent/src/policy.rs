@@ -1,0 +1,238 @@
+//! A policy: everything that is needed to act, as plain data.
+
+use crate::categorical::{MASKED, log_softmax, mode, sample};
+use crate::perceptron::Perceptron;
+use crate::{Error, Result};
+use rand::Rng;
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+use trimtab_env::wrappers::RunningMoments;
+use trimtab_env::{Action, EnvironmentSpec, Observation};
+
+/// The version of the file format.
+const VERSION: u64 = 1;
+
+/// Shape and start of the networks.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PolicyConfig {
+    /// Widths of the hidden layers of actor and critic.
+    pub hidden: Vec<usize>,
+    /// Added at the start to the logit of every choice that is labelled `x1`, so that an untrained policy mostly leaves
+    /// a knob alone.
+    pub no_change_bias: f32,
+    /// Whether observations are standardised by running statistics. The features of a tuning environment are made to be
+    /// of scale one and do not need it.
+    pub normalise_observations: bool,
+}
+
+impl Default for PolicyConfig {
+    /// Two layers of 64, the width of the PPO paper; a bias of 1, which makes "no change" about twice as likely.
+    fn default() -> Self {
+        Self {
+            hidden: vec![64, 64],
+            no_change_bias: 1.0,
+            normalise_observations: false,
+        }
+    }
+}
+
+/// How a choice is made from its distribution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Selection {
+    /// The most probable choice.
+    Greedy,
+    /// A draw.
+    Sampled,
+}
+
+/// A trained policy with the statistics and the specification that it depends on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Policy {
+    /// Version of the file format.
+    version: u64,
+    /// What it was trained for.
+    spec: EnvironmentSpec,
+    /// Statistics of the observations, if they are standardised.
+    moments: Option<RunningMoments>,
+    /// The actor.
+    actor: Perceptron,
+}
+
+/// Standardised observations are clipped to this many deviations, as in Gymnasium's wrapper.
+pub(crate) const OBSERVATION_CLIP: f32 = 10.0;
+
+/// Buffers that acting uses again and again.
+#[derive(Clone, Debug, Default)]
+pub struct Scratch {
+    input: Vec<f32>,
+    layers: [Vec<f32>; 2],
+}
+
+impl Policy {
+    /// A policy from its parts.
+    pub fn new(spec: EnvironmentSpec, moments: Option<RunningMoments>, actor: Perceptron) -> Self {
+        Self {
+            version: VERSION,
+            spec,
+            moments,
+            actor,
+        }
+    }
+
+    /// What it was trained for.
+    pub fn spec(&self) -> &EnvironmentSpec {
+        &self.spec
+    }
+
+    /// Checks that it can act in an environment with this specification.
+    ///
+    /// # Errors
+    /// [`Error::OtherSpec`] naming the difference.
+    pub fn check(&self, spec: &EnvironmentSpec) -> Result<()> {
+        match self.spec.difference(spec) {
+            None => Ok(()),
+            Some(difference) => Err(Error::OtherSpec {
+                environment: spec.name.clone(),
+                difference,
+            }),
+        }
+    }
+
+    /// Chooses an action and says how likely it was: `log pi(a | s)`, summed over the heads.
+    pub fn act(
+        &self,
+        observation: &Observation,
+        selection: Selection,
+        rng: &mut impl Rng,
+        scratch: &mut Scratch,
+    ) -> (Action, f32) {
+        let mut log_prob = 0.0;
+        let mut choices = Vec::with_capacity(self.spec.heads.len());
+        self.each_head(observation, scratch, |log_probs| {
+            let choice = match selection {
+                Selection::Greedy => mode(&log_probs),
+                Selection::Sampled => sample(&log_probs, rng),
+            };
+            log_prob += log_probs[choice];
+            choices.push(choice);
+        });
+        (Action { choices }, log_prob)
+    }
+
+    /// The log-probabilities of every choice: `[head][choice]`.
+    pub fn log_probs(&self, observation: &Observation, scratch: &mut Scratch) -> Vec<Vec<f32>> {
+        let mut all = Vec::with_capacity(self.spec.heads.len());
+        self.each_head(observation, scratch, |log_probs| all.push(log_probs));
+        all
+    }
+
+    fn each_head(
+        &self,
+        observation: &Observation,
+        scratch: &mut Scratch,
+        mut take: impl FnMut(Vec<f32>),
+    ) {
+        scratch.input.clear();
+        scratch.input.extend_from_slice(&observation.features);
+        if let Some(moments) = &self.moments {
+            moments.normalise(&mut scratch.input, OBSERVATION_CLIP);
+        }
+        let mut logits = self.actor.forward(&scratch.input, &mut scratch.layers);
+        for (index, head) in self.spec.heads.iter().enumerate() {
+            let (block, rest) = logits.split_at(head.choices.len().min(logits.len()));
+            logits = rest;
+            let allowed = observation
+                .mask
+                .as_ref()
+                .and_then(|mask| mask.allowed.get(index));
+            take(match allowed {
+                Some(allowed) if allowed.contains(&false) => {
+                    let masked: Vec<f32> = block
+                        .iter()
+                        .zip(allowed)
+                        .map(|(x, a)| if *a { *x } else { x + MASKED })
+                        .collect();
+                    log_softmax(&masked)
+                }
+                Some(_) | None => log_softmax(block),
+            });
+        }
+    }
+
+    /// Writes the policy as JSON, whole or not at all.
+    ///
+    /// # Errors
+    /// [`Error::File`].
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        write_json(path.as_ref(), self)
+    }
+
+    /// Reads a policy.
+    ///
+    /// # Errors
+    /// [`Error::File`] if it cannot be read, [`Error::Version`] if it is of another version, [`Error::Damaged`] if it is
+    /// not a whole policy.
+    pub fn load(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let policy: Self = read_json(path, "policy", VERSION)?;
+        let outputs = policy.spec.choices().iter().sum();
+        if policy.actor.fits(policy.spec.features.len(), outputs) {
+            Ok(policy)
+        } else {
+            Err(Error::Damaged {
+                path: path.to_owned(),
+                kind: "policy",
+                problem: "its weights do not fit its specification".to_owned(),
+            })
+        }
+    }
+}
+
+/// Writes JSON to a temporary file beside `path`, syncs it and renames it.
+pub(crate) fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
+    let file_error = |source| Error::File {
+        path: path.to_owned(),
+        source,
+    };
+    let text = serde_json::to_vec(value).map_err(|error| file_error(error.into()))?;
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".part");
+    let part = path.with_file_name(name);
+    let write = || -> std::io::Result<()> {
+        let mut file = std::fs::File::create(&part)?;
+        std::io::Write::write_all(&mut file, &text)?;
+        file.sync_all()?;
+        std::fs::rename(&part, path)
+    };
+    write().map_err(file_error)
+}
+
+/// Reads JSON with a `version` field, which is looked at before the rest.
+pub(crate) fn read_json<T: serde::de::DeserializeOwned>(
+    path: &Path,
+    kind: &'static str,
+    version: u64,
+) -> Result<T> {
+    let text = std::fs::read(path).map_err(|source| Error::File {
+        path: path.to_owned(),
+        source,
+    })?;
+    let damaged = |problem: String| Error::Damaged {
+        path: path.to_owned(),
+        kind,
+        problem,
+    };
+    let value: serde_json::Value =
+        serde_json::from_slice(&text).map_err(|error| damaged(error.to_string()))?;
+    match value.get("version").and_then(serde_json::Value::as_u64) {
+        None => Err(damaged("it has no version".to_owned())),
+        Some(found) if found != version => Err(Error::Version {
+            path: path.to_owned(),
+            kind,
+            found,
+            expected: version,
+        }),
+        Some(_) => serde_json::from_value(value).map_err(|error| damaged(error.to_string())),
+    }
+}

@@ -1,0 +1,168 @@
+//! Proximal policy optimisation (Schulman et al. 2017), with the details that CleanRL lists (Huang et al. 2022, "The 37
+//! implementation details of proximal policy optimization") as named options:
+//!
+//! ```text
+//! L = -min(ratio A, clip(ratio, 1 - clip, 1 + clip) A) + value (R - V)^2 - entropy H
+//! ```
+
+use crate::learner::{Common, Core, Metrics, Samples, Schedule, number, share};
+use crate::loss::{approx_kl, clip_fraction, clipped_surrogate, evaluate_actions, value_loss};
+use crate::returns::standardise;
+use crate::{Error, Result};
+use rand::{Rng, RngExt};
+use serde::{Deserialize, Serialize};
+
+/// Options of PPO.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PpoConfig {
+    /// Options that all learning rules share.
+    pub common: Common,
+    /// Lambda of the advantage estimate (detail 5).
+    pub lambda: f32,
+    /// Clip range of the probability ratio (detail 8).
+    pub clip: f32,
+    /// Clip range of the value's change; `None` leaves it, as Engstrom et al. 2020 advise (detail 9).
+    pub clip_value: Option<f32>,
+    /// Passes over each rollout.
+    pub epochs: usize,
+    /// Samples of a gradient step (detail 6).
+    pub minibatch: usize,
+    /// Whether advantages are standardised over each minibatch (detail 7).
+    pub normalise_advantages: bool,
+    /// The passes stop once `approx_kl` of a pass exceeds this; `None` never stops (detail of Dossa et al. 2021).
+    pub target_kl: Option<f32>,
+}
+
+impl Default for PpoConfig {
+    /// Lambda, clip and epochs of the paper; the minibatch that the calibration of the tuning environment used.
+    fn default() -> Self {
+        Self {
+            common: Common::default(),
+            lambda: 0.95,
+            clip: 0.2,
+            clip_value: None,
+            epochs: 4,
+            minibatch: 256,
+            normalise_advantages: true,
+            target_kl: None,
+        }
+    }
+}
+
+impl PpoConfig {
+    pub(crate) fn validate(&self) -> Result<()> {
+        share("lambda", self.lambda)?;
+        let positive = |field: &str, value: f32| {
+            if value.is_finite() && value > 0.0 {
+                return Ok(());
+            }
+            Err(Error::config(field, value, "give a finite number above 0"))
+        };
+        positive("clip", self.clip)?;
+        self.clip_value
+            .map_or(Ok(()), |value| positive("clip_value", value))?;
+        self.target_kl
+            .map_or(Ok(()), |value| positive("target_kl", value))?;
+        for (field, value) in [("epochs", self.epochs), ("minibatch", self.minibatch)] {
+            if value == 0 {
+                return Err(Error::config(field, value, "give at least 1"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Several passes of minibatch steps over the rollout.
+pub(crate) fn update(
+    core: &mut Core,
+    config: &PpoConfig,
+    schedule: &Schedule,
+    samples: &Samples,
+    rng: &mut impl Rng,
+) -> Result<Metrics> {
+    let mut rows: Vec<usize> = (0..samples.len()).collect();
+    let mut sums = Metrics::new();
+    let mut steps = 0.0;
+    let mut passes = 0;
+    for _ in 0..config.epochs {
+        for i in (1..rows.len()).rev() {
+            rows.swap(i, rng.random_range(0..=i as u32) as usize);
+        }
+        let (mut kl, mut minibatches) = (0.0, 0.0);
+        for rows in rows.chunks(config.minibatch) {
+            let metrics = step(core, config, schedule, samples, rows)?;
+            kl += metrics["approx_kl"];
+            minibatches += 1.0;
+            for (name, value) in metrics {
+                *sums.entry(name).or_insert(0.0) += value;
+            }
+            steps += 1.0;
+        }
+        passes += 1;
+        if config
+            .target_kl
+            .is_some_and(|target| kl / minibatches > f64::from(target))
+        {
+            break;
+        }
+    }
+    let mut metrics: Metrics = sums
+        .into_iter()
+        .map(|(name, sum)| (name, sum / f64::max(steps, 1.0)))
+        .collect();
+    metrics.insert("epochs".to_owned(), f64::from(passes));
+    Ok(metrics)
+}
+
+/// One gradient step on one minibatch.
+fn step(
+    core: &mut Core,
+    config: &PpoConfig,
+    schedule: &Schedule,
+    samples: &Samples,
+    rows: &[usize],
+) -> Result<Metrics> {
+    let mut advantages: Vec<f32> = rows.iter().map(|row| samples.advantages[*row]).collect();
+    if config.normalise_advantages {
+        standardise(&mut advantages);
+    }
+    let batch = core.minibatch(samples, rows, &advantages);
+    let network = core.network()?;
+    let logits = network.actor.forward(batch.observations.clone()) + batch.mask;
+    let values = network
+        .critic
+        .forward(batch.observations)
+        .reshape([rows.len()]);
+    let evaluated = evaluate_actions(logits, batch.actions, &core.choices);
+
+    let policy = clipped_surrogate(
+        evaluated.log_probs.clone(),
+        batch.log_probs,
+        batch.advantages,
+        config.clip,
+    );
+    let value = value_loss(values, batch.values, batch.returns, config.clip_value);
+    let entropy = evaluated.entropy.mean();
+    let total = policy.clone() + value.clone().mul_scalar(config.common.value)
+        - entropy.clone().mul_scalar(schedule.entropy);
+    let norm = core.descend(
+        &total,
+        schedule.learning_rate,
+        config.common.max_gradient_norm,
+    )?;
+
+    let new: Vec<f32> = evaluated.log_probs.into_data().iter::<f32>().collect();
+    let old: Vec<f32> = rows.iter().map(|row| samples.log_probs[*row]).collect();
+    Ok(Metrics::from([
+        ("policy_loss".to_owned(), number(&policy)),
+        ("value_loss".to_owned(), number(&value)),
+        ("entropy".to_owned(), number(&entropy)),
+        ("gradient_norm".to_owned(), f64::from(norm)),
+        ("approx_kl".to_owned(), approx_kl(&new, &old)),
+        (
+            "clip_fraction".to_owned(),
+            clip_fraction(&new, &old, config.clip),
+        ),
+    ]))
+}
