@@ -1,1 +1,21 @@
+#![doc = include_str!("../README.md")]
 
+pub mod calibrate;
+pub mod cli;
+pub mod config;
+pub mod environments;
+pub mod error;
+pub mod evaluation;
+pub mod observer;
+pub mod pictures;
+pub mod plot;
+pub mod record;
+pub mod reference;
+pub mod run_directory;
+pub mod runner;
+pub mod summary;
+
+pub use config::Config;
+pub use environments::Registry;
+pub use error::{Error, Result};
+pub use runner::train;

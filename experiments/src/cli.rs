@@ -1,0 +1,286 @@
+//! The command lines of the binaries.
+
+use crate::config::QUICKSTART;
+use crate::observer::Progress;
+use crate::run_directory::{read_events, read_json};
+use crate::runner::{self, Options, recorded_references};
+use crate::summary::{self, Summary};
+use crate::{Config, Error, Registry, Result, calibrate, evaluation, pictures};
+use clap::Parser;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+use trimtab_agent::Policy;
+
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+/// Exit code after Ctrl-C, as shells have it: 128 + SIGINT.
+const EXIT_INTERRUPTED: u8 = 130;
+
+/// Options that decide how a program runs, but not its results.
+#[derive(clap::Args)]
+struct Machine {
+    /// Threads; by default one for each core
+    #[arg(long)]
+    jobs: Option<usize>,
+    /// Backend: flex, libtorch (feature tch), cuda, wgpu
+    #[arg(long, default_value = "flex")]
+    device: String,
+}
+
+impl Machine {
+    fn jobs(&self) -> Result<usize> {
+        match self.jobs {
+            Some(0) => Err(Error::config("--jobs", 0, "give at least 1")),
+            Some(jobs) => Ok(jobs),
+            None => Ok(std::thread::available_parallelism().map_or(1, usize::from)),
+        }
+    }
+}
+
+/// Where a config comes from.
+#[derive(clap::Args)]
+struct ConfigSource {
+    /// Config file; without one the quick-start runs
+    config: Option<PathBuf>,
+    /// Seed, instead of the config's
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Sets one field of the config, as in --set training.updates=50; may be repeated
+    #[arg(long = "set", value_name = "PATH=VALUE")]
+    set: Vec<String>,
+}
+
+impl ConfigSource {
+    fn load(&self) -> Result<Config> {
+        let mut config = match &self.config {
+            Some(path) => Config::load(path)?,
+            None => Config::parse(QUICKSTART, "quickstart.ron")?,
+        };
+        for assignment in &self.set {
+            config.set(assignment)?;
+        }
+        if let Some(seed) = self.seed {
+            config.seed = seed;
+        }
+        Ok(config)
+    }
+
+    fn is_given(&self) -> bool {
+        self.config.is_some() || self.seed.is_some() || !self.set.is_empty()
+    }
+}
+
+/// Trains an agent, compares it with fixed settings and draws the result.
+#[derive(Parser)]
+#[command(name = "train", version, about, after_help = "Examples:
+  train                                         the quick-start, into runs/quickstart
+  train --seed 2 --out runs/second              another seed
+  train my.ron --set training.updates=50        a config of your own, with one change
+  train --resume --out runs/quickstart          go on after Ctrl-C or a crash")]
+struct Train {
+    #[command(flatten)]
+    source: ConfigSource,
+    #[command(flatten)]
+    machine: Machine,
+    /// Run directory; by default runs/<name>
+    #[arg(long)]
+    out: Option<PathBuf>,
+    /// Go on with the run in the run directory, from its last checkpoint
+    #[arg(long)]
+    resume: bool,
+    /// Print the resolved config and stop
+    #[arg(long)]
+    print_config: bool,
+}
+
+/// Evaluates the policy of a run on fresh seeds.
+#[derive(Parser)]
+#[command(name = "evaluate", version, about, after_help = "Examples:
+  evaluate runs/quickstart                      fresh seeds, not those of the run's own evaluation
+  evaluate runs/quickstart --seeds 30           more of them
+  evaluate runs/quickstart --policy other.json  another policy in the same environment")]
+struct Evaluate {
+    /// Run directory
+    run: PathBuf,
+    /// Policy; by default the run's own
+    #[arg(long)]
+    policy: Option<PathBuf>,
+    /// Seeds a controller and task
+    #[arg(long)]
+    seeds: Option<usize>,
+    #[command(flatten)]
+    machine: Machine,
+}
+
+/// Draws the pictures of runs again, from their records.
+#[derive(Parser)]
+#[command(name = "plot", version, about, after_help = "Examples:
+  plot runs/quickstart                          everything, into runs/quickstart/plots
+  plot runs/a runs/b runs/c --out curve.png     one reward curve over several runs, with its spread")]
+struct Plot {
+    /// Run directories
+    #[arg(required = true)]
+    runs: Vec<PathBuf>,
+    /// With several runs: the file of their joint reward curve
+    #[arg(long)]
+    out: Option<PathBuf>,
+}
+
+/// Fits the cost model to the machine at hand and prints it as RON.
+#[derive(Parser)]
+#[command(name = "calibrate", version, about, after_help = "Example:
+  calibrate my.ron                              the first task of my.ron; paste the line into `cost:`")]
+struct Calibrate {
+    #[command(flatten)]
+    source: ConfigSource,
+    #[command(flatten)]
+    machine: Machine,
+}
+
+/// Runs `work` and turns its end into an exit code; an error goes to the error output as one line.
+fn exit(work: impl FnOnce() -> Result<()>) -> ExitCode {
+    match work() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error @ Error::Interrupted(_)) => {
+            eprintln!("{error}");
+            ExitCode::from(EXIT_INTERRUPTED)
+        }
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The `train` binary, with the environments of `registry`. A program of your own calls it to train on environments of
+/// its own.
+pub fn train(registry: &Registry) -> ExitCode {
+    let arguments = Train::parse();
+    exit(|| {
+        let config = arguments.source.load()?;
+        if arguments.print_config {
+            config.validate()?;
+            print!("{}", config.to_ron()?);
+            return Ok(());
+        }
+        // A second Ctrl-C stops at once; what is on disk stays whole either way.
+        let handler = ctrlc::set_handler(|| {
+            if INTERRUPTED.swap(true, Ordering::Relaxed) {
+                std::process::exit(EXIT_INTERRUPTED.into());
+            }
+        });
+        if let Err(error) = handler {
+            return Err(Error::config("Ctrl-C", error, "the handler could not be set"));
+        }
+        let out = arguments.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(&config.name));
+        let options = Options {
+            out: out.clone(),
+            jobs: arguments.machine.jobs()?,
+            device: trimtab_models::device(&arguments.machine.device)?,
+            registry,
+            interrupted: &INTERRUPTED,
+        };
+        let mut progress = Progress::default();
+        let summary = if arguments.resume {
+            if arguments.source.is_given() && arguments.out.is_none() {
+                return Err(Error::config("--resume", "with a config", "name the run with --out; its own config is used"));
+            }
+            runner::resume(&options, &mut progress)?.1
+        } else {
+            runner::train(&config, &options, &mut progress)?
+        };
+        let references = recorded_references(&read_events(&out)?);
+        print!("{}", summary::table(&summary, &references));
+        let clock = std::time::Instant::now();
+        pictures::draw(&out)?;
+        print_phases(&summary, clock.elapsed().as_secs_f64());
+        println!("everything is in {}", out.display());
+        Ok(())
+    })
+}
+
+fn print_phases(summary: &Summary, drawing: f64) {
+    let phases = &summary.phases;
+    println!(
+        "return {:.2} in the first tenth of {} episodes, {:.2} in the last; {:.0} s: fixed settings {:.0}, rollouts {:.0}, updates {:.0}, evaluation {:.0}, writing {:.1}, drawing {:.1}",
+        summary.return_first,
+        summary.episodes,
+        summary.return_last,
+        summary.wall_seconds + drawing,
+        phases.reference,
+        phases.rollout,
+        phases.update,
+        phases.evaluation,
+        phases.writing,
+        drawing
+    );
+}
+
+/// The `evaluate` binary.
+pub fn evaluate(registry: &Registry) -> ExitCode {
+    let arguments = Evaluate::parse();
+    exit(|| {
+        let mut config = Config::load(&arguments.run.join("config.ron"))?;
+        if let Some(seeds) = arguments.seeds {
+            config.evaluation.seeds = seeds;
+        }
+        config.validate()?;
+        let policy = Policy::load(arguments.policy.clone().unwrap_or_else(|| arguments.run.join("policy.json")))?;
+        let device = trimtab_models::device(&arguments.machine.device)?;
+        let jobs = arguments.machine.jobs()?;
+        let mut summary: Summary = read_json(&arguments.run.join("summary.json"))?;
+        let references = recorded_references(&read_events(&arguments.run)?);
+        // The run's own evaluation used the seeds before this one.
+        const FIRST: u64 = 1_000_000;
+        let mut progress = Progress::default();
+        let records = match crate::environments::Tuning::prepare(&config, &device)? {
+            Some(tuning) => evaluation::tuning(&config, &tuning, &references, &policy, FIRST, jobs, &mut progress)?,
+            None => evaluation::named(&config, registry, &policy, FIRST, &mut progress)?,
+        };
+        (summary.evaluation, summary.tasks) = summary::controllers(&records);
+        summary.paired = summary::paired(&records);
+        print!("{}", summary::table(&summary, &references));
+        Ok(())
+    })
+}
+
+/// The `plot` binary.
+pub fn plot() -> ExitCode {
+    let arguments = Plot::parse();
+    exit(|| match (&arguments.out, arguments.runs.as_slice()) {
+        (Some(out), runs) => {
+            pictures::reward_curve_of(runs, out)?;
+            println!("{}", out.display());
+            Ok(())
+        }
+        (None, runs) => {
+            for run in runs {
+                for path in pictures::draw(run)? {
+                    println!("{}", path.display());
+                }
+            }
+            Ok(())
+        }
+    })
+}
+
+/// The `calibrate` binary.
+pub fn calibrate() -> ExitCode {
+    let arguments = Calibrate::parse();
+    exit(|| {
+        let config = arguments.source.load()?;
+        config.validate()?;
+        let device = trimtab_models::device(&arguments.machine.device)?;
+        let (measured, time) = calibrate::calibrate(&config, &device)?;
+        println!("{:>10}  {:>18}  {:>18}", "batch size", "measured (us)", "fitted (us)");
+        for (batch, seconds) in measured {
+            println!("{batch:>10}  {:>18.1}  {:>18.1}", seconds * 1e6, time.update(batch) * 1e6);
+        }
+        println!(
+            "cost: Modelled((per_update: {:.3e}, per_example: {:.3e}, per_evaluation: {:.3e})),",
+            time.per_update, time.per_example, time.per_evaluation
+        );
+        Ok(())
+    })
+}

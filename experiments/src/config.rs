@@ -1,0 +1,258 @@
+//! An experiment as one RON file.
+
+use crate::{Error, Result};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::Path;
+use trimtab_agent::{Algorithm, PolicyConfig};
+use trimtab_env::{CostModel, TuningConfig};
+use trimtab_models::TaskConfig;
+
+/// The experiment that runs when no config is given.
+pub const QUICKSTART: &str = include_str!("../configs/quickstart.ron");
+
+/// Everything about an experiment that decides its results.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// A name; the run directory is `runs/<name>` unless told otherwise.
+    pub name: String,
+    /// Everything random follows from this.
+    pub seed: u64,
+    /// What the agent acts on.
+    pub environment: EnvironmentConfig,
+    /// Shape of the policy.
+    #[serde(default)]
+    pub policy: PolicyConfig,
+    /// The learning rule.
+    pub algorithm: Algorithm,
+    /// How long it learns.
+    pub training: TrainingConfig,
+    /// How the result is judged.
+    #[serde(default)]
+    pub evaluation: EvaluationConfig,
+}
+
+/// What the agent acts on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub enum EnvironmentConfig {
+    /// Trainings of burn models.
+    Tuning {
+        /// The training tasks; each episode draws one.
+        tasks: Vec<TaskConfig>,
+        /// How cost is counted.
+        #[serde(default)]
+        cost: CostModel,
+        /// Knobs, segments, budget, reward, features.
+        process: TuningConfig,
+    },
+    /// An environment of the registry, by name: those of the suite, and those that a program adds.
+    Named {
+        /// The name.
+        name: String,
+        /// Numbers that its constructor reads.
+        #[serde(default)]
+        parameters: BTreeMap<String, f64>,
+    },
+}
+
+/// How long the agent learns.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainingConfig {
+    /// Number of updates.
+    pub updates: u64,
+    /// Episodes of each rollout.
+    pub episodes_per_update: usize,
+    /// A checkpoint is written after this many updates.
+    #[serde(default = "one")]
+    pub checkpoint_every: u64,
+}
+
+fn one() -> u64 {
+    1
+}
+
+/// How the result is judged.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EvaluationConfig {
+    /// Seeds of each controller on each task, none of which was trained on.
+    pub seeds: usize,
+    /// Learning rates of the grid from which the best fixed setting is taken.
+    pub learning_rates: Vec<f64>,
+    /// Its batch sizes.
+    pub batch_sizes: Vec<usize>,
+    /// Fresh seeds with which the winner is run again. A grid's winner is lucky, so its own figure is never used.
+    pub reruns: usize,
+}
+
+impl Default for EvaluationConfig {
+    fn default() -> Self {
+        Self {
+            seeds: 10,
+            learning_rates: vec![0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3],
+            batch_sizes: vec![16, 64, 256],
+            reruns: 5,
+        }
+    }
+}
+
+impl Config {
+    /// Reads a config from text; `file` is only named in messages.
+    ///
+    /// # Errors
+    /// [`Error::Parse`] with line, column and the allowed names.
+    pub fn parse(text: &str, file: &str) -> Result<Self> {
+        let options = ron::Options::default()
+            .with_default_extension(ron::extensions::Extensions::IMPLICIT_SOME);
+        options.from_str(text).map_err(|error| Error::Parse {
+            file: file.to_owned(),
+            line: error.span.start.line,
+            column: error.span.start.col,
+            problem: error.code.to_string(),
+        })
+    }
+
+    /// Reads a config file.
+    ///
+    /// # Errors
+    /// [`Error::File`] or [`Error::Parse`].
+    pub fn load(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path).map_err(Error::file(path))?;
+        Self::parse(&text, &path.display().to_string())
+    }
+
+    /// The config as RON, every field written out.
+    ///
+    /// # Errors
+    /// [`Error::Config`] if it cannot be written, which a parsed config always can.
+    pub fn to_ron(&self) -> Result<String> {
+        let pretty = ron::ser::PrettyConfig::default()
+            .extensions(ron::extensions::Extensions::IMPLICIT_SOME);
+        let text = ron::ser::to_string_pretty(self, pretty)
+            .map_err(|error| Error::config("config", error, "give finite numbers"))?;
+        Ok(text + "\n")
+    }
+
+    /// Sets one field, as `--set path=value` does. The path goes through fields, variants and list indices, such as
+    /// `training.updates` or `algorithm.Ppo.common.gamma`; the value is written as in RON.
+    ///
+    /// # Errors
+    /// [`Error::Config`] naming the part of the path that does not exist, with the names that do.
+    pub fn set(&mut self, assignment: &str) -> Result<()> {
+        let Some((path, text)) = assignment.split_once('=') else {
+            return Err(Error::config("--set", assignment, "write path=value"));
+        };
+        let refuse = |given: &str, allowed: String| Error::config(format!("--set {path}"), given, allowed);
+        let value: serde_json::Value = ron::from_str(text.trim())
+            .map_err(|error| refuse(text, format!("the value is not RON: {error}")))?;
+        let mut whole = serde_json::to_value(&*self)
+            .map_err(|error| refuse(text, error.to_string()))?;
+        let mut place = &mut whole;
+        for key in path.trim().split('.') {
+            let names = match &*place {
+                serde_json::Value::Object(map) => map.keys().cloned().collect::<Vec<_>>().join(", "),
+                serde_json::Value::Array(items) => format!("the indices below {}", items.len()),
+                _ => "nothing below it".to_owned(),
+            };
+            let next = match place {
+                serde_json::Value::Object(map) => map.get_mut(key),
+                serde_json::Value::Array(items) => {
+                    key.parse::<usize>().ok().and_then(|index| items.get_mut(index))
+                }
+                _ => None,
+            };
+            place = next.ok_or_else(|| refuse(key, format!("there is {names}")))?;
+        }
+        *place = value;
+        *self = serde_json::from_value(whole).map_err(|error| refuse(text, error.to_string()))?;
+        Ok(())
+    }
+
+    /// Checks everything that can be checked without reading data.
+    ///
+    /// # Errors
+    /// [`Error::Config`] naming the first field that is not allowed.
+    pub fn validate(&self) -> Result<()> {
+        let name = &self.name;
+        if name.is_empty() || name.contains(['/', '\\']) || name.starts_with('.') {
+            return Err(Error::config("name", format!("`{name}`"), "give a name that can be a folder's"));
+        }
+        if self.training.episodes_per_update == 0 {
+            return Err(Error::config("training.episodes_per_update", 0, "give at least 1"));
+        }
+        if self.training.checkpoint_every == 0 {
+            return Err(Error::config("training.checkpoint_every", 0, "give at least 1"));
+        }
+        self.algorithm.validate()?;
+        let evaluation = &self.evaluation;
+        if evaluation.seeds == 0 {
+            return Err(Error::config("evaluation.seeds", 0, "give at least 1"));
+        }
+        let EnvironmentConfig::Tuning { tasks, .. } = &self.environment else {
+            return Ok(());
+        };
+        if tasks.is_empty() {
+            return Err(Error::config("environment.tasks", "[]", "give at least 1 task"));
+        }
+        if evaluation.reruns == 0 {
+            return Err(Error::config("evaluation.reruns", 0, "give at least 1"));
+        }
+        if evaluation.learning_rates.is_empty() || evaluation.batch_sizes.is_empty() {
+            return Err(Error::config("evaluation", "an empty grid", "give learning_rates and batch_sizes"));
+        }
+        if let Some(lr) = evaluation.learning_rates.iter().find(|lr| !(lr.is_finite() && **lr > 0.0)) {
+            return Err(Error::config("evaluation.learning_rates", lr, "give finite numbers above 0"));
+        }
+        if evaluation.batch_sizes.contains(&0) {
+            return Err(Error::config("evaluation.batch_sizes", 0, "give whole numbers of at least 1"));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn quickstart() -> Config {
+        Config::parse(QUICKSTART, "quickstart.ron").unwrap()
+    }
+
+    #[test]
+    fn the_quickstart_is_valid_and_survives_being_written() {
+        let config = quickstart();
+        config.validate().unwrap();
+        assert_eq!(Config::parse(&config.to_ron().unwrap(), "again").unwrap(), config);
+    }
+
+    #[test]
+    fn misspelt_missing_and_mistyped_fields_are_named_with_their_line() {
+        let message = |from: &str, to: &str| {
+            let text = QUICKSTART.replacen(from, to, 1);
+            assert_ne!(text, QUICKSTART);
+            Config::parse(&text, "my.ron").unwrap_err().to_string()
+        };
+        let misspelt = message("updates:", "update:");
+        assert!(misspelt.contains("my.ron:") && misspelt.contains("`updates`"), "{misspelt}");
+        let missing = message("name: \"quickstart\",", "");
+        assert!(missing.contains("name"), "{missing}");
+        let mistyped = message("seed: 1", "seed: \"one\"");
+        assert!(mistyped.contains("my.ron:"), "{mistyped}");
+    }
+
+    #[test]
+    fn fields_can_be_set_by_path() {
+        let mut config = quickstart();
+        config.set("training.updates=3").unwrap();
+        assert_eq!(config.training.updates, 3);
+        config.set("algorithm.Ppo.common.gamma = 0.9").unwrap();
+        assert_eq!(config.algorithm.common().gamma, 0.9);
+        let unknown = config.set("training.update=3").unwrap_err().to_string();
+        assert!(unknown.contains("updates"), "{unknown}");
+        assert!(config.set("training.updates=-1").is_err());
+        assert!(config.set("training.updates").is_err());
+    }
+}

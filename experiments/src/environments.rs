@@ -1,0 +1,168 @@
+//! From configuration to environments.
+
+use crate::config::{Config, EnvironmentConfig};
+use crate::{Error, Result};
+use burn::tensor::Device;
+use std::collections::BTreeMap;
+use trimtab_env::tuning::Instance;
+use trimtab_env::vector::VectorEnvironment;
+use trimtab_env::{CostModel, Environment, Part, TuningConfig, TuningEnv, suite};
+use trimtab_models::config::PreparedTask;
+
+/// Numbers that the constructor of a named environment reads.
+pub type Parameters = BTreeMap<String, f64>;
+type Constructor = Box<dyn Fn(&Parameters) -> trimtab_env::Result<Box<dyn Environment>> + Send + Sync>;
+
+/// Environments by name, for `environment: Named(name: ..)`: the suite's, and whatever a program adds.
+///
+/// ```
+/// use trimtab_env::{Environment, suite::Identity};
+/// use trimtab_experiments::Registry;
+/// let registry = Registry::default().with("my-identity", |parameters| {
+///     let symbols = parameters.get("symbols").copied().unwrap_or(3.0);
+///     Ok(Box::new(Identity::new(symbols as usize, 10)) as Box<dyn Environment>)
+/// });
+/// assert!(registry.names().contains(&"my-identity".to_owned()));
+/// ```
+#[derive(Default)]
+pub struct Registry {
+    added: BTreeMap<String, Constructor>,
+}
+
+impl Registry {
+    /// The registry with one more environment.
+    pub fn with(
+        mut self,
+        name: impl Into<String>,
+        constructor: impl Fn(&Parameters) -> trimtab_env::Result<Box<dyn Environment>> + Send + Sync + 'static,
+    ) -> Self {
+        self.added.insert(name.into(), Box::new(constructor));
+        self
+    }
+
+    /// All names.
+    pub fn names(&self) -> Vec<String> {
+        let mut names = suite::names();
+        names.push("noisy-quadratic".to_owned());
+        names.extend(self.added.keys().cloned());
+        names
+    }
+
+    /// The environment called `name`, on the instances of `part` where it has any.
+    ///
+    /// # Errors
+    /// [`Error::Config`] listing the names, and the constructor's error.
+    pub fn build(&self, name: &str, parameters: &Parameters, part: Part) -> Result<Box<dyn Environment>> {
+        if let Some(constructor) = self.added.get(name) {
+            return Ok(constructor(parameters)?);
+        }
+        if name == "noisy-quadratic" {
+            let instances = vec![suite::NoisyQuadratic::default().into()];
+            return Ok(Box::new(TuningEnv::new(instances, suite::NoisyQuadratic::tuning())?));
+        }
+        suite::by_name_part(name, part).ok_or_else(|| {
+            Error::config("environment.name", format!("`{name}`"), format!("one of {}", self.names().join(", ")))
+        })
+    }
+}
+
+/// The tuning tasks of an experiment with their data, from which environments are made.
+pub struct Tuning {
+    /// The tasks, read and split.
+    pub tasks: Vec<PreparedTask>,
+    cost: CostModel,
+    process: TuningConfig,
+    device: Device,
+}
+
+/// What a good training of a task reaches.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Goal {
+    /// Reference of the reward, and target of the time to target.
+    pub loss: f64,
+}
+
+impl Tuning {
+    /// Reads the data of every task. `None` if the experiment is about something else.
+    ///
+    /// # Errors
+    /// Whatever is wrong with a task, with its number.
+    pub fn prepare(config: &Config, device: &Device) -> Result<Option<Self>> {
+        let EnvironmentConfig::Tuning { tasks, cost, process } = &config.environment else {
+            return Ok(None);
+        };
+        let tasks = tasks.iter().map(|task| task.prepare()).collect::<trimtab_models::Result<Vec<_>>>()?;
+        let tuning = Self {
+            tasks,
+            cost: *cost,
+            process: process.clone(),
+            device: device.clone(),
+        };
+        tuning.environment(&[])?;
+        for task in &tuning.tasks {
+            let rows = task.split().train.rows();
+            if let Some(size) = config.evaluation.batch_sizes.iter().find(|size| **size > rows) {
+                return Err(Error::config(
+                    "evaluation.batch_sizes",
+                    size,
+                    format!("task `{}` has only {rows} training examples", task.name()),
+                ));
+            }
+        }
+        Ok(Some(tuning))
+    }
+
+    /// A new environment over all tasks. `goals` has one entry a task, or none while they are not known.
+    ///
+    /// # Errors
+    /// What does not fit, by field.
+    pub fn environment(&self, goals: &[Goal]) -> Result<TuningEnv> {
+        let instances = self
+            .tasks
+            .iter()
+            .enumerate()
+            .map(|(index, task)| {
+                let loss = goals.get(index).map(|goal| goal.loss);
+                Ok(Instance {
+                    trainee: task.trainee(self.cost, &self.device)?,
+                    reference_loss: loss,
+                    target_loss: loss,
+                })
+            })
+            .collect::<trimtab_models::Result<Vec<_>>>()?;
+        Ok(TuningEnv::new(instances, self.process.clone())?)
+    }
+
+    /// As many environments as there are threads.
+    ///
+    /// # Errors
+    /// As [`Tuning::environment`].
+    pub fn environments(&self, goals: &[Goal], jobs: usize) -> Result<Vec<TuningEnv>> {
+        (0..jobs.max(1)).map(|_| self.environment(goals)).collect()
+    }
+}
+
+/// The environments that rollouts are collected from, one for each thread.
+///
+/// # Errors
+/// What does not fit, by field.
+pub fn rollout_environments(
+    config: &Config,
+    tuning: Option<&Tuning>,
+    goals: &[Goal],
+    registry: &Registry,
+    jobs: usize,
+) -> Result<VectorEnvironment> {
+    let environments = match (tuning, &config.environment) {
+        (Some(tuning), _) => tuning
+            .environments(goals, jobs)?
+            .into_iter()
+            .map(|environment| Box::new(environment) as Box<dyn Environment>)
+            .collect(),
+        (None, EnvironmentConfig::Named { name, parameters }) => (0..jobs.max(1))
+            .map(|_| registry.build(name, parameters, Part::Train))
+            .collect::<Result<Vec<_>>>()?,
+        (None, EnvironmentConfig::Tuning { .. }) => Vec::new(),
+    };
+    Ok(VectorEnvironment::new(environments, jobs.max(1))?)
+}

@@ -1,0 +1,95 @@
+//! Everything that can go wrong in an experiment, with what to do about it.
+
+use std::path::{Path, PathBuf};
+
+/// The result of a fallible call of this crate.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// An error of the experiments crate.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A config file cannot be understood. The message has the line and the allowed names.
+    #[error("{file}:{line}:{column}: {problem}")]
+    Parse {
+        /// The file.
+        file: String,
+        /// Line, from 1.
+        line: usize,
+        /// Column, from 1.
+        column: usize,
+        /// What is wrong there.
+        problem: String,
+    },
+    /// A configuration field holds a value that is not allowed.
+    #[error("{field}: {given} is not allowed; {allowed}")]
+    Config {
+        /// Path of the field.
+        field: String,
+        /// The value as given.
+        given: String,
+        /// What would be allowed.
+        allowed: String,
+    },
+    /// The output folder is there already.
+    #[error("{0} exists; go on with --resume {0}, or choose another folder with --out")]
+    Exists(PathBuf),
+    /// There is nothing to resume.
+    #[error("{path} cannot be resumed: {problem}")]
+    NoRun {
+        /// The folder.
+        path: PathBuf,
+        /// What is missing.
+        problem: String,
+    },
+    /// A file or folder cannot be read or written.
+    #[error("{path}: {source}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// A record is damaged.
+    #[error("{path}:{line}: not a record: {problem}")]
+    Record {
+        /// The file.
+        path: PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// What does not fit.
+        problem: String,
+    },
+    /// Someone pressed Ctrl-C. Everything up to the last checkpoint is kept.
+    #[error("interrupted; go on with --resume {0}")]
+    Interrupted(PathBuf),
+    /// The environment failed.
+    #[error(transparent)]
+    Environment(#[from] trimtab_env::Error),
+    /// A model or its data failed.
+    #[error(transparent)]
+    Models(#[from] trimtab_models::Error),
+    /// The agent failed.
+    #[error(transparent)]
+    Agent(#[from] trimtab_agent::Error),
+    /// A picture cannot be drawn.
+    #[error(transparent)]
+    Plot(#[from] crate::plot::Error),
+}
+
+impl Error {
+    /// A [`Error::Config`] from anything printable.
+    pub fn config(field: impl Into<String>, given: impl ToString, allowed: impl Into<String>) -> Self {
+        Self::Config {
+            field: field.into(),
+            given: given.to_string(),
+            allowed: allowed.into(),
+        }
+    }
+
+    /// Puts a file's name to what the operating system said.
+    pub fn file(path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::File { path, source }
+    }
+}

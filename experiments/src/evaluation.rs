@@ -1,0 +1,124 @@
+//! Controllers compared on seeds that nobody has trained on.
+
+use crate::config::EnvironmentConfig;
+use crate::environments::{Registry, Tuning};
+use crate::observer::{Observer, Phase};
+use crate::record::{EvaluationRecord, ReferenceRecord};
+use crate::{Config, Result, reference};
+use std::sync::Mutex;
+use trimtab_agent::controller::run;
+use trimtab_agent::{Constant, Controller, Decision, Policy, PolicyController, RandomController, Selection};
+use trimtab_env::stream::derived_seed;
+use trimtab_env::vector::in_parallel;
+use trimtab_env::{Environment, EnvironmentSpec, Part, Settings, TuningEnv};
+
+/// The controllers of a comparison, in the order of tables.
+pub const CONTROLLERS: [&str; 4] = ["policy", "default", "best_static", "random"];
+
+/// Evaluates the policy (greedy), the optimiser's default setting, the best fixed setting and chance on every task,
+/// with the same seeds for all. Seed number `first` and those after it are used.
+///
+/// # Errors
+/// The environments'; [`trimtab_agent::Error::OtherSpec`] if the policy does not fit.
+pub fn tuning(
+    config: &Config,
+    tuning: &Tuning,
+    references: &[ReferenceRecord],
+    policy: &Policy,
+    first: u64,
+    jobs: usize,
+    observer: &mut dyn Observer,
+) -> Result<Vec<EvaluationRecord>> {
+    let goals = reference::goals(references);
+    let environments = tuning.environments(&goals, jobs)?;
+    let spec = environments[0].spec().clone();
+    policy.check(&spec)?;
+    let environments: Vec<_> = environments.into_iter().map(Mutex::new).collect();
+    let (tasks, seeds) = (tuning.tasks.len(), config.evaluation.seeds);
+    let count = CONTROLLERS.len() * tasks * seeds;
+    observer.begin(Phase::Evaluation, count as u64, 0);
+    let records = in_parallel(environments.len(), count, |worker, index| {
+        let (name, task, seed) = (CONTROLLERS[index / (tasks * seeds)], index / seeds % tasks, index % seeds);
+        let mut environment = environments[worker].lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let fixed = |lr: f64, batch: usize| -> Box<dyn Controller> {
+            Box::new(Constant::new(name, Settings::new(lr, batch)))
+        };
+        let mut controller = match name {
+            "policy" => Box::new(PolicyController::new(policy.clone(), Selection::Greedy)),
+            "default" => fixed(tuning.tasks[task].config().optimizer.default_learning_rate(), 64),
+            "best_static" => fixed(references[task].learning_rate, references[task].batch_size),
+            _ => Box::new(RandomController::new(spec.clone())),
+        };
+        let seed = derived_seed(config.seed, "evaluation", first + seed as u64);
+        evaluate_one(&mut environment, controller.as_mut(), tuning.tasks[task].name(), task, seed)
+    })?;
+    observer.advance(count as u64);
+    observer.end();
+    Ok(records)
+}
+
+fn evaluate_one(
+    environment: &mut TuningEnv,
+    controller: &mut dyn Controller,
+    name: &str,
+    task: usize,
+    seed: u64,
+) -> Result<EvaluationRecord> {
+    environment.only(Some(task))?;
+    let total_reward = run(environment, controller, seed)?;
+    Ok(EvaluationRecord {
+        controller: controller.name().to_owned(),
+        task: name.to_owned(),
+        seed,
+        total_reward,
+        outcome: environment.outcome()?,
+        segments: environment.segments().to_vec(),
+    })
+}
+
+/// Evaluates the policy (greedy) and chance on a named environment's test part.
+///
+/// # Errors
+/// The environment's; [`trimtab_agent::Error::OtherSpec`] if the policy does not fit.
+pub fn named(config: &Config, registry: &Registry, policy: &Policy, first: u64, observer: &mut dyn Observer) -> Result<Vec<EvaluationRecord>> {
+    let EnvironmentConfig::Named { name, parameters } = &config.environment else {
+        return Ok(Vec::new());
+    };
+    let mut environment = registry.build(name, parameters, Part::Test)?;
+    let spec: EnvironmentSpec = environment.spec().clone();
+    policy.check(&spec)?;
+    let mut controllers: [Box<dyn Controller>; 2] = [
+        Box::new(PolicyController::new(policy.clone(), Selection::Greedy)),
+        Box::new(RandomController::new(spec)),
+    ];
+    let seeds = config.evaluation.seeds as u64;
+    observer.begin(Phase::Evaluation, 2 * seeds, 0);
+    let mut records = Vec::new();
+    for controller in &mut controllers {
+        for index in first..first + seeds {
+            let seed = derived_seed(config.seed, "evaluation", index);
+            let mut observation = environment.reset(seed)?;
+            controller.begin(seed);
+            let mut total_reward = 0.0;
+            while let Decision::Choose(action) = controller.decide(&observation) {
+                let step = environment.step(&action)?;
+                total_reward += f64::from(step.reward);
+                if step.status.is_over() {
+                    break;
+                }
+                observation = step.observation;
+            }
+            records.push(EvaluationRecord {
+                controller: controller.name().to_owned(),
+                task: name.clone(),
+                seed,
+                total_reward,
+                outcome: environment.outcome()?,
+                segments: Vec::new(),
+            });
+            observer.advance(1);
+        }
+    }
+    observer.end();
+    Ok(records)
+}

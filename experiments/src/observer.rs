@@ -1,0 +1,82 @@
+//! Who watches an experiment.
+
+use crate::record::Event;
+use indicatif::{ProgressBar, ProgressStyle};
+use std::time::Duration;
+
+/// A part of an experiment that takes its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// The grid of fixed settings.
+    Reference,
+    /// The agent learns.
+    Training,
+    /// Controllers are compared.
+    Evaluation,
+}
+
+/// Watches an experiment. Libraries say nothing on the terminal; observers may.
+pub trait Observer {
+    /// A phase begins; it has `total` steps, `done` of which are behind it.
+    fn begin(&mut self, _phase: Phase, _total: u64, _done: u64) {}
+    /// So many more steps of the phase are done.
+    fn advance(&mut self, _steps: u64) {}
+    /// Something was recorded.
+    fn event(&mut self, _event: &Event) {}
+    /// The phase is over.
+    fn end(&mut self) {}
+}
+
+/// Watches nothing.
+pub struct Quiet;
+
+impl Observer for Quiet {}
+
+/// A progress bar on the error output, with the mean return of late and the time left. It is silent when the output is
+/// not a terminal.
+#[derive(Default)]
+pub struct Progress {
+    bar: Option<ProgressBar>,
+    returns: Vec<f64>,
+}
+
+/// The mean return is over this many episodes.
+const WINDOW: usize = 100;
+
+impl Observer for Progress {
+    fn begin(&mut self, phase: Phase, total: u64, done: u64) {
+        let (what, unit) = match phase {
+            Phase::Reference => ("fixed settings", "runs"),
+            Phase::Training => ("training", "episodes"),
+            Phase::Evaluation => ("evaluation", "runs"),
+        };
+        let bar = ProgressBar::new(total).with_position(done);
+        let template = format!("{what:<14} [{{bar:32}}] {{pos}}/{{len}} {unit}  {{msg}}  {{elapsed}} gone, {{eta}} left");
+        if let Ok(style) = ProgressStyle::with_template(&template) {
+            bar.set_style(style.progress_chars("=> "));
+        }
+        bar.reset_eta();
+        bar.enable_steady_tick(Duration::from_millis(500));
+        self.bar = Some(bar);
+    }
+
+    fn advance(&mut self, steps: u64) {
+        if let Some(bar) = &self.bar {
+            bar.inc(steps);
+        }
+    }
+
+    fn event(&mut self, event: &Event) {
+        if let (Some(bar), Event::Episode(episode)) = (&self.bar, event) {
+            self.returns.push(episode.total_reward);
+            let late = &self.returns[self.returns.len().saturating_sub(WINDOW)..];
+            bar.set_message(format!("mean return {:.2}", late.iter().sum::<f64>() / late.len() as f64));
+        }
+    }
+
+    fn end(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish();
+        }
+    }
+}

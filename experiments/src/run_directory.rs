@@ -1,0 +1,195 @@
+//! The folder that holds everything an experiment wrote.
+//!
+//! ```text
+//! config.ron        the resolved config, every field written out
+//! versions.json     versions of the program and of the file formats
+//! spec.json         names of features, heads and choices
+//! events.jsonl      episodes, updates, references, evaluations
+//! checkpoint.json   the learner, to go on from
+//! progress.json     how far the records go that belong to the checkpoint
+//! policy.json       the trained policy
+//! summary.json      figures
+//! plots/            pictures, all drawn from the above
+//! ```
+
+use crate::record::Event;
+use crate::{Config, Error, Result};
+use serde::{Deserialize, Serialize};
+use std::fs::{File, OpenOptions};
+use std::io::{BufRead, BufReader, Seek, Write};
+use std::path::{Path, PathBuf};
+
+/// A run directory that is being written.
+pub struct RunDirectory {
+    path: PathBuf,
+    events: File,
+}
+
+/// How far the records go that belong to a checkpoint.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Position {
+    /// Length of `events.jsonl` in bytes.
+    pub bytes: u64,
+    /// Updates done.
+    pub updates: u64,
+    /// Episodes done.
+    pub episodes: u64,
+    /// Environment steps done.
+    pub steps: u64,
+}
+
+impl RunDirectory {
+    /// Makes the folder of a new run.
+    ///
+    /// # Errors
+    /// [`Error::Exists`] if it is there already, [`Error::File`] if it cannot be written.
+    pub fn create(path: &Path, config: &Config) -> Result<Self> {
+        if path.exists() {
+            return Err(Error::Exists(path.to_owned()));
+        }
+        std::fs::create_dir_all(path).map_err(Error::file(path))?;
+        write_whole(&path.join("config.ron"), config.to_ron()?.as_bytes())?;
+        let versions = serde_json::json!({
+            "trimtab": env!("CARGO_PKG_VERSION"),
+            "burn": "0.22.1",
+        });
+        write_json(&path.join("versions.json"), &versions)?;
+        let file = path.join("events.jsonl");
+        let events = File::create(&file).map_err(Error::file(&file))?;
+        Ok(Self {
+            path: path.to_owned(),
+            events,
+        })
+    }
+
+    /// Opens the folder of a run that was stopped, and drops the records that came after its last checkpoint.
+    ///
+    /// # Errors
+    /// [`Error::NoRun`] if there is no such run, [`Error::File`] if it cannot be read or written.
+    pub fn resume(path: &Path) -> Result<(Self, Config, Position)> {
+        let config_file = path.join("config.ron");
+        if !config_file.exists() {
+            return Err(Error::NoRun {
+                path: path.to_owned(),
+                problem: "it has no config.ron".to_owned(),
+            });
+        }
+        let config = Config::load(&config_file)?;
+        let position = match std::fs::read(path.join("progress.json")) {
+            Ok(text) => serde_json::from_slice(&text).map_err(|error| Error::Record {
+                path: path.join("progress.json"),
+                line: error.line(),
+                problem: error.to_string(),
+            })?,
+            // Stopped before the first checkpoint: begin again.
+            Err(_) => Position::default(),
+        };
+        let file = path.join("events.jsonl");
+        let open = || -> std::io::Result<File> {
+            let mut events = OpenOptions::new().create(true).truncate(false).write(true).open(&file)?;
+            events.set_len(position.bytes)?;
+            events.seek(std::io::SeekFrom::End(0))?;
+            Ok(events)
+        };
+        let events = open().map_err(Error::file(&file))?;
+        let run = Self {
+            path: path.to_owned(),
+            events,
+        };
+        Ok((run, config, position))
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// A file in the folder.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// Adds events.
+    ///
+    /// # Errors
+    /// [`Error::File`].
+    pub fn record(&mut self, events: &[Event]) -> Result<()> {
+        let file = self.path.join("events.jsonl");
+        let mut lines = Vec::new();
+        for event in events {
+            serde_json::to_writer(&mut lines, event).map_err(|error| Error::file(&file)(error.into()))?;
+            lines.push(b'\n');
+        }
+        self.events.write_all(&lines).map_err(Error::file(&file))
+    }
+
+    /// Notes that everything up to here belongs to the checkpoint just written.
+    ///
+    /// # Errors
+    /// [`Error::File`].
+    pub fn mark(&mut self, mut position: Position) -> Result<()> {
+        let file = self.path.join("events.jsonl");
+        self.events.sync_all().map_err(Error::file(&file))?;
+        position.bytes = self.events.stream_position().map_err(Error::file(&file))?;
+        write_json(&self.path.join("progress.json"), &position)
+    }
+}
+
+/// Reads `events.jsonl` of a run directory.
+///
+/// # Errors
+/// [`Error::File`], and [`Error::Record`] with the line that is damaged. A last line that was cut short is left out.
+pub fn read_events(run: &Path) -> Result<Vec<Event>> {
+    let path = run.join("events.jsonl");
+    let mut reader = BufReader::new(File::open(&path).map_err(Error::file(&path))?);
+    let (mut events, mut line) = (Vec::new(), String::new());
+    for number in 1.. {
+        line.clear();
+        if reader.read_line(&mut line).map_err(Error::file(&path))? == 0 || !line.ends_with('\n') {
+            break;
+        }
+        events.push(serde_json::from_str(&line).map_err(|error| Error::Record {
+            path: path.clone(),
+            line: number,
+            problem: error.to_string(),
+        })?);
+    }
+    Ok(events)
+}
+
+/// Reads one JSON file of a run directory.
+///
+/// # Errors
+/// [`Error::File`] or [`Error::Record`].
+pub fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T> {
+    let text = std::fs::read(path).map_err(Error::file(path))?;
+    serde_json::from_slice(&text).map_err(|error| Error::Record {
+        path: path.to_owned(),
+        line: error.line(),
+        problem: error.to_string(),
+    })
+}
+
+/// Writes JSON, whole or not at all.
+///
+/// # Errors
+/// [`Error::File`].
+pub fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
+    let mut text = serde_json::to_vec_pretty(value).map_err(|error| Error::file(path)(error.into()))?;
+    text.push(b'\n');
+    write_whole(path, &text)
+}
+
+/// Writes a file through a temporary one beside it: sync, then rename.
+fn write_whole(path: &Path, text: &[u8]) -> Result<()> {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".part");
+    let part = path.with_file_name(name);
+    let write = || -> std::io::Result<()> {
+        let mut file = File::create(&part)?;
+        file.write_all(text)?;
+        file.sync_all()?;
+        std::fs::rename(&part, path)
+    };
+    write().map_err(Error::file(path))
+}

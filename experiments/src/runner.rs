@@ -1,0 +1,231 @@
+//! An experiment from its config to its summary: reference, training, evaluation.
+
+use crate::environments::{Registry, Tuning, rollout_environments};
+use crate::observer::{Observer, Phase};
+use crate::record::{EpisodeRecord, Event, ReferenceRecord, UpdateRecord};
+use crate::run_directory::{Position, RunDirectory, read_events, write_json};
+use crate::summary::{self, Phases, Summary};
+use crate::{Config, Error, Result, evaluation, reference};
+use burn::tensor::Device;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+use trimtab_agent::{Checkpoint, Learner, Trajectory, collect};
+
+/// What decides how an experiment runs, but not its results.
+pub struct Options<'a> {
+    /// The run directory.
+    pub out: PathBuf,
+    /// Threads.
+    pub jobs: usize,
+    /// Where tensors live.
+    pub device: Device,
+    /// Named environments.
+    pub registry: &'a Registry,
+    /// Set from outside to stop at the next checkpoint.
+    pub interrupted: &'a AtomicBool,
+}
+
+/// Runs an experiment in a new directory.
+///
+/// # Errors
+/// Everything wrong with the config or its data is found before the directory is made. [`Error::Interrupted`] after a
+/// checkpoint if [`Options::interrupted`] was set.
+pub fn train(config: &Config, options: &Options, observer: &mut dyn Observer) -> Result<Summary> {
+    config.validate()?;
+    let tuning = Tuning::prepare(config, &options.device)?;
+    rollout_environments(config, tuning.as_ref(), &[], options.registry, 1)?;
+    if options.out.exists() {
+        return Err(Error::Exists(options.out.clone()));
+    }
+    let run = RunDirectory::create(&options.out, config)?;
+    go_on(config, tuning, options, run, Position::default(), observer)
+}
+
+/// Goes on with an experiment that was stopped, and ends in the same bits as if it had not been.
+///
+/// # Errors
+/// As [`train`]; [`Error::NoRun`] if there is nothing to go on from.
+pub fn resume(options: &Options, observer: &mut dyn Observer) -> Result<(Config, Summary)> {
+    let (run, config, position) = RunDirectory::resume(&options.out)?;
+    config.validate()?;
+    let tuning = Tuning::prepare(&config, &options.device)?;
+    let summary = go_on(&config, tuning, options, run, position, observer)?;
+    Ok((config, summary))
+}
+
+fn go_on(
+    config: &Config,
+    tuning: Option<Tuning>,
+    options: &Options,
+    mut run: RunDirectory,
+    mut position: Position,
+    observer: &mut dyn Observer,
+) -> Result<Summary> {
+    let start = Instant::now();
+    let mut phases = Phases::default();
+
+    let clock = Instant::now();
+    let references = references(config, tuning.as_ref(), options, &mut run, &position, observer)?;
+    phases.reference = clock.elapsed().as_secs_f64();
+
+    let goals = reference::goals(&references);
+    let mut environments = rollout_environments(config, tuning.as_ref(), &goals, options.registry, options.jobs)?;
+    write_json(&run.file("spec.json"), environments.spec())?;
+    let checkpoint = run.file("checkpoint.json");
+    let mut learner = if position.updates > 0 {
+        Learner::resume(&Checkpoint::load(&checkpoint)?, &options.device)?
+    } else {
+        Learner::new(environments.spec(), &config.policy, config.algorithm.clone(), config.seed, &options.device)?
+    };
+    if learner.updates() != position.updates {
+        return Err(Error::NoRun {
+            path: run.path().to_owned(),
+            problem: "checkpoint.json and progress.json do not belong together".to_owned(),
+        });
+    }
+
+    let training = &config.training;
+    let episodes = training.episodes_per_update;
+    observer.begin(Phase::Training, training.updates * episodes as u64, position.episodes);
+    while position.updates < training.updates {
+        let clock = Instant::now();
+        let policy = learner.policy()?;
+        let rollout = collect(&mut environments, &policy, config.seed, position.episodes, episodes)?;
+        phases.rollout += clock.elapsed().as_secs_f64();
+
+        let clock = Instant::now();
+        let progress = position.updates as f64 / training.updates as f64;
+        let metrics = learner.update(&rollout, progress)?;
+        phases.update += clock.elapsed().as_secs_f64();
+
+        let clock = Instant::now();
+        let events = events_of(&rollout, &position, metrics, &environments.spec().choices());
+        run.record(&events)?;
+        events.iter().for_each(|event| observer.event(event));
+        observer.advance(rollout.len() as u64);
+        position.updates += 1;
+        position.episodes += rollout.len() as u64;
+        position.steps += rollout.iter().map(|trajectory| trajectory.len() as u64).sum::<u64>();
+        let stop = options.interrupted.load(Ordering::Relaxed);
+        if stop || position.updates % training.checkpoint_every == 0 || position.updates == training.updates {
+            save(&learner, &mut run, position)?;
+        }
+        phases.writing += clock.elapsed().as_secs_f64();
+        if stop {
+            return Err(Error::Interrupted(run.path().to_owned()));
+        }
+    }
+    observer.end();
+    let policy = learner.policy()?;
+    policy.save(run.file("policy.json"))?;
+
+    let clock = Instant::now();
+    let records = match &tuning {
+        Some(tuning) => evaluation::tuning(config, tuning, &references, &policy, 0, options.jobs, observer)?,
+        None => evaluation::named(config, options.registry, &policy, 0, observer)?,
+    };
+    phases.evaluation = clock.elapsed().as_secs_f64();
+
+    let clock = Instant::now();
+    let events: Vec<Event> = records.iter().cloned().map(Event::Evaluation).collect();
+    run.record(&events)?;
+    let all: Vec<EpisodeRecord> = read_events(run.path())?
+        .into_iter()
+        .filter_map(|event| match event {
+            Event::Episode(episode) => Some(episode),
+            _ => None,
+        })
+        .collect();
+    let (return_first, return_last) = summary::first_and_last(&all);
+    let (controllers, tasks) = summary::controllers(&records);
+    phases.writing += clock.elapsed().as_secs_f64();
+    let summary = Summary {
+        name: config.name.clone(),
+        seed: config.seed,
+        episodes: position.episodes,
+        segments: position.steps,
+        return_first,
+        return_last,
+        wall_seconds: start.elapsed().as_secs_f64(),
+        phases,
+        reference_cost: references.iter().map(|reference| reference.cost).sum(),
+        evaluation: controllers,
+        tasks,
+        paired: summary::paired(&records),
+    };
+    write_json(&run.file("summary.json"), &summary)?;
+    Ok(summary)
+}
+
+/// The checkpoint, then the mark that says which records belong to it.
+fn save(learner: &Learner, run: &mut RunDirectory, position: Position) -> Result<()> {
+    learner.checkpoint()?.save(run.file("checkpoint.json"))?;
+    run.mark(position)
+}
+
+/// The references: found and recorded in a new run, read from its records in a resumed one.
+fn references(
+    config: &Config,
+    tuning: Option<&Tuning>,
+    options: &Options,
+    run: &mut RunDirectory,
+    position: &Position,
+    observer: &mut dyn Observer,
+) -> Result<Vec<ReferenceRecord>> {
+    if position.bytes > 0 {
+        return Ok(recorded_references(&read_events(run.path())?));
+    }
+    let Some(tuning) = tuning else {
+        return Ok(Vec::new());
+    };
+    let found = reference::find(config, tuning, options.jobs, observer)?;
+    run.record(&found.iter().cloned().map(Event::Reference).collect::<Vec<_>>())?;
+    run.mark(*position)?;
+    Ok(found)
+}
+
+/// The references among the events of a run.
+pub fn recorded_references(events: &[Event]) -> Vec<ReferenceRecord> {
+    let reference = |event: &Event| match event {
+        Event::Reference(reference) => Some(reference.clone()),
+        _ => None,
+    };
+    events.iter().filter_map(reference).collect()
+}
+
+fn events_of(
+    rollout: &[Trajectory],
+    position: &Position,
+    metrics: trimtab_agent::Metrics,
+    choices: &[usize],
+) -> Vec<Event> {
+    let mut actions: Vec<Vec<u64>> = choices.iter().map(|n| vec![0; *n]).collect();
+    for trajectory in rollout {
+        for (index, choice) in trajectory.actions.iter().enumerate() {
+            actions[index % choices.len()][*choice] += 1;
+        }
+    }
+    let steps: u64 = rollout.iter().map(|trajectory| trajectory.len() as u64).sum();
+    let mut events: Vec<Event> = rollout
+        .iter()
+        .enumerate()
+        .map(|(index, trajectory)| {
+            Event::Episode(EpisodeRecord {
+                episode: position.episodes + index as u64,
+                update: position.updates,
+                seed: trajectory.seed,
+                total_reward: trajectory.total_reward(),
+                length: trajectory.len() as u64,
+                status: trajectory.status,
+            })
+        })
+        .collect();
+    events.push(Event::Update(UpdateRecord {
+        update: position.updates,
+        steps: position.steps + steps,
+        metrics,
+        actions,
+    }));
+    events
+}

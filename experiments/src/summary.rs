@@ -1,0 +1,241 @@
+//! The figures of an experiment.
+
+use crate::record::{EpisodeRecord, EvaluationRecord, ReferenceRecord};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+/// `summary.json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
+    /// Name of the experiment.
+    pub name: String,
+    /// Its seed.
+    pub seed: u64,
+    /// Training episodes.
+    pub episodes: u64,
+    /// Decisions in them.
+    pub segments: u64,
+    /// Mean return of the first tenth of the episodes.
+    pub return_first: f64,
+    /// Mean return of the last tenth.
+    pub return_last: f64,
+    /// Wall-clock seconds of this process.
+    pub wall_seconds: f64,
+    /// Where they went.
+    pub phases: Phases,
+    /// What was spent, in the unit of cost: by the grid of fixed settings, by the agent's training is not counted here
+    /// but in its episodes.
+    pub reference_cost: f64,
+    /// One entry a controller, over all tasks.
+    pub evaluation: Vec<ControllerSummary>,
+    /// One entry a controller and task.
+    pub tasks: Vec<ControllerSummary>,
+    /// The policy against every other controller on the same seeds: mean difference of log losses.
+    pub paired: BTreeMap<String, Estimate>,
+}
+
+/// Wall-clock seconds by phase.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Phases {
+    /// The grid of fixed settings.
+    pub reference: f64,
+    /// Episodes with the agent.
+    pub rollout: f64,
+    /// Its updates.
+    pub update: f64,
+    /// The comparison.
+    pub evaluation: f64,
+    /// Records, checkpoints and pictures.
+    pub writing: f64,
+}
+
+/// A mean and its standard error.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Estimate {
+    /// The mean.
+    pub mean: f64,
+    /// Its standard error, 0 for a single value.
+    pub standard_error: f64,
+}
+
+/// Figures of one controller.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ControllerSummary {
+    /// Its name.
+    pub controller: String,
+    /// The task, or `all`.
+    pub task: String,
+    /// Number of runs.
+    pub runs: usize,
+    /// Sum of the rewards.
+    #[serde(rename = "return")]
+    pub total_reward: Estimate,
+    /// Best validation loss of a run; `None` where there is none.
+    pub validation_loss: Option<Estimate>,
+    /// Cost to reach the target; a run that never reached it counts with all it spent.
+    pub cost_to_target: Option<Estimate>,
+    /// Share of the runs that reached it.
+    pub reached: f64,
+    /// Accuracy on the test split, of the weights with the best validation loss.
+    pub test_accuracy: Option<Estimate>,
+}
+
+impl Estimate {
+    /// Mean and standard error of some values; `None` without any.
+    pub fn of(values: &[f64]) -> Option<Self> {
+        let n = values.len() as f64;
+        if values.is_empty() {
+            return None;
+        }
+        let mean = values.iter().sum::<f64>() / n;
+        let squares: f64 = values.iter().map(|x| (x - mean).powi(2)).sum();
+        let standard_error = if values.len() > 1 { (squares / (n - 1.0) / n).sqrt() } else { 0.0 };
+        Some(Self { mean, standard_error })
+    }
+}
+
+/// Mean return of the first and of the last tenth of the episodes.
+pub fn first_and_last(episodes: &[EpisodeRecord]) -> (f64, f64) {
+    let tenth = (episodes.len() / 10).max(1).min(episodes.len());
+    let mean = |part: &[EpisodeRecord]| {
+        part.iter().map(|episode| episode.total_reward).sum::<f64>() / part.len().max(1) as f64
+    };
+    (mean(&episodes[..tenth]), mean(&episodes[episodes.len() - tenth..]))
+}
+
+/// The figures of one group of runs.
+fn summarise(controller: &str, task: &str, runs: &[&EvaluationRecord]) -> Option<ControllerSummary> {
+    let figure = |name: &str| -> Vec<f64> { runs.iter().filter_map(|run| run.outcome.get(name).copied()).collect() };
+    let reached = runs.iter().filter(|run| run.outcome.contains_key("cost_to_target")).count();
+    let to_target: Vec<f64> = runs
+        .iter()
+        .filter_map(|run| run.outcome.get("cost_to_target").or_else(|| run.outcome.get("cost")).copied())
+        .collect();
+    Some(ControllerSummary {
+        controller: controller.to_owned(),
+        task: task.to_owned(),
+        runs: runs.len(),
+        total_reward: Estimate::of(&runs.iter().map(|run| run.total_reward).collect::<Vec<_>>())?,
+        validation_loss: Estimate::of(&figure("best_validation_loss")),
+        cost_to_target: Estimate::of(&to_target),
+        reached: reached as f64 / runs.len() as f64,
+        test_accuracy: Estimate::of(&figure("test_accuracy")),
+    })
+}
+
+/// Figures for each controller over all tasks, and for each controller and task, in the order of the records.
+pub fn controllers(records: &[EvaluationRecord]) -> (Vec<ControllerSummary>, Vec<ControllerSummary>) {
+    let mut names: Vec<&str> = Vec::new();
+    let mut tasks: Vec<&str> = Vec::new();
+    for record in records {
+        if !names.contains(&record.controller.as_str()) {
+            names.push(&record.controller);
+        }
+        if !tasks.contains(&record.task.as_str()) {
+            tasks.push(&record.task);
+        }
+    }
+    let of = |name: &str, task: Option<&str>| -> Option<ControllerSummary> {
+        let runs: Vec<_> = records
+            .iter()
+            .filter(|record| record.controller == name && task.is_none_or(|task| record.task == task))
+            .collect();
+        summarise(name, task.unwrap_or("all"), &runs)
+    };
+    let all = names.iter().filter_map(|name| of(name, None)).collect();
+    let each = tasks.iter().flat_map(|task| names.iter().filter_map(|name| of(name, Some(task)))).collect();
+    (all, each)
+}
+
+/// The policy against every other controller, run by run with the same task and seed: the difference of the logarithms
+/// of the best validation losses, below 0 where the policy is better.
+pub fn paired(records: &[EvaluationRecord]) -> BTreeMap<String, Estimate> {
+    let loss = |record: &EvaluationRecord| record.outcome.get("best_validation_loss").map(|loss| loss.ln());
+    let policy: BTreeMap<_, _> = records
+        .iter()
+        .filter(|record| record.controller == "policy")
+        .filter_map(|record| Some(((&record.task, record.seed), loss(record)?)))
+        .collect();
+    let mut differences: BTreeMap<String, Vec<f64>> = BTreeMap::new();
+    for record in records.iter().filter(|record| record.controller != "policy") {
+        if let (Some(own), Some(other)) = (policy.get(&(&record.task, record.seed)), loss(record)) {
+            differences.entry(record.controller.clone()).or_default().push(own - other);
+        }
+    }
+    differences.into_iter().filter_map(|(name, values)| Some((name, Estimate::of(&values)?))).collect()
+}
+
+/// The figures as a table.
+pub fn table(summary: &Summary, references: &[ReferenceRecord]) -> String {
+    let mut text = String::new();
+    let show = |estimate: Option<Estimate>, scale: f64, digits: usize| match estimate {
+        Some(e) => format!("{:.digits$} ± {:.digits$}", e.mean * scale, e.standard_error * scale),
+        None => "-".to_owned(),
+    };
+    let widest = summary.tasks.iter().map(|row| row.task.chars().count()).max().unwrap_or(4).max(4);
+    let _ = writeln!(
+        text,
+        "{:<widest$}  {:<12} {:>4}  {:>17}  {:>21}  {:>7}  {:>15}  {:>16}",
+        "task", "controller", "runs", "validation loss", "cost to target (ms)", "reached", "test accuracy", "return"
+    );
+    for row in summary.tasks.iter().chain(&summary.evaluation) {
+        let _ = writeln!(
+            text,
+            "{:<widest$}  {:<12} {:>4}  {:>17}  {:>21}  {:>6.0}%  {:>15}  {:>16}",
+            row.task,
+            row.controller,
+            row.runs,
+            show(row.validation_loss, 1.0, 4),
+            show(row.cost_to_target, 1000.0, 1),
+            100.0 * row.reached,
+            show(row.test_accuracy, 1.0, 3),
+            show(Some(row.total_reward), 1.0, 2),
+        );
+    }
+    for (name, difference) in &summary.paired {
+        let _ = writeln!(
+            text,
+            "policy against {name}: {:.3} times the validation loss on the same seeds (log ratio {:+.3} ± {:.3})",
+            difference.mean.exp(),
+            difference.mean,
+            difference.standard_error
+        );
+    }
+    for reference in references {
+        let _ = writeln!(
+            text,
+            "best fixed setting of {}: learning rate {}, batch size {} (found for {:.1} s of cost, reruns {:.4})",
+            reference.task, reference.learning_rate, reference.batch_size, reference.cost, reference.loss
+        );
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn standard_errors_and_pairs_by_hand() {
+        let estimate = Estimate::of(&[1.0, 2.0, 3.0]).unwrap();
+        assert_eq!(estimate.mean, 2.0);
+        assert!((estimate.standard_error - (1.0f64 / 3.0).sqrt()).abs() < 1e-12);
+        assert_eq!(Estimate::of(&[]), None);
+        let record = |controller: &str, seed: u64, loss: f64| EvaluationRecord {
+            controller: controller.to_owned(),
+            task: "t".to_owned(),
+            seed,
+            total_reward: 0.0,
+            outcome: [("best_validation_loss".to_owned(), loss)].into(),
+            segments: Vec::new(),
+        };
+        let records = [record("policy", 1, 1.0), record("policy", 2, 2.0), record("default", 2, 4.0), record("default", 1, 2.0)];
+        let pairs = paired(&records);
+        assert!((pairs["default"].mean + 2f64.ln()).abs() < 1e-12);
+        assert!(pairs["default"].standard_error < 1e-12);
+        let (all, each) = controllers(&records);
+        assert_eq!((all.len(), each.len()), (2, 2));
+        assert_eq!(all[0].reached, 0.0);
+    }
+}
