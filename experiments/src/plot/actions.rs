@@ -13,7 +13,7 @@ use trimtab_env::Head;
 const LABEL_ROOM: f64 = 220.0;
 const LABEL_SIZE: f64 = 20.0;
 /// Room above a panel for the name of its head.
-const HEAD_ROOM: f64 = 44.0;
+const HEAD_ROOM: f64 = 52.0;
 const HEAD_SIZE: f64 = 24.0;
 /// More updates than this are averaged over neighbours.
 const FINE_UPDATES: usize = 100;
@@ -84,7 +84,7 @@ pub fn actions(path: &Path, spec: &Spec, updates: &[UpdateRecord]) -> Result<(),
                 y: &y,
             };
             let name = canvas.fitted(&head.name, HEAD_SIZE, right - Y_LABEL_ROOM)?;
-            let above = (Y_LABEL_ROOM, top - HEAD_ROOM / 2.0);
+            let above = (Y_LABEL_ROOM, top - 20.0);
             canvas.text(&name, above, Anchor::Left, HEAD_SIZE)?;
             panel.grid("share")?;
             stack(&panel, shares)?;

@@ -114,15 +114,9 @@ impl Canvas<'_> {
         second: Point,
         colour: impl Into<RGBAColor>,
     ) -> Result<(), Failure> {
-        let ((x, y), (right, bottom)) = (place(&first), place(&second));
-        // The backend fills its last row and column too.
-        if right <= x || bottom <= y {
-            return Ok(());
-        }
-        self.area.draw(&Rectangle::new(
-            [(x, y), (right - 1, bottom - 1)],
-            colour.into().filled(),
-        ))
+        let style = colour.into().filled();
+        self.area
+            .draw(&Rectangle::new([place(&first), place(&second)], style))
     }
 
     /// The area between a lower and an upper line, each given at the same ascending `x`: `(x, lower, upper)`.
@@ -160,11 +154,16 @@ impl Canvas<'_> {
             Anchor::Centre => (HPos::Center, FontTransform::None),
             Anchor::Upwards => (HPos::Center, FontTransform::Rotate270),
         };
+        // The font's line box, which the library centres, reaches higher above the letters than below.
+        let lowered = match anchor {
+            Anchor::Upwards => at,
+            Anchor::Left | Anchor::Right | Anchor::Centre => (at.0, at.1 + 0.13 * size),
+        };
         let style = font(size)
             .transform(transform)
             .pos(Pos::new(horizontal, VPos::Center));
         self.area
-            .draw(&Text::new(text.to_owned(), place(&at), style))
+            .draw(&Text::new(text.to_owned(), place(&lowered), style))
     }
 
     /// Width of a text of `size` pixels.

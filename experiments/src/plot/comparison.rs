@@ -2,8 +2,8 @@
 
 use super::Error;
 use super::axis::{Axis, Scale};
-use super::canvas::{Anchor, WIDTH, draw};
-use super::colour::{BLACK, LIGHT_GREY, controllers};
+use super::canvas::{Anchor, Failure, WIDTH, draw};
+use super::colour::{BLACK, GREY, controllers};
 use super::legend::{Mark, legend};
 use super::panel::{Bounds, Panel, TITLE_ROOM, X_LABEL_ROOM, title};
 use super::statistics::{drawable, mean_and_deviation};
@@ -13,8 +13,8 @@ use std::path::Path;
 
 const FIGURE: &str = "best_validation_loss";
 const REFERENCE: &str = "best_static";
-/// Room for the names of the tasks.
-const TASK_ROOM: f64 = 250.0;
+/// Most room for the names of the tasks.
+const TASK_ROOM: f64 = 380.0;
 const TASK_SIZE: f64 = 22.0;
 
 /// The ratios of one controller on one task, one a seed.
@@ -79,7 +79,11 @@ pub fn comparison(path: &Path, rows: &[EvaluationRecord]) -> Result<(), Error> {
             canvas,
             "Best validation loss against the best fixed setting",
         )?;
-        let (left, right) = (TASK_ROOM, f64::from(WIDTH) - 30.0);
+        let mut widest: f64 = 60.0;
+        for (task, _) in &tasks {
+            widest = widest.max(canvas.text_width(task, TASK_SIZE)?);
+        }
+        let (left, right) = (widest.min(TASK_ROOM) + 44.0, f64::from(WIDTH) - 30.0);
         let bottom_of_legend = legend(canvas, (30.0, TITLE_ROOM), right - 30.0, &entries)?;
         let top = bottom_of_legend + 40.0;
         let bottom = canvas.height() - X_LABEL_ROOM;
@@ -96,7 +100,7 @@ pub fn comparison(path: &Path, rows: &[EvaluationRecord]) -> Result<(), Error> {
         };
         panel.vertical_grid()?;
         if let Some(one) = panel.across(1.0) {
-            canvas.line(&[(one, top), (one, bottom)], BLACK, 2.0)?;
+            canvas.line(&[(one, top - 6.0), (one, bottom)], BLACK, 2.0)?;
             let note = "← better";
             let half = canvas.text_width(note, TASK_SIZE)? / 2.0;
             let middle = (one - half - 8.0).clamp(left + half, right - half);
@@ -108,29 +112,13 @@ pub fn comparison(path: &Path, rows: &[EvaluationRecord]) -> Result<(), Error> {
         for (i, (task, rows)) in tasks.iter().enumerate() {
             let group = pitch * (rows.len() + 1) as f64;
             if i > 0 {
-                canvas.line(&[(left, at), (right, at)], LIGHT_GREY, 1.5)?;
+                canvas.line(&[(left, at), (right, at)], GREY, 1.0)?;
             }
-            let name = canvas.fitted(task, TASK_SIZE, TASK_ROOM - 40.0)?;
+            let name = canvas.fitted(task, TASK_SIZE, TASK_ROOM)?;
             let middle = (left - 14.0, at + group / 2.0);
             canvas.text(&name, middle, Anchor::Right, TASK_SIZE)?;
             for (j, row) in rows.iter().enumerate() {
-                let y = at + pitch * (j + 1) as f64;
-                for across in row.ratios.iter().filter_map(|ratio| panel.across(*ratio)) {
-                    canvas.disc((across, y), 4.0, row.colour.mix(0.4))?;
-                }
-                let Some((mean, error)) = row.mean_and_error() else {
-                    continue;
-                };
-                let low = panel.across(mean - error).unwrap_or(left);
-                if let Some(high) = panel.across(mean + error) {
-                    canvas.line(&[(low, y), (high, y)], row.colour, 3.0)?;
-                    for end in [low, high] {
-                        canvas.line(&[(end, y - 6.0), (end, y + 6.0)], row.colour, 3.0)?;
-                    }
-                }
-                if let Some(across) = panel.across(mean) {
-                    canvas.disc((across, y), 7.0, row.colour)?;
-                }
+                draw_row(&panel, row, at + pitch * (j + 1) as f64)?;
             }
             at += group;
         }
@@ -138,6 +126,29 @@ pub fn comparison(path: &Path, rows: &[EvaluationRecord]) -> Result<(), Error> {
             "loss ÷ mean loss of best_static (mean ± standard error over seeds)",
         ))
     })
+}
+
+/// The seeds, the standard error if there are several, and the mean, at the height `y`.
+fn draw_row(panel: &Panel, row: &Row, y: f64) -> Result<(), Failure> {
+    let canvas = panel.canvas;
+    for across in row.ratios.iter().filter_map(|ratio| panel.across(*ratio)) {
+        canvas.disc((across, y), 4.0, row.colour.mix(0.4))?;
+    }
+    let Some((mean, error)) = row.mean_and_error() else {
+        return Ok(());
+    };
+    // An error as large as the mean reaches beyond the low end of a logarithmic axis.
+    let low = panel.across(mean - error).unwrap_or(panel.bounds.left);
+    if let (Some(high), true) = (panel.across(mean + error), row.ratios.len() > 1) {
+        canvas.line(&[(low, y), (high, y)], row.colour, 3.0)?;
+        for end in [low, high] {
+            canvas.line(&[(end, y - 6.0), (end, y + 6.0)], row.colour, 3.0)?;
+        }
+    }
+    match panel.across(mean) {
+        Some(across) => canvas.disc((across, y), 7.0, row.colour),
+        None => Ok(()),
+    }
 }
 
 /// The tasks in the order of the records, each with its controllers in the order of the pictures.

@@ -95,11 +95,11 @@ pub fn training(path: &Path, task: &str, runs: &[(String, Vec<Segment>)]) -> Res
         entries.push((Mark::Cross(BLACK), "diverged".to_owned()));
     }
 
-    let around = |scale, of: fn(&Trace) -> &[(f64, f64)]| {
+    let around = |scale, ticks, of: fn(&Trace) -> &[(f64, f64)]| {
         let values = traces
             .iter()
             .flat_map(|trace| of(trace).iter().map(|p| p.1));
-        Axis::around(scale, values, 5)
+        Axis::around(scale, values, ticks)
     };
     let ends = traces
         .iter()
@@ -108,17 +108,17 @@ pub fn training(path: &Path, task: &str, runs: &[(String, Vec<Segment>)]) -> Res
     let panels: [(&str, Axis, fn(&Trace) -> &[(f64, f64)]); 4] = [
         (
             "validation loss",
-            around(Scale::Log10, |trace| &trace.loss),
+            around(Scale::Log10, 9, |trace| &trace.loss),
             |trace| &trace.loss,
         ),
         (
             "learning rate",
-            around(Scale::Log10, |trace| &trace.learning_rate),
+            around(Scale::Log10, 5, |trace| &trace.learning_rate),
             |trace| &trace.learning_rate,
         ),
         (
             "batch size",
-            around(Scale::Log2, |trace| &trace.batch_size),
+            around(Scale::Log2, 5, |trace| &trace.batch_size),
             |trace| &trace.batch_size,
         ),
         ("utilisation", Axis::linear(-0.03, 1.03, 6), |trace| {
@@ -152,7 +152,7 @@ pub fn training(path: &Path, task: &str, runs: &[(String, Vec<Segment>)]) -> Res
             panel.grid(label)?;
             for (drawn, trace) in traces.iter().enumerate() {
                 // Earlier lines are wider, so that lines at the same value all show.
-                let width = 2.5 + 2.0 * (traces.len() - 1 - drawn).min(3) as f64;
+                let width = 2.5 + (traces.len() - 1 - drawn).min(3) as f64;
                 let places = panel.places(points(trace).iter().copied());
                 canvas.line(&places, trace.colour, width)?;
                 if let [only] = places.as_slice() {
