@@ -1,0 +1,51 @@
+//! Legends: rows of marks with their names, beside the data and never on them.
+
+use super::canvas::{Anchor, Canvas, Failure, Point};
+use plotters::style::{Color, RGBColor};
+
+const SIZE: f64 = 22.0;
+const MARK: f64 = 34.0;
+const GAP: f64 = 28.0;
+const ROW: f64 = 32.0;
+
+/// What a name is shown with.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Mark {
+    Line(RGBColor),
+    Band(RGBColor),
+    Dot(RGBColor),
+    FaintDot(RGBColor),
+    Cross(RGBColor),
+}
+
+/// Draws the entries from `top_left`, in as many rows as they need within `width`, and returns the bottom.
+pub(super) fn legend(
+    canvas: &Canvas,
+    top_left: Point,
+    width: f64,
+    entries: &[(Mark, String)],
+) -> Result<f64, Failure> {
+    let (left, mut top) = top_left;
+    let mut x = left;
+    for (mark, name) in entries {
+        let name = canvas.fitted(name, SIZE, width - MARK - 10.0)?;
+        let entry = MARK + 10.0 + canvas.text_width(&name, SIZE)?;
+        if x > left && x + entry > left + width {
+            (x, top) = (left, top + ROW);
+        }
+        let y = top + ROW / 2.0;
+        let centre = (x + MARK / 2.0, y);
+        match *mark {
+            Mark::Line(colour) => canvas.line(&[(x, y), (x + MARK, y)], colour, 4.0)?,
+            Mark::Band(colour) => {
+                canvas.rectangle((x, y - 9.0), (x + MARK, y + 9.0), colour.mix(0.25))?;
+            }
+            Mark::Dot(colour) => canvas.disc(centre, 7.0, colour)?,
+            Mark::FaintDot(colour) => canvas.disc(centre, 4.0, colour.mix(0.4))?,
+            Mark::Cross(colour) => canvas.cross(centre, 7.0, colour)?,
+        }
+        canvas.text(&name, (x + MARK + 10.0, y), Anchor::Left, SIZE)?;
+        x += entry + GAP;
+    }
+    Ok(top + ROW)
+}

@@ -1,0 +1,22 @@
+//! The pictures of an experiment, drawn from its records alone.
+//!
+//! Every picture is a PNG, 1200 pixels wide, and appears whole or not at all. Values that are not finite, and values
+//! without a logarithm on a logarithmic axis, are left out.
+
+mod actions;
+mod axis;
+mod canvas;
+mod colour;
+mod comparison;
+mod error;
+mod legend;
+mod panel;
+mod reward_curve;
+mod statistics;
+mod training;
+
+pub use actions::actions;
+pub use comparison::comparison;
+pub use error::Error;
+pub use reward_curve::reward_curve;
+pub use training::training;

@@ -1,0 +1,290 @@
+//! A training segment by segment: what happened and what each controller did.
+
+use super::Error;
+use super::axis::{Axis, Scale};
+use super::canvas::{WIDTH, draw};
+use super::colour::{BLACK, controllers};
+use super::legend::{Mark, legend};
+use super::panel::{Bounds, Panel, TITLE_ROOM, X_LABEL_ROOM, Y_LABEL_ROOM, title};
+use super::statistics::drawable;
+use plotters::style::RGBColor;
+use std::path::Path;
+use trimtab_env::tuning::Segment;
+
+const HEIGHT: u32 = 1200;
+/// Room between two panels.
+const GAP: f64 = 18.0;
+
+/// What one controller did, as lines over the cost in modelled seconds.
+struct Trace {
+    colour: RGBColor,
+    /// Validation loss at the end of each segment.
+    loss: Vec<(f64, f64)>,
+    /// The settings and the utilisation at both ends of each segment.
+    learning_rate: Vec<(f64, f64)>,
+    batch_size: Vec<(f64, f64)>,
+    utilisation: Vec<(f64, f64)>,
+    /// Where segments diverged, with the best loss until then.
+    diverged: Vec<(f64, f64)>,
+}
+
+impl Trace {
+    fn new(segments: &[Segment], colour: RGBColor) -> Self {
+        let mut trace = Self {
+            colour,
+            loss: vec![],
+            learning_rate: vec![],
+            batch_size: vec![],
+            utilisation: vec![],
+            diverged: vec![],
+        };
+        for segment in segments.iter().filter(|segment| drawable(segment.spent)) {
+            let end = segment.spent;
+            let cost = segment.report.cost;
+            let ends = [if drawable(cost) { end - cost } else { end }, end];
+            let settings = &segment.settings;
+            // A setting that a training does not have leaves its panel empty.
+            if let Ok(rate) = settings.learning_rate() {
+                trace.learning_rate.extend(ends.map(|x| (x, rate)));
+            }
+            if let Ok(size) = settings.batch_size() {
+                trace.batch_size.extend(ends.map(|x| (x, size as f64)));
+            }
+            trace
+                .utilisation
+                .extend(ends.map(|x| (x, segment.report.utilisation)));
+            if let Some(validation) = &segment.report.validation {
+                trace.loss.push((end, validation.loss));
+            }
+            if segment.report.diverged {
+                trace.diverged.push((end, segment.best_loss));
+            }
+        }
+        trace
+    }
+}
+
+/// Draws trainings of one task over their cost: validation loss, learning rate, batch size and utilisation, one
+/// colour a controller. Segments that diverged are crosses at the best loss until then. Several trainings of the same
+/// controller share its colour.
+///
+/// # Errors
+/// [`Error::Missing`] if no training has a segment with a finite cost.
+pub fn training(path: &Path, task: &str, runs: &[(String, Vec<Segment>)]) -> Result<(), Error> {
+    let colours = controllers(runs.iter().map(|(name, _)| name.as_str()));
+    let traces: Vec<Trace> = colours
+        .iter()
+        .flat_map(|(name, colour)| {
+            let of_controller = runs.iter().filter(move |(other, _)| other == name);
+            of_controller.map(|(_, segments)| Trace::new(segments, *colour))
+        })
+        .filter(|trace| !trace.utilisation.is_empty())
+        .collect();
+    if traces.is_empty() {
+        return Err(Error::Missing {
+            path: path.to_owned(),
+            record: format!("a segment with a finite cost of the task `{task}`"),
+        });
+    }
+    let mut entries: Vec<(Mark, String)> = colours
+        .iter()
+        .filter(|(_, colour)| traces.iter().any(|trace| trace.colour == *colour))
+        .map(|(name, colour)| (Mark::Line(*colour), (*name).to_owned()))
+        .collect();
+    if traces.iter().any(|trace| !trace.diverged.is_empty()) {
+        entries.push((Mark::Cross(BLACK), "diverged".to_owned()));
+    }
+
+    let around = |scale, ticks, of: fn(&Trace) -> &[(f64, f64)]| {
+        let values = traces
+            .iter()
+            .flat_map(|trace| of(trace).iter().map(|p| p.1));
+        Axis::around(scale, values, ticks)
+    };
+    let ends = traces
+        .iter()
+        .flat_map(|trace| trace.utilisation.iter().map(|p| p.0));
+    let x = Axis::around(Scale::Linear, ends, 8);
+    let panels: [(&str, Axis, fn(&Trace) -> &[(f64, f64)]); 4] = [
+        (
+            "validation loss",
+            around(Scale::Log10, 9, |trace| &trace.loss),
+            |trace| &trace.loss,
+        ),
+        (
+            "learning rate",
+            around(Scale::Log10, 5, |trace| &trace.learning_rate),
+            |trace| &trace.learning_rate,
+        ),
+        (
+            "batch size",
+            around(Scale::Log2, 5, |trace| &trace.batch_size),
+            |trace| &trace.batch_size,
+        ),
+        ("utilisation", Axis::linear(-0.03, 1.03, 6), |trace| {
+            &trace.utilisation
+        }),
+    ];
+
+    draw(path, HEIGHT, |canvas| {
+        title(canvas, &format!("Training: {task}"))?;
+        let right = f64::from(WIDTH) - 30.0;
+        let width = right - Y_LABEL_ROOM;
+        let top = legend(canvas, (Y_LABEL_ROOM, TITLE_ROOM), width, &entries)? + 12.0;
+        let room = canvas.height() - X_LABEL_ROOM - top - GAP * (panels.len() - 1) as f64;
+        // The loss is what matters: its panel has two fifths of the room.
+        let shares = [0.4, 0.2, 0.2, 0.2];
+        let mut top = top;
+        for (i, ((label, y, points), share)) in panels.iter().zip(shares).enumerate() {
+            let bottom = top + share * room;
+            let bounds = Bounds {
+                left: Y_LABEL_ROOM,
+                top,
+                right,
+                bottom,
+            };
+            let panel = Panel {
+                canvas,
+                bounds,
+                x: &x,
+                y,
+            };
+            panel.grid(label)?;
+            for (drawn, trace) in traces.iter().enumerate() {
+                // Earlier lines are wider, so that lines at the same value all show.
+                let width = 2.5 + (traces.len() - 1 - drawn).min(3) as f64;
+                let places = panel.places(points(trace).iter().copied());
+                canvas.line(&places, trace.colour, width)?;
+                if let [only] = places.as_slice() {
+                    canvas.disc(*only, 6.0, trace.colour)?;
+                }
+            }
+            if i == 0 {
+                for trace in &traces {
+                    for (cost, loss) in &trace.diverged {
+                        // Without any loss until then, the cross stands at the top.
+                        let height = panel.height(*loss).unwrap_or(top);
+                        if let Some(across) = panel.across(*cost) {
+                            canvas.cross((across, height), 8.0, trace.colour)?;
+                        }
+                    }
+                }
+            }
+            let last = i + 1 == panels.len();
+            panel.frame(last.then_some("cost (modelled seconds)"))?;
+            top = bottom + GAP;
+        }
+        Ok(())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::canvas::{dimensions, folder};
+    use super::*;
+    use trimtab_env::{Report, Settings, Validation};
+
+    fn segment(index: usize, loss: f64, rate: f64, size: usize) -> Segment {
+        let diverged = !loss.is_finite();
+        Segment {
+            index,
+            settings: Settings::new(rate, size),
+            report: Report {
+                cost: 2.0,
+                diverged,
+                validation: (!diverged).then(|| Validation {
+                    loss,
+                    ..Validation::default()
+                }),
+                utilisation: size as f64 / (size as f64 + 64.0),
+                ..Report::default()
+            },
+            spent: 2.0 * (index + 1) as f64,
+            best_loss: if diverged { 1.5 } else { loss },
+            reward: 0.1,
+        }
+    }
+
+    fn run(controller: usize) -> Vec<Segment> {
+        (0..29)
+            .map(|i| {
+                let t = i as f64;
+                let floor = [0.05, 0.12, 0.07, 0.2][controller];
+                let loss = floor + 2.0 * (-t / [4.0, 6.0, 5.0, 8.0][controller]).exp();
+                match controller {
+                    0 if i == 3 => segment(i, f64::NAN, 0.3, 32),
+                    0 => segment(i, loss, 0.1 * 0.8f64.powf(t), 16 << (i / 6)),
+                    1 => segment(i, loss, 1e-3, 32),
+                    2 => segment(i, loss, 0.02, 32),
+                    _ => segment(
+                        i,
+                        loss,
+                        10f64.powf(-4.0 + (i * 7 % 5) as f64 * 0.6),
+                        16 << (i * 3 % 5),
+                    ),
+                }
+            })
+            .collect()
+    }
+
+    #[test]
+    fn four_controllers_are_drawn() {
+        let path = folder("training").join("a.png");
+        let names = ["policy", "default", "best_static", "random"];
+        let runs: Vec<_> = names
+            .iter()
+            .enumerate()
+            .map(|(i, name)| ((*name).to_owned(), run(i)))
+            .collect();
+        training(&path, "digits_mlp", &runs).unwrap();
+        assert_eq!(dimensions(&path), (WIDTH, HEIGHT));
+    }
+
+    #[test]
+    fn odd_trainings_are_drawn() {
+        let folder = folder("training-odd");
+        let mut bare = segment(0, 1.0, 0.1, 32);
+        bare.settings = Settings::default();
+        bare.report.utilisation = f64::NAN;
+        bare.report.cost = f64::NAN;
+        let cases = [
+            vec![segment(0, 1.0, 0.1, 32)],
+            vec![segment(0, f64::NAN, 0.1, 32)],
+            vec![segment(0, 0.0, 0.1, 1), segment(1, -1.0, 0.1, 1)],
+            vec![segment(0, 2.0, 0.1, 32), segment(1, 2.0, 0.1, 32)],
+            vec![bare],
+        ];
+        for (i, case) in cases.into_iter().enumerate() {
+            let path = folder.join(format!("{i}.png"));
+            training(
+                &path,
+                "odd",
+                &[("mine".to_owned(), case), ("none".to_owned(), vec![])],
+            )
+            .unwrap();
+            assert_eq!(dimensions(&path), (WIDTH, HEIGHT));
+        }
+    }
+
+    #[test]
+    fn without_segments_the_error_names_the_record() {
+        let path = folder("training-empty").join("a.png");
+        let error = training(&path, "digits", &[("policy".into(), vec![])])
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("a.png") && error.contains("`digits`"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn settings_hold_from_the_start_of_their_segment_to_its_end() {
+        let trace = Trace::new(&[segment(0, 1.0, 0.1, 8), segment(1, 1.0, 0.2, 8)], BLACK);
+        assert_eq!(
+            trace.learning_rate,
+            [(0.0, 0.1), (2.0, 0.1), (2.0, 0.2), (4.0, 0.2)]
+        );
+        assert_eq!(trace.loss, [(2.0, 1.0), (4.0, 1.0)]);
+    }
+}
