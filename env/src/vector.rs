@@ -161,7 +161,8 @@ pub fn in_parallel<T: Send, E: Send>(
         return (0..count).map(|index| work(0, index)).collect();
     }
     let next = AtomicUsize::new(0);
-    let answers: Mutex<Vec<Option<std::result::Result<T, E>>>> = Mutex::new((0..count).map(|_| None).collect());
+    let answers: Mutex<Vec<Option<std::result::Result<T, E>>>> =
+        Mutex::new((0..count).map(|_| None).collect());
     std::thread::scope(|scope| {
         for worker in 0..workers {
             let (next, answers, work) = (&next, &answers, &work);

@@ -21,14 +21,22 @@ impl Environment for Corridor {
         Ok(Observation::new(vec![self.place as f32 / 10.0]))
     }
     fn step(&mut self, action: &Action) -> Result<Step> {
-        self.place = if action.choices[0] == 1 { self.place + 1 } else { self.place.saturating_sub(1) };
+        self.place = if action.choices[0] == 1 {
+            self.place + 1
+        } else {
+            self.place.saturating_sub(1)
+        };
         self.steps += 1;
         let status = match (self.place, self.steps) {
             (10, _) => Status::Terminated(Termination::Reached),
             (_, 50) => Status::Terminated(Termination::Finished),
             _ => Status::Running,
         };
-        Ok(Step { observation: Observation::new(vec![self.place as f32 / 10.0]), reward: -1.0, status })
+        Ok(Step {
+            observation: Observation::new(vec![self.place as f32 / 10.0]),
+            reward: -1.0,
+            status,
+        })
     }
 }
 
@@ -36,7 +44,16 @@ fn main() -> std::process::ExitCode {
     cli::train(&Registry::default().with("corridor", |_| {
         let features = vec![Feature::new("place", 0.0, 1.0)];
         let heads = vec![Head::new("move", ["left", "right"])];
-        let spec = EnvironmentSpec { name: "corridor".into(), features, heads, horizon: 50 };
-        Ok(Box::new(EnforceOrder::new(Corridor { spec, place: 0, steps: 0 })))
+        let spec = EnvironmentSpec {
+            name: "corridor".into(),
+            features,
+            heads,
+            horizon: 50,
+        };
+        Ok(Box::new(EnforceOrder::new(Corridor {
+            spec,
+            place: 0,
+            steps: 0,
+        })))
     }))
 }

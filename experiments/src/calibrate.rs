@@ -11,9 +11,16 @@ use trimtab_env::{CostModel, Settings, UpdateTime};
 /// [`Error::Config`] if the experiment has no training task; the task's errors.
 pub fn calibrate(config: &Config, device: &Device) -> Result<(Vec<(usize, f64)>, UpdateTime)> {
     let EnvironmentConfig::Tuning { tasks, .. } = &config.environment else {
-        return Err(Error::config("environment", "Named", "calibration needs a Tuning environment"));
+        return Err(Error::config(
+            "environment",
+            "Named",
+            "calibration needs a Tuning environment",
+        ));
     };
-    let mut task = tasks.first().ok_or_else(|| Error::config("environment.tasks", "[]", "give at least 1 task"))?.clone();
+    let mut task = tasks
+        .first()
+        .ok_or_else(|| Error::config("environment.tasks", "[]", "give at least 1 task"))?
+        .clone();
     task.gradient_samples = 0;
     let prepared = task.prepare()?;
     let mut trainee = prepared.trainee(CostModel::Measured, device)?;
@@ -21,7 +28,10 @@ pub fn calibrate(config: &Config, device: &Device) -> Result<(Vec<(usize, f64)>,
     let mut measured = Vec::new();
     let start = trainee.start(config.seed)?;
     let evaluation = start.cost / trainee.spec().validation_examples.max(1) as f64;
-    for batch in [8, 16, 32, 64, 128, 256, 512].into_iter().filter(|batch| *batch <= rows) {
+    for batch in [8, 16, 32, 64, 128, 256, 512]
+        .into_iter()
+        .filter(|batch| *batch <= rows)
+    {
         // The median of several short segments: the machine may be busy with other things.
         let mut times = Vec::new();
         for _ in 0..9 {

@@ -73,11 +73,16 @@ impl ConfigSource {
 
 /// Trains an agent, compares it with fixed settings and draws the result.
 #[derive(Parser)]
-#[command(name = "train", version, about, after_help = "Examples:
+#[command(
+    name = "train",
+    version,
+    about,
+    after_help = "Examples:
   train                                         the quick-start, into runs/quickstart
   train --seed 2 --out runs/second              another seed
   train my.ron --set training.updates=50        a config of your own, with one change
-  train --resume --out runs/quickstart          go on after Ctrl-C or a crash")]
+  train --resume --out runs/quickstart          go on after Ctrl-C or a crash"
+)]
 struct Train {
     #[command(flatten)]
     source: ConfigSource,
@@ -96,10 +101,15 @@ struct Train {
 
 /// Evaluates the policy of a run on fresh seeds.
 #[derive(Parser)]
-#[command(name = "evaluate", version, about, after_help = "Examples:
+#[command(
+    name = "evaluate",
+    version,
+    about,
+    after_help = "Examples:
   evaluate runs/quickstart                      fresh seeds, not those of the run's own evaluation
   evaluate runs/quickstart --seeds 30           more of them
-  evaluate runs/quickstart --policy other.json  another policy in the same environment")]
+  evaluate runs/quickstart --policy other.json  another policy in the same environment"
+)]
 struct Evaluate {
     /// Run directory
     run: PathBuf,
@@ -115,9 +125,14 @@ struct Evaluate {
 
 /// Draws the pictures of runs again, from their records.
 #[derive(Parser)]
-#[command(name = "plot", version, about, after_help = "Examples:
+#[command(
+    name = "plot",
+    version,
+    about,
+    after_help = "Examples:
   plot runs/quickstart                          everything, into runs/quickstart/plots
-  plot runs/a runs/b runs/c --out curve.png     one reward curve over several runs, with its spread")]
+  plot runs/a runs/b runs/c --out curve.png     one reward curve over several runs, with its spread"
+)]
 struct Plot {
     /// Run directories
     #[arg(required = true)]
@@ -129,8 +144,13 @@ struct Plot {
 
 /// Fits the cost model to the machine at hand and prints it as RON.
 #[derive(Parser)]
-#[command(name = "calibrate", version, about, after_help = "Example:
-  calibrate my.ron                              the first task of my.ron; paste the line into `cost:`")]
+#[command(
+    name = "calibrate",
+    version,
+    about,
+    after_help = "Example:
+  calibrate my.ron                              the first task of my.ron; paste the line into `cost:`"
+)]
 struct Calibrate {
     #[command(flatten)]
     source: ConfigSource,
@@ -171,9 +191,16 @@ pub fn train(registry: &Registry) -> ExitCode {
             }
         });
         if let Err(error) = handler {
-            return Err(Error::config("Ctrl-C", error, "the handler could not be set"));
+            return Err(Error::config(
+                "Ctrl-C",
+                error,
+                "the handler could not be set",
+            ));
         }
-        let out = arguments.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(&config.name));
+        let out = arguments
+            .out
+            .clone()
+            .unwrap_or_else(|| PathBuf::from("runs").join(&config.name));
         let options = Options {
             out: out.clone(),
             jobs: arguments.machine.jobs()?,
@@ -184,7 +211,11 @@ pub fn train(registry: &Registry) -> ExitCode {
         let mut progress = Progress::default();
         let summary = if arguments.resume {
             if arguments.source.is_given() && arguments.out.is_none() {
-                return Err(Error::config("--resume", "with a config", "name the run with --out; its own config is used"));
+                return Err(Error::config(
+                    "--resume",
+                    "with a config",
+                    "name the run with --out; its own config is used",
+                ));
             }
             runner::resume(&options, &mut progress)?.1
         } else {
@@ -226,7 +257,12 @@ pub fn evaluate(registry: &Registry) -> ExitCode {
             config.evaluation.seeds = seeds;
         }
         config.validate()?;
-        let policy = Policy::load(arguments.policy.clone().unwrap_or_else(|| arguments.run.join("policy.json")))?;
+        let policy = Policy::load(
+            arguments
+                .policy
+                .clone()
+                .unwrap_or_else(|| arguments.run.join("policy.json")),
+        )?;
         let device = trimtab_models::device(&arguments.machine.device)?;
         let jobs = arguments.machine.jobs()?;
         let mut summary: Summary = read_json(&arguments.run.join("summary.json"))?;
@@ -235,7 +271,15 @@ pub fn evaluate(registry: &Registry) -> ExitCode {
         const FIRST: u64 = 1_000_000;
         let mut progress = Progress::default();
         let records = match crate::environments::Tuning::prepare(&config, &device)? {
-            Some(tuning) => evaluation::tuning(&config, &tuning, &references, &policy, FIRST, jobs, &mut progress)?,
+            Some(tuning) => evaluation::tuning(
+                &config,
+                &tuning,
+                &references,
+                &policy,
+                FIRST,
+                jobs,
+                &mut progress,
+            )?,
             None => evaluation::named(&config, registry, &policy, FIRST, &mut progress)?,
         };
         (summary.evaluation, summary.tasks) = summary::controllers(&records);
@@ -273,9 +317,16 @@ pub fn calibrate() -> ExitCode {
         config.validate()?;
         let device = trimtab_models::device(&arguments.machine.device)?;
         let (measured, time) = calibrate::calibrate(&config, &device)?;
-        println!("{:>10}  {:>18}  {:>18}", "batch size", "measured (us)", "fitted (us)");
+        println!(
+            "{:>10}  {:>18}  {:>18}",
+            "batch size", "measured (us)", "fitted (us)"
+        );
         for (batch, seconds) in measured {
-            println!("{batch:>10}  {:>18.1}  {:>18.1}", seconds * 1e6, time.update(batch) * 1e6);
+            println!(
+                "{batch:>10}  {:>18.1}  {:>18.1}",
+                seconds * 1e6,
+                time.update(batch) * 1e6
+            );
         }
         println!(
             "cost: Modelled((per_update: {:.3e}, per_example: {:.3e}, per_evaluation: {:.3e})),",

@@ -145,23 +145,27 @@ impl Config {
         let Some((path, text)) = assignment.split_once('=') else {
             return Err(Error::config("--set", assignment, "write path=value"));
         };
-        let refuse = |given: &str, allowed: String| Error::config(format!("--set {path}"), given, allowed);
+        let refuse =
+            |given: &str, allowed: String| Error::config(format!("--set {path}"), given, allowed);
         let value: serde_json::Value = ron::from_str(text.trim())
             .map_err(|error| refuse(text, format!("the value is not RON: {error}")))?;
-        let mut whole = serde_json::to_value(&*self)
-            .map_err(|error| refuse(text, error.to_string()))?;
+        let mut whole =
+            serde_json::to_value(&*self).map_err(|error| refuse(text, error.to_string()))?;
         let mut place = &mut whole;
         for key in path.trim().split('.') {
             let names = match &*place {
-                serde_json::Value::Object(map) => map.keys().cloned().collect::<Vec<_>>().join(", "),
+                serde_json::Value::Object(map) => {
+                    map.keys().cloned().collect::<Vec<_>>().join(", ")
+                }
                 serde_json::Value::Array(items) => format!("the indices below {}", items.len()),
                 _ => "nothing below it".to_owned(),
             };
             let next = match place {
                 serde_json::Value::Object(map) => map.get_mut(key),
-                serde_json::Value::Array(items) => {
-                    key.parse::<usize>().ok().and_then(|index| items.get_mut(index))
-                }
+                serde_json::Value::Array(items) => key
+                    .parse::<usize>()
+                    .ok()
+                    .and_then(|index| items.get_mut(index)),
                 _ => None,
             };
             place = next.ok_or_else(|| refuse(key, format!("there is {names}")))?;
@@ -178,13 +182,25 @@ impl Config {
     pub fn validate(&self) -> Result<()> {
         let name = &self.name;
         if name.is_empty() || name.contains(['/', '\\']) || name.starts_with('.') {
-            return Err(Error::config("name", format!("`{name}`"), "give a name that can be a folder's"));
+            return Err(Error::config(
+                "name",
+                format!("`{name}`"),
+                "give a name that can be a folder's",
+            ));
         }
         if self.training.episodes_per_update == 0 {
-            return Err(Error::config("training.episodes_per_update", 0, "give at least 1"));
+            return Err(Error::config(
+                "training.episodes_per_update",
+                0,
+                "give at least 1",
+            ));
         }
         if self.training.checkpoint_every == 0 {
-            return Err(Error::config("training.checkpoint_every", 0, "give at least 1"));
+            return Err(Error::config(
+                "training.checkpoint_every",
+                0,
+                "give at least 1",
+            ));
         }
         self.algorithm.validate()?;
         let evaluation = &self.evaluation;
@@ -195,19 +211,39 @@ impl Config {
             return Ok(());
         };
         if tasks.is_empty() {
-            return Err(Error::config("environment.tasks", "[]", "give at least 1 task"));
+            return Err(Error::config(
+                "environment.tasks",
+                "[]",
+                "give at least 1 task",
+            ));
         }
         if evaluation.reruns == 0 {
             return Err(Error::config("evaluation.reruns", 0, "give at least 1"));
         }
         if evaluation.learning_rates.is_empty() || evaluation.batch_sizes.is_empty() {
-            return Err(Error::config("evaluation", "an empty grid", "give learning_rates and batch_sizes"));
+            return Err(Error::config(
+                "evaluation",
+                "an empty grid",
+                "give learning_rates and batch_sizes",
+            ));
         }
-        if let Some(lr) = evaluation.learning_rates.iter().find(|lr| !(lr.is_finite() && **lr > 0.0)) {
-            return Err(Error::config("evaluation.learning_rates", lr, "give finite numbers above 0"));
+        if let Some(lr) = evaluation
+            .learning_rates
+            .iter()
+            .find(|lr| !(lr.is_finite() && **lr > 0.0))
+        {
+            return Err(Error::config(
+                "evaluation.learning_rates",
+                lr,
+                "give finite numbers above 0",
+            ));
         }
         if evaluation.batch_sizes.contains(&0) {
-            return Err(Error::config("evaluation.batch_sizes", 0, "give whole numbers of at least 1"));
+            return Err(Error::config(
+                "evaluation.batch_sizes",
+                0,
+                "give whole numbers of at least 1",
+            ));
         }
         Ok(())
     }
@@ -225,7 +261,10 @@ mod tests {
     fn the_quickstart_is_valid_and_survives_being_written() {
         let config = quickstart();
         config.validate().unwrap();
-        assert_eq!(Config::parse(&config.to_ron().unwrap(), "again").unwrap(), config);
+        assert_eq!(
+            Config::parse(&config.to_ron().unwrap(), "again").unwrap(),
+            config
+        );
     }
 
     #[test]
@@ -236,7 +275,10 @@ mod tests {
             Config::parse(&text, "my.ron").unwrap_err().to_string()
         };
         let misspelt = message("updates:", "update:");
-        assert!(misspelt.contains("my.ron:") && misspelt.contains("`updates`"), "{misspelt}");
+        assert!(
+            misspelt.contains("my.ron:") && misspelt.contains("`updates`"),
+            "{misspelt}"
+        );
         let missing = message("name: \"quickstart\",", "");
         assert!(missing.contains("name"), "{missing}");
         let mistyped = message("seed: 1", "seed: \"one\"");

@@ -11,7 +11,8 @@ use trimtab_models::config::PreparedTask;
 
 /// Numbers that the constructor of a named environment reads.
 pub type Parameters = BTreeMap<String, f64>;
-type Constructor = Box<dyn Fn(&Parameters) -> trimtab_env::Result<Box<dyn Environment>> + Send + Sync>;
+type Constructor =
+    Box<dyn Fn(&Parameters) -> trimtab_env::Result<Box<dyn Environment>> + Send + Sync>;
 
 /// Environments by name, for `environment: Named(name: ..)`: the suite's, and whatever a program adds.
 ///
@@ -34,7 +35,10 @@ impl Registry {
     pub fn with(
         mut self,
         name: impl Into<String>,
-        constructor: impl Fn(&Parameters) -> trimtab_env::Result<Box<dyn Environment>> + Send + Sync + 'static,
+        constructor: impl Fn(&Parameters) -> trimtab_env::Result<Box<dyn Environment>>
+        + Send
+        + Sync
+        + 'static,
     ) -> Self {
         self.added.insert(name.into(), Box::new(constructor));
         self
@@ -52,16 +56,28 @@ impl Registry {
     ///
     /// # Errors
     /// [`Error::Config`] listing the names, and the constructor's error.
-    pub fn build(&self, name: &str, parameters: &Parameters, part: Part) -> Result<Box<dyn Environment>> {
+    pub fn build(
+        &self,
+        name: &str,
+        parameters: &Parameters,
+        part: Part,
+    ) -> Result<Box<dyn Environment>> {
         if let Some(constructor) = self.added.get(name) {
             return Ok(constructor(parameters)?);
         }
         if name == "noisy-quadratic" {
             let instances = vec![suite::NoisyQuadratic::default().into()];
-            return Ok(Box::new(TuningEnv::new(instances, suite::NoisyQuadratic::tuning())?));
+            return Ok(Box::new(TuningEnv::new(
+                instances,
+                suite::NoisyQuadratic::tuning(),
+            )?));
         }
         suite::by_name_part(name, part).ok_or_else(|| {
-            Error::config("environment.name", format!("`{name}`"), format!("one of {}", self.names().join(", ")))
+            Error::config(
+                "environment.name",
+                format!("`{name}`"),
+                format!("one of {}", self.names().join(", ")),
+            )
         })
     }
 }
@@ -88,10 +104,18 @@ impl Tuning {
     /// # Errors
     /// Whatever is wrong with a task, with its number.
     pub fn prepare(config: &Config, device: &Device) -> Result<Option<Self>> {
-        let EnvironmentConfig::Tuning { tasks, cost, process } = &config.environment else {
+        let EnvironmentConfig::Tuning {
+            tasks,
+            cost,
+            process,
+        } = &config.environment
+        else {
             return Ok(None);
         };
-        let tasks = tasks.iter().map(|task| task.prepare()).collect::<trimtab_models::Result<Vec<_>>>()?;
+        let tasks = tasks
+            .iter()
+            .map(|task| task.prepare())
+            .collect::<trimtab_models::Result<Vec<_>>>()?;
         let tuning = Self {
             tasks,
             cost: *cost,
@@ -101,7 +125,12 @@ impl Tuning {
         tuning.environment(&[])?;
         for task in &tuning.tasks {
             let rows = task.split().train.rows();
-            if let Some(size) = config.evaluation.batch_sizes.iter().find(|size| **size > rows) {
+            if let Some(size) = config
+                .evaluation
+                .batch_sizes
+                .iter()
+                .find(|size| **size > rows)
+            {
                 return Err(Error::config(
                     "evaluation.batch_sizes",
                     size,

@@ -79,7 +79,11 @@ pub enum Error {
 
 impl Error {
     /// A [`Error::Config`] from anything printable.
-    pub fn config(field: impl Into<String>, given: impl ToString, allowed: impl Into<String>) -> Self {
+    pub fn config(
+        field: impl Into<String>,
+        given: impl ToString,
+        allowed: impl Into<String>,
+    ) -> Self {
         Self::Config {
             field: field.into(),
             given: given.to_string(),

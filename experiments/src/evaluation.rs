@@ -7,7 +7,9 @@ use crate::record::{EvaluationRecord, ReferenceRecord};
 use crate::{Config, Result, reference};
 use std::sync::Mutex;
 use trimtab_agent::controller::run;
-use trimtab_agent::{Constant, Controller, Decision, Policy, PolicyController, RandomController, Selection};
+use trimtab_agent::{
+    Constant, Controller, Decision, Policy, PolicyController, RandomController, Selection,
+};
 use trimtab_env::stream::derived_seed;
 use trimtab_env::vector::in_parallel;
 use trimtab_env::{Environment, EnvironmentSpec, Part, Settings, TuningEnv};
@@ -38,19 +40,37 @@ pub fn tuning(
     let count = CONTROLLERS.len() * tasks * seeds;
     observer.begin(Phase::Evaluation, count as u64, 0);
     let records = in_parallel(environments.len(), count, |worker, index| {
-        let (name, task, seed) = (CONTROLLERS[index / (tasks * seeds)], index / seeds % tasks, index % seeds);
-        let mut environment = environments[worker].lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let (name, task, seed) = (
+            CONTROLLERS[index / (tasks * seeds)],
+            index / seeds % tasks,
+            index % seeds,
+        );
+        let mut environment = environments[worker]
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         let fixed = |lr: f64, batch: usize| -> Box<dyn Controller> {
             Box::new(Constant::new(name, Settings::new(lr, batch)))
         };
         let mut controller = match name {
             "policy" => Box::new(PolicyController::new(policy.clone(), Selection::Greedy)),
-            "default" => fixed(tuning.tasks[task].config().optimizer.default_learning_rate(), 64),
+            "default" => fixed(
+                tuning.tasks[task]
+                    .config()
+                    .optimizer
+                    .default_learning_rate(),
+                64,
+            ),
             "best_static" => fixed(references[task].learning_rate, references[task].batch_size),
             _ => Box::new(RandomController::new(spec.clone())),
         };
         let seed = derived_seed(config.seed, "evaluation", first + seed as u64);
-        evaluate_one(&mut environment, controller.as_mut(), tuning.tasks[task].name(), task, seed)
+        evaluate_one(
+            &mut environment,
+            controller.as_mut(),
+            tuning.tasks[task].name(),
+            task,
+            seed,
+        )
     })?;
     observer.advance(count as u64);
     observer.end();
@@ -80,7 +100,13 @@ fn evaluate_one(
 ///
 /// # Errors
 /// The environment's; [`trimtab_agent::Error::OtherSpec`] if the policy does not fit.
-pub fn named(config: &Config, registry: &Registry, policy: &Policy, first: u64, observer: &mut dyn Observer) -> Result<Vec<EvaluationRecord>> {
+pub fn named(
+    config: &Config,
+    registry: &Registry,
+    policy: &Policy,
+    first: u64,
+    observer: &mut dyn Observer,
+) -> Result<Vec<EvaluationRecord>> {
     let EnvironmentConfig::Named { name, parameters } = &config.environment else {
         return Ok(Vec::new());
     };

@@ -51,7 +51,9 @@ impl Observer for Progress {
             Phase::Evaluation => ("evaluation", "runs"),
         };
         let bar = ProgressBar::new(total).with_position(done);
-        let template = format!("{what:<14} [{{bar:32}}] {{pos}}/{{len}} {unit}  {{msg}}  {{elapsed}} gone, {{eta}} left");
+        let template = format!(
+            "{what:<14} [{{bar:32}}] {{pos}}/{{len}} {unit}  {{msg}}  {{elapsed}} gone, {{eta}} left"
+        );
         if let Ok(style) = ProgressStyle::with_template(&template) {
             bar.set_style(style.progress_chars("=> "));
         }
@@ -70,7 +72,10 @@ impl Observer for Progress {
         if let (Some(bar), Event::Episode(episode)) = (&self.bar, event) {
             self.returns.push(episode.total_reward);
             let late = &self.returns[self.returns.len().saturating_sub(WINDOW)..];
-            bar.set_message(format!("mean return {:.2}", late.iter().sum::<f64>() / late.len() as f64));
+            bar.set_message(format!(
+                "mean return {:.2}",
+                late.iter().sum::<f64>() / late.len() as f64
+            ));
         }
     }
 

@@ -1,7 +1,7 @@
 //! Draws the pictures of a run directory from its records.
 
 use crate::plot;
-use crate::record::{EpisodeRecord, Event, EvaluationRecord, Spec, UpdateRecord};
+use crate::record::{EpisodeRecord, EvaluationRecord, Event, Spec, UpdateRecord};
 use crate::run_directory::{read_events, read_json};
 use crate::{Error, Result};
 use std::path::{Path, PathBuf};
@@ -17,12 +17,13 @@ pub fn draw(run: &Path) -> Result<Vec<PathBuf>> {
     let spec: Spec = read_json(&run.join("spec.json"))?;
     let (episodes, updates, evaluations) = sorted(events);
     let mut drawn = Vec::new();
-    let mut add = |name: &str, draw: &dyn Fn(&Path) -> std::result::Result<(), plot::Error>| -> Result<()> {
-        let path = folder.join(name);
-        draw(&path)?;
-        drawn.push(path);
-        Ok(())
-    };
+    let mut add =
+        |name: &str, draw: &dyn Fn(&Path) -> std::result::Result<(), plot::Error>| -> Result<()> {
+            let path = folder.join(name);
+            draw(&path)?;
+            drawn.push(path);
+            Ok(())
+        };
     if !episodes.is_empty() {
         let runs = [(name_of(run), episodes)];
         add("reward_curve.png", &|path| plot::reward_curve(path, &runs))?;
@@ -30,11 +31,19 @@ pub fn draw(run: &Path) -> Result<Vec<PathBuf>> {
     if !updates.is_empty() {
         add("actions.png", &|path| plot::actions(path, &spec, &updates))?;
     }
-    if evaluations.iter().any(|record| record.outcome.contains_key("best_validation_loss")) {
-        add("comparison.png", &|path| plot::comparison(path, &evaluations))?;
+    if evaluations
+        .iter()
+        .any(|record| record.outcome.contains_key("best_validation_loss"))
+    {
+        add("comparison.png", &|path| {
+            plot::comparison(path, &evaluations)
+        })?;
     }
     let mut tasks: Vec<&str> = Vec::new();
-    for record in evaluations.iter().filter(|record| !record.segments.is_empty()) {
+    for record in evaluations
+        .iter()
+        .filter(|record| !record.segments.is_empty())
+    {
         if !tasks.contains(&record.task.as_str()) {
             tasks.push(&record.task);
         }
@@ -42,12 +51,17 @@ pub fn draw(run: &Path) -> Result<Vec<PathBuf>> {
     for (index, task) in tasks.iter().enumerate() {
         // The first seed of each controller: chosen before anything was known of it.
         let mut runs: Vec<(String, Vec<_>)> = Vec::new();
-        for record in evaluations.iter().filter(|record| record.task == *task && record.controller != "random") {
+        for record in evaluations
+            .iter()
+            .filter(|record| record.task == *task && record.controller != "random")
+        {
             if !runs.iter().any(|(name, _)| *name == record.controller) {
                 runs.push((record.controller.clone(), record.segments.clone()));
             }
         }
-        add(&format!("training_{}.png", index + 1), &|path| plot::training(path, task, &runs))?;
+        add(&format!("training_{}.png", index + 1), &|path| {
+            plot::training(path, task, &runs)
+        })?;
     }
     Ok(drawn)
 }
@@ -65,7 +79,10 @@ pub fn reward_curve_of(runs: &[PathBuf], path: &Path) -> Result<()> {
 }
 
 fn name_of(run: &Path) -> String {
-    run.file_name().map_or_else(|| run.display().to_string(), |name| name.to_string_lossy().into_owned())
+    run.file_name().map_or_else(
+        || run.display().to_string(),
+        |name| name.to_string_lossy().into_owned(),
+    )
 }
 
 fn sorted(events: Vec<Event>) -> (Vec<EpisodeRecord>, Vec<UpdateRecord>, Vec<EvaluationRecord>) {

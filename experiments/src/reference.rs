@@ -11,10 +11,23 @@ use trimtab_env::vector::in_parallel;
 use trimtab_env::{Environment, TuningEnv};
 
 /// Best validation loss and cost of one training with a fixed setting.
-fn fixed(environment: &Mutex<TuningEnv>, task: usize, lr: f64, batch: usize, seed: u64) -> Result<(f64, f64)> {
-    let mut environment = environment.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+fn fixed(
+    environment: &Mutex<TuningEnv>,
+    task: usize,
+    lr: f64,
+    batch: usize,
+    seed: u64,
+) -> Result<(f64, f64)> {
+    let mut environment = environment
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
     environment.only(Some(task))?;
-    let settings = environment.config().settings.clone().with("learning_rate", lr).with("batch_size", batch as f64);
+    let settings = environment
+        .config()
+        .settings
+        .clone()
+        .with("learning_rate", lr)
+        .with("batch_size", batch as f64);
     run(&mut environment, &mut Constant::new("grid", settings), seed)?;
     let outcome = environment.outcome()?;
     Ok((outcome["best_validation_loss"], outcome["cost"]))
@@ -25,13 +38,25 @@ fn fixed(environment: &Mutex<TuningEnv>, task: usize, lr: f64, batch: usize, see
 ///
 /// # Errors
 /// The environments'.
-pub fn find(config: &Config, tuning: &Tuning, jobs: usize, observer: &mut dyn Observer) -> Result<Vec<ReferenceRecord>> {
+pub fn find(
+    config: &Config,
+    tuning: &Tuning,
+    jobs: usize,
+    observer: &mut dyn Observer,
+) -> Result<Vec<ReferenceRecord>> {
     let evaluation = &config.evaluation;
-    let environments: Vec<_> = tuning.environments(&[], jobs)?.into_iter().map(Mutex::new).collect();
+    let environments: Vec<_> = tuning
+        .environments(&[], jobs)?
+        .into_iter()
+        .map(Mutex::new)
+        .collect();
     let grid: Vec<(usize, f64, usize)> = (0..tuning.tasks.len())
         .flat_map(|task| {
             evaluation.learning_rates.iter().flat_map(move |lr| {
-                evaluation.batch_sizes.iter().map(move |batch| (task, *lr, *batch))
+                evaluation
+                    .batch_sizes
+                    .iter()
+                    .map(move |batch| (task, *lr, *batch))
             })
         })
         .collect();
@@ -39,18 +64,31 @@ pub fn find(config: &Config, tuning: &Tuning, jobs: usize, observer: &mut dyn Ob
     observer.begin(Phase::Reference, (grid.len() + reruns) as u64, 0);
     let results = in_parallel(environments.len(), grid.len(), |worker, index| {
         let (task, lr, batch) = grid[index];
-        fixed(&environments[worker], task, lr, batch, derived_seed(config.seed, "grid", task as u64))
+        fixed(
+            &environments[worker],
+            task,
+            lr,
+            batch,
+            derived_seed(config.seed, "grid", task as u64),
+        )
     })?;
     observer.advance(grid.len() as u64);
     let winners: Vec<(usize, f64, usize)> = (0..tuning.tasks.len())
         .filter_map(|task| {
             let own = grid.iter().zip(&results).filter(|((t, ..), _)| *t == task);
-            own.min_by(|(_, a), (_, b)| a.0.total_cmp(&b.0)).map(|(point, _)| *point)
+            own.min_by(|(_, a), (_, b)| a.0.total_cmp(&b.0))
+                .map(|(point, _)| *point)
         })
         .collect();
     let again = in_parallel(environments.len(), reruns, |worker, index| {
         let (task, lr, batch) = winners[index / evaluation.reruns];
-        fixed(&environments[worker], task, lr, batch, derived_seed(config.seed, "rerun", index as u64))
+        fixed(
+            &environments[worker],
+            task,
+            lr,
+            batch,
+            derived_seed(config.seed, "rerun", index as u64),
+        )
     })?;
     observer.advance(reruns as u64);
     observer.end();
@@ -58,8 +96,12 @@ pub fn find(config: &Config, tuning: &Tuning, jobs: usize, observer: &mut dyn Ob
         .iter()
         .map(|(task, lr, batch)| {
             let own = &again[task * evaluation.reruns..(task + 1) * evaluation.reruns];
-            let grid_cost: f64 =
-                grid.iter().zip(&results).filter(|((t, ..), _)| t == task).map(|(_, (_, cost))| cost).sum();
+            let grid_cost: f64 = grid
+                .iter()
+                .zip(&results)
+                .filter(|((t, ..), _)| t == task)
+                .map(|(_, (_, cost))| cost)
+                .sum();
             ReferenceRecord {
                 task: tuning.tasks[*task].name().to_owned(),
                 learning_rate: *lr,
@@ -73,5 +115,10 @@ pub fn find(config: &Config, tuning: &Tuning, jobs: usize, observer: &mut dyn Ob
 
 /// The goals that references set.
 pub fn goals(references: &[ReferenceRecord]) -> Vec<Goal> {
-    references.iter().map(|reference| Goal { loss: reference.loss }).collect()
+    references
+        .iter()
+        .map(|reference| Goal {
+            loss: reference.loss,
+        })
+        .collect()
 }

@@ -86,7 +86,11 @@ impl RunDirectory {
         };
         let file = path.join("events.jsonl");
         let open = || -> std::io::Result<File> {
-            let mut events = OpenOptions::new().create(true).truncate(false).write(true).open(&file)?;
+            let mut events = OpenOptions::new()
+                .create(true)
+                .truncate(false)
+                .write(true)
+                .open(&file)?;
             events.set_len(position.bytes)?;
             events.seek(std::io::SeekFrom::End(0))?;
             Ok(events)
@@ -117,7 +121,8 @@ impl RunDirectory {
         let file = self.path.join("events.jsonl");
         let mut lines = Vec::new();
         for event in events {
-            serde_json::to_writer(&mut lines, event).map_err(|error| Error::file(&file)(error.into()))?;
+            serde_json::to_writer(&mut lines, event)
+                .map_err(|error| Error::file(&file)(error.into()))?;
             lines.push(b'\n');
         }
         self.events.write_all(&lines).map_err(Error::file(&file))
@@ -175,7 +180,8 @@ pub fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T> {
 /// # Errors
 /// [`Error::File`].
 pub fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
-    let mut text = serde_json::to_vec_pretty(value).map_err(|error| Error::file(path)(error.into()))?;
+    let mut text =
+        serde_json::to_vec_pretty(value).map_err(|error| Error::file(path)(error.into()))?;
     text.push(b'\n');
     write_whole(path, &text)
 }

@@ -66,17 +66,36 @@ fn go_on(
     let mut phases = Phases::default();
 
     let clock = Instant::now();
-    let references = references(config, tuning.as_ref(), options, &mut run, &position, observer)?;
+    let references = references(
+        config,
+        tuning.as_ref(),
+        options,
+        &mut run,
+        &position,
+        observer,
+    )?;
     phases.reference = clock.elapsed().as_secs_f64();
 
     let goals = reference::goals(&references);
-    let mut environments = rollout_environments(config, tuning.as_ref(), &goals, options.registry, options.jobs)?;
+    let mut environments = rollout_environments(
+        config,
+        tuning.as_ref(),
+        &goals,
+        options.registry,
+        options.jobs,
+    )?;
     write_json(&run.file("spec.json"), environments.spec())?;
     let checkpoint = run.file("checkpoint.json");
     let mut learner = if position.updates > 0 {
         Learner::resume(&Checkpoint::load(&checkpoint)?, &options.device)?
     } else {
-        Learner::new(environments.spec(), &config.policy, config.algorithm.clone(), config.seed, &options.device)?
+        Learner::new(
+            environments.spec(),
+            &config.policy,
+            config.algorithm.clone(),
+            config.seed,
+            &options.device,
+        )?
     };
     if learner.updates() != position.updates {
         return Err(Error::NoRun {
@@ -87,11 +106,21 @@ fn go_on(
 
     let training = &config.training;
     let episodes = training.episodes_per_update;
-    observer.begin(Phase::Training, training.updates * episodes as u64, position.episodes);
+    observer.begin(
+        Phase::Training,
+        training.updates * episodes as u64,
+        position.episodes,
+    );
     while position.updates < training.updates {
         let clock = Instant::now();
         let policy = learner.policy()?;
-        let rollout = collect(&mut environments, &policy, config.seed, position.episodes, episodes)?;
+        let rollout = collect(
+            &mut environments,
+            &policy,
+            config.seed,
+            position.episodes,
+            episodes,
+        )?;
         phases.rollout += clock.elapsed().as_secs_f64();
 
         let clock = Instant::now();
@@ -106,9 +135,15 @@ fn go_on(
         observer.advance(rollout.len() as u64);
         position.updates += 1;
         position.episodes += rollout.len() as u64;
-        position.steps += rollout.iter().map(|trajectory| trajectory.len() as u64).sum::<u64>();
+        position.steps += rollout
+            .iter()
+            .map(|trajectory| trajectory.len() as u64)
+            .sum::<u64>();
         let stop = options.interrupted.load(Ordering::Relaxed);
-        if stop || position.updates % training.checkpoint_every == 0 || position.updates == training.updates {
+        if stop
+            || position.updates % training.checkpoint_every == 0
+            || position.updates == training.updates
+        {
             save(&learner, &mut run, position)?;
         }
         phases.writing += clock.elapsed().as_secs_f64();
@@ -122,7 +157,15 @@ fn go_on(
 
     let clock = Instant::now();
     let records = match &tuning {
-        Some(tuning) => evaluation::tuning(config, tuning, &references, &policy, 0, options.jobs, observer)?,
+        Some(tuning) => evaluation::tuning(
+            config,
+            tuning,
+            &references,
+            &policy,
+            0,
+            options.jobs,
+            observer,
+        )?,
         None => evaluation::named(config, options.registry, &policy, 0, observer)?,
     };
     phases.evaluation = clock.elapsed().as_secs_f64();
@@ -180,7 +223,13 @@ fn references(
         return Ok(Vec::new());
     };
     let found = reference::find(config, tuning, options.jobs, observer)?;
-    run.record(&found.iter().cloned().map(Event::Reference).collect::<Vec<_>>())?;
+    run.record(
+        &found
+            .iter()
+            .cloned()
+            .map(Event::Reference)
+            .collect::<Vec<_>>(),
+    )?;
     run.mark(*position)?;
     Ok(found)
 }
@@ -206,7 +255,10 @@ fn events_of(
             actions[index % choices.len()][*choice] += 1;
         }
     }
-    let steps: u64 = rollout.iter().map(|trajectory| trajectory.len() as u64).sum();
+    let steps: u64 = rollout
+        .iter()
+        .map(|trajectory| trajectory.len() as u64)
+        .sum();
     let mut events: Vec<Event> = rollout
         .iter()
         .enumerate()

@@ -90,8 +90,15 @@ impl Estimate {
         }
         let mean = values.iter().sum::<f64>() / n;
         let squares: f64 = values.iter().map(|x| (x - mean).powi(2)).sum();
-        let standard_error = if values.len() > 1 { (squares / (n - 1.0) / n).sqrt() } else { 0.0 };
-        Some(Self { mean, standard_error })
+        let standard_error = if values.len() > 1 {
+            (squares / (n - 1.0) / n).sqrt()
+        } else {
+            0.0
+        };
+        Some(Self {
+            mean,
+            standard_error,
+        })
     }
 }
 
@@ -101,16 +108,35 @@ pub fn first_and_last(episodes: &[EpisodeRecord]) -> (f64, f64) {
     let mean = |part: &[EpisodeRecord]| {
         part.iter().map(|episode| episode.total_reward).sum::<f64>() / part.len().max(1) as f64
     };
-    (mean(&episodes[..tenth]), mean(&episodes[episodes.len() - tenth..]))
+    (
+        mean(&episodes[..tenth]),
+        mean(&episodes[episodes.len() - tenth..]),
+    )
 }
 
 /// The figures of one group of runs.
-fn summarise(controller: &str, task: &str, runs: &[&EvaluationRecord]) -> Option<ControllerSummary> {
-    let figure = |name: &str| -> Vec<f64> { runs.iter().filter_map(|run| run.outcome.get(name).copied()).collect() };
-    let reached = runs.iter().filter(|run| run.outcome.contains_key("cost_to_target")).count();
+fn summarise(
+    controller: &str,
+    task: &str,
+    runs: &[&EvaluationRecord],
+) -> Option<ControllerSummary> {
+    let figure = |name: &str| -> Vec<f64> {
+        runs.iter()
+            .filter_map(|run| run.outcome.get(name).copied())
+            .collect()
+    };
+    let reached = runs
+        .iter()
+        .filter(|run| run.outcome.contains_key("cost_to_target"))
+        .count();
     let to_target: Vec<f64> = runs
         .iter()
-        .filter_map(|run| run.outcome.get("cost_to_target").or_else(|| run.outcome.get("cost")).copied())
+        .filter_map(|run| {
+            run.outcome
+                .get("cost_to_target")
+                .or_else(|| run.outcome.get("cost"))
+                .copied()
+        })
         .collect();
     Some(ControllerSummary {
         controller: controller.to_owned(),
@@ -125,7 +151,9 @@ fn summarise(controller: &str, task: &str, runs: &[&EvaluationRecord]) -> Option
 }
 
 /// Figures for each controller over all tasks, and for each controller and task, in the order of the records.
-pub fn controllers(records: &[EvaluationRecord]) -> (Vec<ControllerSummary>, Vec<ControllerSummary>) {
+pub fn controllers(
+    records: &[EvaluationRecord],
+) -> (Vec<ControllerSummary>, Vec<ControllerSummary>) {
     let mut names: Vec<&str> = Vec::new();
     let mut tasks: Vec<&str> = Vec::new();
     for record in records {
@@ -139,45 +167,81 @@ pub fn controllers(records: &[EvaluationRecord]) -> (Vec<ControllerSummary>, Vec
     let of = |name: &str, task: Option<&str>| -> Option<ControllerSummary> {
         let runs: Vec<_> = records
             .iter()
-            .filter(|record| record.controller == name && task.is_none_or(|task| record.task == task))
+            .filter(|record| {
+                record.controller == name && task.is_none_or(|task| record.task == task)
+            })
             .collect();
         summarise(name, task.unwrap_or("all"), &runs)
     };
     let all = names.iter().filter_map(|name| of(name, None)).collect();
-    let each = tasks.iter().flat_map(|task| names.iter().filter_map(|name| of(name, Some(task)))).collect();
+    let each = tasks
+        .iter()
+        .flat_map(|task| names.iter().filter_map(|name| of(name, Some(task))))
+        .collect();
     (all, each)
 }
 
 /// The policy against every other controller, run by run with the same task and seed: the difference of the logarithms
 /// of the best validation losses, below 0 where the policy is better.
 pub fn paired(records: &[EvaluationRecord]) -> BTreeMap<String, Estimate> {
-    let loss = |record: &EvaluationRecord| record.outcome.get("best_validation_loss").map(|loss| loss.ln());
+    let loss = |record: &EvaluationRecord| {
+        record
+            .outcome
+            .get("best_validation_loss")
+            .map(|loss| loss.ln())
+    };
     let policy: BTreeMap<_, _> = records
         .iter()
         .filter(|record| record.controller == "policy")
         .filter_map(|record| Some(((&record.task, record.seed), loss(record)?)))
         .collect();
     let mut differences: BTreeMap<String, Vec<f64>> = BTreeMap::new();
-    for record in records.iter().filter(|record| record.controller != "policy") {
+    for record in records
+        .iter()
+        .filter(|record| record.controller != "policy")
+    {
         if let (Some(own), Some(other)) = (policy.get(&(&record.task, record.seed)), loss(record)) {
-            differences.entry(record.controller.clone()).or_default().push(own - other);
+            differences
+                .entry(record.controller.clone())
+                .or_default()
+                .push(own - other);
         }
     }
-    differences.into_iter().filter_map(|(name, values)| Some((name, Estimate::of(&values)?))).collect()
+    differences
+        .into_iter()
+        .filter_map(|(name, values)| Some((name, Estimate::of(&values)?)))
+        .collect()
 }
 
 /// The figures as a table.
 pub fn table(summary: &Summary, references: &[ReferenceRecord]) -> String {
     let mut text = String::new();
     let show = |estimate: Option<Estimate>, scale: f64, digits: usize| match estimate {
-        Some(e) => format!("{:.digits$} ± {:.digits$}", e.mean * scale, e.standard_error * scale),
+        Some(e) => format!(
+            "{:.digits$} ± {:.digits$}",
+            e.mean * scale,
+            e.standard_error * scale
+        ),
         None => "-".to_owned(),
     };
-    let widest = summary.tasks.iter().map(|row| row.task.chars().count()).max().unwrap_or(4).max(4);
+    let widest = summary
+        .tasks
+        .iter()
+        .map(|row| row.task.chars().count())
+        .max()
+        .unwrap_or(4)
+        .max(4);
     let _ = writeln!(
         text,
         "{:<widest$}  {:<12} {:>4}  {:>17}  {:>21}  {:>7}  {:>15}  {:>16}",
-        "task", "controller", "runs", "validation loss", "cost to target (ms)", "reached", "test accuracy", "return"
+        "task",
+        "controller",
+        "runs",
+        "validation loss",
+        "cost to target (ms)",
+        "reached",
+        "test accuracy",
+        "return"
     );
     for row in summary.tasks.iter().chain(&summary.evaluation) {
         let _ = writeln!(
@@ -206,7 +270,11 @@ pub fn table(summary: &Summary, references: &[ReferenceRecord]) -> String {
         let _ = writeln!(
             text,
             "best fixed setting of {}: learning rate {}, batch size {} (found for {:.1} s of cost, reruns {:.4})",
-            reference.task, reference.learning_rate, reference.batch_size, reference.cost, reference.loss
+            reference.task,
+            reference.learning_rate,
+            reference.batch_size,
+            reference.cost,
+            reference.loss
         );
     }
     text
@@ -230,7 +298,12 @@ mod tests {
             outcome: [("best_validation_loss".to_owned(), loss)].into(),
             segments: Vec::new(),
         };
-        let records = [record("policy", 1, 1.0), record("policy", 2, 2.0), record("default", 2, 4.0), record("default", 1, 2.0)];
+        let records = [
+            record("policy", 1, 1.0),
+            record("policy", 2, 2.0),
+            record("default", 2, 4.0),
+            record("default", 1, 2.0),
+        ];
         let pairs = paired(&records);
         assert!((pairs["default"].mean + 2f64.ln()).abs() < 1e-12);
         assert!(pairs["default"].standard_error < 1e-12);
