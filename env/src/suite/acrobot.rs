@@ -202,6 +202,29 @@ mod tests {
     }
 
     #[test]
+    fn velocities_are_clipped_and_angles_wrapped_from_the_fastest_states() {
+        let mut rng = stream(0, "fastest-states", 0);
+        let mut environment = Acrobot::new();
+        let mut clipped = [0; 2];
+        for _ in 0..1000 {
+            environment.reset(0).unwrap();
+            let mut angle = || rng.random_range(-PI..PI);
+            let state = [angle(), angle(), MAX_VELOCITY[0], MAX_VELOCITY[1]];
+            environment.set_state(state).unwrap();
+            environment.step(&Action::from(2)).unwrap();
+            let [t1, t2, velocities @ ..] = environment.state();
+            assert!(t1.abs() <= PI && t2.abs() <= PI);
+            for ((velocity, limit), clipped) in
+                velocities.iter().zip(MAX_VELOCITY).zip(&mut clipped)
+            {
+                assert!(velocity.abs() <= limit);
+                *clipped += u32::from(velocity.abs() == limit);
+            }
+        }
+        assert!(clipped.iter().all(|n| *n > 0), "{clipped:?}");
+    }
+
+    #[test]
     fn a_state_that_is_not_one_is_refused() {
         assert!(Acrobot::new().set_state([4.0, 0.0, 0.0, 0.0]).is_err());
         assert!(Acrobot::new().set_state([0.0, 0.0, 0.0, 30.0]).is_err());

@@ -31,7 +31,9 @@ use std::collections::{BTreeMap, BTreeSet};
 ///
 /// The outcome has `optimal_steps`, the expected number of steps of the best policy from the episode's start, and
 /// `regret`: the steps so far and those that the best policy expects from here on, less `optimal_steps`. Its mean over
-/// episodes is what the policy loses; a single one may be negative by luck.
+/// episodes is what the policy loses; a single one may be negative by luck. Both are absent where the portfolio cannot
+/// reach the end, which is certain only with 1 in it. A start that happens to be all ones, which has the probability
+/// 2⁻ⁿ, takes one step.
 ///
 /// ```
 /// use trimtab_env::{Environment, Status, Termination, suite::LeadingOnes};
@@ -104,8 +106,8 @@ impl LeadingOnes {
     /// An environment on any instances.
     ///
     /// # Errors
-    /// [`crate::Error::Config`] on an `n` that is not 2 to 1000, a start with `n` ones or more, or a portfolio that is empty,
-    /// repeats itself, or has a number of flips that is not 1 to the smallest `n`.
+    /// [`crate::Error::Config`] on an `n` that is not 2 to 1000, a start with `n` ones or more, or a portfolio that is
+    /// empty, repeats itself, or has a number of flips that is not 1 to the smallest `n`.
     pub fn new(
         source: InstanceSource<LeadingOnesInstance>,
         config: LeadingOnesConfig,
@@ -116,6 +118,7 @@ impl LeadingOnes {
             sizes.insert(instance.n);
         }
         let sizes: Vec<usize> = sizes.into_iter().collect();
+        // A source has at least one instance.
         let (smallest, largest) = (sizes[0], sizes[sizes.len() - 1]);
         check_portfolio(&config.portfolio, smallest)?;
         let optima = sizes
@@ -315,6 +318,9 @@ impl Environment for LeadingOnes {
 
     fn outcome(&mut self) -> Result<Outcome> {
         let optimal = self.optimum().steps_from[self.start_fitness];
+        if optimal.is_infinite() {
+            return Ok(Outcome::new());
+        }
         let regret = self.episode.steps() as f64 + self.optimal_steps_left() - optimal;
         Ok(Outcome::from([
             ("optimal_steps".to_owned(), optimal),

@@ -294,6 +294,18 @@ fn starts_are_as_asked_for() {
 }
 
 #[test]
+fn without_single_flips_there_is_no_expected_end_and_no_regret() {
+    let config = LeadingOnesConfig {
+        portfolio: vec![2, 3],
+        ..Default::default()
+    };
+    let mut environment = environment(20, Start::Random, config);
+    environment.reset(0).unwrap();
+    environment.step(&Action::from(0)).unwrap();
+    assert_eq!(environment.outcome().unwrap(), Outcome::new());
+}
+
+#[test]
 fn keeps_the_contract() {
     let instances = [
         (16, Start::Random),

@@ -122,7 +122,7 @@ fn returns_of_every_instance_equal_the_reference() {
             environment.reset(0).unwrap();
             assert_close(&[environment.optimal_return()], &[*best], 1e-12, &context);
         }
-        // The oracle plays what the closed form says. Ten rewards of 32 bits are summed.
+        // The best policy gets what the closed form says. Ten rewards of 32 bits are summed.
         let (returns, regret) = play_all(&mut environment, Sigmoid::optimal_action);
         assert_close(&returns, &case.optimal_return_per_instance, 1e-6, &context);
         assert_eq!(regret, 0.0, "{context}");
