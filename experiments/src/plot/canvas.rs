@@ -301,6 +301,8 @@ pub(super) fn dimensions(path: &Path) -> (u32, u32) {
 #[cfg(test)]
 pub(super) fn folder(test: &str) -> std::path::PathBuf {
     let folder = std::env::temp_dir().join(format!("trimtab-plot-{}-{test}", std::process::id()));
+    // Another process of the same id may have left one.
+    let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder).unwrap();
     folder
 }

@@ -124,6 +124,8 @@ pub fn training(path: &Path, task: &str, runs: &[(String, Vec<Segment>)]) -> Res
         }),
     ];
 
+    // Of a few lines the earlier ones are wider, so that lines at the same value all show.
+    let widening = if traces.len() <= 4 { 1.5 } else { 0.0 };
     draw(path, HEIGHT, |canvas| {
         title(canvas, &format!("Training: {task}"))?;
         let right = f64::from(WIDTH) - 30.0;
@@ -149,8 +151,7 @@ pub fn training(path: &Path, task: &str, runs: &[(String, Vec<Segment>)]) -> Res
             };
             panel.grid(label)?;
             for (drawn, trace) in traces.iter().enumerate() {
-                // Earlier lines are wider, so that lines at the same value all show.
-                let width = 2.5 + 1.5 * (traces.len() - 1 - drawn).min(3) as f64;
+                let width = 2.5 + widening * (traces.len() - 1 - drawn) as f64;
                 let places = panel.places(points(trace).iter().copied());
                 canvas.line(&places, trace.colour, width)?;
                 if let [only] = places.as_slice() {
