@@ -55,7 +55,7 @@ pub fn actions(path: &Path, spec: &Spec, updates: &[UpdateRecord]) -> Result<(),
     };
     let first = numbers().fold(f64::INFINITY, f64::min);
     let last = numbers().fold(0.0, f64::max);
-    let x = Axis::linear(first, last + 1.0, 8);
+    let x = Axis::linear(first, last + 1.0, 8).counted();
     let y = Axis::linear(0.0, 1.0, 5);
     let height = (150 + 330 * heads.len()).clamp(700, 1200) as u32;
 

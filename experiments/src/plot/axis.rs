@@ -72,6 +72,12 @@ impl Axis {
         Self::between(Scale::Linear, low, high.max(low + 1e-9), ticks)
     }
 
+    /// The same axis with ticks at whole numbers alone, for what is counted.
+    pub(super) fn counted(mut self) -> Self {
+        self.ticks.retain(|(value, _)| value.fract() == 0.0);
+        self
+    }
+
     fn between(scale: Scale, low: f64, high: f64, ticks: usize) -> Self {
         let values = match scale {
             Scale::Linear => linear_ticks(low, high, ticks),
@@ -207,6 +213,8 @@ mod tests {
         );
         let rates = Axis::around(Scale::Log10, [1e-5, 0.1], 6);
         assert_eq!(labels(&rates), ["1e-5", "1e-4", "0.001", "0.01", "0.1"]);
+        let updates = Axis::linear(7.0, 9.0, 8).counted();
+        assert_eq!(labels(&updates), ["7", "8", "9"]);
         let batches = Axis::around(Scale::Log2, [16.0, 256.0], 6);
         assert_eq!(labels(&batches), ["16", "32", "64", "128", "256"]);
         let ratios = Axis::around(Scale::Log10, [0.4, 3.0], 6);

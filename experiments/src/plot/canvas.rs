@@ -205,10 +205,18 @@ pub(super) fn draw(
     height: u32,
     paint: impl FnOnce(&Canvas) -> Result<(), Failure>,
 ) -> Result<(), Error> {
-    let failed = |reason: String| Error::Draw {
+    let pixels = painted(height, paint).map_err(|error| Error::Draw {
         path: path.to_owned(),
-        reason,
-    };
+        reason: error.to_string(),
+    })?;
+    write(path, height, &pixels)
+}
+
+/// The pixels of a picture, three bytes each.
+fn painted(
+    height: u32,
+    paint: impl FnOnce(&Canvas) -> Result<(), Failure>,
+) -> Result<Vec<u8>, Failure> {
     static REGISTERED: Once = Once::new();
     REGISTERED.call_once(|| {
         // The other styles fall back to this one. A font that cannot be read shows in the first text drawn.
@@ -219,15 +227,14 @@ pub(super) fn draw(
     {
         let area =
             BitMapBackend::with_buffer(&mut pixels, (width, fine_height)).into_drawing_area();
-        area.fill(&WHITE)
-            .map_err(|error| failed(error.to_string()))?;
+        area.fill(&WHITE)?;
         let canvas = Canvas {
             area,
             height: f64::from(height),
         };
-        paint(&canvas).map_err(|error| failed(error.to_string()))?;
+        paint(&canvas)?;
     }
-    write(path, height, &averaged(&pixels))
+    Ok(averaged(&pixels))
 }
 
 /// Each written pixel as the mean of those drawn for it.
@@ -294,6 +301,8 @@ pub(super) fn dimensions(path: &Path) -> (u32, u32) {
 #[cfg(test)]
 pub(super) fn folder(test: &str) -> std::path::PathBuf {
     let folder = std::env::temp_dir().join(format!("trimtab-plot-{}-{test}", std::process::id()));
+    // Another process of the same id may have left one.
+    let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder).unwrap();
     folder
 }
@@ -313,6 +322,26 @@ mod tests {
         .unwrap();
         assert_eq!(dimensions(&path), (WIDTH, 100));
         assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_translucent_band_is_even_and_ends_where_it_should() {
+        let band = [(10.0, 15.0, 5.0), (12.5, 15.0, 5.0), (20.0, 15.0, 5.0)];
+        let pixels = painted(30, |canvas| canvas.band(&band, BLACK.mix(0.5))).unwrap();
+        let red = |x: usize, y: usize| pixels[(y * WIDTH as usize + x) * 3];
+        for y in 0..30 {
+            for x in 0..40 {
+                let inside = (10..20).contains(&x) && (5..15).contains(&y);
+                let value = red(x, y);
+                // Half of 255, whichever way the backend rounds.
+                let fits = if inside {
+                    (127..=128).contains(&value)
+                } else {
+                    value == 255
+                };
+                assert!(fits, "{x} {y}: {value}");
+            }
+        }
     }
 
     #[test]

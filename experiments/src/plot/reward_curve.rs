@@ -92,7 +92,7 @@ pub fn reward_curve(path: &Path, runs: &[(String, Vec<EpisodeRecord>)]) -> Resul
     let x_values = runs
         .iter()
         .flat_map(|(_, points)| points.iter().map(|p| p.0));
-    let x = Axis::around(Scale::Linear, x_values, 8);
+    let x = Axis::around(Scale::Linear, x_values, 8).counted();
     let bounds_of_band = band.iter().flat_map(|(_, low, high)| [*low, *high]);
     let y = if several {
         let means = smooth.iter().flatten().map(|p| p.1);

@@ -28,6 +28,9 @@ struct Trace {
     diverged: Vec<(f64, f64)>,
 }
 
+/// One of the lines of a trace.
+type Line = fn(&Trace) -> &[(f64, f64)];
+
 impl Trace {
     fn new(segments: &[Segment], colour: RGBColor) -> Self {
         let mut trace = Self {
@@ -95,37 +98,34 @@ pub fn training(path: &Path, task: &str, runs: &[(String, Vec<Segment>)]) -> Res
         entries.push((Mark::Cross(BLACK), "diverged".to_owned()));
     }
 
-    let around = |scale, ticks, of: fn(&Trace) -> &[(f64, f64)]| {
+    let around = |scale, ticks, of: Line| {
         let values = traces
             .iter()
             .flat_map(|trace| of(trace).iter().map(|p| p.1));
         Axis::around(scale, values, ticks)
     };
-    let ends = traces
-        .iter()
-        .flat_map(|trace| trace.utilisation.iter().map(|p| p.0));
+    let loss = (traces.iter())
+        .flat_map(|trace| trace.loss.iter().chain(&trace.diverged))
+        .map(|p| p.1);
+    let ends = (traces.iter()).flat_map(|trace| trace.utilisation.iter().map(|p| p.0));
     let x = Axis::around(Scale::Linear, ends, 8);
-    let panels: [(&str, Axis, fn(&Trace) -> &[(f64, f64)]); 4] = [
+    let rate: Line = |trace| &trace.learning_rate;
+    let size: Line = |trace| &trace.batch_size;
+    let panels: [(&str, Axis, Line); 4] = [
         (
             "validation loss",
-            around(Scale::Log10, 9, |trace| &trace.loss),
+            Axis::around(Scale::Log10, loss, 9),
             |trace| &trace.loss,
         ),
-        (
-            "learning rate",
-            around(Scale::Log10, 5, |trace| &trace.learning_rate),
-            |trace| &trace.learning_rate,
-        ),
-        (
-            "batch size",
-            around(Scale::Log2, 5, |trace| &trace.batch_size),
-            |trace| &trace.batch_size,
-        ),
+        ("learning rate", around(Scale::Log10, 5, rate), rate),
+        ("batch size", around(Scale::Log2, 5, size), size),
         ("utilisation", Axis::linear(-0.03, 1.03, 6), |trace| {
             &trace.utilisation
         }),
     ];
 
+    // Of a few lines the earlier ones are wider, so that lines at the same value all show.
+    let widening = if traces.len() <= 4 { 1.5 } else { 0.0 };
     draw(path, HEIGHT, |canvas| {
         title(canvas, &format!("Training: {task}"))?;
         let right = f64::from(WIDTH) - 30.0;
@@ -151,8 +151,7 @@ pub fn training(path: &Path, task: &str, runs: &[(String, Vec<Segment>)]) -> Res
             };
             panel.grid(label)?;
             for (drawn, trace) in traces.iter().enumerate() {
-                // Earlier lines are wider, so that lines at the same value all show.
-                let width = 2.5 + (traces.len() - 1 - drawn).min(3) as f64;
+                let width = 2.5 + widening * (traces.len() - 1 - drawn) as f64;
                 let places = panel.places(points(trace).iter().copied());
                 canvas.line(&places, trace.colour, width)?;
                 if let [only] = places.as_slice() {
