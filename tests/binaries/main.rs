@@ -1,0 +1,422 @@
+//! The real binaries, as a user runs them: bad input, interruption, resumption, threads.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// Small enough to run in a second: two small tasks, three updates.
+const SMALL: &str = r#"(
+    name: "small",
+    seed: 3,
+    environment: Tuning(
+        tasks: [
+            (
+                data: Embedded("digits"),
+                split: (validation: Rows(100), test: Rows(100), max_train: 200),
+                model: Mlp(hidden: [8]),
+                optimizer: Sgd(momentum: 0.9),
+            ),
+            (
+                data: Embedded("wine-quality"),
+                split: (validation: Rows(100), test: Rows(100), max_train: 200),
+                model: Mlp(hidden: [8]),
+                optimizer: Adam(),
+            ),
+        ],
+        process: (
+            knobs: [
+                (
+                    name: "learning_rate",
+                    domain: Range(1e-5, 10.0),
+                    initial: LogUniform(1e-3, 1.0),
+                    moves: Relative([0.25, 0.5, 1, 2, 4]),
+                ),
+                (
+                    name: "batch_size",
+                    domain: Values([16, 32, 64]),
+                    initial: Fixed(32),
+                    moves: Absolute,
+                ),
+            ],
+            segments: (probes: 1, probe_share: 0.5, full: 4),
+            budget: EpochsBetween(1, 3),
+        ),
+    ),
+    algorithm: Ppo(()),
+    training: (updates: 3, episodes_per_update: 4),
+    evaluation: (seeds: 2, learning_rates: [0.01, 0.1], batch_sizes: [32], reruns: 2),
+)"#;
+
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("trimtab-{name}-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&path);
+        std::fs::create_dir_all(&path).unwrap();
+        std::fs::write(path.join("small.ron"), SMALL).unwrap();
+        Self(path)
+    }
+
+    fn train(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_train"));
+        command.current_dir(&self.0).args(arguments);
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        self.train(arguments).output().unwrap()
+    }
+
+    fn read(&self, file: &str) -> String {
+        std::fs::read_to_string(self.0.join(file)).unwrap()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn good(output: &Output) {
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+/// The message of a run that must fail: one line, no panic.
+fn bad(output: &Output) -> String {
+    let message = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{message}");
+    assert!(!message.contains("panicked"), "{message}");
+    message
+}
+
+/// The records and the policy of a run: what must be the same bits.
+fn bits(folder: &Folder, run: &str) -> (String, String) {
+    (
+        folder.read(&format!("{run}/events.jsonl")),
+        folder.read(&format!("{run}/policy.json")),
+    )
+}
+
+#[test]
+fn a_run_leaves_everything_and_does_not_depend_on_the_number_of_threads() {
+    let folder = Folder::new("threads");
+    let output = folder.run(&["small.ron", "--jobs", "1", "--out", "one"]);
+    good(&output);
+    let table = String::from_utf8_lossy(&output.stdout).into_owned();
+    for word in [
+        "policy",
+        "default",
+        "best_static",
+        "random",
+        "validation loss",
+    ] {
+        assert!(table.contains(word), "{table}");
+    }
+    good(&folder.run(&["small.ron", "--jobs", "2", "--out", "two"]));
+    assert_eq!(bits(&folder, "one"), bits(&folder, "two"));
+    good(&folder.run(&["small.ron", "--jobs", "2", "--out", "other", "--seed", "4"]));
+    assert_ne!(bits(&folder, "one"), bits(&folder, "other"));
+
+    let summary: serde_json::Value =
+        serde_json::from_str(&folder.read("one/summary.json")).unwrap();
+    for field in [
+        "name",
+        "seed",
+        "episodes",
+        "segments",
+        "return_first",
+        "return_last",
+        "wall_seconds",
+    ] {
+        assert!(!summary[field].is_null(), "{field}");
+    }
+    let evaluation = summary["evaluation"].as_array().unwrap();
+    let names: Vec<_> = evaluation
+        .iter()
+        .map(|row| row["controller"].as_str().unwrap())
+        .collect();
+    assert_eq!(names, ["policy", "default", "best_static", "random"]);
+    for row in evaluation {
+        for figure in ["validation_loss", "cost_to_target", "test_accuracy"] {
+            assert!(row[figure]["mean"].as_f64().unwrap() > 0.0, "{row}");
+            assert!(row[figure]["standard_error"].is_number());
+        }
+    }
+    for picture in [
+        "reward_curve",
+        "actions",
+        "comparison",
+        "training_1",
+        "training_2",
+    ] {
+        let path = folder.0.join(format!("one/plots/{picture}.png"));
+        let png = std::fs::read(&path).unwrap();
+        assert_eq!(&png[1..4], b"PNG", "{picture}");
+    }
+    // Pictures come from the records alone.
+    std::fs::remove_dir_all(folder.0.join("one/plots")).unwrap();
+    good(
+        &Command::new(env!("CARGO_BIN_EXE_plot"))
+            .current_dir(&folder.0)
+            .arg("one")
+            .output()
+            .unwrap(),
+    );
+    assert!(folder.0.join("one/plots/reward_curve.png").exists());
+    let evaluate = Command::new(env!("CARGO_BIN_EXE_evaluate"))
+        .current_dir(&folder.0)
+        .arg("one")
+        .output()
+        .unwrap();
+    good(&evaluate);
+    assert!(String::from_utf8_lossy(&evaluate.stdout).contains("policy against default"));
+}
+
+#[test]
+fn a_killed_run_is_resumed_to_the_same_bits() {
+    let folder = Folder::new("killed");
+    let long = ["small.ron", "--set", "training.updates=12"];
+    good(&folder.run(&[&long[..], &["--out", "whole"]].concat()));
+    for (attempt, updates) in [1u64, 4, 9].into_iter().enumerate() {
+        let out = format!("killed{attempt}");
+        let mut child = folder
+            .train(&[&long[..], &["--out", &out]].concat())
+            .spawn()
+            .unwrap();
+        let progress = folder.0.join(&out).join("progress.json");
+        wait_for(&progress, updates);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        good(&folder.run(&["--resume", "--out", &out]));
+        assert_eq!(
+            bits(&folder, "whole"),
+            bits(&folder, &out),
+            "killed after {updates} updates"
+        );
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_leaves_a_checkpoint_and_says_how_to_go_on() {
+    let folder = Folder::new("interrupted");
+    let long = ["small.ron", "--set", "training.updates=12"];
+    good(&folder.run(&[&long[..], &["--out", "whole"]].concat()));
+    let child = folder
+        .train(&[&long[..], &["--out", "stopped"]].concat())
+        .stderr(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    wait_for(&folder.0.join("stopped/progress.json"), 2);
+    Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status()
+        .unwrap();
+    let output = child.wait_with_output().unwrap();
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(130), "{message}");
+    assert!(message.contains("--resume"), "{message}");
+    good(&folder.run(&["--resume", "--out", "stopped"]));
+    assert_eq!(bits(&folder, "whole"), bits(&folder, "stopped"));
+}
+
+/// Waits until a run has this many updates in its checkpoint.
+fn wait_for(progress: &Path, updates: u64) {
+    for _ in 0..6000 {
+        let done = std::fs::read(progress)
+            .ok()
+            .and_then(|text| serde_json::from_slice::<serde_json::Value>(&text).ok())
+            .and_then(|value| value["updates"].as_u64());
+        if done.is_some_and(|done| done >= updates) {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    panic!("no checkpoint after 30 s");
+}
+
+#[test]
+fn bad_configs_are_explained_and_leave_nothing_behind() {
+    let folder = Folder::new("bad");
+    let cases: &[(&str, &str, &[&str])] = &[
+        (
+            "updates: 3",
+            "update: 3",
+            &["bad.ron:", "update", "updates"],
+        ),
+        ("seed: 3,", "", &["bad.ron:", "seed"]),
+        ("seed: 3", "seed: \"three\"", &["bad.ron:"]),
+        ("Values([16, 32, 64])", "Values([])", &["knobs[1]", "empty"]),
+        (
+            "Values([16, 32, 64])",
+            "Values([0, 32, 64])",
+            &["knobs[1]", "batch size"],
+        ),
+        (
+            "Values([16, 32, 64])",
+            "Values([16, 32, 640])",
+            &["knobs[1]", "640", "200 examples"],
+        ),
+        (
+            "Range(1e-5, 10.0)",
+            "Range(-1e-5, 10.0)",
+            &["knobs[0]", "above 0"],
+        ),
+        (
+            "Range(1e-5, 10.0)",
+            "Range(1e-5, inf)",
+            &["knobs[0]", "finite"],
+        ),
+        (
+            "Embedded(\"digits\")",
+            "Embedded(\"digit\")",
+            &["bad.ron:", "digits"],
+        ),
+        (
+            "Embedded(\"digits\")",
+            "Csv(path: \"none.csv\", target: \"y\")",
+            &["none.csv"],
+        ),
+        (
+            "Embedded(\"digits\")",
+            "Csv(path: \"ragged.csv\", target: \"y\")",
+            &["ragged.csv", "line 3"],
+        ),
+        (
+            "Embedded(\"digits\")",
+            "Csv(path: \"text.csv\", target: \"y\")",
+            &["text.csv", "abc"],
+        ),
+        (
+            "Embedded(\"digits\")",
+            "Csv(path: \"single.csv\", target: \"y\")",
+            &["single.csv"],
+        ),
+        (
+            "Embedded(\"digits\")",
+            "Idx(images: \"cut.idx\", labels: \"cut.idx\")",
+            &["cut.idx"],
+        ),
+        (
+            "learning_rates: [0.01, 0.1]",
+            "learning_rates: [0.0]",
+            &["learning_rates"],
+        ),
+        (
+            "updates: 3, episodes_per_update: 4",
+            "updates: 3, episodes_per_update: 0",
+            &["episodes_per_update"],
+        ),
+        (
+            "algorithm: Ppo(())",
+            "algorithm: Ppo((clip: -1))",
+            &["clip"],
+        ),
+    ];
+    std::fs::write(folder.0.join("ragged.csv"), "a,y\n1,u\n2\n3,v\n").unwrap();
+    std::fs::write(folder.0.join("text.csv"), "a,y\n1,u\nabc,v\n3,v\n").unwrap();
+    std::fs::write(folder.0.join("single.csv"), "a,y\n1,u\n2,u\n3,u\n").unwrap();
+    std::fs::write(folder.0.join("cut.idx"), [0, 0, 8, 3, 0, 0]).unwrap();
+    for (from, to, words) in cases {
+        let text = SMALL.replacen(from, to, 1);
+        assert_ne!(text, SMALL, "{from}");
+        std::fs::write(folder.0.join("bad.ron"), text).unwrap();
+        let message = bad(&folder.run(&["bad.ron", "--out", "out"]));
+        for word in *words {
+            assert!(
+                message.contains(word),
+                "{to}: `{word}` is not in: {message}"
+            );
+        }
+        assert!(!folder.0.join("out").exists(), "{to}");
+    }
+}
+
+#[test]
+fn bad_command_lines_and_files_are_explained() {
+    let folder = Folder::new("lines");
+    let explain = |arguments: &[&str], words: &[&str]| {
+        let message = bad(&folder.run(arguments));
+        for word in words {
+            assert!(
+                message.contains(word),
+                "{arguments:?}: `{word}` is not in: {message}"
+            );
+        }
+    };
+    explain(&["none.ron"], &["none.ron"]);
+    explain(&["small.ron", "--device", "gpu"], &["gpu", "flex"]);
+    #[cfg(not(feature = "tch"))]
+    explain(&["small.ron", "--device", "libtorch"], &["--features tch"]);
+    explain(&["small.ron", "--jobs", "0"], &["--jobs"]);
+    explain(&["small.ron", "--set", "training.rounds=3"], &["updates"]);
+    explain(
+        &["--resume", "--out", "nothing"],
+        &["nothing", "config.ron"],
+    );
+    let unknown = folder.run(&["--colour"]);
+    assert_eq!(unknown.status.code(), Some(2));
+
+    good(&folder.run(&["small.ron", "--out", "run", "--set", "training.updates=1"]));
+    explain(&["small.ron", "--out", "run"], &["run exists", "--resume"]);
+    #[cfg(unix)]
+    explain(
+        &["small.ron", "--out", "/proc/nowhere/run"],
+        &["/proc/nowhere"],
+    );
+
+    // A checkpoint cut short, one of another version, a policy of another environment.
+    let checkpoint = folder.read("run/checkpoint.json");
+    std::fs::write(
+        folder.0.join("run/checkpoint.json"),
+        &checkpoint[..checkpoint.len() / 2],
+    )
+    .unwrap();
+    explain(
+        &["--resume", "--out", "run"],
+        &["checkpoint.json", "cut short"],
+    );
+    let other = checkpoint.replacen("\"version\":1", "\"version\":9", 1);
+    std::fs::write(folder.0.join("run/checkpoint.json"), other).unwrap();
+    explain(&["--resume", "--out", "run"], &["version 9"]);
+    let policy = folder.read("run/policy.json").replace("\"x4\"", "\"x5\"");
+    std::fs::write(folder.0.join("other.json"), policy).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_evaluate"))
+        .current_dir(&folder.0)
+        .args(["run", "--policy", "other.json"])
+        .output()
+        .unwrap();
+    let message = bad(&output);
+    assert!(message.contains("x5"), "{message}");
+}
+
+/// A learning rate of 1e6 makes every loss infinite: divergences are outcomes.
+#[test]
+fn a_diverging_training_is_reported_and_recovered_from() {
+    let folder = Folder::new("diverging");
+    let text = SMALL
+        .replace("Range(1e-5, 10.0)", "Range(1e-5, 1e8)")
+        .replace("LogUniform(1e-3, 1.0)", "Fixed(1e6)");
+    std::fs::write(folder.0.join("wild.ron"), text).unwrap();
+    good(&folder.run(&["wild.ron", "--out", "wild"]));
+    let records = folder.read("wild/events.jsonl");
+    assert!(records.contains("\"diverged\":true"));
+    assert!(!records.contains("NaN") && !records.contains("inf"));
+}
+
+#[test]
+fn the_resolved_config_is_printed_and_can_be_used_again() {
+    let folder = Folder::new("print");
+    let printed = folder.run(&["small.ron", "--seed", "9", "--print-config"]);
+    good(&printed);
+    std::fs::write(folder.0.join("printed.ron"), &printed.stdout).unwrap();
+    let again = folder.run(&["printed.ron", "--print-config"]);
+    assert_eq!(printed.stdout, again.stdout);
+    assert!(String::from_utf8_lossy(&again.stdout).contains("seed: 9"));
+}
