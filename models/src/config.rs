@@ -199,3 +199,65 @@ impl PreparedTask {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> TaskConfig {
+        ron::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn the_short_form_takes_the_defaults() {
+        let config = parse(
+            "(data: Embedded(\"digits\"), model: Mlp(hidden: [32, 16]), optimizer: AdamW(epsilon: 1e-7))",
+        );
+        assert_eq!((config.pool, config.gradient_samples), (1, 8));
+        assert_eq!(config.split, SplitConfig::default());
+        let task = config.prepare().unwrap();
+        assert_eq!(task.name(), "digits mlp 32-16 adamw");
+        let trainee = task.trainee(CostModel::default(), &Device::flex()).unwrap();
+        let parameters = (64 * 32 + 32) + (32 * 16 + 16) + (16 * 10 + 10);
+        assert_eq!(trainee.spec().parameters, parameters);
+    }
+
+    #[test]
+    fn an_unknown_field_is_named() {
+        for text in [
+            "(data: Embedded(\"digits\"), model: Mlp(hidden: [8]), optimizer: Sgd(), learning_rat: 0.1)",
+            "(data: Embedded(\"digits\"), model: Mlp(hidden: [8], learning_rat: 1), optimizer: Sgd())",
+            "(data: Embedded(\"digits\"), model: Mlp(hidden: [8]), optimizer: Sgd(learning_rat: 0.1))",
+        ] {
+            let message = ron::from_str::<TaskConfig>(text).unwrap_err().to_string();
+            assert!(message.contains("learning_rat"), "{message}");
+        }
+    }
+
+    #[test]
+    fn models_that_cannot_be_built_are_named() {
+        for (text, words) in [
+            (
+                "(data: Embedded(\"digits\"), model: Mlp(hidden: [8, 0]), optimizer: Sgd())",
+                ["model.hidden[1]", "at least 1"],
+            ),
+            (
+                "(data: Embedded(\"fashion-mnist\"), model: Cnn(channels: [0]), optimizer: Sgd())",
+                ["model.channels[0]", "at least 1"],
+            ),
+            (
+                "(data: Embedded(\"letter\"), model: Cnn(channels: [8]), optimizer: Sgd())",
+                ["Cnn on `letter`", "use Mlp"],
+            ),
+            (
+                "(data: Embedded(\"digits\"), pool: 3, model: Cnn(channels: [8]), optimizer: Sgd())",
+                ["8x8", "by 3"],
+            ),
+        ] {
+            let message = parse(text).prepare().unwrap_err().to_string();
+            for word in words {
+                assert!(message.contains(word), "{message}");
+            }
+        }
+    }
+}

@@ -61,6 +61,6 @@ mod tests {
     #[test]
     fn no_more_is_taken_than_there_is() {
         assert_eq!(apportion(9, &mut [2, 0, 1], 0), [2, 0, 1]);
-        assert_eq!(apportion(9, &mut [], 0), []);
+        assert_eq!(apportion(9, &mut [], 0), Vec::<usize>::new());
     }
 }

@@ -174,3 +174,72 @@ fn nothing_of_the_test_split_reaches_a_report() {
     assert_eq!((a.0, a.1), (b.0, b.1));
     assert_ne!(a.2, b.2);
 }
+
+#[test]
+fn a_cnn_trains() {
+    let pictures = crate::data::pool(&Embedded::FashionMnist.load().unwrap(), 2).unwrap();
+    let config = SplitConfig {
+        max_train: Some(256),
+        ..Default::default()
+    };
+    let pictures = Arc::new(split(&pictures, &config).unwrap());
+    let task = crate::cnn::CnnTask::new("clothes", pictures, &[4, 8]);
+    let config = TraineeConfig {
+        validation_rows: Some(200),
+        ..Default::default()
+    };
+    let mut trainee = TaskTrainee::new(task, config, &Device::flex()).unwrap();
+    // Two convolutions and, the 14x14 pictures halved twice to 3x3 pixels of 8 channels, the head.
+    let weights = (9 * 4 + 4) + (9 * 4 * 8 + 8) + (8 * 9 * 10 + 10);
+    assert_eq!(trainee.spec().parameters, weights);
+    let first = trainee.start(1).unwrap().validation.unwrap();
+    let time = UpdateTime::default();
+    let budget = 40.0 * time.update(32) + time.evaluation(200);
+    let report = trainee.advance(&Settings::new(0.1, 32), budget).unwrap();
+    assert_eq!(report.updates, 40);
+    let last = report.validation.unwrap();
+    assert!(last.loss < 0.8 * first.loss, "{first:?} {last:?}");
+    // Guessing is right for 1 in 10, give or take 0.02 with 200 rows.
+    assert!(last.metrics["accuracy"] > 0.3, "{last:?}");
+}
+
+#[test]
+fn a_regression_reports_its_error_in_the_units_of_the_target() {
+    let mut wines = (*Embedded::WineQuality.load().unwrap()).clone();
+    let Targets::Classes { labels, names } = &wines.targets else {
+        panic!("the wines are classes");
+    };
+    let qualities: Vec<f32> = names.iter().map(|name| name.parse().unwrap()).collect();
+    wines.targets = Targets::Values(labels.iter().map(|l| qualities[*l as usize]).collect());
+    let wines = Arc::new(split(&wines, &SplitConfig::default()).unwrap());
+    let scale = wines.standardiser.target_scale;
+    // The deviation of the qualities, about 0.81: the error of always saying the mean.
+    assert!(scale > 0.7 && scale < 0.9, "{scale}");
+    let task = MlpTask::new("wines", wines, &[16], Activation::Tanh);
+    let mut trainee = TaskTrainee::new(task, TraineeConfig::default(), &Device::flex()).unwrap();
+    trainee.start(1).unwrap();
+    let time = UpdateTime::default();
+    let budget = 150.0 * time.update(32) + time.evaluation(trainee.spec.validation_examples);
+    let report = trainee.advance(&Settings::new(0.02, 32), budget).unwrap();
+    let validation = report.validation.unwrap();
+    let rmse = validation.metrics["rmse"];
+    // The loss is the mean squared error of standardised targets. Both are sums of the same f32 errors.
+    let expected = validation.loss.sqrt() * scale;
+    assert!((rmse / expected - 1.0).abs() < 1e-5, "{rmse} {expected}");
+    assert!(rmse < scale, "no better than the mean: {rmse}");
+}
+
+#[test]
+fn a_loss_that_is_not_a_number_ends_the_segment_as_an_outcome() {
+    let mut trainee = trainee(TraineeConfig::default());
+    trainee.start(1).unwrap();
+    let snapshot = trainee.snapshot();
+    let budget = budget(&trainee, 50, 32);
+    let report = trainee.advance(&Settings::new(1e30, 32), budget).unwrap();
+    assert!(!report.train.unwrap().mean.is_finite(), "{report:?}");
+    assert!(report.diverged && report.validation.is_none());
+    assert!(report.updates < 50, "went on for {}", report.updates);
+    trainee.restore(&snapshot, Restore::Everything).unwrap();
+    let again = trainee.advance(&Settings::new(0.1, 32), budget).unwrap();
+    assert!(!again.diverged && again.validation.is_some());
+}
