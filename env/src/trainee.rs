@@ -184,6 +184,19 @@ impl GradientStatistics {
             .map(|agreement| self.batch_size as f64 * (1.0 / agreement - 1.0))
     }
 
+    /// Whether every figure is finite.
+    pub fn is_finite(&self) -> bool {
+        [
+            self.mean_square_norm,
+            self.square_mean_norm,
+            self.update_ratio,
+            self.cosine.unwrap_or(0.0),
+            self.straightness,
+        ]
+        .iter()
+        .all(|figure| figure.is_finite())
+    }
+
     /// The gradient variance summed over the weights, unbiased: `K / (K - 1) (mean |g|^2 - |mean g|^2)`.
     pub fn variance(&self) -> Option<f64> {
         if self.samples < 2 {

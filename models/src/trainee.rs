@@ -11,8 +11,8 @@ use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use trimtab_env::{
-    Budget, Cost, CostModel, Meter, Report, Restore, Settings, Snapshot, TestReport, TrainLoss,
-    Trainee, TraineeSpec, Validation, settings::BATCH_SIZE, stream,
+    Budget, Cost, CostModel, GradientStatistics, Meter, Report, Restore, Settings, Snapshot,
+    TestReport, TrainLoss, Trainee, TraineeSpec, Validation, settings::BATCH_SIZE, stream,
 };
 
 /// A validation loss above this many times the loss before training counts as a divergence: nothing that practitioners
@@ -290,7 +290,9 @@ impl<T: Task> Trainee for TaskTrainee<T> {
         let utilisation = self.meter.utilisation(batch_size);
         let gradients = if samples > 0 {
             flat_weights(&model, &mut weights);
-            self.probe.finish(&weights, updates)
+            self.probe
+                .finish(&weights, updates)
+                .filter(GradientStatistics::is_finite)
         } else {
             None
         };
@@ -308,7 +310,8 @@ impl<T: Task> Trainee for TaskTrainee<T> {
             examples: updates * batch_size as u64,
             cost: self.meter.spent(),
             diverged,
-            train: TrainLoss::of(&losses),
+            // Numbers that are not finite say no more than `diverged` does, and no record could hold them.
+            train: TrainLoss::of(&losses).filter(|_| losses.iter().all(|loss| loss.is_finite())),
             validation: validation.filter(|_| !diverged),
             gradients,
             utilisation,

@@ -256,7 +256,7 @@ fn bad_configs_are_explained_and_leave_nothing_behind() {
         (
             "Values([16, 32, 64])",
             "Values([0, 32, 64])",
-            &["knobs[1]", "batch size"],
+            &["knobs[1]", "above 0"],
         ),
         (
             "Values([16, 32, 64])",
