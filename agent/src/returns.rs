@@ -87,6 +87,7 @@ pub fn explained_variance(values: &[f32], returns: &[f32]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
     use serde_json::Value;
     use trimtab_env::{Termination, Truncation};
 
@@ -166,6 +167,26 @@ mod tests {
             trajectories > 100 && truncations > 10,
             "{trajectories} {truncations}"
         );
+    }
+
+    proptest! {
+        /// The two ends of lambda: the one-step temporal difference, and the return less the value.
+        #[test]
+        fn ends_of_lambda_are_the_known_estimates(
+            steps in proptest::collection::vec((-2f32..2.0, -2f32..2.0), 1..30),
+            last in -2f32..2.0,
+            gamma in 0f32..1.0,
+        ) {
+            let (rewards, values): (Vec<f32>, Vec<f32>) = steps.into_iter().unzip();
+            let returns = discounted_returns(&rewards, last, gamma);
+            let monte_carlo = gae(&rewards, &values, last, gamma, 1.0);
+            let one_step = gae(&rewards, &values, last, gamma, 0.0);
+            for t in 0..rewards.len() {
+                prop_assert!((monte_carlo[t] - (returns[t] - values[t])).abs() < 1e-4);
+                let next = values.get(t + 1).copied().unwrap_or(last);
+                prop_assert!((one_step[t] - (rewards[t] + gamma * next - values[t])).abs() < 1e-5);
+            }
+        }
     }
 
     #[test]

@@ -45,7 +45,7 @@ pub enum EnvironmentConfig {
         #[serde(default)]
         cost: CostModel,
         /// Knobs, segments, budget, reward, features.
-        process: TuningConfig,
+        process: Box<TuningConfig>,
     },
     /// An environment of the registry, by name: those of the suite, and those that a program adds.
     Named {

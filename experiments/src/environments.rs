@@ -119,7 +119,7 @@ impl Tuning {
         let tuning = Self {
             tasks,
             cost: *cost,
-            process: process.clone(),
+            process: (**process).clone(),
             device: device.clone(),
         };
         tuning.environment(&[])?;

@@ -141,7 +141,7 @@ fn go_on(
             .sum::<u64>();
         let stop = options.interrupted.load(Ordering::Relaxed);
         if stop
-            || position.updates % training.checkpoint_every == 0
+            || position.updates.is_multiple_of(training.checkpoint_every)
             || position.updates == training.updates
         {
             save(&learner, &mut run, position)?;

@@ -24,8 +24,7 @@ pub struct Summary {
     pub wall_seconds: f64,
     /// Where they went.
     pub phases: Phases,
-    /// What was spent, in the unit of cost: by the grid of fixed settings, by the agent's training is not counted here
-    /// but in its episodes.
+    /// What the grid of fixed settings and its reruns cost, in the unit of cost.
     pub reference_cost: f64,
     /// One entry a controller, over all tasks.
     pub evaluation: Vec<ControllerSummary>,

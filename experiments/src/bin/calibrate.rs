@@ -1,3 +1,5 @@
+//! Fits the cost model to the machine at hand.
+
 use std::process::ExitCode;
 use trimtab_experiments::cli;
 

@@ -1,3 +1,5 @@
+//! Evaluates the policy of a run on fresh seeds.
+
 use std::process::ExitCode;
 use trimtab_experiments::{Registry, cli};
 

@@ -1,3 +1,5 @@
+//! Draws the pictures of runs again, from their records.
+
 use std::process::ExitCode;
 use trimtab_experiments::cli;
 

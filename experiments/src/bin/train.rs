@@ -1,3 +1,5 @@
+//! Trains an agent, compares it with fixed settings and draws the result.
+
 use std::process::ExitCode;
 use trimtab_experiments::{Registry, cli};
 
