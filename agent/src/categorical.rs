@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn distribution_equals_the_oracle() {
+    fn distribution_equals_pytorch() {
         for line in include_str!("../fixtures/categorical.jsonl").lines() {
             let case: Value = serde_json::from_str(line).unwrap();
             let p = log_softmax(&numbers(&case["logits"]));

@@ -105,7 +105,7 @@ mod tests {
 
     /// Stable-Baselines3's rollout buffer, cut into trajectories where an episode ends.
     #[test]
-    fn advantages_and_returns_equal_the_oracle() {
+    fn advantages_and_returns_equal_stable_baselines() {
         let (mut trajectories, mut truncations) = (0, 0);
         for line in include_str!("../fixtures/gae.jsonl").lines() {
             let case: Value = serde_json::from_str(line).unwrap();

@@ -15,7 +15,7 @@ pub struct Trajectory {
     pub seed: u64,
     /// Observations before each action, one after the other: `steps * features` numbers.
     pub observations: Vec<f32>,
-    /// Which choices were allowed, one after the other: `steps * sum of choices`. Empty if nothing was ever masked.
+    /// Which choices were allowed, one after the other: `steps * sum of choices`.
     pub allowed: Vec<bool>,
     /// The choices: `steps * heads`.
     pub actions: Vec<usize>,

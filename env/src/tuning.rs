@@ -419,9 +419,9 @@ impl Environment for TuningEnv {
             spent: report.cost,
             next_segment: 0,
             first_loss,
-            // A loss that is no number loses against any other.
+            // A loss that is no number loses against any other, and records hold finite numbers only.
             best_loss: if first_loss.is_nan() {
-                f64::INFINITY
+                f64::MAX
             } else {
                 first_loss
             },

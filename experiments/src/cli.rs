@@ -210,11 +210,11 @@ pub fn train(registry: &Registry) -> ExitCode {
         };
         let mut progress = Progress::default();
         let summary = if arguments.resume {
-            if arguments.source.is_given() && arguments.out.is_none() {
+            if arguments.source.is_given() {
                 return Err(Error::config(
                     "--resume",
                     "with a config",
-                    "name the run with --out; its own config is used",
+                    "a resumed run goes on with its own config; name it with --out alone",
                 ));
             }
             runner::resume(&options, &mut progress)?.1

@@ -10,9 +10,10 @@ use trimtab_agent::controller::run;
 use trimtab_agent::{
     Constant, Controller, Decision, Policy, PolicyController, RandomController, Selection,
 };
+use trimtab_env::settings::{BATCH_SIZE, LEARNING_RATE};
 use trimtab_env::stream::derived_seed;
 use trimtab_env::vector::in_parallel;
-use trimtab_env::{Environment, EnvironmentSpec, Part, Settings, TuningEnv};
+use trimtab_env::{Environment, EnvironmentSpec, Part, TuningEnv};
 
 /// The controllers of a comparison, in the order of tables.
 pub const CONTROLLERS: [&str; 4] = ["policy", "default", "best_static", "random"];
@@ -49,7 +50,9 @@ pub fn tuning(
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
         let fixed = |lr: f64, batch: usize| -> Box<dyn Controller> {
-            Box::new(Constant::new(name, Settings::new(lr, batch)))
+            let held = environment.config().settings.clone();
+            let settings = held.with(LEARNING_RATE, lr).with(BATCH_SIZE, batch as f64);
+            Box::new(Constant::new(name, settings))
         };
         let mut controller = match name {
             "policy" => Box::new(PolicyController::new(policy.clone(), Selection::Greedy)),

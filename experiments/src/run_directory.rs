@@ -2,11 +2,11 @@
 //!
 //! ```text
 //! config.ron        the resolved config, every field written out
-//! versions.json     versions of the program and of the file formats
+//! versions.json     versions of the program and of burn
 //! spec.json         names of features, heads and choices
 //! events.jsonl      episodes, updates, references, evaluations
-//! checkpoint.json   the learner, to go on from
-//! progress.json     how far the records go that belong to the checkpoint
+//! checkpoint-N.json the learner after N updates, to go on from
+//! progress.json     which checkpoint holds, and how far the records go that belong to it
 //! policy.json       the trained policy
 //! summary.json      figures
 //! plots/            pictures, all drawn from the above
@@ -47,13 +47,21 @@ impl RunDirectory {
         if path.exists() {
             return Err(Error::Exists(path.to_owned()));
         }
-        std::fs::create_dir_all(path).map_err(Error::file(path))?;
-        write_whole(&path.join("config.ron"), config.to_ron()?.as_bytes())?;
+        // Made under another name first: whoever finds the folder finds its config in it.
+        let mut name = path.file_name().unwrap_or_default().to_owned();
+        name.push(".part");
+        let part = path.with_file_name(name);
+        if part.exists() {
+            std::fs::remove_dir_all(&part).map_err(Error::file(&part))?;
+        }
+        std::fs::create_dir_all(&part).map_err(Error::file(&part))?;
+        write_whole(&part.join("config.ron"), config.to_ron()?.as_bytes())?;
         let versions = serde_json::json!({
             "trimtab": env!("CARGO_PKG_VERSION"),
             "burn": "0.22.1",
         });
-        write_json(&path.join("versions.json"), &versions)?;
+        write_json(&part.join("versions.json"), &versions)?;
+        std::fs::rename(&part, path).map_err(Error::file(path))?;
         let file = path.join("events.jsonl");
         let events = File::create(&file).map_err(Error::file(&file))?;
         Ok(Self {
@@ -128,15 +136,28 @@ impl RunDirectory {
         self.events.write_all(&lines).map_err(Error::file(&file))
     }
 
-    /// Notes that everything up to here belongs to the checkpoint just written.
+    /// The file of the checkpoint after so many updates.
+    pub fn checkpoint(&self, updates: u64) -> PathBuf {
+        self.path.join(format!("checkpoint-{updates}.json"))
+    }
+
+    /// Notes that everything up to here belongs to the checkpoint of `position`, which is on disk already, and removes
+    /// the one before. A kill at any moment leaves a mark whose checkpoint is there.
     ///
     /// # Errors
     /// [`Error::File`].
-    pub fn mark(&mut self, mut position: Position) -> Result<()> {
+    pub fn mark(&mut self, mut position: Position, previous: Option<u64>) -> Result<()> {
         let file = self.path.join("events.jsonl");
         self.events.sync_all().map_err(Error::file(&file))?;
         position.bytes = self.events.stream_position().map_err(Error::file(&file))?;
-        write_json(&self.path.join("progress.json"), &position)
+        write_json(&self.path.join("progress.json"), &position)?;
+        if let Some(previous) = previous.filter(|updates| *updates != position.updates) {
+            let old = self.checkpoint(previous);
+            if old.exists() {
+                std::fs::remove_file(&old).map_err(Error::file(&old))?;
+            }
+        }
+        Ok(())
     }
 }
 

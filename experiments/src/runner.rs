@@ -22,7 +22,7 @@ pub struct Options<'a> {
     pub device: Device,
     /// Named environments.
     pub registry: &'a Registry,
-    /// Set from outside to stop at the next checkpoint.
+    /// Set from outside to stop after the update under way, with a checkpoint.
     pub interrupted: &'a AtomicBool,
 }
 
@@ -85,9 +85,11 @@ fn go_on(
         options.jobs,
     )?;
     write_json(&run.file("spec.json"), environments.spec())?;
-    let checkpoint = run.file("checkpoint.json");
     let mut learner = if position.updates > 0 {
-        Learner::resume(&Checkpoint::load(&checkpoint)?, &options.device)?
+        Learner::resume(
+            &Checkpoint::load(run.checkpoint(position.updates))?,
+            &options.device,
+        )?
     } else {
         Learner::new(
             environments.spec(),
@@ -100,11 +102,12 @@ fn go_on(
     if learner.updates() != position.updates {
         return Err(Error::NoRun {
             path: run.path().to_owned(),
-            problem: "checkpoint.json and progress.json do not belong together".to_owned(),
+            problem: "its checkpoint and progress.json do not belong together".to_owned(),
         });
     }
 
     let training = &config.training;
+    let mut saved = (position.updates > 0).then_some(position.updates);
     let episodes = training.episodes_per_update;
     observer.begin(
         Phase::Training,
@@ -144,7 +147,7 @@ fn go_on(
             || position.updates.is_multiple_of(training.checkpoint_every)
             || position.updates == training.updates
         {
-            save(&learner, &mut run, position)?;
+            saved = Some(save(&learner, &mut run, position, saved)?);
         }
         phases.writing += clock.elapsed().as_secs_f64();
         if stop {
@@ -201,10 +204,18 @@ fn go_on(
     Ok(summary)
 }
 
-/// The checkpoint, then the mark that says which records belong to it.
-fn save(learner: &Learner, run: &mut RunDirectory, position: Position) -> Result<()> {
-    learner.checkpoint()?.save(run.file("checkpoint.json"))?;
-    run.mark(position)
+/// The checkpoint, then the mark that makes it the one to go on from. Returns its number.
+fn save(
+    learner: &Learner,
+    run: &mut RunDirectory,
+    position: Position,
+    previous: Option<u64>,
+) -> Result<u64> {
+    learner
+        .checkpoint()?
+        .save(run.checkpoint(position.updates))?;
+    run.mark(position, previous)?;
+    Ok(position.updates)
 }
 
 /// The references: found and recorded in a new run, read from its records in a resumed one.
@@ -230,7 +241,7 @@ fn references(
             .map(Event::Reference)
             .collect::<Vec<_>>(),
     )?;
-    run.mark(*position)?;
+    run.mark(*position, None)?;
     Ok(found)
 }
 

@@ -372,18 +372,18 @@ fn bad_command_lines_and_files_are_explained() {
     );
 
     // A checkpoint cut short, one of another version, a policy of another environment.
-    let checkpoint = folder.read("run/checkpoint.json");
+    let checkpoint = folder.read("run/checkpoint-1.json");
     std::fs::write(
-        folder.0.join("run/checkpoint.json"),
+        folder.0.join("run/checkpoint-1.json"),
         &checkpoint[..checkpoint.len() / 2],
     )
     .unwrap();
     explain(
         &["--resume", "--out", "run"],
-        &["checkpoint.json", "cut short"],
+        &["checkpoint-1.json", "cut short"],
     );
     let other = checkpoint.replacen("\"version\":1", "\"version\":9", 1);
-    std::fs::write(folder.0.join("run/checkpoint.json"), other).unwrap();
+    std::fs::write(folder.0.join("run/checkpoint-1.json"), other).unwrap();
     explain(&["--resume", "--out", "run"], &["version 9"]);
     let policy = folder.read("run/policy.json").replace("\"x4\"", "\"x5\"");
     std::fs::write(folder.0.join("other.json"), policy).unwrap();

@@ -51,7 +51,7 @@ fn list<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
 }
 
 #[test]
-fn ppo_equals_the_oracle_with_its_gradients() {
+fn ppo_equals_pytorch_with_its_gradients() {
     for line in include_str!("../../fixtures/ppo.jsonl").lines() {
         let case: Value = serde_json::from_str(line).unwrap();
         let n = case["n_actions"].as_u64().unwrap() as usize;
@@ -85,7 +85,7 @@ fn ppo_equals_the_oracle_with_its_gradients() {
         close("entropy", &list(entropy.clone()), &case["entropy_mean"]);
         let old_values = vector(&numbers(&case["old_values"]));
         let returns = vector(&numbers(&case["returns"]));
-        // The oracle's clipped variant without the maximum is not ours; ours is checked against its other figure.
+        // The fixture's clipped variant without the maximum is not ours; ours is checked against its other figure.
         match case["clip_range_vf"].as_f64() {
             None => {
                 let value = value_loss(values.clone(), old_values, returns, None);
@@ -124,7 +124,7 @@ fn ppo_equals_the_oracle_with_its_gradients() {
 }
 
 #[test]
-fn several_heads_equal_the_oracle() {
+fn several_heads_equal_stable_baselines() {
     for line in include_str!("../../fixtures/multidiscrete.jsonl").lines() {
         let case: Value = serde_json::from_str(line).unwrap();
         let heads: Vec<usize> = numbers(&case["head_sizes"])
@@ -139,7 +139,7 @@ fn several_heads_equal_the_oracle() {
 }
 
 #[test]
-fn reinforce_equals_the_oracle_with_its_gradient() {
+fn reinforce_equals_pytorch_with_its_gradient() {
     for line in include_str!("../../fixtures/reinforce.jsonl").lines() {
         let case: Value = serde_json::from_str(line).unwrap();
         let returns = numbers(&case["returns"]);
