@@ -15,7 +15,9 @@ pub mod reinforce;
 pub mod returns;
 pub mod rollout;
 
-pub use controller::{Constant, Controller, Decision, PolicyController, RandomController};
+pub use controller::{
+    Constant, Controller, Decision, PolicyController, RandomController, Unchanged,
+};
 pub use error::{Error, Result};
 pub use learner::{Algorithm, Checkpoint, Learner, Metrics};
 pub use policy::{Policy, PolicyConfig, Selection};

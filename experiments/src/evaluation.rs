@@ -9,14 +9,16 @@ use std::sync::Mutex;
 use trimtab_agent::controller::run;
 use trimtab_agent::{
     Constant, Controller, Decision, Policy, PolicyController, RandomController, Selection,
+    Unchanged,
 };
 use trimtab_env::settings::{BATCH_SIZE, LEARNING_RATE};
 use trimtab_env::stream::derived_seed;
 use trimtab_env::vector::in_parallel;
 use trimtab_env::{Environment, EnvironmentSpec, Part, TuningEnv};
 
-/// The controllers of a comparison, in the order of tables.
-pub const CONTROLLERS: [&str; 4] = ["policy", "default", "best_static", "random"];
+/// The controllers of a comparison, in the order of tables. The last one is left out where a head has no choice that
+/// leaves its knob alone.
+pub const CONTROLLERS: [&str; 5] = ["policy", "default", "best_static", "random", "unchanged"];
 
 /// Evaluates the policy (greedy), the optimiser's default setting, the best fixed setting and chance on every task,
 /// with the same seeds for all. Seed number `first` and those after it are used.
@@ -38,7 +40,9 @@ pub fn tuning(
     policy.check(&spec)?;
     let environments: Vec<_> = environments.into_iter().map(Mutex::new).collect();
     let (tasks, seeds) = (tuning.tasks.len(), config.evaluation.seeds);
-    let count = CONTROLLERS.len() * tasks * seeds;
+    let unchanged = Unchanged::new(&spec);
+    let controllers = CONTROLLERS.len() - usize::from(unchanged.is_none());
+    let count = controllers * tasks * seeds;
     observer.begin(Phase::Evaluation, count as u64, 0);
     let records = in_parallel(environments.len(), count, |worker, index| {
         let (name, task, seed) = (
@@ -54,7 +58,7 @@ pub fn tuning(
             let settings = held.with(LEARNING_RATE, lr).with(BATCH_SIZE, batch as f64);
             Box::new(Constant::new(name, settings))
         };
-        let mut controller = match name {
+        let mut controller: Box<dyn Controller> = match name {
             "policy" => Box::new(PolicyController::new(policy.clone(), Selection::Greedy)),
             "default" => fixed(
                 tuning.tasks[task]
@@ -64,6 +68,10 @@ pub fn tuning(
                 64,
             ),
             "best_static" => fixed(references[task].learning_rate, references[task].batch_size),
+            "unchanged" => match &unchanged {
+                Some(unchanged) => Box::new(unchanged.clone()),
+                None => Box::new(RandomController::new(spec.clone())),
+            },
             _ => Box::new(RandomController::new(spec.clone())),
         };
         let seed = derived_seed(config.seed, "evaluation", first + seed as u64);
