@@ -7,7 +7,8 @@
 //! with `A_t` by generalised advantage estimation and `R_t = A_t + V(s_t)`.
 
 use crate::Result;
-use crate::learner::{Common, Core, Metrics, Samples, Schedule};
+use crate::batch::{Core, Samples};
+use crate::learner::{Common, Metrics, Schedule};
 use crate::reinforce::single_step;
 use serde::{Deserialize, Serialize};
 

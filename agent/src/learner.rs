@@ -1,17 +1,16 @@
 //! An actor and a critic with a learning rule.
 
+use crate::batch::{Core, Estimator};
+use crate::checkpoint::{CHECKPOINT_VERSION, Checkpoint};
 use crate::network::ActorCritic;
-use crate::perceptron::Perceptron;
-use crate::policy::{OBSERVATION_CLIP, read_json, write_json};
-use crate::returns::{discounted_returns, explained_variance, gae};
+use crate::returns::explained_variance;
 use crate::{Error, Policy, PolicyConfig, Result, Trajectory};
-use crate::{a2c, loss, ppo, reinforce};
+use crate::{a2c, ppo, reinforce};
 use base64::Engine as _;
-use burn::optim::{AdamConfig, GradientsParams, ModuleOptimizer};
-use burn::tensor::{Bytes, Device, Int, Tensor, TensorData};
+use burn::optim::{AdamConfig, ModuleOptimizer};
+use burn::tensor::{Bytes, Device};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::path::Path;
 use trimtab_env::wrappers::{ReturnScale, RunningMoments};
 use trimtab_env::{EnvironmentSpec, stream};
 
@@ -121,95 +120,6 @@ pub struct Learner {
     seed: u64,
     updates: u64,
     pub(crate) core: Core,
-}
-
-/// What the learning rules work on.
-pub(crate) struct Core {
-    pub(crate) network: Option<ActorCritic>,
-    pub(crate) optimizer: ModuleOptimizer,
-    pub(crate) device: Device,
-    pub(crate) choices: Vec<usize>,
-    pub(crate) features: usize,
-    moments: Option<RunningMoments>,
-    return_scale: Option<ReturnScale>,
-}
-
-/// A rollout as flat arrays, with what the critic says of it.
-pub(crate) struct Samples {
-    pub(crate) observations: Vec<f32>,
-    pub(crate) allowed: Vec<bool>,
-    pub(crate) actions: Vec<i32>,
-    pub(crate) log_probs: Vec<f32>,
-    pub(crate) values: Vec<f32>,
-    pub(crate) advantages: Vec<f32>,
-    pub(crate) returns: Vec<f32>,
-}
-
-/// Some samples as tensors.
-pub(crate) struct Minibatch {
-    pub(crate) observations: Tensor<2>,
-    pub(crate) mask: Tensor<2>,
-    pub(crate) actions: Tensor<2, Int>,
-    pub(crate) log_probs: Tensor<1>,
-    pub(crate) values: Tensor<1>,
-    pub(crate) advantages: Tensor<1>,
-    pub(crate) returns: Tensor<1>,
-}
-
-/// How advantages are estimated.
-pub(crate) enum Estimator {
-    /// The discounted return to the end, less the value.
-    MonteCarlo,
-    /// Generalised advantage estimation with this lambda.
-    Gae(f32),
-}
-
-/// Everything that a learner needs to go on after a restart.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Checkpoint {
-    version: u64,
-    spec: EnvironmentSpec,
-    algorithm: Algorithm,
-    seed: u64,
-    updates: u64,
-    actor: Perceptron,
-    critic: Perceptron,
-    /// State of Adam: burn's own format, in base64.
-    optimizer: String,
-    moments: Option<RunningMoments>,
-    return_scale: Option<ReturnScale>,
-}
-
-const CHECKPOINT_VERSION: u64 = 1;
-
-impl Checkpoint {
-    /// Writes the checkpoint as JSON, whole or not at all.
-    ///
-    /// # Errors
-    /// [`Error::File`].
-    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
-        write_json(path.as_ref(), self)
-    }
-
-    /// Reads a checkpoint.
-    ///
-    /// # Errors
-    /// [`Error::File`], [`Error::Version`] or [`Error::Damaged`].
-    pub fn load(path: impl AsRef<Path>) -> Result<Self> {
-        let path = path.as_ref();
-        let checkpoint: Self = read_json(path, "checkpoint", CHECKPOINT_VERSION)?;
-        let outputs = checkpoint.spec.choices().iter().sum();
-        let features = checkpoint.spec.features.len();
-        if checkpoint.actor.fits(features, outputs) && checkpoint.critic.fits(features, 1) {
-            Ok(checkpoint)
-        } else {
-            Err(Error::Damaged {
-                path: path.to_owned(),
-                kind: "checkpoint",
-                problem: "its weights do not fit its specification".to_owned(),
-            })
-        }
-    }
 }
 
 fn adam() -> ModuleOptimizer {
@@ -476,183 +386,6 @@ pub(crate) fn share(field: &str, value: f32) -> Result<()> {
         return Ok(());
     }
     Err(Error::config(field, value, "give a number from 0 to 1"))
-}
-
-impl Samples {
-    pub(crate) fn len(&self) -> usize {
-        self.log_probs.len()
-    }
-}
-
-impl Core {
-    pub(crate) fn network(&self) -> Result<&ActorCritic> {
-        self.network.as_ref().ok_or(Error::NotFinite { update: 0 })
-    }
-
-    /// Flattens trajectories, asks the critic and estimates advantages and returns.
-    fn samples(
-        &mut self,
-        rollout: &[Trajectory],
-        common: &Common,
-        estimator: &Estimator,
-    ) -> Result<Samples> {
-        let mut samples = Samples {
-            observations: Vec::new(),
-            allowed: Vec::new(),
-            actions: Vec::new(),
-            log_probs: Vec::new(),
-            values: Vec::new(),
-            advantages: Vec::new(),
-            returns: Vec::new(),
-        };
-        let mut last = Vec::new();
-        for trajectory in rollout {
-            samples
-                .observations
-                .extend_from_slice(&trajectory.observations);
-            samples.allowed.extend_from_slice(&trajectory.allowed);
-            samples
-                .actions
-                .extend(trajectory.actions.iter().map(|choice| *choice as i32));
-            samples.log_probs.extend_from_slice(&trajectory.log_probs);
-            last.extend_from_slice(&trajectory.last_observation);
-        }
-        if let Some(moments) = &self.moments {
-            for vector in samples
-                .observations
-                .chunks_exact_mut(self.features)
-                .chain(last.chunks_exact_mut(self.features))
-            {
-                moments.normalise(vector, OBSERVATION_CLIP);
-            }
-        }
-        samples.values = self.values(&samples.observations)?;
-        let last_values = self.values(&last)?;
-        let mut start = 0;
-        for (trajectory, last_value) in rollout.iter().zip(&last_values) {
-            let values = &samples.values[start..start + trajectory.len()];
-            start += trajectory.len();
-            let rewards = self.scaled(trajectory);
-            let last_value = trajectory.bootstrap(*last_value);
-            match estimator {
-                Estimator::MonteCarlo => {
-                    let returns = discounted_returns(&rewards, last_value, common.gamma);
-                    samples
-                        .advantages
-                        .extend(returns.iter().zip(values).map(|(g, v)| g - v));
-                    samples.returns.extend(returns);
-                }
-                Estimator::Gae(lambda) => {
-                    let advantages = gae(&rewards, values, last_value, common.gamma, *lambda);
-                    samples
-                        .returns
-                        .extend(advantages.iter().zip(values).map(|(a, v)| a + v));
-                    samples.advantages.extend(advantages);
-                }
-            }
-        }
-        Ok(samples)
-    }
-
-    fn scaled(&mut self, trajectory: &Trajectory) -> Vec<f32> {
-        match &mut self.return_scale {
-            None => trajectory.rewards.clone(),
-            Some(scale) => {
-                scale.begin();
-                trajectory
-                    .rewards
-                    .iter()
-                    .for_each(|reward| scale.update(*reward));
-                let divisor = scale.scale();
-                trajectory
-                    .rewards
-                    .iter()
-                    .map(|reward| reward / divisor)
-                    .collect()
-            }
-        }
-    }
-
-    /// The critic's values, without an autodiff graph.
-    fn values(&self, observations: &[f32]) -> Result<Vec<f32>> {
-        let critic = self.network()?.critic.to_perceptron();
-        let mut scratch = Default::default();
-        Ok(observations
-            .chunks_exact(self.features.max(1))
-            .map(|vector| critic.forward(vector, &mut scratch)[0])
-            .collect())
-    }
-
-    /// The samples `rows` as tensors.
-    pub(crate) fn minibatch(
-        &self,
-        samples: &Samples,
-        rows: &[usize],
-        advantages: &[f32],
-    ) -> Minibatch {
-        let n = rows.len();
-        let device = &self.device;
-        let floats = |values: &[f32]| -> Tensor<1> {
-            let picked: Vec<f32> = rows.iter().map(|row| values[*row]).collect();
-            Tensor::from_data(TensorData::new(picked, [n]), device)
-        };
-        let (features, heads) = (self.features, self.choices.len());
-        let logits: usize = self.choices.iter().sum();
-        let pick = |row: &usize| {
-            samples.observations[row * features..(row + 1) * features]
-                .iter()
-                .copied()
-        };
-        let observations: Vec<f32> = rows.iter().flat_map(pick).collect();
-        let actions: Vec<i32> = rows
-            .iter()
-            .flat_map(|row| {
-                samples.actions[row * heads..(row + 1) * heads]
-                    .iter()
-                    .copied()
-            })
-            .collect();
-        let allowed: Vec<bool> = rows
-            .iter()
-            .flat_map(|row| {
-                samples.allowed[row * logits..(row + 1) * logits]
-                    .iter()
-                    .copied()
-            })
-            .collect();
-        Minibatch {
-            observations: Tensor::from_data(TensorData::new(observations, [n, features]), device),
-            mask: loss::mask_bias(&allowed, logits, device),
-            actions: Tensor::from_data(TensorData::new(actions, [n, heads]), device),
-            log_probs: floats(&samples.log_probs),
-            values: floats(&samples.values),
-            advantages: Tensor::from_data(TensorData::new(advantages.to_vec(), [n]), device),
-            returns: floats(&samples.returns),
-        }
-    }
-
-    /// Minimises a loss by one step of Adam and returns the gradient's norm before clipping.
-    pub(crate) fn descend(
-        &mut self,
-        loss: &Tensor<1>,
-        learning_rate: f64,
-        max_norm: Option<f32>,
-    ) -> Result<f32> {
-        let network = self.network.take().ok_or(Error::NotFinite { update: 0 })?;
-        let mut gradients = GradientsParams::from_grads(loss.backward(), &network);
-        let norm = crate::gradients::clip_global_norm(
-            &network,
-            &mut gradients,
-            max_norm.unwrap_or(f32::INFINITY),
-        );
-        self.network = Some(self.optimizer.step(learning_rate, network, gradients));
-        Ok(norm)
-    }
-}
-
-/// The mean of a one-number tensor as a metric.
-pub(crate) fn number(tensor: &Tensor<1>) -> f64 {
-    f64::from(tensor.clone().into_scalar::<f32>())
 }
 
 #[cfg(test)]

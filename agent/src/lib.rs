@@ -1,7 +1,9 @@
 #![doc = include_str!("../README.md")]
 
 pub mod a2c;
+mod batch;
 pub mod categorical;
+pub mod checkpoint;
 pub mod controller;
 pub mod error;
 pub mod gradients;
@@ -15,10 +17,11 @@ pub mod reinforce;
 pub mod returns;
 pub mod rollout;
 
+pub use checkpoint::Checkpoint;
 pub use controller::{
     Constant, Controller, Decision, PolicyController, RandomController, Unchanged,
 };
 pub use error::{Error, Result};
-pub use learner::{Algorithm, Checkpoint, Learner, Metrics};
+pub use learner::{Algorithm, Common, Learner, Metrics};
 pub use policy::{Policy, PolicyConfig, Selection};
 pub use rollout::{Trajectory, collect};

@@ -5,7 +5,8 @@
 //! L = -min(ratio A, clip(ratio, 1 - clip, 1 + clip) A) + value (R - V)^2 - entropy H
 //! ```
 
-use crate::learner::{Common, Core, Metrics, Samples, Schedule, number, share};
+use crate::batch::{Core, Samples, number};
+use crate::learner::{Common, Metrics, Schedule, share};
 use crate::loss::{approx_kl, clip_fraction, clipped_surrogate, evaluate_actions, value_loss};
 use crate::returns::standardise;
 use crate::{Error, Result};

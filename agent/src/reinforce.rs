@@ -5,7 +5,8 @@
 //! ```
 
 use crate::Result;
-use crate::learner::{Common, Core, Metrics, Samples, Schedule, number};
+use crate::batch::{Core, Samples, number};
+use crate::learner::{Common, Metrics, Schedule};
 use crate::loss::{evaluate_actions, policy_gradient, value_loss};
 use crate::returns::standardise;
 use serde::{Deserialize, Serialize};

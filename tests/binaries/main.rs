@@ -140,10 +140,8 @@ fn a_run_leaves_everything_and_does_not_depend_on_the_number_of_threads() {
         .iter()
         .map(|row| row["controller"].as_str().unwrap())
         .collect();
-    assert_eq!(
-        names,
-        ["policy", "default", "best_static", "random", "unchanged"]
-    );
+    // Absolute choices have none that leaves a knob alone, so `unchanged` is not among them.
+    assert_eq!(names, ["policy", "default", "best_static", "random"]);
     for row in evaluation {
         for figure in ["validation_loss", "cost_to_target", "test_accuracy"] {
             assert!(row[figure]["mean"].as_f64().unwrap() > 0.0, "{row}");
