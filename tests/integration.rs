@@ -3,7 +3,8 @@
 use burn::tensor::Device;
 use trimtab_agent::controller::run;
 use trimtab_agent::{
-    Algorithm, Constant, Learner, PolicyConfig, PolicyController, Selection, Trajectory, collect,
+    Algorithm, Collector, Constant, Learner, PolicyConfig, PolicyController, RolloutConfig,
+    Selection, Trajectory,
 };
 use trimtab_env::vector::VectorEnvironment;
 use trimtab_env::{
@@ -159,7 +160,7 @@ fn a_policy_learns_to_steer_real_trainings() {
     let boxed = (0..2)
         .map(|_| Box::new(make()) as Box<dyn Environment>)
         .collect();
-    let mut environments = VectorEnvironment::new(boxed, 2).unwrap();
+    let environments = VectorEnvironment::new(boxed, 2).unwrap();
     let spec = environments.spec().clone();
     let algorithm = Algorithm::Ppo(Default::default());
     let mut learner = Learner::new(
@@ -171,11 +172,12 @@ fn a_policy_learns_to_steer_real_trainings() {
     )
     .unwrap();
     let (updates, episodes) = (15, 16);
+    let rollout = RolloutConfig::Episodes(episodes);
+    let mut collector = Collector::new(environments, rollout, 1).unwrap();
     let mut means = Vec::new();
     for update in 0..updates {
-        let policy = learner.policy().unwrap();
-        let rollout = collect(&mut environments, &policy, 1, update * episodes, 16).unwrap();
-        means.push(rollout.iter().map(Trajectory::total_reward).sum::<f64>() / episodes as f64);
+        let rollout = collector.collect(&learner.policy().unwrap()).unwrap();
+        means.push(rollout.iter().map(Trajectory::episode_return).sum::<f64>() / episodes as f64);
         learner
             .update(&rollout, update as f64 / updates as f64)
             .unwrap();

@@ -24,6 +24,7 @@ pub(crate) struct Core {
 /// A rollout as flat arrays, with what the critic says of it.
 pub(crate) struct Samples {
     pub(crate) observations: Vec<f32>,
+    /// Empty if everything was allowed all along.
     pub(crate) allowed: Vec<bool>,
     pub(crate) actions: Vec<i32>,
     pub(crate) log_probs: Vec<f32>,
@@ -35,7 +36,8 @@ pub(crate) struct Samples {
 /// Some samples as tensors.
 pub(crate) struct Minibatch {
     pub(crate) observations: Tensor<2>,
-    pub(crate) mask: Tensor<2>,
+    /// What is added to the logits, if anything was forbidden.
+    pub(crate) mask: Option<Tensor<2>>,
     pub(crate) actions: Tensor<2, Int>,
     pub(crate) log_probs: Tensor<1>,
     pub(crate) values: Tensor<1>,
@@ -79,15 +81,22 @@ impl Core {
             returns: Vec::new(),
         };
         let mut last = Vec::new();
+        let masked = rollout
+            .iter()
+            .any(|trajectory| !trajectory.allowed.is_empty());
+        let logits: usize = self.choices.iter().sum();
         for trajectory in rollout {
             samples
                 .observations
                 .extend_from_slice(&trajectory.observations);
-            samples.allowed.extend_from_slice(&trajectory.allowed);
             samples
                 .actions
                 .extend(trajectory.actions.iter().map(|choice| *choice as i32));
             samples.log_probs.extend_from_slice(&trajectory.log_probs);
+            if masked {
+                samples.allowed.extend_from_slice(&trajectory.allowed);
+                samples.allowed.resize(samples.len() * logits, true);
+            }
             last.extend_from_slice(&trajectory.last_observation);
         }
         if let Some(moments) = &self.moments {
@@ -131,11 +140,13 @@ impl Core {
         match &mut self.return_scale {
             None => trajectory.rewards.clone(),
             Some(scale) => {
-                scale.begin();
-                trajectory
-                    .rewards
-                    .iter()
-                    .for_each(|reward| scale.update(*reward));
+                let environment = trajectory.environment;
+                if trajectory.earlier.steps == 0 {
+                    scale.begin(environment);
+                }
+                for reward in &trajectory.rewards {
+                    scale.update(environment, *reward);
+                }
                 let divisor = scale.scale();
                 trajectory
                     .rewards
@@ -185,17 +196,17 @@ impl Core {
                     .copied()
             })
             .collect();
-        let allowed: Vec<bool> = rows
-            .iter()
-            .flat_map(|row| {
-                samples.allowed[row * logits..(row + 1) * logits]
-                    .iter()
-                    .copied()
-            })
-            .collect();
+        let allowed: Vec<bool> = if samples.allowed.is_empty() {
+            Vec::new()
+        } else {
+            rows.iter()
+                .flat_map(|row| &samples.allowed[row * logits..(row + 1) * logits])
+                .copied()
+                .collect()
+        };
         Minibatch {
             observations: Tensor::from_data(TensorData::new(observations, [n, features]), device),
-            mask: loss::mask_bias(&allowed, logits, device),
+            mask: (!allowed.is_empty()).then(|| loss::mask_bias(&allowed, logits, device)),
             actions: Tensor::from_data(TensorData::new(actions, [n, heads]), device),
             log_probs: floats(&samples.log_probs),
             values: floats(&samples.values),

@@ -7,11 +7,20 @@ pub const MASKED: f32 = -1e9;
 
 /// `log softmax` of the logits, computed with the largest one taken out.
 pub fn log_softmax(logits: &[f32]) -> Vec<f32> {
+    let mut log_probs = logits.to_vec();
+    log_softmax_in_place(&mut log_probs);
+    log_probs
+}
+
+/// [`log_softmax`] where the logits are.
+pub fn log_softmax_in_place(logits: &mut [f32]) {
     let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let sum: f32 = logits.iter().map(|x| (x - largest).exp()).sum();
     // The largest is taken off first: added to the logarithm it would swallow its digits.
     let log_sum = sum.ln();
-    logits.iter().map(|x| (x - largest) - log_sum).collect()
+    for x in logits {
+        *x = (*x - largest) - log_sum;
+    }
 }
 
 /// Shannon entropy in nats.

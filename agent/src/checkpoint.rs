@@ -26,7 +26,7 @@ pub struct Checkpoint {
 }
 
 /// The version of the file format.
-pub(crate) const CHECKPOINT_VERSION: u64 = 1;
+pub(crate) const CHECKPOINT_VERSION: u64 = 2;
 
 impl Checkpoint {
     /// Writes the checkpoint as JSON, whole or not at all.

@@ -4,6 +4,7 @@ pub mod a2c;
 mod batch;
 pub mod categorical;
 pub mod checkpoint;
+pub mod collector;
 pub mod controller;
 pub mod error;
 pub mod gradients;
@@ -18,10 +19,11 @@ pub mod returns;
 pub mod rollout;
 
 pub use checkpoint::Checkpoint;
+pub use collector::{Collector, CollectorState};
 pub use controller::{
     Constant, Controller, Decision, PolicyController, RandomController, Unchanged,
 };
 pub use error::{Error, Result};
 pub use learner::{Algorithm, Common, Learner, Metrics};
 pub use policy::{Policy, PolicyConfig, Selection};
-pub use rollout::{Trajectory, collect};
+pub use rollout::{RolloutConfig, Trajectory};

@@ -1,6 +1,6 @@
 //! A policy: everything that is needed to act, as plain data.
 
-use crate::categorical::{MASKED, log_softmax, mode, sample};
+use crate::categorical::{MASKED, log_softmax_in_place, mode, sample};
 use crate::perceptron::Perceptron;
 use crate::{Error, Result};
 use rand::Rng;
@@ -67,6 +67,7 @@ pub(crate) const OBSERVATION_CLIP: f32 = 10.0;
 pub struct Scratch {
     input: Vec<f32>,
     layers: [Vec<f32>; 2],
+    log_probs: Vec<f32>,
 }
 
 impl Policy {
@@ -107,23 +108,39 @@ impl Policy {
         rng: &mut impl Rng,
         scratch: &mut Scratch,
     ) -> (Action, f32) {
+        let mut action = Action::new(Vec::with_capacity(self.spec.heads.len()));
+        let log_prob = self.act_into(observation, selection, rng, scratch, &mut action);
+        (action, log_prob)
+    }
+
+    /// [`Policy::act`] into an action that is there already.
+    pub fn act_into(
+        &self,
+        observation: &Observation,
+        selection: Selection,
+        rng: &mut impl Rng,
+        scratch: &mut Scratch,
+        action: &mut Action,
+    ) -> f32 {
         let mut log_prob = 0.0;
-        let mut choices = Vec::with_capacity(self.spec.heads.len());
+        action.choices.clear();
         self.each_head(observation, scratch, |log_probs| {
             let choice = match selection {
-                Selection::Greedy => mode(&log_probs),
-                Selection::Sampled => sample(&log_probs, rng),
+                Selection::Greedy => mode(log_probs),
+                Selection::Sampled => sample(log_probs, rng),
             };
             log_prob += log_probs[choice];
-            choices.push(choice);
+            action.choices.push(choice);
         });
-        (Action { choices }, log_prob)
+        log_prob
     }
 
     /// The log-probabilities of every choice: `[head][choice]`.
     pub fn log_probs(&self, observation: &Observation, scratch: &mut Scratch) -> Vec<Vec<f32>> {
         let mut all = Vec::with_capacity(self.spec.heads.len());
-        self.each_head(observation, scratch, |log_probs| all.push(log_probs));
+        self.each_head(observation, scratch, |log_probs| {
+            all.push(log_probs.to_vec())
+        });
         all
     }
 
@@ -131,7 +148,7 @@ impl Policy {
         &self,
         observation: &Observation,
         scratch: &mut Scratch,
-        mut take: impl FnMut(Vec<f32>),
+        mut take: impl FnMut(&[f32]),
     ) {
         scratch.input.clear();
         scratch.input.extend_from_slice(&observation.features);
@@ -146,17 +163,17 @@ impl Policy {
                 .mask
                 .as_ref()
                 .and_then(|mask| mask.allowed.get(index));
-            take(match allowed {
-                Some(allowed) if allowed.contains(&false) => {
-                    let masked: Vec<f32> = block
-                        .iter()
-                        .zip(allowed)
-                        .map(|(x, a)| if *a { *x } else { x + MASKED })
-                        .collect();
-                    log_softmax(&masked)
+            scratch.log_probs.clear();
+            scratch.log_probs.extend_from_slice(block);
+            if let Some(allowed) = allowed {
+                for (logit, allowed) in scratch.log_probs.iter_mut().zip(allowed) {
+                    if !allowed {
+                        *logit += MASKED;
+                    }
                 }
-                Some(_) | None => log_softmax(block),
-            });
+            }
+            log_softmax_in_place(&mut scratch.log_probs);
+            take(&scratch.log_probs);
         }
     }
 

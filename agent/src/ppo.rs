@@ -130,7 +130,11 @@ fn step(
     }
     let batch = core.minibatch(samples, rows, &advantages);
     let network = core.network()?;
-    let logits = network.actor.forward(batch.observations.clone()) + batch.mask;
+    let logits = network.actor.forward(batch.observations.clone());
+    let logits = match batch.mask {
+        Some(mask) => logits + mask,
+        None => logits,
+    };
     let values = network
         .critic
         .forward(batch.observations)

@@ -1,21 +1,61 @@
 //! What the environment answered to the policy.
 
-use crate::Result;
-use crate::policy::{Policy, Scratch, Selection};
 use crate::returns::bootstrap;
+use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
-use trimtab_env::stream::derived_seed;
-use trimtab_env::vector::VectorEnvironment;
-use trimtab_env::{Environment, Status, stream};
+use trimtab_env::Status;
+
+/// How much is played for one update.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub enum RolloutConfig {
+    /// So many whole episodes. Every return is then complete, which REINFORCE needs.
+    Episodes(usize),
+    /// A fixed number of steps in each of several environments, whose episodes go on from one rollout to the next
+    /// (detail 1 of CleanRL's list). The critic's value stands for what comes after the last step.
+    Steps {
+        /// Environments side by side.
+        environments: usize,
+        /// Steps in each of them.
+        steps: usize,
+    },
+}
+
+impl RolloutConfig {
+    /// Checks that there is something to play.
+    ///
+    /// # Errors
+    /// [`Error::Config`] naming the number that is 0.
+    pub fn validate(&self) -> Result<()> {
+        let numbers = match *self {
+            Self::Episodes(episodes) => vec![("rollout.Episodes", episodes)],
+            Self::Steps {
+                environments,
+                steps,
+            } => vec![
+                ("rollout.Steps.environments", environments),
+                ("rollout.Steps.steps", steps),
+            ],
+        };
+        match numbers.into_iter().find(|(_, number)| *number == 0) {
+            Some((field, number)) => Err(Error::config(field, number, "give at least 1")),
+            None => Ok(()),
+        }
+    }
+}
 
 /// One stretch of one episode, as plain arrays. It can be made anywhere and sent to the learner.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Trajectory {
     /// Seed of the episode.
     pub seed: u64,
+    /// Which environment played it; 0 where whole episodes are played, by whichever environment is free.
+    pub environment: usize,
+    /// What came before in the same episode.
+    pub earlier: Earlier,
     /// Observations before each action, one after the other: `steps * features` numbers.
     pub observations: Vec<f32>,
-    /// Which choices were allowed, one after the other: `steps * sum of choices`.
+    /// Which choices were allowed, one after the other: `steps * sum of choices`; empty if all were, at every step.
     pub allowed: Vec<bool>,
     /// The choices: `steps * heads`.
     pub actions: Vec<usize>,
@@ -29,6 +69,15 @@ pub struct Trajectory {
     pub status: Status,
 }
 
+/// The part of an episode before a trajectory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Earlier {
+    /// Number of its steps.
+    pub steps: u64,
+    /// Undiscounted sum of its rewards.
+    pub total_reward: f64,
+}
+
 impl Trajectory {
     /// Number of steps.
     pub fn len(&self) -> usize {
@@ -40,78 +89,19 @@ impl Trajectory {
         self.rewards.is_empty()
     }
 
-    /// The undiscounted sum of the rewards.
-    pub fn total_reward(&self) -> f64 {
-        self.rewards.iter().map(|r| f64::from(*r)).sum()
+    /// The undiscounted sum of the rewards of the episode up to the last step here.
+    pub fn episode_return(&self) -> f64 {
+        let own: f64 = self.rewards.iter().map(|r| f64::from(*r)).sum();
+        self.earlier.total_reward + own
+    }
+
+    /// The number of steps of the episode up to the last step here.
+    pub fn episode_length(&self) -> u64 {
+        self.earlier.steps + self.len() as u64
     }
 
     /// What the state after the last step counts for, given the critic's value of it.
     pub fn bootstrap(&self, value: f32) -> f32 {
         bootstrap(self.status, value)
     }
-}
-
-/// Plays one whole episode. Everything in it follows from the policy and `seed`.
-///
-/// # Errors
-/// The environment's.
-pub fn play(environment: &mut dyn Environment, policy: &Policy, seed: u64) -> Result<Trajectory> {
-    let choices: Vec<usize> = policy.spec().choices();
-    let mut rng = stream(seed, "actions", 0);
-    let mut scratch = Scratch::default();
-    let mut observation = environment.reset(seed)?;
-    let mut trajectory = Trajectory {
-        seed,
-        observations: Vec::new(),
-        allowed: Vec::new(),
-        actions: Vec::new(),
-        log_probs: Vec::new(),
-        rewards: Vec::new(),
-        last_observation: Vec::new(),
-        status: Status::Running,
-    };
-    while !trajectory.status.is_over() {
-        let (action, log_prob) =
-            policy.act(&observation, Selection::Sampled, &mut rng, &mut scratch);
-        trajectory
-            .observations
-            .extend_from_slice(&observation.features);
-        match &observation.mask {
-            Some(mask) => trajectory.allowed.extend(mask.allowed.iter().flatten()),
-            None => trajectory
-                .allowed
-                .extend(choices.iter().flat_map(|n| std::iter::repeat_n(true, *n))),
-        }
-        let step = environment.step(&action)?;
-        trajectory.actions.extend_from_slice(&action.choices);
-        trajectory.log_probs.push(log_prob);
-        trajectory.rewards.push(step.reward);
-        trajectory.status = step.status;
-        observation = step.observation;
-    }
-    trajectory.last_observation = observation.features;
-    Ok(trajectory)
-}
-
-/// Plays the episodes numbered `first .. first + count` of the run with this `seed`. The result does not depend on the
-/// number of threads.
-///
-/// # Errors
-/// [`crate::Error::OtherSpec`] if the policy does not fit, and the environments' errors.
-pub fn collect(
-    environments: &mut VectorEnvironment,
-    policy: &Policy,
-    seed: u64,
-    first: u64,
-    count: usize,
-) -> Result<Vec<Trajectory>> {
-    policy.check(environments.spec())?;
-    let trajectories = environments.share(count, |index, environment| {
-        let episode_seed = derived_seed(seed, "episode", first + index as u64);
-        play(environment, policy, episode_seed).map_err(|error| match error {
-            crate::Error::Environment(error) => error,
-            other => trimtab_env::Error::other("episode", other),
-        })
-    })?;
-    Ok(trajectories)
 }

@@ -171,7 +171,7 @@ impl ActionMask {
 }
 
 /// What the agent sees: one number for each [`Feature`], and optionally which actions are allowed.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Observation {
     /// The features' values, in the order of the specification.
     pub features: Vec<f32>,

@@ -2,7 +2,7 @@
 //! that a drift of the machine cancels; the median of their ratios is printed.
 
 use std::time::Instant;
-use trimtab_agent::{Learner, collect};
+use trimtab_agent::{Collector, Learner, RolloutConfig};
 use trimtab_experiments::environments::{Tuning, rollout_environments};
 use trimtab_experiments::{Config, Registry};
 
@@ -14,8 +14,8 @@ fn main() -> trimtab_experiments::Result<()> {
     let device = trimtab_models::device("flex")?;
     let registry = Registry::default();
     let tuning = Tuning::prepare(&config, &device)?;
-    let mut one = rollout_environments(&config, tuning.as_ref(), &[], &registry, 1)?;
-    let mut two = rollout_environments(&config, tuning.as_ref(), &[], &registry, 2)?;
+    let one = rollout_environments(&config, tuning.as_ref(), &[], &registry, 1)?;
+    let two = rollout_environments(&config, tuning.as_ref(), &[], &registry, 2)?;
     let learner = Learner::new(
         one.spec(),
         &config.policy,
@@ -25,12 +25,15 @@ fn main() -> trimtab_experiments::Result<()> {
     )?;
     let policy = learner.policy()?;
     let episodes = 48;
+    let rollout = RolloutConfig::Episodes(episodes);
+    let mut one = Collector::new(one, rollout, 1)?;
+    let mut two = Collector::new(two, rollout, 1)?;
     let mut ratios = Vec::new();
     for pair in 0..9 {
         let mut seconds = [0.0; 2];
-        for (time, environments) in seconds.iter_mut().zip([&mut one, &mut two]) {
+        for (time, collector) in seconds.iter_mut().zip([&mut one, &mut two]) {
             let clock = Instant::now();
-            collect(environments, &policy, 1, pair * episodes, episodes as usize)?;
+            collector.collect(&policy)?;
             *time = clock.elapsed().as_secs_f64();
         }
         let rate = |seconds: f64| episodes as f64 / seconds;

@@ -4,7 +4,7 @@ use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
-use trimtab_agent::{Algorithm, PolicyConfig};
+use trimtab_agent::{Algorithm, PolicyConfig, RolloutConfig};
 use trimtab_env::{CostModel, TuningConfig};
 use trimtab_models::TaskConfig;
 
@@ -63,8 +63,8 @@ pub enum EnvironmentConfig {
 pub struct TrainingConfig {
     /// Number of updates.
     pub updates: u64,
-    /// Episodes of each rollout.
-    pub episodes_per_update: usize,
+    /// What is played for each update.
+    pub rollout: RolloutConfig,
     /// A checkpoint is written after this many updates.
     #[serde(default = "one")]
     pub checkpoint_every: u64,
@@ -188,13 +188,7 @@ impl Config {
                 "give a name that can be a folder's",
             ));
         }
-        if self.training.episodes_per_update == 0 {
-            return Err(Error::config(
-                "training.episodes_per_update",
-                0,
-                "give at least 1",
-            ));
-        }
+        self.training.rollout.validate()?;
         if self.training.checkpoint_every == 0 {
             return Err(Error::config(
                 "training.checkpoint_every",

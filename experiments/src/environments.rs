@@ -4,6 +4,7 @@ use crate::config::{Config, EnvironmentConfig};
 use crate::{Error, Result};
 use burn::tensor::Device;
 use std::collections::BTreeMap;
+use trimtab_agent::RolloutConfig;
 use trimtab_env::tuning::Instance;
 use trimtab_env::vector::VectorEnvironment;
 use trimtab_env::{CostModel, Environment, Part, TuningConfig, TuningEnv, suite};
@@ -171,7 +172,8 @@ impl Tuning {
     }
 }
 
-/// The environments that rollouts are collected from, one for each thread.
+/// The environments that rollouts are collected from: as many as the rollout says, or one for each thread where whole
+/// episodes are played.
 ///
 /// # Errors
 /// What does not fit, by field.
@@ -182,13 +184,17 @@ pub fn rollout_environments(
     registry: &Registry,
     jobs: usize,
 ) -> Result<VectorEnvironment> {
+    let count = match config.training.rollout {
+        RolloutConfig::Episodes(_) => jobs.max(1),
+        RolloutConfig::Steps { environments, .. } => environments,
+    };
     let environments = match (tuning, &config.environment) {
         (Some(tuning), _) => tuning
-            .environments(goals, jobs)?
+            .environments(goals, count)?
             .into_iter()
             .map(|environment| Box::new(environment) as Box<dyn Environment>)
             .collect(),
-        (None, EnvironmentConfig::Named { name, parameters }) => (0..jobs.max(1))
+        (None, EnvironmentConfig::Named { name, parameters }) => (0..count)
             .map(|_| registry.build(name, parameters, Part::Train))
             .collect::<Result<Vec<_>>>()?,
         (None, EnvironmentConfig::Tuning { .. }) => Vec::new(),

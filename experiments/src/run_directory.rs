@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Seek, Write};
 use std::path::{Path, PathBuf};
+use trimtab_agent::CollectorState;
 
 /// A run directory that is being written.
 pub struct RunDirectory {
@@ -26,7 +27,7 @@ pub struct RunDirectory {
 }
 
 /// How far the records go that belong to a checkpoint.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Position {
     /// Length of `events.jsonl` in bytes.
     pub bytes: u64,
@@ -36,6 +37,8 @@ pub struct Position {
     pub episodes: u64,
     /// Environment steps done.
     pub steps: u64,
+    /// Episodes begun and under way.
+    pub collector: CollectorState,
 }
 
 impl RunDirectory {

@@ -10,7 +10,7 @@ use burn::tensor::Device;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
-use trimtab_agent::{Checkpoint, Learner, Trajectory, collect};
+use trimtab_agent::{Checkpoint, Collector, Learner, RolloutConfig, Trajectory};
 
 /// What decides how an experiment runs, but not its results.
 pub struct Options<'a> {
@@ -77,14 +77,15 @@ fn go_on(
     phases.reference = clock.elapsed().as_secs_f64();
 
     let goals = reference::goals(&references);
-    let mut environments = rollout_environments(
+    let environments = rollout_environments(
         config,
         tuning.as_ref(),
         &goals,
         options.registry,
         options.jobs,
     )?;
-    write_json(&run.file("spec.json"), environments.spec())?;
+    let spec = environments.spec().clone();
+    write_json(&run.file("spec.json"), &spec)?;
     let mut learner = if position.updates > 0 {
         Learner::resume(
             &Checkpoint::load(run.checkpoint(position.updates))?,
@@ -92,7 +93,7 @@ fn go_on(
         )?
     } else {
         Learner::new(
-            environments.spec(),
+            &spec,
             &config.policy,
             config.algorithm.clone(),
             config.seed,
@@ -108,22 +109,25 @@ fn go_on(
 
     let training = &config.training;
     let mut saved = (position.updates > 0).then_some(position.updates);
-    let episodes = training.episodes_per_update;
-    observer.begin(
-        Phase::Training,
-        training.updates * episodes as u64,
-        position.episodes,
-    );
+    let mut collector = Collector::resume(
+        environments,
+        training.rollout,
+        config.seed,
+        &position.collector,
+    )?;
+    // Steps are known beforehand where episodes are not.
+    let (total, done) = match training.rollout {
+        RolloutConfig::Episodes(episodes) => (episodes as u64, position.episodes),
+        RolloutConfig::Steps {
+            environments,
+            steps,
+        } => ((environments * steps) as u64, position.steps),
+    };
+    observer.begin(Phase::Training, training.updates * total, done);
     while position.updates < training.updates {
         let clock = Instant::now();
         let policy = learner.policy()?;
-        let rollout = collect(
-            &mut environments,
-            &policy,
-            config.seed,
-            position.episodes,
-            episodes,
-        )?;
+        let rollout = collector.collect(&policy)?;
         phases.rollout += clock.elapsed().as_secs_f64();
 
         let clock = Instant::now();
@@ -132,22 +136,20 @@ fn go_on(
         phases.update += clock.elapsed().as_secs_f64();
 
         let clock = Instant::now();
-        let events = events_of(&rollout, &position, metrics, &environments.spec().choices());
+        let events = events_of(&rollout, &position, metrics, &spec.choices());
         run.record(&events)?;
         events.iter().for_each(|event| observer.event(event));
-        observer.advance(rollout.len() as u64);
+        observer.advance(total);
         position.updates += 1;
-        position.episodes += rollout.len() as u64;
-        position.steps += rollout
-            .iter()
-            .map(|trajectory| trajectory.len() as u64)
-            .sum::<u64>();
+        position.episodes += rollout.iter().filter(|part| part.status.is_over()).count() as u64;
+        position.steps += steps_of(&rollout);
         let stop = options.interrupted.load(Ordering::Relaxed);
         if stop
             || position.updates.is_multiple_of(training.checkpoint_every)
             || position.updates == training.updates
         {
-            saved = Some(save(&learner, &mut run, position, saved)?);
+            position.collector = collector.state();
+            saved = Some(save(&learner, &mut run, &position, saved)?);
         }
         phases.writing += clock.elapsed().as_secs_f64();
         if stop {
@@ -208,13 +210,13 @@ fn go_on(
 fn save(
     learner: &Learner,
     run: &mut RunDirectory,
-    position: Position,
+    position: &Position,
     previous: Option<u64>,
 ) -> Result<u64> {
     learner
         .checkpoint()?
         .save(run.checkpoint(position.updates))?;
-    run.mark(position, previous)?;
+    run.mark(position.clone(), previous)?;
     Ok(position.updates)
 }
 
@@ -241,7 +243,7 @@ fn references(
             .map(Event::Reference)
             .collect::<Vec<_>>(),
     )?;
-    run.mark(*position, None)?;
+    run.mark(position.clone(), None)?;
     Ok(found)
 }
 
@@ -252,6 +254,10 @@ pub fn recorded_references(events: &[Event]) -> Vec<ReferenceRecord> {
         _ => None,
     };
     events.iter().filter_map(reference).collect()
+}
+
+fn steps_of(rollout: &[Trajectory]) -> u64 {
+    rollout.iter().map(|part| part.len() as u64).sum()
 }
 
 fn events_of(
@@ -266,27 +272,24 @@ fn events_of(
             actions[index % choices.len()][*choice] += 1;
         }
     }
-    let steps: u64 = rollout
-        .iter()
-        .map(|trajectory| trajectory.len() as u64)
-        .sum();
     let mut events: Vec<Event> = rollout
         .iter()
+        .filter(|trajectory| trajectory.status.is_over())
         .enumerate()
         .map(|(index, trajectory)| {
             Event::Episode(EpisodeRecord {
                 episode: position.episodes + index as u64,
                 update: position.updates,
                 seed: trajectory.seed,
-                total_reward: trajectory.total_reward(),
-                length: trajectory.len() as u64,
+                total_reward: trajectory.episode_return(),
+                length: trajectory.episode_length(),
                 status: trajectory.status,
             })
         })
         .collect();
     events.push(Event::Update(UpdateRecord {
         update: position.updates,
-        steps: position.steps + steps,
+        steps: position.steps + steps_of(rollout),
         metrics,
         actions,
     }));

@@ -42,7 +42,7 @@ const SMALL: &str = r#"(
         ),
     ),
     algorithm: Ppo(()),
-    training: (updates: 3, episodes_per_update: 4),
+    training: (updates: 3, rollout: Episodes(4)),
     evaluation: (seeds: 2, learning_rates: [0.01, 0.1], batch_sizes: [32], reruns: 2),
 )"#;
 
@@ -310,9 +310,9 @@ fn bad_configs_are_explained_and_leave_nothing_behind() {
             &["learning_rates"],
         ),
         (
-            "updates: 3, episodes_per_update: 4",
-            "updates: 3, episodes_per_update: 0",
-            &["episodes_per_update"],
+            "updates: 3, rollout: Episodes(4)",
+            "updates: 3, rollout: Episodes(0)",
+            &["rollout.Episodes"],
         ),
         (
             "algorithm: Ppo(())",

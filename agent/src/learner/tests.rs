@@ -1,7 +1,7 @@
 //! Every algorithm learns what can be learned, with a stated threshold, and goes on from a checkpoint in the same bits.
 
 use super::*;
-use crate::{Selection, collect};
+use crate::{Collector, RolloutConfig, Selection};
 use trimtab_env::suite::{Identity, NoisyQuadratic};
 use trimtab_env::vector::VectorEnvironment;
 use trimtab_env::{Environment, TuningEnv};
@@ -20,7 +20,7 @@ fn train(
     updates: u64,
     episodes: usize,
 ) -> (Learner, Vec<f64>) {
-    let mut environments = VectorEnvironment::new((0..2).map(|_| make()).collect(), 2).unwrap();
+    let environments = VectorEnvironment::new((0..2).map(|_| make()).collect(), 2).unwrap();
     let spec = environments.spec().clone();
     let mut learner = Learner::new(
         &spec,
@@ -31,17 +31,10 @@ fn train(
     )
     .unwrap();
     let mut means = Vec::new();
+    let mut collector = Collector::new(environments, RolloutConfig::Episodes(episodes), 1).unwrap();
     for update in 0..updates {
-        let policy = learner.policy().unwrap();
-        let rollout = collect(
-            &mut environments,
-            &policy,
-            1,
-            update * episodes as u64,
-            episodes,
-        )
-        .unwrap();
-        means.push(rollout.iter().map(Trajectory::total_reward).sum::<f64>() / episodes as f64);
+        let rollout = collector.collect(&learner.policy().unwrap()).unwrap();
+        means.push(rollout.iter().map(Trajectory::episode_return).sum::<f64>() / episodes as f64);
         learner
             .update(&rollout, update as f64 / updates as f64)
             .unwrap();
@@ -115,12 +108,13 @@ fn a_checkpoint_goes_on_in_the_same_bits() {
         whole.checkpoint().unwrap().save(&path).unwrap();
         let mut resumed =
             Learner::resume(&Checkpoint::load(&path).unwrap(), &Device::flex()).unwrap();
-        let mut environments = VectorEnvironment::new(
+        let environments = VectorEnvironment::new(
             vec![Box::new(Identity::new(3, 8)) as Box<dyn Environment>],
             1,
         )
         .unwrap();
-        let rollout = collect(&mut environments, &whole.policy().unwrap(), 1, 100, 4).unwrap();
+        let mut collector = Collector::new(environments, RolloutConfig::Episodes(4), 1).unwrap();
+        let rollout = collector.collect(&whole.policy().unwrap()).unwrap();
         for learner in [&mut whole, &mut resumed] {
             for _ in 0..3 {
                 learner.update(&rollout, 0.5).unwrap();
@@ -137,7 +131,7 @@ fn a_checkpoint_goes_on_in_the_same_bits() {
             message.contains("checkpoint.json") && message.contains("cut short"),
             "{message}"
         );
-        std::fs::write(&path, text.replacen("\"version\":1", "\"version\":7", 1)).unwrap();
+        std::fs::write(&path, text.replacen("\"version\":2", "\"version\":7", 1)).unwrap();
         let message = Checkpoint::load(&path).unwrap_err().to_string();
         assert!(message.contains("version 7"), "{message}");
         std::fs::remove_dir_all(&folder).unwrap();

@@ -75,7 +75,8 @@ impl RunningMoments {
 pub struct ReturnScale {
     gamma: f64,
     moments: RunningMoments,
-    running: f64,
+    /// The discounted return so far of the episode in each environment.
+    running: Vec<f64>,
 }
 
 impl ReturnScale {
@@ -84,19 +85,29 @@ impl ReturnScale {
         Self {
             gamma,
             moments: RunningMoments::new(1),
-            running: 0.0,
+            running: Vec::new(),
         }
     }
 
-    /// Begins an episode: the running return is zero again.
-    pub fn begin(&mut self) {
-        self.running = 0.0;
+    /// Begins an episode in an environment: its running return is zero again.
+    pub fn begin(&mut self, environment: usize) {
+        *self.running_mut(environment) = 0.0;
     }
 
-    /// Takes the next reward of the episode into the statistics.
-    pub fn update(&mut self, reward: f32) {
-        self.running = self.gamma * self.running + f64::from(reward);
-        self.moments.update(&[self.running as f32]);
+    /// Takes the next reward of the episode in an environment into the statistics.
+    pub fn update(&mut self, environment: usize, reward: f32) {
+        let gamma = self.gamma;
+        let running = self.running_mut(environment);
+        *running = gamma * *running + f64::from(reward);
+        let now = *running as f32;
+        self.moments.update(&[now]);
+    }
+
+    fn running_mut(&mut self, environment: usize) -> &mut f64 {
+        if self.running.len() <= environment {
+            self.running.resize(environment + 1, 0.0);
+        }
+        &mut self.running[environment]
     }
 
     /// What rewards are divided by.
@@ -209,13 +220,13 @@ impl<E: Environment> Environment for NormaliseReturn<E> {
     }
 
     fn reset(&mut self, seed: u64) -> Result<Observation> {
-        self.scale.begin();
+        self.scale.begin(0);
         self.inner.reset(seed)
     }
 
     fn step(&mut self, action: &Action) -> Result<Step> {
         let mut step = self.inner.step(action)?;
-        self.scale.update(step.reward);
+        self.scale.update(0, step.reward);
         step.reward /= self.scale.scale();
         Ok(step)
     }
@@ -254,14 +265,14 @@ mod tests {
         let mut scale = ReturnScale::new(0.5);
         assert_eq!(scale.scale(), 1.0);
         for reward in [1.0, 1.0, 0.0] {
-            scale.update(reward);
+            scale.update(0, reward);
         }
         // Running returns 1, 1.5, 0.75.
         let mean = 3.25f64 / 3.0;
         let variance = ((1.0 - mean).powi(2) + (1.5 - mean).powi(2) + (0.75 - mean).powi(2)) / 3.0;
         assert!((f64::from(scale.scale()) - variance.sqrt()).abs() < 1e-6);
-        scale.begin();
-        scale.update(1.0);
+        scale.begin(0);
+        scale.update(0, 1.0);
         assert!((scale.moments.mean()[0] - 4.25 / 4.0).abs() < 1e-9);
     }
 
