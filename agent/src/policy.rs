@@ -1,7 +1,7 @@
 //! A policy: everything that is needed to act, as plain data.
 
 use crate::categorical::{MASKED, log_softmax_in_place, mode, sample};
-use crate::perceptron::Perceptron;
+use crate::perceptron::{Activation, Perceptron};
 use crate::{Error, Result};
 use rand::Rng;
 use serde::{Deserialize, Serialize};
@@ -10,7 +10,7 @@ use trimtab_env::wrappers::RunningMoments;
 use trimtab_env::{Action, EnvironmentSpec, Observation};
 
 /// The version of the file format.
-const VERSION: u64 = 1;
+const VERSION: u64 = 2;
 
 /// Shape and start of the networks.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -18,6 +18,8 @@ const VERSION: u64 = 1;
 pub struct PolicyConfig {
     /// Widths of the hidden layers of actor and critic.
     pub hidden: Vec<usize>,
+    /// What follows them.
+    pub activation: Activation,
     /// Added at the start to the logit of every choice that is labelled `x1`, so that an untrained policy mostly leaves
     /// a knob alone.
     pub no_change_bias: f32,
@@ -27,10 +29,11 @@ pub struct PolicyConfig {
 }
 
 impl Default for PolicyConfig {
-    /// Two layers of 64, the width of the PPO paper; a bias of 1, which makes "no change" about twice as likely.
+    /// Two layers of 64 with `tanh`, as in the PPO paper; a bias of 1, which makes "no change" about twice as likely.
     fn default() -> Self {
         Self {
             hidden: vec![64, 64],
+            activation: Activation::Tanh,
             no_change_bias: 1.0,
             normalise_observations: false,
         }

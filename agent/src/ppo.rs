@@ -21,8 +21,10 @@ pub struct PpoConfig {
     pub common: Common,
     /// Lambda of the advantage estimate (detail 5).
     pub lambda: f32,
-    /// Clip range of the probability ratio (detail 8).
+    /// Clip range of the probability ratio (detail 8) at the start.
     pub clip: f32,
+    /// Whether it falls linearly to 0 over the training, as the PPO paper has it for Atari.
+    pub anneal_clip: bool,
     /// Clip range of the value's change; `None` leaves it, as Engstrom et al. 2020 advise (detail 9).
     pub clip_value: Option<f32>,
     /// Passes over each rollout.
@@ -42,6 +44,7 @@ impl Default for PpoConfig {
             common: Common::default(),
             lambda: 0.95,
             clip: 0.2,
+            anneal_clip: false,
             clip_value: None,
             epochs: 4,
             minibatch: 256,
@@ -124,6 +127,12 @@ fn step(
     samples: &Samples,
     rows: &[usize],
 ) -> Result<Metrics> {
+    // A range of 0 would have no gradient at all.
+    let clip = if config.anneal_clip {
+        (config.clip * schedule.left).max(1e-3)
+    } else {
+        config.clip
+    };
     let mut advantages: Vec<f32> = rows.iter().map(|row| samples.advantages[*row]).collect();
     if config.normalise_advantages {
         standardise(&mut advantages);
@@ -145,7 +154,7 @@ fn step(
         evaluated.log_probs.clone(),
         batch.log_probs,
         batch.advantages,
-        config.clip,
+        clip,
     );
     let value = value_loss(values, batch.values, batch.returns, config.clip_value);
     let entropy = evaluated.entropy.mean();
@@ -165,9 +174,6 @@ fn step(
         ("entropy".to_owned(), number(&entropy)),
         ("gradient_norm".to_owned(), f64::from(norm)),
         ("approx_kl".to_owned(), approx_kl(&new, &old)),
-        (
-            "clip_fraction".to_owned(),
-            clip_fraction(&new, &old, config.clip),
-        ),
+        ("clip_fraction".to_owned(), clip_fraction(&new, &old, clip)),
     ]))
 }
