@@ -5,7 +5,7 @@ use crate::observer::Progress;
 use crate::run_directory::{read_events, read_json};
 use crate::runner::{self, Options, recorded_references};
 use crate::summary::{self, Summary};
-use crate::{Config, Error, Registry, Result, calibrate, evaluation, pictures};
+use crate::{Config, Error, Registry, Result, benchmark, calibrate, evaluation, pictures};
 use clap::Parser;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -140,6 +140,36 @@ struct Plot {
     /// With several runs: the file of their joint reward curve
     #[arg(long)]
     out: Option<PathBuf>,
+}
+
+/// Runs learners on environments whose answers are known.
+#[derive(Parser)]
+#[command(
+    name = "benchmark",
+    version,
+    about,
+    after_help = "Examples:
+  benchmark                                     everything
+  benchmark CartPole-v1 --algorithm ppo         one of them
+  benchmark 'leading-ones*' --seeds 2 --json    all whose name begins so, as JSON lines"
+)]
+struct Benchmark {
+    /// Environments, by default all; a name that ends with * stands for all that begin like it
+    names: Vec<String>,
+    /// Only this learning rule: ppo, a2c, reinforce
+    #[arg(long)]
+    algorithm: Option<String>,
+    /// Seeds of each
+    #[arg(long, default_value_t = 4)]
+    seeds: u64,
+    /// Benchmarks from a file, instead of the bundled ones
+    #[arg(long)]
+    config: Option<PathBuf>,
+    /// One JSON object a line instead of a table
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    machine: Machine,
 }
 
 /// Fits the cost model to the machine at hand and prints it as RON.
@@ -332,6 +362,43 @@ pub fn calibrate() -> ExitCode {
             "cost: Modelled((per_update: {:.3e}, per_example: {:.3e}, per_evaluation: {:.3e})),",
             time.per_update, time.per_example, time.per_evaluation
         );
+        Ok(())
+    })
+}
+
+/// The `benchmark` binary, with the environments of `registry`.
+pub fn benchmark(registry: &Registry) -> ExitCode {
+    let arguments = Benchmark::parse();
+    exit(|| {
+        let benchmarks = match &arguments.config {
+            Some(path) => {
+                let text = std::fs::read_to_string(path).map_err(Error::file(path))?;
+                benchmark::parse(&text, &path.display().to_string())?
+            }
+            None => benchmark::parse(benchmark::BENCHMARKS, "benchmark.ron")?,
+        };
+        let names = &arguments.names;
+        let selected = benchmark::select(&benchmarks, names, arguments.algorithm.as_deref())?;
+        let device = trimtab_models::device(&arguments.machine.device)?;
+        let jobs = arguments.machine.jobs()?;
+        let mut progress = Progress::default();
+        if !arguments.json {
+            println!("{}", benchmark::table_head());
+        }
+        for benchmark in &selected {
+            let records = benchmark.run(registry, arguments.seeds, jobs, &device, &mut progress)?;
+            if arguments.json {
+                for record in &records {
+                    let line = serde_json::to_string(record);
+                    println!(
+                        "{}",
+                        line.map_err(|error| Error::config("--json", error, "..."))?
+                    );
+                }
+            } else {
+                println!("{}", benchmark::table_row(benchmark, &records));
+            }
+        }
         Ok(())
     })
 }

@@ -83,6 +83,16 @@ impl Registry {
     }
 }
 
+impl Registry {
+    /// The environment called `name` for an examination: on its test part, instance after instance where it has any.
+    ///
+    /// # Errors
+    /// As [`Registry::build`].
+    pub fn examination(&self, name: &str, parameters: &Parameters) -> Result<Box<dyn Environment>> {
+        self.build(name, parameters, Part::Test)
+    }
+}
+
 /// The tuning tasks of an experiment with their data, from which environments are made.
 pub struct Tuning {
     /// The tasks, read and split.
