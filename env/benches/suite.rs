@@ -15,7 +15,7 @@ fn main() {
     "MountainCar-v0",
     "sigmoid-1d",
     "sigmoid-5d",
-    "luby",
+    "luby-8",
     "leading-ones-50",
     "leading-ones-200",
 ])]

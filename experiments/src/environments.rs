@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use trimtab_agent::RolloutConfig;
 use trimtab_env::tuning::Instance;
 use trimtab_env::vector::VectorEnvironment;
-use trimtab_env::{CostModel, Environment, Part, TuningConfig, TuningEnv, suite};
+use trimtab_env::{CostModel, Environment, Order, Part, TuningConfig, TuningEnv, suite};
 use trimtab_models::config::PreparedTask;
 
 /// Numbers that the constructor of a named environment reads.
@@ -89,7 +89,10 @@ impl Registry {
     /// # Errors
     /// As [`Registry::build`].
     pub fn examination(&self, name: &str, parameters: &Parameters) -> Result<Box<dyn Environment>> {
-        self.build(name, parameters, Part::Test)
+        match suite::by_name_in(name, Part::Test, Order::InTurn) {
+            Some(environment) if !self.added.contains_key(name) => Ok(environment),
+            _ => self.build(name, parameters, Part::Test),
+        }
     }
 }
 

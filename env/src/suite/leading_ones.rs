@@ -130,7 +130,7 @@ impl LeadingOnes {
         let feature = |name, low, high| Feature::new(config.encoding.feature_name(name), low, high);
         let features = match config.encoding {
             Encoding::Raw => vec![feature("size", low, high), feature("fitness", 0.0, high)],
-            Encoding::Normalised => vec![
+            Encoding::Normalised | Encoding::Engineered => vec![
                 feature("size", low / high, 1.0),
                 feature("fitness", 0.0, 1.0),
                 feature("log_fitness", 0.0, 1.0),
@@ -278,7 +278,9 @@ impl LeadingOnes {
         let (n, f) = (self.instance().n as f32, self.fitness as f32);
         Observation::new(match self.config.encoding {
             Encoding::Raw => vec![n, f],
-            Encoding::Normalised => vec![n / self.largest as f32, f / n, f.ln_1p() / n.ln_1p()],
+            Encoding::Normalised | Encoding::Engineered => {
+                vec![n / self.largest as f32, f / n, f.ln_1p() / n.ln_1p()]
+            }
         })
     }
 }

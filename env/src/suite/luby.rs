@@ -23,8 +23,9 @@ use std::collections::VecDeque;
 ///
 /// with halves rounded to even. The observation of the raw [`Encoding`] is the last five actions, oldest first and from
 /// the left, −1 where there is none yet, and then the number of the last step from 0, −1 at first; the normalised one
-/// has them on a scale from 0 to 1. The instance is not shown: only [`Luby::optimal_action`] knows it, and on instances
-/// that differ no agent reaches 0. The steps are shown and belong to the task, so the episode ends as finished.
+/// has them on a scale from 0 to 1. Neither shows the instance, so that on instances that differ no agent reaches 0. The
+/// engineered one does: it adds the number `i` of the element to be named in binary digits, lowest first, from which the
+/// element is easily learned. The steps are shown and belong to the task, so the episode ends as finished.
 ///
 /// The outcome has `optimal_return`, of the whole episode, and `regret`, up to now. An element beyond the last action
 /// can be named by no one and counts as no regret.
@@ -80,6 +81,8 @@ impl LubyInstance {
 /// Actions, the logarithms 0 to 6: enough for the first 127 elements.
 const ACTIONS: usize = 7;
 const HISTORY: usize = 5;
+/// Binary digits of an element's number: enough for all that have an action.
+const DIGITS: usize = 7;
 /// Horizons of the benchmark.
 const HORIZONS: std::ops::RangeInclusive<usize> = 8..=64;
 /// Shifts are within ± this, far from where 64-bit floats stop counting.
@@ -142,13 +145,16 @@ impl Luby {
         }
         let (low, action, step) = match encoding {
             Encoding::Raw => (-1.0, (ACTIONS - 1) as f32, (horizon - 1) as f32),
-            Encoding::Normalised => (0.0, 1.0, 1.0),
+            Encoding::Normalised | Encoding::Engineered => (0.0, 1.0, 1.0),
         };
         let feature = |name: &str, low, high| Feature::new(encoding.feature_name(name), low, high);
         let mut features: Vec<Feature> = (0..HISTORY)
             .map(|i| feature(&format!("action_{i}"), low, action))
             .collect();
         features.push(feature("step", low, step));
+        if encoding == Encoding::Engineered {
+            features.extend((0..DIGITS).map(|i| feature(&format!("digit_{i}"), 0.0, 1.0)));
+        }
         Ok(Self {
             spec: EnvironmentSpec {
                 name: "luby".to_owned(),
@@ -209,21 +215,30 @@ impl Luby {
         // The last step has the number `steps - 1`, and an absent action counts as -1.
         let step = self.episode.steps() as f32 - 1.0;
         let actions = (0..HISTORY).map(|i| self.history.get(i).map_or(-1.0, |a| *a as f32));
-        let features = match self.encoding {
+        let mut features: Vec<f32> = match self.encoding {
             Encoding::Raw => actions.chain([step]).collect(),
-            Encoding::Normalised => actions
+            Encoding::Normalised | Encoding::Engineered => actions
                 .map(|a| (a + 1.0) / ACTIONS as f32)
                 .chain([(step + 1.0) / self.spec.horizon as f32])
                 .collect(),
         };
+        if self.encoding == Encoding::Engineered {
+            let number = number(self.instance(), self.episode.steps() + 1, self.error);
+            features.extend((0..DIGITS).map(|i| (number >> i & 1) as f32));
+        }
         Observation::new(features)
     }
 }
 
 /// Logarithm of the element to be named at step `k`, whose error is `error`.
 fn target(instance: &LubyInstance, k: usize, error: f64) -> u32 {
+    log2_luby(number(instance, k, error))
+}
+
+/// Its number in the sequence.
+fn number(instance: &LubyInstance, k: usize, error: f64) -> u64 {
     let number = (k as f64 + instance.start + error).round_ties_even();
-    log2_luby(number.max(1.0) as u64)
+    number.max(1.0) as u64
 }
 
 impl Environment for Luby {

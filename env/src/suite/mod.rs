@@ -24,6 +24,6 @@ pub use leading_ones::{
 };
 pub use luby::{Luby, LubyInstance, log2_luby};
 pub use mountain_car::MountainCar;
-pub use names::{by_name, by_name_part, names};
+pub use names::{by_name, by_name_in, by_name_part, names};
 pub use quadratic::NoisyQuadratic;
 pub use sigmoid::{Curve, Sigmoid, SigmoidInstance};

@@ -20,8 +20,8 @@ use serde::{Deserialize, Serialize};
 ///
 /// The values do not act on what follows, so the nearest one at each step is optimal. The observation of the raw
 /// [`Encoding`] is the number of steps left, slope `aⱼ` and shift `bⱼ` of each curve, and the last choice `uⱼ` for each
-/// (−1 at first); the normalised one has the steps and the shifts and slopes divided by 10 and the choices by 2. The
-/// steps are shown and belong to the task, so the episode ends as finished.
+/// (−1 at first); the normalised one has the steps and the shifts and slopes divided by 10 and the choices by 2; the
+/// engineered one adds the exponent `aⱼ (t − bⱼ)` of each curve at the next step, clipped to ±4. The steps are shown and belong to the task, so the episode ends as finished.
 ///
 /// The instances that come with the crate are those of DACBench: 300 for learning and 300 for reports, with 1, 2, 3 and
 /// 5 curves. The outcome has `optimal_return`, of the whole episode, and `regret`, up to now.
@@ -45,6 +45,9 @@ pub struct Sigmoid {
     regret: f64,
 }
 
+/// Exponents beyond this are curves within 0.02 of 0 or 1.
+const EXPONENT: f64 = 4.0;
+
 /// The curves of one episode.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SigmoidInstance {
@@ -64,7 +67,11 @@ pub struct Curve {
 impl Curve {
     /// Its value at step `t`.
     pub fn at(&self, t: usize) -> f64 {
-        1.0 / (1.0 + (-self.slope * (t as f64 - self.shift)).exp())
+        1.0 / (1.0 + (-self.exponent(t)).exp())
+    }
+
+    fn exponent(&self, t: usize) -> f64 {
+        self.slope * (t as f64 - self.shift)
     }
 
     /// The choice whose value is nearest at step `t`; the lower one of two that are equally near.
@@ -190,7 +197,7 @@ impl Sigmoid {
     fn observation(&self) -> Observation {
         let (scale, choice_scale) = match self.encoding {
             Encoding::Raw => (1.0, 1.0),
-            Encoding::Normalised => (10.0, 2.0),
+            Encoding::Normalised | Encoding::Engineered => (10.0, 2.0),
         };
         let left = STEPS - self.episode.steps();
         let curves = &self.instance().curves;
@@ -203,6 +210,11 @@ impl Sigmoid {
         match &self.last {
             Some(choices) => features.extend(choices.iter().map(|u| *u as f32 / choice_scale)),
             None => features.extend(curves.iter().map(|_| -1.0 / choice_scale)),
+        }
+        if self.encoding == Encoding::Engineered {
+            let next = self.episode.steps() + 1;
+            let exponent = |curve: &Curve| curve.exponent(next).clamp(-EXPONENT, EXPONENT) as f32;
+            features.extend(curves.iter().map(exponent));
         }
         Observation::new(features)
     }
@@ -225,7 +237,7 @@ fn reward(
 fn features(dimensions: usize, encoding: Encoding) -> Vec<Feature> {
     let (steps, limit, choice) = match encoding {
         Encoding::Raw => (STEPS as f32, LIMIT as f32, 1.0),
-        Encoding::Normalised => (1.0, LIMIT as f32 / 10.0, 0.5),
+        Encoding::Normalised | Encoding::Engineered => (1.0, LIMIT as f32 / 10.0, 0.5),
     };
     let feature = |name: &str, low, high| Feature::new(encoding.feature_name(name), low, high);
     let mut features = vec![feature("steps_left", 0.0, steps)];
@@ -235,6 +247,10 @@ fn features(dimensions: usize, encoding: Encoding) -> Vec<Feature> {
     }
     for j in 0..dimensions {
         features.push(feature(&format!("choice_{j}"), -choice, 2.0 * choice));
+    }
+    if encoding == Encoding::Engineered {
+        let bound = EXPONENT as f32;
+        features.extend((0..dimensions).map(|j| feature(&format!("exponent_{j}"), -bound, bound)));
     }
     features
 }

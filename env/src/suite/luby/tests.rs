@@ -134,8 +134,8 @@ fn shifted_instances_are_two_samples_of_what_is_documented() {
 }
 
 #[test]
-fn keeps_the_contract_in_both_encodings() {
-    for encoding in [Encoding::Raw, Encoding::Normalised] {
+fn keeps_the_contract_in_every_encoding() {
+    for encoding in [Encoding::Raw, Encoding::Normalised, Encoding::Engineered] {
         for horizon in [8, 64] {
             let set = LubyInstance::shifted(1);
             let source = InstanceSource::new(set, Part::Test, Order::Random).unwrap();
@@ -145,6 +145,28 @@ fn keeps_the_contract_in_both_encodings() {
                 ..Default::default()
             };
             assert_eq!(check_environment(&mut environment, &options), []);
+        }
+    }
+}
+
+#[test]
+fn the_engineered_encoding_shows_the_number_of_the_next_element() {
+    let instances = LubyInstance::shifted(1).test;
+    let mut environment = environment(instances, 64, Encoding::Engineered).unwrap();
+    for seed in 0..50 {
+        let mut observation = environment.reset(seed).unwrap();
+        loop {
+            let digits = &observation.features[HISTORY + 1..];
+            let number: u64 = (0..)
+                .zip(digits)
+                .map(|(i, digit)| (*digit as u64) << i)
+                .sum();
+            assert_eq!(log2_luby(number), environment.target());
+            let step = environment.step(&environment.optimal_action()).unwrap();
+            if step.status.is_over() {
+                break;
+            }
+            observation = step.observation;
         }
     }
 }

@@ -140,7 +140,7 @@ fn returns_of_every_instance_equal_the_reference() {
 #[test]
 fn keeps_the_contract_in_both_encodings() {
     for dimensions in DIMENSIONS {
-        for encoding in [Encoding::Raw, Encoding::Normalised] {
+        for encoding in [Encoding::Raw, Encoding::Normalised, Encoding::Engineered] {
             for part in [Part::Train, Part::Test] {
                 let mut environment = environment(dimensions, part, Order::Random, encoding);
                 let options = CheckOptions {
@@ -168,6 +168,25 @@ fn the_normalised_encoding_is_the_raw_one_on_another_scale() {
             raw.step(&action).unwrap().observation,
             normalised.step(&action).unwrap().observation,
         );
+    }
+}
+
+#[test]
+fn the_engineered_encoding_shows_where_the_best_choice_changes() {
+    let mut shown = environment(2, Part::Test, Order::InTurn, Encoding::Engineered);
+    // y = 1/4 and y = 3/4 are where the exponent is -ln 3 and ln 3.
+    let edge = 3f32.ln();
+    for seed in 0..300 {
+        let mut observation = shown.reset(seed).unwrap();
+        for _ in 0..10 {
+            let exponents = &observation.features[observation.features.len() - 2..];
+            let best = exponents
+                .iter()
+                .map(|z| usize::from(*z > -edge) + usize::from(*z > edge));
+            let best = Action::new(best.collect::<Vec<_>>());
+            assert_eq!(best, shown.optimal_action());
+            observation = shown.step(&best).unwrap().observation;
+        }
     }
 }
 
