@@ -30,7 +30,7 @@ pub struct Benchmark {
     pub policy: PolicyConfig,
     /// What is played for each update.
     pub rollout: RolloutConfig,
-    /// Environment steps of the training. A rollout of whole episodes is played to its end.
+    /// Environment steps of the training, at most; but the last rollout of whole episodes is played to its end.
     pub steps: u64,
     /// Evaluation episodes of the greedy policy, on the test part of the environment.
     pub episodes: usize,
@@ -249,8 +249,16 @@ impl Benchmark {
         let algorithm = self.algorithm.clone();
         let mut learner = Learner::new(&spec, &self.policy, algorithm, seed, device)?;
         let mut collector = Collector::new(environments, self.rollout, seed)?;
+        // A rollout of steps is played only if it fits.
+        let last = match self.rollout {
+            RolloutConfig::Episodes(_) => self.steps,
+            RolloutConfig::Steps {
+                environments,
+                steps,
+            } => (self.steps + 1).saturating_sub((environments * steps) as u64),
+        };
         let mut steps = 0;
-        while steps < self.steps {
+        while steps < last {
             let rollout = collector.collect(&learner.policy()?)?;
             learner.update(&rollout, steps as f64 / self.steps as f64)?;
             let taken = rollout.iter().map(|part| part.len() as u64).sum();
