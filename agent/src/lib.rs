@@ -21,7 +21,7 @@ pub mod rollout;
 pub use checkpoint::Checkpoint;
 pub use collector::{Collector, CollectorState};
 pub use controller::{
-    Constant, Controller, Decision, PolicyController, RandomController, Unchanged,
+    Constant, Controller, Decision, PolicyController, RandomController, Situation, Unchanged,
 };
 pub use error::{Error, Result};
 pub use learner::{Algorithm, Common, Learner, Metrics};

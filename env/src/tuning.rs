@@ -1,5 +1,7 @@
 //! Hyperparameter tuning as a Markov decision process: the environment around a training.
 
+mod trial;
+
 use crate::knob::Position;
 use crate::observation::{Encoder, Moment};
 use crate::reward::Progress;
@@ -214,6 +216,13 @@ impl TuningEnv {
         self.episode
             .as_ref()
             .map_or(0.0, |episode| (episode.spent / episode.budget).min(1.0))
+    }
+
+    /// The share of the budget that will be spent after the next segment.
+    pub fn next_share(&self) -> f64 {
+        self.episode.as_ref().map_or(0.0, |episode| {
+            self.config.segments.spent_after(episode.next_segment)
+        })
     }
 
     /// Trains one segment with settings from outside the knobs' choices, as schedules and fixed settings do. It is the

@@ -311,13 +311,13 @@ impl Benchmark {
         let mut chance = trimtab_agent::RandomController::new(spec);
         let mut sum = 0.0;
         for index in 0..self.episodes as u64 {
-            use trimtab_agent::{Controller, Decision};
+            use trimtab_agent::{Controller, Decision, Situation};
             let seed = derived_seed(seed, "chance", index);
             chance.begin(seed);
             let episode = self.episode(environment.as_mut(), seed, |observation| {
-                match chance.decide(observation) {
+                match chance.decide(&Situation::new(observation)) {
                     Decision::Choose(action) => action,
-                    Decision::Set(_) => trimtab_env::Action::new(Vec::new()),
+                    Decision::Set(_) | Decision::Try(_) => trimtab_env::Action::new(Vec::new()),
                 }
             })?;
             sum += regret(&episode.outcome);

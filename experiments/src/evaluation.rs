@@ -9,7 +9,7 @@ use std::sync::Mutex;
 use trimtab_agent::controller::run;
 use trimtab_agent::{
     Constant, Controller, Decision, Policy, PolicyController, RandomController, Selection,
-    Unchanged,
+    Situation, Unchanged,
 };
 use trimtab_env::settings::{BATCH_SIZE, LEARNING_RATE};
 use trimtab_env::stream::derived_seed;
@@ -137,7 +137,7 @@ pub fn named(
             let mut observation = environment.reset(seed)?;
             controller.begin(seed);
             let mut total_reward = 0.0;
-            while let Decision::Choose(action) = controller.decide(&observation) {
+            while let Decision::Choose(action) = controller.decide(&Situation::new(&observation)) {
                 let step = environment.step(&action)?;
                 total_reward += f64::from(step.reward);
                 if step.status.is_over() {
