@@ -39,7 +39,7 @@ fn process(moves: Moves) -> TuningConfig {
     TuningConfig {
         knobs: vec![
             Knob::learning_rate(
-                Domain::Range(1e-5, 10.0),
+                Domain::LogUniform(1e-5, 10.0),
                 Initial::LogUniform(1e-4, 1.0),
                 moves,
             ),

@@ -17,6 +17,7 @@ pub mod ppo;
 pub mod reinforce;
 pub mod returns;
 pub mod rollout;
+pub mod searcher;
 
 pub use checkpoint::Checkpoint;
 pub use collector::{Collector, CollectorState};
@@ -28,3 +29,4 @@ pub use learner::{Algorithm, Common, Learner, Metrics};
 pub use perceptron::Activation;
 pub use policy::{Policy, PolicyConfig, Selection};
 pub use rollout::{RolloutConfig, Trajectory};
+pub use searcher::{Proposal, Searcher, SearcherConfig, Trial};

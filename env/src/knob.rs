@@ -3,7 +3,7 @@
 use crate::segments::log_uniform;
 use crate::servo::Servo;
 use crate::settings::{BATCH_SIZE, LEARNING_RATE};
-use crate::{Error, Head, Result, Value};
+use crate::{Domain, Error, Head, Result, Value};
 use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
 
@@ -19,27 +19,6 @@ pub struct Knob {
     pub initial: Initial,
     /// What the choices of its head mean.
     pub moves: Moves,
-}
-
-/// Which values a setting can take.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub enum Domain {
-    /// Any number between two positive bounds.
-    Range(f64, f64),
-    /// `points` numbers from `low` to `high`, equal ratios apart.
-    Grid {
-        /// The smallest, above 0.
-        low: f64,
-        /// The largest.
-        high: f64,
-        /// How many, at least 1.
-        points: usize,
-    },
-    /// These numbers, ascending.
-    Values(Vec<f64>),
-    /// These named alternatives.
-    Categories(Vec<String>),
 }
 
 /// The value of a knob before the first decision.
@@ -76,115 +55,6 @@ pub struct Position {
     pub offset: f64,
 }
 
-impl Domain {
-    /// The points of a finite domain as values; empty for a range.
-    pub fn points(&self) -> Vec<Value> {
-        match self {
-            Self::Categories(names) => names
-                .iter()
-                .map(|name| Value::from(name.as_str()))
-                .collect(),
-            _ => self.numbers().into_iter().map(Value::Number).collect(),
-        }
-    }
-
-    fn numbers(&self) -> Vec<f64> {
-        match self {
-            Self::Values(values) => values.clone(),
-            Self::Grid { low, high, points } => (0..*points)
-                .map(|i| {
-                    // The ends are exact, whatever rounding does in between.
-                    if i == 0 {
-                        *low
-                    } else if i + 1 == *points {
-                        *high
-                    } else {
-                        low * (high / low).powf(i as f64 / (*points as f64 - 1.0))
-                    }
-                })
-                .collect(),
-            Self::Range(..) | Self::Categories(_) => Vec::new(),
-        }
-    }
-
-    /// Smallest and largest number; `None` for categories.
-    pub fn bounds(&self) -> Option<(f64, f64)> {
-        match self {
-            Self::Range(low, high) | Self::Grid { low, high, .. } => Some((*low, *high)),
-            Self::Values(values) => Some((*values.first()?, *values.last()?)),
-            Self::Categories(_) => None,
-        }
-    }
-
-    /// The number of the domain that is nearest to `number` by ratio.
-    pub fn nearest(&self, number: f64) -> f64 {
-        let (low, high) = self.bounds().unwrap_or((number, number));
-        let inside = number.clamp(low, high);
-        let distance = |candidate: f64| (candidate / inside).ln().abs();
-        self.numbers()
-            .into_iter()
-            .min_by(|a, b| distance(*a).total_cmp(&distance(*b)))
-            .unwrap_or(inside)
-    }
-
-    /// Where `value` lies in the domain, from -1 to 1: by logarithm for numbers, by index for categories.
-    pub fn position(&self, value: &Value) -> f64 {
-        match (self, value) {
-            (Self::Categories(names), Value::Category(name)) if names.len() > 1 => {
-                let index = names.iter().position(|n| n == name).unwrap_or(0);
-                2.0 * index as f64 / (names.len() - 1) as f64 - 1.0
-            }
-            (_, Value::Number(number)) => match self.bounds() {
-                Some((low, high)) if high > low => {
-                    2.0 * (number / low).ln() / (high / low).ln() - 1.0
-                }
-                _ => 0.0,
-            },
-            _ => 0.0,
-        }
-    }
-
-    fn validate(&self) -> Result<()> {
-        let positive = "give finite numbers above 0, in ascending order";
-        match self {
-            Self::Range(low, high) | Self::Grid { low, high, .. }
-                if !(*low > 0.0 && low <= high && high.is_finite()) =>
-            {
-                Err(Error::config(
-                    "domain",
-                    format!("{low} to {high}"),
-                    positive,
-                ))
-            }
-            Self::Grid { points: 0, .. } => Err(Error::config(
-                "domain.points",
-                0,
-                "the grid is empty; give at least 1 point",
-            )),
-            Self::Grid { points, .. } if *points > 1000 => Err(Error::config(
-                "domain.points",
-                points,
-                "give at most 1000 points",
-            )),
-            Self::Values(values) if values.is_empty() => Err(Error::config(
-                "domain",
-                "[]",
-                "the grid is empty; give at least 1 value",
-            )),
-            Self::Values(values)
-                if values.iter().any(|v| !(v.is_finite() && *v > 0.0))
-                    || values.windows(2).any(|pair| pair[0] >= pair[1]) =>
-            {
-                Err(Error::config("domain", format!("{values:?}"), positive))
-            }
-            Self::Categories(names) if names.is_empty() => {
-                Err(Error::config("domain", "[]", "give at least 1 category"))
-            }
-            _ => Ok(()),
-        }
-    }
-}
-
 impl Knob {
     /// A learning rate over `low..high` that starts log-uniformly between `from` and `to` and moves by `moves`.
     pub fn learning_rate(domain: Domain, initial: Initial, moves: Moves) -> Self {
@@ -212,6 +82,15 @@ impl Knob {
     /// [`Error::Config`] naming the field within the knob.
     pub fn validate(&self, train_examples: usize) -> Result<()> {
         self.domain.validate()?;
+        if let Some((low, _)) = self.domain.bounds()
+            && low <= 0.0
+        {
+            return Err(Error::config(
+                "domain",
+                low,
+                "the numbers of a knob are above 0: its moves are factors",
+            ));
+        }
         if self.name == BATCH_SIZE {
             self.validate_batch_size(train_examples)?;
         }
@@ -256,21 +135,23 @@ impl Knob {
                     ));
                 }
             }
-            (Initial::Uniform, Domain::Range(..)) => {
+            (Initial::Uniform, Domain::LogUniform(..) | Domain::Uniform(..)) => {
                 return Err(Error::config(
                     "initial",
                     "Uniform",
-                    "a Range has no points to draw from; use LogUniform(low, high)",
+                    "an interval has no points to draw from; use LogUniform(low, high)",
                 ));
             }
             (Initial::Uniform, _) => {}
         }
         match &self.moves {
-            Moves::Absolute if matches!(self.domain, Domain::Range(..)) => Err(Error::config(
-                "moves",
-                "Absolute",
-                "a Range has no points to choose from; use a Grid or Values",
-            )),
+            Moves::Absolute if self.domain.count().is_none_or(|count| count > 1000) => {
+                Err(Error::config(
+                    "moves",
+                    "Absolute",
+                    "choices need points, at most 1000; an interval has none: use a Grid or Values",
+                ))
+            }
             Moves::Absolute => Ok(()),
             Moves::Relative(_) | Moves::Servo(_)
                 if matches!(self.domain, Domain::Categories(_)) =>
@@ -309,11 +190,12 @@ impl Knob {
     }
 
     fn validate_batch_size(&self, train_examples: usize) -> Result<()> {
-        if matches!(self.domain, Domain::Range(..) | Domain::Categories(_)) {
+        if self.domain.count().is_none_or(|count| count > 100_000) || self.domain.bounds().is_none()
+        {
             return Err(Error::config(
                 "domain",
                 format!("{:?}", self.domain),
-                "batch sizes come from Values([..]) or a Grid of whole numbers",
+                "batch sizes come from Values([..]), an Integer domain or a Grid of whole numbers",
             ));
         }
         for number in self.domain.numbers() {
@@ -497,7 +379,7 @@ mod tests {
         refused(Knob::batch_size(&[16], 32, Moves::Absolute), "initial");
         let lr = |low, high, moves| {
             Knob::learning_rate(
-                Domain::Range(low, high),
+                Domain::LogUniform(low, high),
                 Initial::LogUniform(low, high),
                 moves,
             )
@@ -506,7 +388,16 @@ mod tests {
         refused(lr(f64::NAN, 1.0, Moves::Relative(vec![1.0])), "domain");
         refused(lr(0.1, f64::INFINITY, Moves::Relative(vec![1.0])), "domain");
         refused(lr(0.1, 1.0, Moves::Relative(vec![])), "factor");
-        refused(lr(0.1, 1.0, Moves::Absolute), "Range");
+        refused(lr(0.1, 1.0, Moves::Absolute), "interval");
+        let uniform = Domain::Uniform(-1.0, 1.0);
+        refused(
+            Knob::learning_rate(
+                uniform,
+                Initial::Fixed(0.5.into()),
+                Moves::Relative(vec![1.0]),
+            ),
+            "above 0",
+        );
     }
 
     proptest! {
@@ -516,7 +407,7 @@ mod tests {
             choices in proptest::collection::vec(0usize..5, 0..40),
         ) {
             let knob = Knob::learning_rate(
-                Domain::Range(1e-3, 1.0),
+                Domain::LogUniform(1e-3, 1.0),
                 Initial::Fixed(Value::Number(start)),
                 Moves::Relative(vec![0.25, 0.5, 1.0, 2.0, 4.0]),
             );
@@ -531,7 +422,7 @@ mod tests {
 
         #[test]
         fn position_runs_from_minus_one_to_one(share in 0.0..=1.0f64) {
-            let domain = Domain::Range(0.01, 100.0);
+            let domain = Domain::LogUniform(0.01, 100.0);
             let value = Value::Number(0.01 * 10_000f64.powf(share));
             prop_assert!((domain.position(&value) - (2.0 * share - 1.0)).abs() < 1e-9);
         }

@@ -295,7 +295,7 @@ mod tests {
     fn knobs() -> Vec<Knob> {
         vec![
             Knob::learning_rate(
-                Domain::Range(1e-4, 1.0),
+                Domain::LogUniform(1e-4, 1.0),
                 Initial::LogUniform(1e-4, 1.0),
                 Moves::Relative(vec![0.5, 1.0, 2.0]),
             ),

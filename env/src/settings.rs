@@ -75,6 +75,13 @@ impl Settings {
         self.values.insert(name.into(), value.into());
     }
 
+    /// These settings and those of `other`, which wins where both have a value.
+    pub fn joined(&self, other: &Self) -> Self {
+        let mut both = self.clone();
+        both.values.extend(other.values.clone());
+        both
+    }
+
     /// The value of `name`, if it is set.
     pub fn get(&self, name: &str) -> Option<&Value> {
         self.values.get(name)

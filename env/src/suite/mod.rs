@@ -5,6 +5,7 @@ mod cartpole;
 mod control;
 mod encoding;
 mod episode;
+mod hpobench;
 mod identity;
 pub mod leading_ones;
 mod luby;
@@ -18,6 +19,7 @@ mod sigmoid;
 pub use acrobot::Acrobot;
 pub use cartpole::CartPole;
 pub use encoding::Encoding;
+pub use hpobench::hpobench;
 pub use identity::Identity;
 pub use leading_ones::{
     Cutoff, LeadingOnes, LeadingOnesConfig, LeadingOnesInstance, LeadingOnesReward, Start,

@@ -75,7 +75,7 @@ impl NoisyQuadratic {
     pub fn tuning() -> TuningConfig {
         TuningConfig {
             knobs: vec![Knob::learning_rate(
-                Domain::Range(1e-4, 2.0),
+                Domain::LogUniform(1e-4, 2.0),
                 Initial::LogUniform(1e-3, 1.0),
                 Moves::Relative(vec![0.25, 0.5, 1.0, 2.0, 4.0]),
             )],

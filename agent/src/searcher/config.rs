@@ -1,0 +1,129 @@
+//! Which searcher, with which options.
+
+use super::{
+    Asha, AshaConfig, Bayesian, BayesianConfig, GridSearch, History, Hyperband, HyperbandConfig,
+    Population, PopulationConfig, Proposal, QuasiRandom, RandomSearch, Searcher, SuccessiveHalving,
+    SuccessiveHalvingConfig, Tpe, TpeConfig,
+};
+use crate::Result;
+use serde::{Deserialize, Serialize};
+use trimtab_env::SearchSpace;
+
+/// A searcher by name, as in a config file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum SearcherConfig {
+    /// [`GridSearch`].
+    Grid {
+        /// Values of each continuous parameter.
+        points: usize,
+    },
+    /// [`RandomSearch`].
+    Random,
+    /// [`QuasiRandom`].
+    QuasiRandom,
+    /// [`Bayesian`].
+    Bayesian(BayesianConfig),
+    /// [`Tpe`].
+    Tpe(TpeConfig),
+    /// [`SuccessiveHalving`].
+    SuccessiveHalving(SuccessiveHalvingConfig),
+    /// [`Asha`].
+    Asha(AshaConfig),
+    /// [`Hyperband`].
+    Hyperband(HyperbandConfig),
+    /// [`Population`].
+    Population(PopulationConfig),
+}
+
+impl SearcherConfig {
+    /// A searcher of this kind that has not been asked anything yet.
+    ///
+    /// # Errors
+    /// [`crate::Error::Config`] or [`crate::Error::Environment`] naming the option that is not allowed.
+    pub fn start(&self, space: SearchSpace, seed: u64) -> Result<AnySearcher> {
+        Ok(match self {
+            Self::Grid { points } => AnySearcher::Grid(GridSearch::new(space, *points, seed)?),
+            Self::Random => AnySearcher::Random(RandomSearch::new(space, seed)),
+            Self::QuasiRandom => AnySearcher::QuasiRandom(QuasiRandom::new(space, seed)),
+            Self::Bayesian(config) => {
+                AnySearcher::Bayesian(Bayesian::new(space, config.clone(), seed)?)
+            }
+            Self::Tpe(config) => AnySearcher::Tpe(Tpe::new(space, config.clone(), seed)?),
+            Self::SuccessiveHalving(config) => {
+                AnySearcher::SuccessiveHalving(SuccessiveHalving::new(space, config, seed)?)
+            }
+            Self::Asha(config) => AnySearcher::Asha(Asha::new(space, config, seed)?),
+            Self::Hyperband(config) => AnySearcher::Hyperband(Hyperband::new(space, config, seed)?),
+            Self::Population(config) => {
+                AnySearcher::Population(Population::new(space, config.clone(), seed)?)
+            }
+        })
+    }
+}
+
+/// Any searcher of this crate, with its whole state: what is written to resume a search.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum AnySearcher {
+    /// Grid search.
+    Grid(GridSearch),
+    /// Random search.
+    Random(RandomSearch),
+    /// Quasi-random search.
+    QuasiRandom(QuasiRandom),
+    /// Bayesian optimisation with a Gaussian process.
+    Bayesian(Bayesian),
+    /// The tree-structured Parzen estimator.
+    Tpe(Tpe),
+    /// Synchronous successive halving.
+    SuccessiveHalving(SuccessiveHalving),
+    /// Asynchronous successive halving.
+    Asha(Asha),
+    /// Hyperband.
+    Hyperband(Hyperband),
+    /// Population-based training.
+    Population(Population),
+}
+
+impl AnySearcher {
+    fn inner(&self) -> &dyn Searcher {
+        match self {
+            Self::Grid(searcher) => searcher,
+            Self::Random(searcher) => searcher,
+            Self::QuasiRandom(searcher) => searcher,
+            Self::Bayesian(searcher) => searcher,
+            Self::Tpe(searcher) => searcher,
+            Self::SuccessiveHalving(searcher) => searcher,
+            Self::Asha(searcher) => searcher,
+            Self::Hyperband(searcher) => searcher,
+            Self::Population(searcher) => searcher,
+        }
+    }
+
+    fn inner_mut(&mut self) -> &mut dyn Searcher {
+        match self {
+            Self::Grid(searcher) => searcher,
+            Self::Random(searcher) => searcher,
+            Self::QuasiRandom(searcher) => searcher,
+            Self::Bayesian(searcher) => searcher,
+            Self::Tpe(searcher) => searcher,
+            Self::SuccessiveHalving(searcher) => searcher,
+            Self::Asha(searcher) => searcher,
+            Self::Hyperband(searcher) => searcher,
+            Self::Population(searcher) => searcher,
+        }
+    }
+}
+
+impl Searcher for AnySearcher {
+    fn ask(&mut self) -> Result<Proposal> {
+        self.inner_mut().ask()
+    }
+
+    fn tell(&mut self, id: u64, loss: f64) -> Result<()> {
+        self.inner_mut().tell(id, loss)
+    }
+
+    fn history(&self) -> &History {
+        self.inner().history()
+    }
+}
