@@ -218,6 +218,11 @@ impl TuningEnv {
             .map_or(0.0, |episode| (episode.spent / episode.budget).min(1.0))
     }
 
+    /// What the present training may cost; 0 before the first.
+    pub fn budget(&self) -> Cost {
+        self.episode.as_ref().map_or(0.0, |episode| episode.budget)
+    }
+
     /// The share of the budget that will be spent after the next segment.
     pub fn next_share(&self) -> f64 {
         self.episode.as_ref().map_or(0.0, |episode| {

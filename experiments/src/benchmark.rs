@@ -1,5 +1,6 @@
 //! Learners on environments whose answers are known.
 
+use crate::config::parse_ron;
 use crate::environments::{Parameters, Registry};
 use crate::observer::{Observer, Phase};
 use crate::{Error, Result};
@@ -111,14 +112,7 @@ pub struct BenchmarkRecord {
 /// # Errors
 /// [`Error::Parse`] with line, column and the allowed names.
 pub fn parse(text: &str, file: &str) -> Result<Vec<Benchmark>> {
-    let options =
-        ron::Options::default().with_default_extension(ron::extensions::Extensions::IMPLICIT_SOME);
-    options.from_str(text).map_err(|error| Error::Parse {
-        file: file.to_owned(),
-        line: error.span.start.line,
-        column: error.span.start.col,
-        problem: error.code.to_string(),
-    })
+    parse_ron(text, file)
 }
 
 /// The benchmarks whose environment is one of `names` (all, if there are none) and whose learning rule is `algorithm`,

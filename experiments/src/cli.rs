@@ -1,8 +1,9 @@
 //! The command lines of the binaries.
 
+use crate::compare::{self, CompareConfig};
 use crate::config::QUICKSTART;
 use crate::observer::Progress;
-use crate::run_directory::{read_events, read_json};
+use crate::run_directory::{read_events, read_json, write_json};
 use crate::runner::{self, Options, recorded_references};
 use crate::summary::{self, Summary};
 use crate::{Config, Error, Registry, Result, benchmark, calibrate, evaluation, pictures};
@@ -172,6 +173,32 @@ struct Benchmark {
     machine: Machine,
 }
 
+/// Compares methods of tuning on the same work, with every cost counted.
+#[derive(Parser)]
+#[command(
+    name = "compare",
+    version,
+    about,
+    after_help = "Examples:
+  compare                                       the bundled comparison, into runs/compare
+  compare my.ron --out runs/mine                one of your own; run it again to go on after a kill"
+)]
+struct Compare {
+    /// Config file; without one the bundled comparison runs
+    config: Option<PathBuf>,
+    /// Run directory; by default runs/<name>. Results that are there already are kept
+    #[arg(long)]
+    out: Option<PathBuf>,
+    /// Seeds of each method on each task, instead of the config's
+    #[arg(long)]
+    seeds: Option<u64>,
+    /// One JSON object a line instead of a table
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    machine: Machine,
+}
+
 /// Fits the cost model to the machine at hand and prints it as RON.
 #[derive(Parser)]
 #[command(
@@ -186,6 +213,17 @@ struct Calibrate {
     source: ConfigSource,
     #[command(flatten)]
     machine: Machine,
+}
+
+/// Makes the first Ctrl-C a wish to stop at the next checkpoint. A second one stops at once; what is on disk stays whole
+/// either way.
+fn stop_on_ctrl_c() -> Result<()> {
+    ctrlc::set_handler(|| {
+        if INTERRUPTED.swap(true, Ordering::Relaxed) {
+            std::process::exit(EXIT_INTERRUPTED.into());
+        }
+    })
+    .map_err(|error| Error::config("Ctrl-C", error, "the handler could not be set"))
 }
 
 /// Runs `work` and turns its end into an exit code; an error goes to the error output as one line.
@@ -214,19 +252,7 @@ pub fn train(registry: &Registry) -> ExitCode {
             print!("{}", config.to_ron()?);
             return Ok(());
         }
-        // A second Ctrl-C stops at once; what is on disk stays whole either way.
-        let handler = ctrlc::set_handler(|| {
-            if INTERRUPTED.swap(true, Ordering::Relaxed) {
-                std::process::exit(EXIT_INTERRUPTED.into());
-            }
-        });
-        if let Err(error) = handler {
-            return Err(Error::config(
-                "Ctrl-C",
-                error,
-                "the handler could not be set",
-            ));
-        }
+        stop_on_ctrl_c()?;
         let out = arguments
             .out
             .clone()
@@ -398,6 +424,43 @@ pub fn benchmark(registry: &Registry) -> ExitCode {
             } else {
                 println!("{}", benchmark::table_row(benchmark, &records));
             }
+        }
+        Ok(())
+    })
+}
+
+/// The `compare` binary.
+pub fn compare() -> ExitCode {
+    let arguments = Compare::parse();
+    exit(|| {
+        let mut config = match &arguments.config {
+            Some(path) => CompareConfig::load(path)?,
+            None => CompareConfig::parse(compare::config::COMPARE, "compare.ron")?,
+        };
+        if let Some(seeds) = arguments.seeds {
+            config.seeds = seeds;
+        }
+        stop_on_ctrl_c()?;
+        let out = arguments
+            .out
+            .clone()
+            .unwrap_or_else(|| PathBuf::from("runs").join(&config.name));
+        let device = trimtab_models::device(&arguments.machine.device)?;
+        let jobs = arguments.machine.jobs()?;
+        let mut progress = Progress::default();
+        let lines = compare::compare(&config, &out, jobs, &device, &INTERRUPTED, &mut progress)?;
+        let report = compare::report(&config, &lines);
+        write_json(&out.join("report.json"), &report)?;
+        if arguments.json {
+            for row in &report.methods {
+                let line = serde_json::to_string(row);
+                println!(
+                    "{}",
+                    line.map_err(|error| Error::config("--json", error, "none"))?
+                );
+            }
+        } else {
+            print!("{}", compare::report::table(&report));
         }
         Ok(())
     })

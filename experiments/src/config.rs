@@ -99,20 +99,25 @@ impl Default for EvaluationConfig {
     }
 }
 
+/// Reads a value from RON text; `file` is only named in messages.
+pub(crate) fn parse_ron<T: serde::de::DeserializeOwned>(text: &str, file: &str) -> Result<T> {
+    let options =
+        ron::Options::default().with_default_extension(ron::extensions::Extensions::IMPLICIT_SOME);
+    options.from_str(text).map_err(|error| Error::Parse {
+        file: file.to_owned(),
+        line: error.span.start.line,
+        column: error.span.start.col,
+        problem: error.code.to_string(),
+    })
+}
+
 impl Config {
     /// Reads a config from text; `file` is only named in messages.
     ///
     /// # Errors
     /// [`Error::Parse`] with line, column and the allowed names.
     pub fn parse(text: &str, file: &str) -> Result<Self> {
-        let options = ron::Options::default()
-            .with_default_extension(ron::extensions::Extensions::IMPLICIT_SOME);
-        options.from_str(text).map_err(|error| Error::Parse {
-            file: file.to_owned(),
-            line: error.span.start.line,
-            column: error.span.start.col,
-            problem: error.code.to_string(),
-        })
+        parse_ron(text, file)
     }
 
     /// Reads a config file.

@@ -8,6 +8,7 @@ use trimtab_agent::RolloutConfig;
 use trimtab_env::tuning::Instance;
 use trimtab_env::vector::VectorEnvironment;
 use trimtab_env::{CostModel, Environment, Order, Part, TuningConfig, TuningEnv, suite};
+use trimtab_models::TaskConfig;
 use trimtab_models::config::PreparedTask;
 
 /// Numbers that the constructor of a named environment reads.
@@ -126,17 +127,7 @@ impl Tuning {
         else {
             return Ok(None);
         };
-        let tasks = tasks
-            .iter()
-            .map(|task| task.prepare())
-            .collect::<trimtab_models::Result<Vec<_>>>()?;
-        let tuning = Self {
-            tasks,
-            cost: *cost,
-            process: (**process).clone(),
-            device: device.clone(),
-        };
-        tuning.environment(&[])?;
+        let tuning = Self::new(tasks, *cost, process, device)?;
         for task in &tuning.tasks {
             let rows = task.split().train.rows();
             if let Some(size) = config
@@ -153,6 +144,30 @@ impl Tuning {
             }
         }
         Ok(Some(tuning))
+    }
+
+    /// Reads the data of every task.
+    ///
+    /// # Errors
+    /// Whatever is wrong with a task, with its number, and what does not fit in the process.
+    pub fn new(
+        tasks: &[TaskConfig],
+        cost: CostModel,
+        process: &TuningConfig,
+        device: &Device,
+    ) -> Result<Self> {
+        let tasks = tasks
+            .iter()
+            .map(TaskConfig::prepare)
+            .collect::<trimtab_models::Result<Vec<_>>>()?;
+        let tuning = Self {
+            tasks,
+            cost,
+            process: process.clone(),
+            device: device.clone(),
+        };
+        tuning.environment(&[])?;
+        Ok(tuning)
     }
 
     /// A new environment over all tasks. `goals` has one entry a task, or none while they are not known.

@@ -3,6 +3,7 @@
 pub mod benchmark;
 pub mod calibrate;
 pub mod cli;
+pub mod compare;
 pub mod config;
 pub mod environments;
 pub mod error;

@@ -169,21 +169,61 @@ impl RunDirectory {
 /// # Errors
 /// [`Error::File`], and [`Error::Record`] with the line that is damaged. A last line that was cut short is left out.
 pub fn read_events(run: &Path) -> Result<Vec<Event>> {
-    let path = run.join("events.jsonl");
-    let mut reader = BufReader::new(File::open(&path).map_err(Error::file(&path))?);
-    let (mut events, mut line) = (Vec::new(), String::new());
+    read_lines(&run.join("events.jsonl"))
+}
+
+/// Reads one record a line.
+///
+/// # Errors
+/// [`Error::File`], and [`Error::Record`] with the line that is damaged. A last line that was cut short is left out.
+pub fn read_lines<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Vec<T>> {
+    let mut reader = BufReader::new(File::open(path).map_err(Error::file(path))?);
+    let (mut records, mut line) = (Vec::new(), String::new());
     for number in 1.. {
         line.clear();
-        if reader.read_line(&mut line).map_err(Error::file(&path))? == 0 || !line.ends_with('\n') {
+        if reader.read_line(&mut line).map_err(Error::file(path))? == 0 || !line.ends_with('\n') {
             break;
         }
-        events.push(serde_json::from_str(&line).map_err(|error| Error::Record {
-            path: path.clone(),
+        records.push(serde_json::from_str(&line).map_err(|error| Error::Record {
+            path: path.to_owned(),
             line: number,
             problem: error.to_string(),
         })?);
     }
-    Ok(events)
+    Ok(records)
+}
+
+/// Adds one record a line to a file, behind its last whole line, and syncs it.
+///
+/// # Errors
+/// [`Error::File`].
+pub fn append_lines<T: Serialize>(path: &Path, records: &[T]) -> Result<()> {
+    let mut lines = Vec::new();
+    for record in records {
+        serde_json::to_writer(&mut lines, record)
+            .map_err(|error| Error::file(path)(error.into()))?;
+        lines.push(b'\n');
+    }
+    let append = || -> std::io::Result<()> {
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)?;
+        // A kill may have cut the last line short.
+        let mut old = Vec::new();
+        std::io::Read::read_to_end(&mut file, &mut old)?;
+        let whole = old
+            .iter()
+            .rposition(|byte| *byte == b'\n')
+            .map_or(0, |last| last + 1);
+        file.set_len(whole as u64)?;
+        file.seek(std::io::SeekFrom::End(0))?;
+        file.write_all(&lines)?;
+        file.sync_all()
+    };
+    append().map_err(Error::file(path))
 }
 
 /// Reads one JSON file of a run directory.
@@ -211,7 +251,7 @@ pub fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
 }
 
 /// Writes a file through a temporary one beside it: sync, then rename.
-fn write_whole(path: &Path, text: &[u8]) -> Result<()> {
+pub(crate) fn write_whole(path: &Path, text: &[u8]) -> Result<()> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".part");
     let part = path.with_file_name(name);

@@ -1,9 +1,9 @@
 //! Which searcher, with which options.
 
 use super::{
-    Asha, AshaConfig, Bayesian, BayesianConfig, GridSearch, History, Hyperband, HyperbandConfig,
-    Population, PopulationConfig, Proposal, QuasiRandom, RandomSearch, Searcher, SuccessiveHalving,
-    SuccessiveHalvingConfig, Tpe, TpeConfig,
+    Asha, AshaConfig, Bayesian, BayesianConfig, CrossEntropy, CrossEntropyConfig, GridSearch,
+    History, Hyperband, HyperbandConfig, Population, PopulationConfig, Proposal, QuasiRandom,
+    RandomSearch, Searcher, SuccessiveHalving, SuccessiveHalvingConfig, Tpe, TpeConfig,
 };
 use crate::Result;
 use serde::{Deserialize, Serialize};
@@ -33,6 +33,8 @@ pub enum SearcherConfig {
     Hyperband(HyperbandConfig),
     /// [`Population`].
     Population(PopulationConfig),
+    /// [`CrossEntropy`].
+    CrossEntropy(CrossEntropyConfig),
 }
 
 impl SearcherConfig {
@@ -56,6 +58,9 @@ impl SearcherConfig {
             Self::Hyperband(config) => AnySearcher::Hyperband(Hyperband::new(space, config, seed)?),
             Self::Population(config) => {
                 AnySearcher::Population(Population::new(space, config.clone(), seed)?)
+            }
+            Self::CrossEntropy(config) => {
+                AnySearcher::CrossEntropy(CrossEntropy::new(space, config.clone(), seed)?)
             }
         })
     }
@@ -82,6 +87,8 @@ pub enum AnySearcher {
     Hyperband(Hyperband),
     /// Population-based training.
     Population(Population),
+    /// The cross-entropy method.
+    CrossEntropy(CrossEntropy),
 }
 
 impl AnySearcher {
@@ -96,6 +103,7 @@ impl AnySearcher {
             Self::Asha(searcher) => searcher,
             Self::Hyperband(searcher) => searcher,
             Self::Population(searcher) => searcher,
+            Self::CrossEntropy(searcher) => searcher,
         }
     }
 
@@ -110,6 +118,7 @@ impl AnySearcher {
             Self::Asha(searcher) => searcher,
             Self::Hyperband(searcher) => searcher,
             Self::Population(searcher) => searcher,
+            Self::CrossEntropy(searcher) => searcher,
         }
     }
 }

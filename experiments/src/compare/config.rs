@@ -1,0 +1,166 @@
+//! A comparison as one RON file.
+
+use super::Method;
+use crate::{Error, Result};
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+use trimtab_env::{CostModel, TuningConfig};
+use trimtab_models::{OptimizerConfig, TaskConfig};
+
+/// The comparison that runs when no config is given.
+pub const COMPARE: &str = include_str!("../../configs/compare.ron");
+
+/// Everything about a comparison that decides its results.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CompareConfig {
+    /// A name; the run directory is `runs/<name>` unless told otherwise.
+    pub name: String,
+    /// Everything random follows from this.
+    pub seed: u64,
+    /// Trainings; each is compared with each of the optimisers.
+    pub tasks: Vec<TaskConfig>,
+    /// The optimisers. Empty takes each task with its own alone.
+    #[serde(default)]
+    pub optimizers: Vec<OptimizerConfig>,
+    /// How cost is counted.
+    #[serde(default)]
+    pub cost: CostModel,
+    /// Budget and segments of one run; the knobs are those of the policies and of nobody else.
+    pub process: TuningConfig,
+    /// Seeds of each method on each task.
+    pub seeds: u64,
+    /// What is compared.
+    pub methods: Vec<Method>,
+    /// The grid behind everything that is tuned.
+    pub grid: GridConfig,
+    /// What the time to target is measured to.
+    #[serde(default)]
+    pub target: TargetRule,
+    /// Up to how many times the fastest method's time counts in the AlgoPerf score; 4 in its paper.
+    #[serde(default = "largest_ratio")]
+    pub largest_ratio: f64,
+    /// A method is called better than another only if it wins on at least this share of the seeds and the interval of the
+    /// difference excludes 0.
+    #[serde(default = "win_share")]
+    pub win_share: f64,
+}
+
+fn largest_ratio() -> f64 {
+    4.0
+}
+
+fn win_share() -> f64 {
+    0.6
+}
+
+/// The grid behind everything that is tuned.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GridConfig {
+    /// Learning rates.
+    pub learning_rates: Vec<f64>,
+    /// Batch sizes.
+    pub batch_sizes: Vec<usize>,
+    /// Fresh seeds with which each task's winner is run again.
+    pub reruns: usize,
+}
+
+/// What the time to target is measured to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TargetRule {
+    /// On each task, the median over the reruns of the final best validation loss of the best constant setting of the
+    /// grid: AlgoPerf's rule, with a grid as the tuned reference.
+    #[default]
+    BestStatic,
+    /// The same of the best peak of a cosine schedule.
+    BestCosine,
+}
+
+impl CompareConfig {
+    /// Reads a config from text; `file` is only named in messages.
+    ///
+    /// # Errors
+    /// [`Error::Parse`] with line, column and the allowed names.
+    pub fn parse(text: &str, file: &str) -> Result<Self> {
+        crate::config::parse_ron(text, file)
+    }
+
+    /// Reads a config file.
+    ///
+    /// # Errors
+    /// [`Error::File`] or [`Error::Parse`].
+    pub fn load(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path).map_err(Error::file(path))?;
+        Self::parse(&text, &path.display().to_string())
+    }
+
+    /// The tasks with their optimisers.
+    pub fn trainings(&self) -> Vec<TaskConfig> {
+        let with = |task: &TaskConfig, optimizer| TaskConfig {
+            optimizer,
+            ..task.clone()
+        };
+        if self.optimizers.is_empty() {
+            return self.tasks.clone();
+        }
+        let optimizers = &self.optimizers;
+        let all = self
+            .tasks
+            .iter()
+            .flat_map(|task| optimizers.iter().map(move |o| (task, *o)));
+        all.map(|(task, optimizer)| with(task, optimizer)).collect()
+    }
+
+    /// Checks what can be checked without data.
+    ///
+    /// # Errors
+    /// [`Error::Config`] naming the field.
+    pub fn validate(&self) -> Result<()> {
+        let some = |field: &str, empty: bool| {
+            if empty {
+                return Err(Error::config(field, "[]", "give at least 1"));
+            }
+            Ok(())
+        };
+        some("tasks", self.tasks.is_empty())?;
+        some("methods", self.methods.is_empty())?;
+        some("grid.learning_rates", self.grid.learning_rates.is_empty())?;
+        some("grid.batch_sizes", self.grid.batch_sizes.is_empty())?;
+        for (field, number) in [
+            ("seeds", self.seeds),
+            ("grid.reruns", self.grid.reruns as u64),
+        ] {
+            if number == 0 {
+                return Err(Error::config(field, 0, "give at least 1"));
+            }
+        }
+        if self.largest_ratio.is_nan() || self.largest_ratio <= 1.0 {
+            return Err(Error::config(
+                "largest_ratio",
+                self.largest_ratio,
+                "give a number above 1",
+            ));
+        }
+        if !(0.0..=1.0).contains(&self.win_share) {
+            return Err(Error::config(
+                "win_share",
+                self.win_share,
+                "give a number from 0 to 1",
+            ));
+        }
+        for (index, method) in self.methods.iter().enumerate() {
+            if self.methods[..index]
+                .iter()
+                .any(|other| other.name() == method.name())
+            {
+                return Err(Error::config(
+                    format!("methods[{index}]"),
+                    method.name(),
+                    "give each method a name of its own",
+                ));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,112 @@
+//! What can be compared.
+
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+use trimtab_agent::controller::{RangeTestConfig, Schedule, ServoParameters};
+use trimtab_agent::searcher::SearcherConfig;
+use trimtab_env::SearchSpace;
+
+/// A way to spend a budget on a task.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub enum Method {
+    /// A schedule within one run.
+    Schedule {
+        /// Its name.
+        name: String,
+        /// Its form.
+        schedule: Schedule,
+        /// Where its peak is from.
+        peak: Peak,
+    },
+    /// The learning rate falls when the validation loss stands still, from the optimiser's default.
+    ReduceOnPlateau {
+        /// What the learning rate is multiplied by.
+        factor: f64,
+        /// Segments without an improvement that are waited for.
+        patience: usize,
+    },
+    /// The learning rate follows its hypergradient, from the optimiser's default.
+    Hypergradient {
+        /// How fast.
+        rate: f64,
+    },
+    /// A range test, and then a schedule with the rate that it found.
+    RangeTest {
+        /// Its name.
+        name: String,
+        /// Options of the test.
+        #[serde(default)]
+        test: RangeTestConfig,
+        /// What follows.
+        schedule: Schedule,
+    },
+    /// A servo on the size of the updates, from a random learning rate.
+    Servo {
+        /// Its name.
+        name: String,
+        /// Its parameters.
+        #[serde(default)]
+        parameters: ServoParameters,
+    },
+    /// A trained policy, from a random learning rate.
+    Policy {
+        /// Its name.
+        name: String,
+        /// The file.
+        path: PathBuf,
+        /// What its training cost, in seconds of the cost model; shown apart.
+        #[serde(default)]
+        training_cost: f64,
+    },
+    /// A search over several whole runs with constant settings.
+    Search {
+        /// Its name.
+        name: String,
+        /// The searcher.
+        searcher: SearcherConfig,
+        /// Whole runs that it may spend.
+        runs: f64,
+        /// What it searches.
+        space: SearchSpace,
+    },
+}
+
+/// Where the peak of a schedule is from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Peak {
+    /// The optimiser's default learning rate, and batches of 64.
+    Default,
+    /// The point of the grid that is best on the other data sets with the same optimiser.
+    Universal,
+    /// The point of the grid that is best on this very task: hindsight.
+    Hindsight,
+    /// Drawn anew for each seed, as the initial value of the knob `learning_rate` is.
+    Random,
+}
+
+impl Method {
+    /// Its name in tables.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Schedule { name, .. }
+            | Self::RangeTest { name, .. }
+            | Self::Servo { name, .. }
+            | Self::Policy { name, .. }
+            | Self::Search { name, .. } => name,
+            Self::ReduceOnPlateau { .. } => "reduce_on_plateau",
+            Self::Hypergradient { .. } => "hypergradient",
+        }
+    }
+
+    /// Whether it knows the task from runs whose cost is not in its ledger.
+    pub fn has_hindsight(&self) -> bool {
+        matches!(
+            self,
+            Self::Schedule {
+                peak: Peak::Hindsight,
+                ..
+            }
+        )
+    }
+}

@@ -1,0 +1,49 @@
+//! What a comparison writes: one JSON object a line.
+
+use super::ledger::Ledger;
+use serde::{Deserialize, Serialize};
+use trimtab_env::{Outcome, Settings};
+
+/// One method on one task with one seed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CompareRecord {
+    /// Name of the method.
+    pub method: String,
+    /// Name of the task.
+    pub task: String,
+    /// Number of the seed, from 0. Methods share the seeds.
+    pub seed: u64,
+    /// What one run may cost.
+    pub budget: f64,
+    /// What was spent, and what came of it.
+    pub ledger: Ledger,
+    /// Figures of the finished training; of a search, of its best run: `test_loss`, `test_accuracy`, ...
+    pub outcome: Outcome,
+}
+
+/// The best of a grid on one task, run again with fresh seeds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Tuned {
+    /// What was tuned: the name of a schedule.
+    pub what: String,
+    /// Name of the task.
+    pub task: String,
+    /// Every point of the grid with its best validation loss.
+    pub grid: Vec<(Settings, f64)>,
+    /// The point with the smallest loss.
+    pub best: Settings,
+    /// Best validation losses of that point on fresh seeds. The loss that won the grid was lucky and is never quoted.
+    pub reruns: Vec<f64>,
+    /// Cost of the grid and the reruns.
+    pub cost: f64,
+}
+
+/// A line of `records.jsonl`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "record", rename_all = "snake_case")]
+pub enum Line {
+    /// A tuned reference.
+    Tuned(Tuned),
+    /// A method's result.
+    Result(CompareRecord),
+}

@@ -1,0 +1,244 @@
+//! What a comparison teaches: one row a method.
+
+use super::config::CompareConfig;
+use super::profile;
+use super::record::{CompareRecord, Line};
+use super::run::target;
+use super::statistics::{Interval, median, paired};
+use serde::{Deserialize, Serialize};
+use std::fmt::Write as _;
+
+/// The figures of a comparison.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// Name of the method that the differences are to: the first in the config.
+    pub baseline: String,
+    /// One row a method, the best score first.
+    pub methods: Vec<MethodReport>,
+    /// The target of each task: name and validation loss.
+    pub targets: Vec<(String, f64)>,
+}
+
+/// The figures of one method.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MethodReport {
+    /// Its name.
+    pub method: String,
+    /// Whether it knows the task from runs whose cost is not counted here.
+    pub hindsight: bool,
+    /// Mean number of runs.
+    pub runs: f64,
+    /// Mean cost relative to one budget.
+    pub budgets: f64,
+    /// Share of the seeds on which the target was reached, over all tasks.
+    pub reached: f64,
+    /// Mean over the tasks of the median time to target, relative to one budget; `None` if it is never on some task.
+    pub time_to_target: Option<f64>,
+    /// AlgoPerf score over the tasks, of the median times to target.
+    pub score: f64,
+    /// Mean log ratio of the final validation loss to the target, with its interval.
+    pub loss: Option<Interval>,
+    /// Mean log ratio of the final validation loss to that of the baseline with the same seed; below 0 is better.
+    pub difference: Option<Interval>,
+    /// Share of the seeds on which the final validation loss is below the baseline's.
+    pub wins: f64,
+    /// Mean log ratio of the final test loss to that of the baseline with the same seed.
+    pub test_difference: Option<Interval>,
+    /// `better`, `worse` or `no difference` than the baseline, by interval and wins.
+    pub verdict: String,
+    /// Segments that diverged, per run.
+    pub divergences: f64,
+}
+
+/// The figures of the records of a comparison.
+pub fn report(config: &CompareConfig, lines: &[Line]) -> Report {
+    let records: Vec<&CompareRecord> = lines
+        .iter()
+        .filter_map(|line| match line {
+            Line::Result(record) => Some(record),
+            Line::Tuned(_) => None,
+        })
+        .collect();
+    let mut tasks: Vec<&str> = Vec::new();
+    for record in &records {
+        if !tasks.contains(&record.task.as_str()) {
+            tasks.push(&record.task);
+        }
+    }
+    let targets: Vec<(String, f64)> = tasks
+        .iter()
+        .filter_map(|task| Some(((*task).to_owned(), target(config, lines, task)?)))
+        .collect();
+    let target_of = |task: &str| {
+        targets
+            .iter()
+            .find(|(name, _)| name == task)
+            .map(|(_, t)| *t)
+    };
+    let of = |method: &str, task: &str| -> Vec<&CompareRecord> {
+        let own = records
+            .iter()
+            .filter(|r| r.method == method && r.task == task);
+        own.copied().collect()
+    };
+    let names: Vec<&str> = config.methods.iter().map(|method| method.name()).collect();
+    let baseline = names[0];
+
+    let median_time = |method: &str, task: &str| -> Option<f64> {
+        let target = target_of(task)?;
+        let times: Vec<f64> = of(method, task)
+            .iter()
+            .map(|record| record.ledger.time_to(target).unwrap_or(f64::INFINITY))
+            .collect();
+        median(&times).filter(|time| time.is_finite())
+    };
+    let times: Vec<Vec<Option<f64>>> = names
+        .iter()
+        .map(|method| tasks.iter().map(|task| median_time(method, task)).collect())
+        .collect();
+
+    let mut methods: Vec<MethodReport> = config
+        .methods
+        .iter()
+        .enumerate()
+        .map(|(index, method)| {
+            let name = method.name();
+            let own: Vec<&CompareRecord> = records
+                .iter()
+                .copied()
+                .filter(|r| r.method == name)
+                .collect();
+            let n = own.len().max(1) as f64;
+            let budget = |task: &str| {
+                let one = own.iter().find(|record| record.task == task);
+                one.map_or(1.0, |record| record.budget)
+            };
+            let reached = own.iter().filter(|record| {
+                target_of(&record.task).is_some_and(|t| record.ledger.time_to(t).is_some())
+            });
+            let relative: Option<Vec<f64>> = tasks
+                .iter()
+                .zip(&times[index])
+                .map(|(task, time)| time.map(|time| time / budget(task)))
+                .collect();
+            let against = |figure: &dyn Fn(&CompareRecord) -> f64| -> Vec<Vec<f64>> {
+                let differences = |task: &&str| {
+                    let theirs = of(baseline, task);
+                    let pairs = of(name, task).into_iter().filter_map(|record| {
+                        let other = theirs.iter().find(|other| other.seed == record.seed)?;
+                        Some((figure(record) / figure(other)).ln())
+                    });
+                    pairs.filter(|difference| difference.is_finite()).collect()
+                };
+                tasks.iter().map(differences).collect()
+            };
+            let final_loss = |record: &CompareRecord| record.ledger.best();
+            let differences = against(&final_loss);
+            let to_target: Vec<Vec<f64>> = tasks
+                .iter()
+                .map(|task| {
+                    let target = target_of(task).unwrap_or(f64::NAN);
+                    let ratios = of(name, task)
+                        .into_iter()
+                        .map(|r| (final_loss(r) / target).ln());
+                    ratios.filter(|ratio| ratio.is_finite()).collect()
+                })
+                .collect();
+            let all: Vec<f64> = differences.iter().flatten().copied().collect();
+            let share = |wanted: &dyn Fn(f64) -> bool| {
+                all.iter().filter(|d| wanted(**d)).count() as f64 / all.len().max(1) as f64
+            };
+            let (wins, losses) = (share(&|d| d < 0.0), share(&|d| d > 0.0));
+            let difference = paired(&differences, config.seed);
+            let verdict = match difference {
+                _ if name == baseline => "baseline",
+                Some(i) if i.high < 0.0 && wins >= config.win_share => "better",
+                Some(i) if i.low > 0.0 && losses >= config.win_share => "worse",
+                Some(_) | None => "no difference",
+            };
+            let test = |record: &CompareRecord| {
+                record.outcome.get("test_loss").copied().unwrap_or(f64::NAN)
+            };
+            MethodReport {
+                method: name.to_owned(),
+                hindsight: method.has_hindsight(),
+                runs: own
+                    .iter()
+                    .map(|record| record.ledger.runs as f64)
+                    .sum::<f64>()
+                    / n,
+                budgets: own.iter().map(|r| r.ledger.spent / r.budget).sum::<f64>() / n,
+                reached: reached.count() as f64 / n,
+                time_to_target: relative
+                    .map(|all| all.iter().sum::<f64>() / all.len().max(1) as f64),
+                score: profile::score(&times, index, config.largest_ratio),
+                loss: paired(&to_target, config.seed),
+                difference,
+                wins,
+                test_difference: paired(&against(&test), config.seed),
+                verdict: verdict.to_owned(),
+                divergences: own
+                    .iter()
+                    .map(|record| record.ledger.divergences as f64)
+                    .sum::<f64>()
+                    / n,
+            }
+        })
+        .collect();
+    methods.sort_by(|a, b| b.score.total_cmp(&a.score));
+    Report {
+        baseline: baseline.to_owned(),
+        methods,
+        targets,
+    }
+}
+
+/// The report as a table.
+pub fn table(report: &Report) -> String {
+    let mut text = format!(
+        "{:<22} {:>5} {:>7} {:>7} {:>7} {:>6} {:>22} {:>22} {:>5}  {}\n{}\n",
+        "method",
+        "runs",
+        "budgets",
+        "reached",
+        "time",
+        "score",
+        "loss to target",
+        format!("loss to {}", report.baseline),
+        "wins",
+        "verdict",
+        "-".repeat(122)
+    );
+    let interval = |interval: &Option<Interval>| match interval {
+        Some(i) => format!("{:+.3} [{:+.3}, {:+.3}]", i.mean, i.low, i.high),
+        None => "-".to_owned(),
+    };
+    for row in &report.methods {
+        let name = if row.hindsight {
+            format!("{} *", row.method)
+        } else {
+            row.method.clone()
+        };
+        let time = row
+            .time_to_target
+            .map_or("-".to_owned(), |time| format!("{time:.2}"));
+        let _ = writeln!(
+            text,
+            "{name:<22} {:>5.1} {:>7.2} {:>6.0}% {time:>7} {:>6.3} {:>22} {:>22} {:>4.0}%  {}",
+            row.runs,
+            row.budgets,
+            100.0 * row.reached,
+            row.score,
+            interval(&row.loss),
+            interval(&row.difference),
+            100.0 * row.wins,
+            row.verdict
+        );
+    }
+    text.push_str(
+        "* chosen with hindsight on this very task, by a grid whose cost is not counted here\n\
+         time: mean over the tasks of the median time to target, in budgets; - if some task's median is never\n\
+         loss: mean log ratio of the final validation loss, with the bootstrap interval over tasks and seeds\n",
+    );
+    text
+}

@@ -1,0 +1,523 @@
+//! Runs a comparison, method by method, and goes on with one that was stopped.
+
+use super::config::{CompareConfig, TargetRule};
+use super::ledger::Ledger;
+use super::method::{Method, Peak};
+use super::record::{CompareRecord, Line, Tuned};
+use super::statistics::median;
+use crate::environments::Tuning;
+use crate::observer::{Observer, Phase};
+use crate::run_directory::{append_lines, read_lines, write_whole};
+use crate::{Error, Result};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use trimtab_agent::controller::{
+    Controller, Hypergradient, RangeTest, ReduceOnPlateau, Schedule, ScheduleController,
+    ServoController, run,
+};
+use trimtab_agent::searcher::{Proposal, Searcher, SearcherConfig, Trial};
+use trimtab_agent::{Policy, PolicyController, Selection};
+use trimtab_env::settings::{BATCH_SIZE, LEARNING_RATE};
+use trimtab_env::stream::derived_seed;
+use trimtab_env::vector::in_parallel;
+use trimtab_env::{Environment, SearchSpace, Settings, TuningEnv};
+
+/// Batch size of every default.
+const DEFAULT_BATCH: usize = 64;
+/// Results are written after so many runs for each thread; what is lost by a kill is at most that.
+const CHUNK: usize = 8;
+
+/// A comparison under way.
+struct Comparison<'a> {
+    config: &'a CompareConfig,
+    tuning: Tuning,
+    environments: Vec<Mutex<TuningEnv>>,
+    policies: BTreeMap<String, Policy>,
+    tuned: Vec<Tuned>,
+}
+
+/// One thing to do: method, task, seed.
+type Job = (usize, usize, u64);
+
+/// Runs a comparison in the directory `out`, or what is missing of it there, and returns every line of its records.
+///
+/// # Errors
+/// Everything wrong with the config, its data and its policies is found before the first run; [`Error::NoRun`] if the
+/// directory holds another comparison; [`Error::Interrupted`] once `interrupted` is set, with all that is finished on disk.
+pub fn compare(
+    config: &CompareConfig,
+    out: &Path,
+    jobs: usize,
+    device: &burn::tensor::Device,
+    interrupted: &AtomicBool,
+    observer: &mut dyn Observer,
+) -> Result<Vec<Line>> {
+    config.validate()?;
+    let trainings = config.trainings();
+    let tuning = Tuning::new(&trainings, config.cost, &config.process, device)?;
+    let environments: Vec<_> = tuning
+        .environments(&[], jobs)?
+        .into_iter()
+        .map(Mutex::new)
+        .collect();
+    let mut policies = BTreeMap::new();
+    for method in &config.methods {
+        if let Method::Policy { name, path, .. } = method {
+            let policy = Policy::load(path)?;
+            policy.check(lock(&environments[0]).spec())?;
+            policies.insert(name.clone(), policy);
+        }
+    }
+
+    let file = out.join("records.jsonl");
+    let mut lines = open(config, out)?;
+    let mut comparison = Comparison {
+        config,
+        tuning,
+        environments,
+        policies,
+        tuned: lines.iter().filter_map(tuned).cloned().collect(),
+    };
+    for (what, schedule) in comparison.needed() {
+        let missing = (0..trainings.len()).any(|task| comparison.tuned(&what, task).is_none());
+        if missing {
+            let tuned = comparison.tune(&what, &schedule, interrupted, out, observer)?;
+            let new: Vec<Line> = tuned.iter().cloned().map(Line::Tuned).collect();
+            append_lines(&file, &new)?;
+            lines.extend(new);
+            comparison.tuned.extend(tuned);
+        }
+    }
+
+    let done = |(method, task, seed): &Job| {
+        lines.iter().any(|line| match line {
+            Line::Result(record) => {
+                record.method == config.methods[*method].name()
+                    && record.task == comparison.tuning.tasks[*task].name()
+                    && record.seed == *seed
+            }
+            Line::Tuned(_) => false,
+        })
+    };
+    let all = (0..config.methods.len()).flat_map(|method| {
+        (0..trainings.len())
+            .flat_map(move |task| (0..config.seeds).map(move |seed| (method, task, seed)))
+    });
+    let todo: Vec<Job> = all.filter(|job| !done(job)).collect();
+    let total = (config.methods.len() * trainings.len()) as u64 * config.seeds;
+    observer.begin(Phase::Evaluation, total, total - todo.len() as u64);
+    for chunk in todo.chunks(CHUNK * comparison.environments.len()) {
+        stop_if(interrupted, out)?;
+        let records = in_parallel(
+            comparison.environments.len(),
+            chunk.len(),
+            |worker, index| comparison.result(worker, chunk[index]),
+        )?;
+        let new: Vec<Line> = records.into_iter().map(Line::Result).collect();
+        append_lines(&file, &new)?;
+        observer.advance(new.len() as u64);
+        lines.extend(new);
+    }
+    observer.end();
+    Ok(lines)
+}
+
+/// Makes the directory, or reads what is in it.
+fn open(config: &CompareConfig, out: &Path) -> Result<Vec<Line>> {
+    let file = out.join("config.json");
+    let text = serde_json::to_string_pretty(config)
+        .map_err(|error| Error::config("config", error, "give finite numbers"))?;
+    match std::fs::read_to_string(&file) {
+        Ok(old) if old == text => {
+            let file = out.join("records.jsonl");
+            if file.exists() {
+                read_lines(&file)
+            } else {
+                Ok(Vec::new())
+            }
+        }
+        Ok(_) => Err(Error::NoRun {
+            path: out.to_owned(),
+            problem: "it holds a comparison with another config; choose another folder with --out"
+                .to_owned(),
+        }),
+        Err(_) => {
+            std::fs::create_dir_all(out).map_err(Error::file(out))?;
+            write_whole(&file, text.as_bytes())?;
+            Ok(Vec::new())
+        }
+    }
+}
+
+fn stop_if(interrupted: &AtomicBool, out: &Path) -> Result<()> {
+    if interrupted.load(Ordering::Relaxed) {
+        return Err(Error::Interrupted(out.to_owned()));
+    }
+    Ok(())
+}
+
+fn tuned(line: &Line) -> Option<&Tuned> {
+    match line {
+        Line::Tuned(tuned) => Some(tuned),
+        Line::Result(_) => None,
+    }
+}
+
+fn lock(environment: &Mutex<TuningEnv>) -> std::sync::MutexGuard<'_, TuningEnv> {
+    // A poisoned lock means that a thread panicked, which ended the comparison already.
+    environment
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// What a constant setting is tuned under.
+const STATIC: &str = "static";
+/// What the peak of a cosine is tuned under.
+const COSINE: &str = "cosine";
+
+/// The target of a task by the rule of the config.
+pub fn target(config: &CompareConfig, lines: &[Line], task: &str) -> Option<f64> {
+    let what = match config.target {
+        TargetRule::BestStatic => STATIC,
+        TargetRule::BestCosine => COSINE,
+    };
+    let mut all = lines.iter().filter_map(tuned);
+    let tuned = all.find(|tuned| tuned.what == what && tuned.task == task)?;
+    median(&tuned.reruns)
+}
+
+impl Comparison<'_> {
+    /// What has to be tuned for these methods and this target: a name and a schedule each.
+    fn needed(&self) -> Vec<(String, Schedule)> {
+        let mut needed = BTreeMap::new();
+        let cosine = Schedule::Cosine { warmup: 0.05 };
+        // The target, and the universal setting, are of constant settings.
+        needed.insert(STATIC.to_owned(), Schedule::Constant);
+        if self.config.target == TargetRule::BestCosine {
+            needed.insert(COSINE.to_owned(), cosine);
+        }
+        for method in &self.config.methods {
+            if let Method::Schedule {
+                schedule,
+                peak: Peak::Hindsight,
+                ..
+            } = method
+            {
+                needed.insert(tuned_name(schedule), schedule.clone());
+            }
+        }
+        needed.into_iter().collect()
+    }
+
+    fn tuned(&self, what: &str, task: usize) -> Option<&Tuned> {
+        let name = self.tuning.tasks[task].name();
+        self.tuned
+            .iter()
+            .find(|tuned| tuned.what == what && tuned.task == name)
+    }
+
+    /// The settings that every run begins from but for learning rate and batch size.
+    fn base(&self) -> Settings {
+        self.config.process.settings.clone()
+    }
+
+    fn point(&self, lr: f64, batch: usize) -> Settings {
+        self.base()
+            .with(LEARNING_RATE, lr)
+            .with(BATCH_SIZE, batch as f64)
+    }
+
+    /// Runs the grid under a schedule on every task, and each winner again with fresh seeds.
+    fn tune(
+        &self,
+        what: &str,
+        schedule: &Schedule,
+        interrupted: &AtomicBool,
+        out: &Path,
+        observer: &mut dyn Observer,
+    ) -> Result<Vec<Tuned>> {
+        let grid = &self.config.grid;
+        let points: Vec<Settings> = grid
+            .learning_rates
+            .iter()
+            .flat_map(|lr| grid.batch_sizes.iter().map(|batch| self.point(*lr, *batch)))
+            .collect();
+        let tasks = self.tuning.tasks.len();
+        let runs = tasks * (points.len() + grid.reruns);
+        observer.begin(Phase::Reference, runs as u64, 0);
+        let mut all = Vec::new();
+        for task in 0..tasks {
+            stop_if(interrupted, out)?;
+            let workers = self.environments.len();
+            let seed = derived_seed(self.config.seed, "grid", task as u64);
+            let run = |worker: usize, settings: &Settings, seed: u64| -> Result<Ledger> {
+                let mut environment = lock(&self.environments[worker]);
+                environment.only(Some(task))?;
+                let mut controller =
+                    ScheduleController::new(what, schedule.clone(), settings.clone());
+                single(&mut environment, &mut controller, seed)
+            };
+            let tried = in_parallel(workers, points.len(), |worker, index| {
+                run(worker, &points[index], seed)
+            })?;
+            let losses: Vec<f64> = tried.iter().map(Ledger::best).collect();
+            let first = (0..points.len()).min_by(|a, b| losses[*a].total_cmp(&losses[*b]));
+            let best = &points[first.unwrap_or(0)];
+            let again = in_parallel(workers, grid.reruns, |worker, index| {
+                let seed = derived_seed(self.config.seed, "rerun", (task * 1000 + index) as u64);
+                run(worker, best, seed)
+            })?;
+            observer.advance((points.len() + grid.reruns) as u64);
+            all.push(Tuned {
+                what: what.to_owned(),
+                task: self.tuning.tasks[task].name().to_owned(),
+                best: best.clone(),
+                reruns: again.iter().map(Ledger::best).collect(),
+                cost: tried.iter().chain(&again).map(|ledger| ledger.spent).sum(),
+                // JSON has no infinity: a run that never had a finite loss has the largest one.
+                grid: points
+                    .iter()
+                    .cloned()
+                    .zip(losses.iter().map(|loss| loss.min(f64::MAX)))
+                    .collect(),
+            });
+        }
+        observer.end();
+        Ok(all)
+    }
+
+    /// The point of the grid that is best on the other data sets with the same optimiser, by the mean logarithm of its loss
+    /// relative to the best of the grid.
+    fn universal(&self, task: usize) -> Settings {
+        let config = |index: usize| self.tuning.tasks[index].config();
+        let own = config(task);
+        let others: Vec<&Tuned> = (0..self.tuning.tasks.len())
+            .filter(|other| {
+                let other = config(*other);
+                other.optimizer == own.optimizer && other.data != own.data
+            })
+            .filter_map(|other| self.tuned(STATIC, other))
+            .collect();
+        let points = self
+            .tuned(STATIC, task)
+            .map_or(&[][..], |tuned| &tuned.grid);
+        let badness = |index: usize| -> f64 {
+            let each = others.iter().map(|other| {
+                let best = other
+                    .grid
+                    .iter()
+                    .map(|(_, loss)| *loss)
+                    .fold(f64::MAX, f64::min);
+                (other.grid[index].1 / best).ln()
+            });
+            each.sum()
+        };
+        let best = (0..points.len()).min_by(|a, b| badness(*a).total_cmp(&badness(*b)));
+        best.map_or_else(|| self.base(), |index| points[index].0.clone())
+    }
+
+    fn result(&self, worker: usize, (method, task, number): Job) -> Result<CompareRecord> {
+        let method = &self.config.methods[method];
+        let seed = derived_seed(self.config.seed, "compare", number);
+        let mut environment = lock(&self.environments[worker]);
+        environment.only(Some(task))?;
+        let (ledger, outcome) = match method {
+            Method::Search {
+                searcher,
+                runs,
+                space,
+                ..
+            } => self.search(&mut environment, searcher, space, *runs, seed)?,
+            _ => {
+                let mut controller = self.controller(&mut environment, method, task, seed)?;
+                let ledger = single(&mut environment, controller.as_mut(), seed)?;
+                (ledger, environment.outcome()?)
+            }
+        };
+        Ok(CompareRecord {
+            method: method.name().to_owned(),
+            task: self.tuning.tasks[task].name().to_owned(),
+            seed: number,
+            budget: environment.budget(),
+            ledger,
+            outcome,
+        })
+    }
+
+    fn controller(
+        &self,
+        environment: &mut TuningEnv,
+        method: &Method,
+        task: usize,
+        seed: u64,
+    ) -> Result<Box<dyn Controller>> {
+        let default_lr = self.tuning.tasks[task]
+            .config()
+            .optimizer
+            .default_learning_rate();
+        let default = self.point(default_lr, DEFAULT_BATCH);
+        // What the knobs of this seed begin with, which the episode itself will begin with again.
+        let mut random = || -> Result<Settings> {
+            environment.reset(seed)?;
+            Ok(environment.settings()?)
+        };
+        Ok(match method {
+            Method::Schedule {
+                name,
+                schedule,
+                peak,
+            } => {
+                let peak = match peak {
+                    Peak::Default => default,
+                    Peak::Universal => self.universal(task),
+                    Peak::Random => random()?,
+                    Peak::Hindsight => self
+                        .tuned(&tuned_name(schedule), task)
+                        .map_or(default, |tuned| tuned.best.clone()),
+                };
+                Box::new(ScheduleController::new(name, schedule.clone(), peak))
+            }
+            Method::ReduceOnPlateau { factor, patience } => {
+                Box::new(ReduceOnPlateau::new(default, *factor, *patience))
+            }
+            Method::Hypergradient { rate } => Box::new(Hypergradient::new(default, *rate)),
+            Method::RangeTest {
+                name,
+                test,
+                schedule,
+            } => Box::new(RangeTest::new(
+                name,
+                test.clone(),
+                schedule.clone(),
+                default,
+            )),
+            Method::Servo { name, parameters } => {
+                Box::new(ServoController::new(name, *parameters, random()?))
+            }
+            Method::Policy { name, .. } => {
+                let policy = self.policies.get(name).cloned();
+                let policy = policy.ok_or_else(|| {
+                    Error::config("methods", name, "the policy's file could not be read")
+                })?;
+                Box::new(PolicyController::new(policy, Selection::Greedy))
+            }
+            Method::Search { name, .. } => {
+                return Err(Error::config("methods", name, "a search is not one run"));
+            }
+        })
+    }
+
+    /// Runs trials until as much is spent as `runs` whole runs cost. The outcome is of the best trial.
+    fn search(
+        &self,
+        environment: &mut TuningEnv,
+        searcher: &SearcherConfig,
+        space: &SearchSpace,
+        runs: f64,
+        seed: u64,
+    ) -> Result<(Ledger, trimtab_env::Outcome)> {
+        let mut searcher = searcher.start(space.clone(), derived_seed(seed, "searcher", 0))?;
+        let mut ledger = Ledger::default();
+        let mut trials: BTreeMap<u64, Trial> = BTreeMap::new();
+        let mut best = (f64::INFINITY, trimtab_env::Outcome::new());
+        let mut limit = f64::INFINITY;
+        while ledger.spent < limit * (1.0 - 1e-6) {
+            let trial = match searcher.ask()? {
+                Proposal::Trial(trial) => trial,
+                Proposal::Wait | Proposal::Done => break,
+            };
+            // The settings from the first ancestor on, each up to its resource.
+            let mut chain = vec![trial.clone()];
+            while let Some(earlier) = chain.last().and_then(|t| t.continues) {
+                match trials.get(&earlier) {
+                    Some(earlier) => chain.push(earlier.clone()),
+                    None => break,
+                }
+            }
+            chain.reverse();
+            trials.insert(trial.id, trial.clone());
+            let training = derived_seed(seed, "trial", chain[0].id);
+            let loss = self.trial(environment, &chain, training, &mut ledger)?;
+            limit = runs * environment.budget();
+            if loss < best.0 {
+                best = (loss, environment.outcome()?);
+            }
+            searcher.tell(trial.id, loss)?;
+        }
+        Ok((ledger, best.1))
+    }
+
+    /// Plays a chain of trials of which all but the last were played before: the same seed and settings lead to the same
+    /// state, so that only the last part is new, and only that is spent. Returns the best validation loss of the chain.
+    fn trial(
+        &self,
+        environment: &mut TuningEnv,
+        chain: &[Trial],
+        seed: u64,
+        ledger: &mut Ledger,
+    ) -> Result<f64> {
+        environment.reset(seed)?;
+        let mut segments = 0;
+        let mut new = chain.len() == 1;
+        if new {
+            ledger.begin_run();
+        }
+        for (index, trial) in chain.iter().enumerate() {
+            new |= index + 1 == chain.len();
+            let mut settings = self.base();
+            for (name, value) in trial.configuration.iter() {
+                settings.set(name, value.clone());
+            }
+            while trial.resource.is_none_or(|resource| segments < resource) {
+                let step = environment.step_with(&settings)?;
+                segments += 1;
+                if let Some(segment) = environment.segments().last().filter(|_| new) {
+                    let loss = segment.report.validation.as_ref().map(|v| v.loss);
+                    ledger.divergences += u64::from(segment.report.diverged);
+                    ledger.spend(segment.report.cost, loss);
+                }
+                if step.status.is_over() {
+                    break;
+                }
+            }
+        }
+        let losses = environment
+            .segments()
+            .iter()
+            .map(|segment| segment.best_loss);
+        Ok(losses.fold(f64::INFINITY, f64::min))
+    }
+}
+
+/// A name for what is tuned under a schedule.
+fn tuned_name(schedule: &Schedule) -> String {
+    match schedule {
+        Schedule::Constant => STATIC.to_owned(),
+        Schedule::Cosine { warmup: 0.05 } => COSINE.to_owned(),
+        other => format!("{other:?}"),
+    }
+}
+
+/// One run under a controller, from its first evaluation to the end of its budget.
+fn single(
+    environment: &mut TuningEnv,
+    controller: &mut dyn Controller,
+    seed: u64,
+) -> Result<Ledger> {
+    run(environment, controller, seed)?;
+    let mut ledger = Ledger::default();
+    ledger.begin_run();
+    for segment in environment.segments() {
+        let loss = segment
+            .report
+            .validation
+            .as_ref()
+            .map(|validation| validation.loss);
+        ledger.divergences += u64::from(segment.report.diverged);
+        // What is spent between segments, on trials, is in the running total and in no segment's report.
+        ledger.spend(segment.spent - ledger.spent, loss);
+    }
+    Ok(ledger)
+}
