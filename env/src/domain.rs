@@ -144,7 +144,7 @@ impl Domain {
     /// difference otherwise.
     pub fn nearest(&self, number: f64) -> f64 {
         let (low, high) = self.bounds().unwrap_or((number, number));
-        let inside = number.clamp(low, high);
+        let inside = number.max(low).min(high);
         let distance = |candidate: f64| {
             if low > 0.0 {
                 (candidate / inside).ln().abs()
@@ -157,7 +157,7 @@ impl Domain {
             Some(lattice) => {
                 let below = ((inside - lattice.low) / lattice.q).floor();
                 [below, below + 1.0]
-                    .map(|k| lattice.value(k.clamp(0.0, lattice.last)))
+                    .map(|k| lattice.value(k.min(lattice.last).max(0.0)))
                     .into_iter()
                     .min_by(|a, b| distance(*a).total_cmp(&distance(*b)))
                     .unwrap_or(inside)
@@ -198,23 +198,29 @@ impl Domain {
         }
     }
 
-    /// The value at `u` of the unit interval. What is outside is moved to the nearer end.
+    /// The value at `u` of the unit interval. What is outside is moved to the nearer end. A domain without any value
+    /// ([`Domain::validate`]) gives NaN.
     pub fn decode(&self, u: f64) -> Value {
         let u = if u.is_nan() { 0.5 } else { u.clamp(0.0, 1.0) };
         let index = |count: usize| ((u * count as f64) as usize).min(count.saturating_sub(1));
+        let listed = |list: &[f64]| list.get(index(list.len())).copied();
         let number = match self {
-            Self::LogUniform(low, high) => (low.ln() + u * (high.ln() - low.ln()))
-                .exp()
-                .clamp(*low, *high),
-            Self::Uniform(low, high) => (low * (1.0 - u) + high * u).clamp(*low, *high),
-            Self::Quantised { .. } | Self::Integer { .. } => {
-                self.lattice().map_or(f64::NAN, |lattice| lattice.decode(u))
+            Self::LogUniform(low, high) => {
+                let logarithm = low.ln() + u * (high.ln() - low.ln());
+                Some(logarithm.exp().max(*low).min(*high))
             }
-            Self::Grid { points, .. } => self.numbers()[index(*points)],
-            Self::Values(values) => values[index(values.len())],
-            Self::Categories(names) => return Value::from(names[index(names.len())].as_str()),
+            Self::Uniform(low, high) => Some((low * (1.0 - u) + high * u).max(*low).min(*high)),
+            Self::Quantised { .. } | Self::Integer { .. } => {
+                self.lattice().map(|lattice| lattice.decode(u))
+            }
+            Self::Grid { .. } => listed(&self.numbers()),
+            Self::Values(values) => listed(values),
+            Self::Categories(names) => match names.get(index(names.len())) {
+                Some(name) => return Value::from(name.as_str()),
+                None => None,
+            },
         };
-        Value::Number(number)
+        Value::Number(number.unwrap_or(f64::NAN))
     }
 
     /// Where `value` lies in the unit interval; the middle of its cell, if values are counted.
@@ -295,30 +301,29 @@ impl Domain {
         }
     }
 
-    /// The coordinates of a grid over the domain: every value where they are counted and no more than `points`, and else
-    /// `points` of them, evenly from end to end; a single one in the middle.
-    pub(crate) fn grid(&self, points: usize) -> Vec<f64> {
-        match self.count() {
-            Some(count) if count <= points || self.bounds().is_none() => {
-                let of = |i: usize| (i as f64 + 0.5) / count as f64;
-                match self.lattice() {
-                    None => (0..count).map(of).collect(),
-                    Some(lattice) => (0..count)
-                        .map(|k| {
-                            let (low, high) = lattice.cell(lattice.value(k as f64));
-                            (low + high) / 2.0
-                        })
-                        .collect(),
-                }
-            }
-            _ if points == 1 => vec![0.5],
-            _ => (0..points)
-                .map(|i| i as f64 / (points as f64 - 1.0))
-                .collect(),
+    /// The values of a grid over the domain: all of them where they are names or no more than `points`, and else up to
+    /// `points`, evenly from end to end of the unit interval; a single one in the middle.
+    pub(crate) fn grid(&self, points: usize) -> Vec<Value> {
+        let few = self.count().is_some_and(|count| count <= points);
+        if few || self.bounds().is_none() {
+            return self.points();
         }
+        if points == 1 {
+            return vec![self.decode(0.5)];
+        }
+        let mut values: Vec<Value> = (0..points)
+            .map(|i| self.decode(i as f64 / (points as f64 - 1.0)))
+            .collect();
+        // On a logarithmic scale the first of the counted values have wide cells.
+        values.dedup();
+        values
     }
 
-    pub(crate) fn validate(&self) -> Result<()> {
+    /// Checks that there is a value at all, and that the domain's numbers are possible.
+    ///
+    /// # Errors
+    /// [`Error::Config`] naming the field within a knob or parameter: `domain`, `domain.q`, ...
+    pub fn validate(&self) -> Result<()> {
         let refuse = |given: String, allowed: &str| Err(Error::config("domain", given, allowed));
         match self {
             Self::LogUniform(low, high) | Self::Grid { low, high, .. }

@@ -46,6 +46,9 @@ pub enum Moves {
     Servo(Servo),
 }
 
+/// The longest list of values that is gone through.
+const MOST_POINTS: usize = 100_000;
+
 /// The present state of a knob.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Position {
@@ -99,7 +102,9 @@ impl Knob {
                 let inside = domain
                     .bounds()
                     .is_some_and(|(low, high)| *number >= low && *number <= high);
-                if !inside {
+                // A grid or list may be entered beside its points; of whole numbers or steps the others make no sense.
+                let stepped = matches!(domain, Domain::Quantised { .. } | Domain::Integer { .. });
+                if !inside || (stepped && domain.check(&Value::Number(*number)).is_err()) {
                     return Err(Error::config(
                         "initial",
                         number,
@@ -135,11 +140,13 @@ impl Knob {
                     ));
                 }
             }
-            (Initial::Uniform, Domain::LogUniform(..) | Domain::Uniform(..)) => {
+            (Initial::Uniform, domain)
+                if domain.count().is_none_or(|count| count > MOST_POINTS) =>
+            {
                 return Err(Error::config(
                     "initial",
                     "Uniform",
-                    "an interval has no points to draw from; use LogUniform(low, high)",
+                    "an interval has no points to draw from, a long list too many; use LogUniform(low, high)",
                 ));
             }
             (Initial::Uniform, _) => {}
@@ -190,7 +197,8 @@ impl Knob {
     }
 
     fn validate_batch_size(&self, train_examples: usize) -> Result<()> {
-        if self.domain.count().is_none_or(|count| count > 100_000) || self.domain.bounds().is_none()
+        if self.domain.count().is_none_or(|count| count > MOST_POINTS)
+            || self.domain.bounds().is_none()
         {
             return Err(Error::config(
                 "domain",
@@ -389,6 +397,15 @@ mod tests {
         refused(lr(0.1, f64::INFINITY, Moves::Relative(vec![1.0])), "domain");
         refused(lr(0.1, 1.0, Moves::Relative(vec![])), "factor");
         refused(lr(0.1, 1.0, Moves::Absolute), "interval");
+        let layers = Domain::Integer {
+            low: 1,
+            high: 4,
+            log: false,
+        };
+        refused(
+            Knob::learning_rate(layers, Initial::Fixed(1.5.into()), Moves::Absolute),
+            "initial",
+        );
         let uniform = Domain::Uniform(-1.0, 1.0);
         refused(
             Knob::learning_rate(

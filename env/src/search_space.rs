@@ -317,8 +317,8 @@ impl SearchSpace {
         }
     }
 
-    /// Every combination of values: of a counted domain all of them, but at most `points` where they are numbers; of an
-    /// interval `points`, from end to end. The last parameter changes fastest.
+    /// Every combination of values once: of a counted domain all of them, but at most `points` where they are numbers; of
+    /// an interval `points`, from end to end. The last parameter changes fastest.
     ///
     /// # Errors
     /// [`Error::Config`] if `points` is 0 or there are more than a million combinations.
@@ -338,6 +338,7 @@ impl SearchSpace {
         }
     }
 
+    /// How many combinations there are at most.
     fn grid_size(&self, points: usize) -> Option<usize> {
         self.parameters
             .iter()
@@ -359,8 +360,7 @@ impl SearchSpace {
         let mut all = vec![Settings::default()];
         for parameter in &self.parameters {
             let mut parts = Vec::new();
-            for u in parameter.domain.grid(points) {
-                let value = parameter.domain.decode(u);
+            for value in parameter.domain.grid(points) {
                 let mut opened = vec![Settings::default()];
                 each_opened(parameter, &value, &mut |space, _, chosen| {
                     if chosen {

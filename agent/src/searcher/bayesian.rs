@@ -40,7 +40,7 @@ impl Default for BayesianConfig {
 /// A Gaussian process says what to expect of every configuration and how sure that is, and the trial that promises most is
 /// next (Mockus 1978; Snoek, Larochelle and Adams 2012).
 ///
-/// Losses are warped first ([`warped`]): far from the best they say little but how bad a thing can get. A failed trial
+/// Losses above the median are squeezed first: far from the best they say little but how bad a thing can get. A failed trial
 /// counts as the worst one told. Trials under way count as having come to what the process expects of them, so that the next
 /// one goes elsewhere.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -118,22 +118,38 @@ impl Bayesian {
             .iter()
             .map(|coordinate| ordered(coordinate.domain.bounds().is_some()))
             .collect();
-        /// Starts besides the prior's medians.
-        const RESTARTS: usize = 1;
-        let fitted = fit(
-            self.config.kernel,
-            &axes,
-            &points,
-            &values,
-            &PRIOR,
-            RESTARTS,
-            &mut rng,
-        )?;
+        let fitted = self.fitted(&axes, &points, &values, &mut rng)?;
         // What the best is without its luck: single losses are noisy.
         let least = |means: &mut dyn Iterator<Item = f64>| means.fold(f64::INFINITY, f64::min);
         let best = least(&mut points.iter().map(|point| fitted.posterior(point).0));
         let process = fitted.believing(&values, outstanding)?;
         self.maximise(&process, best, &points, &mut rng).map(Some)
+    }
+
+    /// A process with fitted assumptions, conditioned on all values.
+    fn fitted(
+        &self,
+        axes: &[Axis],
+        points: &[Vec<f64>],
+        values: &[f64],
+        rng: &mut impl Rng,
+    ) -> Result<GaussianProcess> {
+        /// Starts besides the prior's medians.
+        const RESTARTS: usize = 1;
+        /// Fitting takes the third power of the number of trials; so many say enough about length scales.
+        const MOST_FITTED: usize = 100;
+        let stride = points.len().div_ceil(MOST_FITTED);
+        let every = |i: &usize| i.is_multiple_of(stride);
+        let (some, of_some): (Vec<Vec<f64>>, Vec<f64>) = (0..points.len())
+            .filter(every)
+            .map(|i| (points[i].clone(), values[i]))
+            .unzip();
+        let kernel = self.config.kernel;
+        let fitted = fit(kernel, axes, &some, &of_some, &PRIOR, RESTARTS, rng)?;
+        if stride == 1 {
+            return Ok(fitted);
+        }
+        GaussianProcess::new(fitted.assumptions().clone(), points.to_vec(), values)
     }
 
     /// The configuration with the largest acquisition that was not tried before; if all were, that is not under way.
@@ -182,11 +198,7 @@ impl Bayesian {
         let mut tried = None;
         for (_, point) in &ranked {
             let configuration = space.decode(point)?;
-            if !self
-                .history
-                .iter()
-                .any(|(trial, _)| trial.configuration == configuration)
-            {
+            if !self.history.is_tried(&configuration) {
                 return Ok(configuration);
             }
             if tried.is_none() && !self.history.is_outstanding(&configuration) {

@@ -87,7 +87,7 @@ impl CrossEntropy {
         let first = (generation - 1) * population;
         let mut ranked = Vec::with_capacity(population);
         for (trial, outcome) in self.history.iter().skip(first).take(population) {
-            if outcome == super::Outcome::UnderWay {
+            if outcome == super::Outcome::Outstanding {
                 return Ok(None);
             }
             ranked.push((

@@ -92,6 +92,13 @@ impl History {
         })
     }
 
+    /// Whether there is a trial with this configuration, told or under way.
+    pub fn is_tried(&self, configuration: &Settings) -> bool {
+        self.entries
+            .iter()
+            .any(|entry| entry.trial.configuration == *configuration)
+    }
+
     /// The best trial with its loss: the smallest loss of those that were trained furthest, the first of several.
     pub fn best(&self) -> Option<(&Trial, f64)> {
         let mut best: Option<(&Trial, f64)> = None;

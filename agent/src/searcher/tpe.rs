@@ -43,7 +43,7 @@ impl Default for TpeConfig {
 /// Parzen estimator: understanding its algorithm components").
 ///
 /// Only trials in which a parameter is active say something about it. Failed trials and those under way count as not good,
-/// so that the next one goes elsewhere.
+/// so that the next one goes elsewhere. A configuration that was tried is only taken again if all draws were tried.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Tpe {
     history: History,
@@ -115,7 +115,7 @@ impl Tpe {
             .collect();
         let [good, others] =
             [good, others].map(|cells| Density::new(&scales, cells, self.config.joint));
-        let mut best: Option<(f64, Settings)> = None;
+        let mut best: Option<((bool, f64), Settings)> = None;
         let draws: Vec<Vec<f64>> = (0..self.config.candidates)
             .map(|_| good.draw(&mut rng))
             .collect();
@@ -130,7 +130,7 @@ impl Tpe {
                 })
                 .collect();
             let configuration = space.decode(&point)?;
-            if !self.history.is_outstanding(&configuration) {
+            if !self.history.is_tried(&configuration) {
                 return Ok(configuration);
             }
         }
@@ -141,8 +141,10 @@ impl Tpe {
             }
             let cells = space.cells(&configuration);
             let ratio = good.log(&cells) - others.log(&cells);
-            if best.as_ref().is_none_or(|(largest, _)| ratio > *largest) {
-                best = Some((ratio, configuration));
+            // As for the Gaussian process, a second look at a configuration comes after every first look.
+            let rank = (!self.history.is_tried(&configuration), ratio);
+            if best.as_ref().is_none_or(|(largest, _)| rank > *largest) {
+                best = Some((rank, configuration));
             }
         }
         match best {
@@ -195,7 +197,11 @@ impl<'a> Density<'a> {
             vec![vec![scott.max(narrowest); scales.len()]; n]
         } else {
             let mut deviations = vec![vec![1.0; scales.len()]; n];
-            for j in 0..scales.len() {
+            for (j, _) in scales
+                .iter()
+                .enumerate()
+                .filter(|(_, scale)| **scale == Scale::Ordered)
+            {
                 for (i, deviation) in gaps(&trials, j) {
                     deviations[i][j] = deviation.clamp(narrowest, 1.0);
                 }

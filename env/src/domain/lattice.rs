@@ -36,7 +36,7 @@ impl Lattice {
         let (from, to) = self.ends();
         let at = from + u * (to - from);
         let x = if self.log { at.exp() } else { at };
-        self.value(((x - self.low) / self.q).round().clamp(0.0, self.last))
+        self.value(((x - self.low) / self.q).round().min(self.last).max(0.0))
     }
 
     pub(super) fn cell(&self, x: f64) -> (f64, f64) {

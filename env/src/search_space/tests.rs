@@ -158,11 +158,8 @@ fn written_as_it_is_read() {
 fn knobs_and_spaces_are_made_from_the_same_declarations() {
     let knobs = crate::suite::NoisyQuadratic::tuning().knobs;
     let space = SearchSpace::try_from(knobs.as_slice()).unwrap();
-    let same = space.parameters().iter().zip(&knobs);
-    assert!(
-        same.map(|(parameter, knob)| parameter.domain == knob.domain)
-            .all(|same| same)
-    );
+    let mut pairs = space.parameters().iter().zip(&knobs);
+    assert!(pairs.all(|(parameter, knob)| parameter.domain == knob.domain));
 }
 
 proptest! {
@@ -203,5 +200,17 @@ proptest! {
         for configuration in space.grid(points).unwrap() {
             prop_assert_eq!(space.check(&configuration).len(), 0);
         }
+    }
+
+    #[test]
+    fn no_grid_point_comes_twice(low in 1i64..4, width in 0i64..200, points in 1usize..30) {
+        let domain = Domain::Integer { low, high: low + width, log: true };
+        let space = SearchSpace::new(vec![Parameter::new("n", domain)]).unwrap();
+        let mut values: Vec<f64> =
+            space.grid(points).unwrap().iter().map(|c| c.number("n").unwrap()).collect();
+        let count = values.len();
+        values.dedup();
+        prop_assert!(values.is_sorted() && values.len() == count && count <= points);
+        prop_assert!(points == 1 || (values[0], values[count - 1]) == (low as f64, (low + width) as f64));
     }
 }
