@@ -29,10 +29,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! **Why not a library.** `egobox-ego` brings 150 crates into the build, draws from a generator of its own, and has no
-//! state between a question and its answer that could be kept. The crate `tpe` optimises one parameter at a time and knows
-//! no trials under way; `optimizer` does not fit the length scales of its Gaussian process and cannot keep its generator.
-//! What is here is small, fast and compared with recorded values of scikit-learn and Optuna.
+//! **Why not a library.** `egobox-ego` brings some 150 crates into the build. The crate `tpe` optimises one parameter at a
+//! time and knows no trials under way; `optimizer` does not fit the length scales of its Gaussian process. What is here is
+//! small, fast and compared with recorded values of scikit-learn and Optuna.
 
 pub mod acquisition;
 pub mod asha;

@@ -5,6 +5,7 @@
 //! trials, diverged runs. What a method cost *before* the comparison (a policy's training, a fit) is shown apart.
 
 pub mod config;
+mod fit;
 pub mod ledger;
 pub mod method;
 pub mod profile;

@@ -5,7 +5,7 @@ use super::{History, Proposal, Searcher};
 use crate::{Error, Result};
 use rand_distr::{Distribution, StandardNormal};
 use serde::{Deserialize, Serialize};
-use trimtab_env::{SearchSpace, stream};
+use trimtab_env::{SearchSpace, Settings, stream};
 
 /// Options of the cross-entropy method.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -77,6 +77,20 @@ impl CrossEntropy {
         })
     }
 
+    /// The middle of the distribution of the next generation: the mean of the best trials of the last one, which is less of a
+    /// lucky find than the best of all. `None` while a trial is under way.
+    ///
+    /// # Errors
+    /// If the mean cannot be decoded.
+    pub fn centre(&self) -> Result<Option<Settings>> {
+        let generation = self.history.len() / self.config.population;
+        let Some(distribution) = self.distribution(generation)? else {
+            return Ok(None);
+        };
+        let point: Vec<f64> = distribution.iter().map(|(mean, _)| *mean).collect();
+        Ok(Some(self.history.space().decode(&point)?))
+    }
+
     /// Means and deviations from which generation `generation` is drawn; `None` while one before is under way.
     fn distribution(&self, generation: usize) -> Result<Option<Vec<(f64, f64)>>> {
         let dimension = self.history.space().dimension();
@@ -140,7 +154,7 @@ impl Searcher for CrossEntropy {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use trimtab_env::{Domain, Parameter, Settings};
+    use trimtab_env::{Domain, Parameter};
 
     fn space() -> SearchSpace {
         let parameters =

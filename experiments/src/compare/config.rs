@@ -4,7 +4,7 @@ use super::Method;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
-use trimtab_env::{CostModel, TuningConfig};
+use trimtab_env::{CostModel, SearchSpace, TuningConfig};
 use trimtab_models::{OptimizerConfig, TaskConfig};
 
 /// The comparison that runs when no config is given.
@@ -30,6 +30,8 @@ pub struct CompareConfig {
     pub process: TuningConfig,
     /// Seeds of each method on each task.
     pub seeds: u64,
+    /// What searches search.
+    pub space: SearchSpace,
     /// What is compared.
     pub methods: Vec<Method>,
     /// The grid behind everything that is tuned.

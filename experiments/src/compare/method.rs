@@ -4,7 +4,6 @@ use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use trimtab_agent::controller::{RangeTestConfig, Schedule, ServoParameters};
 use trimtab_agent::searcher::SearcherConfig;
-use trimtab_env::SearchSpace;
 
 /// A way to spend a budget on a task.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -49,6 +48,14 @@ pub enum Method {
         #[serde(default)]
         parameters: ServoParameters,
     },
+    /// A servo whose six parameters are fitted first, by the cross-entropy method on the other data sets: for each data set
+    /// a fit of its own, so that nothing of it is known. What the fit costs is shown apart.
+    FittedServo {
+        /// Its name.
+        name: String,
+        /// Generations of the fit; each costs the population times the other tasks in runs.
+        generations: usize,
+    },
     /// A trained policy, from a random learning rate.
     Policy {
         /// Its name.
@@ -67,8 +74,6 @@ pub enum Method {
         searcher: SearcherConfig,
         /// Whole runs that it may spend.
         runs: f64,
-        /// What it searches.
-        space: SearchSpace,
     },
 }
 
@@ -92,6 +97,7 @@ impl Method {
             Self::Schedule { name, .. }
             | Self::RangeTest { name, .. }
             | Self::Servo { name, .. }
+            | Self::FittedServo { name, .. }
             | Self::Policy { name, .. }
             | Self::Search { name, .. } => name,
             Self::ReduceOnPlateau { .. } => "reduce_on_plateau",

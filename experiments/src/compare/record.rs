@@ -2,6 +2,7 @@
 
 use super::ledger::Ledger;
 use serde::{Deserialize, Serialize};
+use trimtab_agent::controller::ServoParameters;
 use trimtab_env::{Outcome, Settings};
 
 /// One method on one task with one seed.
@@ -38,12 +39,29 @@ pub struct Tuned {
     pub cost: f64,
 }
 
+/// A servo fitted without one data set.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Fitted {
+    /// The data set that was left out: the first task on it.
+    pub without: String,
+    /// The best parameters found.
+    pub parameters: ServoParameters,
+    /// Their mean log ratio of the final validation loss to the targets, over the tasks of the fit. It is optimistic.
+    pub loss: f64,
+    /// Cost of the fit.
+    pub cost: f64,
+    /// Runs of the fit.
+    pub runs: u64,
+}
+
 /// A line of `records.jsonl`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "record", rename_all = "snake_case")]
 pub enum Line {
     /// A tuned reference.
     Tuned(Tuned),
+    /// A fitted servo.
+    Fitted(Fitted),
     /// A method's result.
     Result(CompareRecord),
 }

@@ -56,7 +56,7 @@ pub fn report(config: &CompareConfig, lines: &[Line]) -> Report {
         .iter()
         .filter_map(|line| match line {
             Line::Result(record) => Some(record),
-            Line::Tuned(_) => None,
+            Line::Tuned(_) | Line::Fitted(_) => None,
         })
         .collect();
     let mut tasks: Vec<&str> = Vec::new();

@@ -3,7 +3,7 @@
 use super::config::{CompareConfig, TargetRule};
 use super::ledger::Ledger;
 use super::method::{Method, Peak};
-use super::record::{CompareRecord, Line, Tuned};
+use super::record::{CompareRecord, Fitted, Line, Tuned};
 use super::statistics::median;
 use crate::environments::Tuning;
 use crate::observer::{Observer, Phase};
@@ -22,7 +22,7 @@ use trimtab_agent::{Policy, PolicyController, Selection};
 use trimtab_env::settings::{BATCH_SIZE, LEARNING_RATE};
 use trimtab_env::stream::derived_seed;
 use trimtab_env::vector::in_parallel;
-use trimtab_env::{Environment, SearchSpace, Settings, TuningEnv};
+use trimtab_env::{Environment, Settings, TuningEnv};
 
 /// Batch size of every default.
 const DEFAULT_BATCH: usize = 64;
@@ -30,12 +30,13 @@ const DEFAULT_BATCH: usize = 64;
 const CHUNK: usize = 8;
 
 /// A comparison under way.
-struct Comparison<'a> {
-    config: &'a CompareConfig,
-    tuning: Tuning,
-    environments: Vec<Mutex<TuningEnv>>,
+pub(super) struct Comparison<'a> {
+    pub(super) config: &'a CompareConfig,
+    pub(super) tuning: Tuning,
+    pub(super) environments: Vec<Mutex<TuningEnv>>,
     policies: BTreeMap<String, Policy>,
     tuned: Vec<Tuned>,
+    fitted: Vec<Fitted>,
 }
 
 /// One thing to do: method, task, seed.
@@ -79,6 +80,13 @@ pub fn compare(
         environments,
         policies,
         tuned: lines.iter().filter_map(tuned).cloned().collect(),
+        fitted: lines
+            .iter()
+            .filter_map(|line| match line {
+                Line::Fitted(fitted) => Some(fitted.clone()),
+                Line::Tuned(_) | Line::Result(_) => None,
+            })
+            .collect(),
     };
     for (what, schedule) in comparison.needed() {
         let missing = (0..trainings.len()).any(|task| comparison.tuned(&what, task).is_none());
@@ -91,6 +99,14 @@ pub fn compare(
         }
     }
 
+    for (generations, task) in comparison.unfitted() {
+        stop_if(interrupted, out)?;
+        let fitted = comparison.fit(generations, task, observer)?;
+        append_lines(&file, &[Line::Fitted(fitted.clone())])?;
+        lines.push(Line::Fitted(fitted.clone()));
+        comparison.fitted.push(fitted);
+    }
+
     let done = |(method, task, seed): &Job| {
         lines.iter().any(|line| match line {
             Line::Result(record) => {
@@ -98,7 +114,7 @@ pub fn compare(
                     && record.task == comparison.tuning.tasks[*task].name()
                     && record.seed == *seed
             }
-            Line::Tuned(_) => false,
+            Line::Tuned(_) | Line::Fitted(_) => false,
         })
     };
     let all = (0..config.methods.len()).flat_map(|method| {
@@ -161,11 +177,11 @@ fn stop_if(interrupted: &AtomicBool, out: &Path) -> Result<()> {
 fn tuned(line: &Line) -> Option<&Tuned> {
     match line {
         Line::Tuned(tuned) => Some(tuned),
-        Line::Result(_) => None,
+        Line::Result(_) | Line::Fitted(_) => None,
     }
 }
 
-fn lock(environment: &Mutex<TuningEnv>) -> std::sync::MutexGuard<'_, TuningEnv> {
+pub(super) fn lock(environment: &Mutex<TuningEnv>) -> std::sync::MutexGuard<'_, TuningEnv> {
     // A poisoned lock means that a thread panicked, which ended the comparison already.
     environment
         .lock()
@@ -209,6 +225,40 @@ impl Comparison<'_> {
             }
         }
         needed.into_iter().collect()
+    }
+
+    /// The first task on each data set without a fit, if a method needs fits.
+    fn unfitted(&self) -> Vec<(usize, usize)> {
+        let generations = self.config.methods.iter().find_map(|method| match method {
+            Method::FittedServo { generations, .. } => Some(*generations),
+            _ => None,
+        });
+        let tasks = 0..self.tuning.tasks.len();
+        generations.map_or(Vec::new(), |generations| {
+            let missing = tasks.filter(|task| {
+                self.first_on(*task) == *task && self.fitted_without(*task).is_none()
+            });
+            missing.map(|task| (generations, task)).collect()
+        })
+    }
+
+    /// The first task on the same data as this one.
+    fn first_on(&self, task: usize) -> usize {
+        let data = |index: usize| &self.tuning.tasks[index].config().data;
+        (0..task)
+            .find(|first| data(*first) == data(task))
+            .unwrap_or(task)
+    }
+
+    fn fitted_without(&self, task: usize) -> Option<&Fitted> {
+        let name = self.tuning.tasks[self.first_on(task)].name();
+        self.fitted.iter().find(|fitted| fitted.without == name)
+    }
+
+    /// The median final loss of a task's best constant setting, on fresh seeds.
+    pub(super) fn reference(&self, task: usize) -> f64 {
+        let tuned = self.tuned(STATIC, task);
+        tuned.and_then(|tuned| median(&tuned.reruns)).unwrap_or(1.0)
     }
 
     fn tuned(&self, what: &str, task: usize) -> Option<&Tuned> {
@@ -324,12 +374,9 @@ impl Comparison<'_> {
         let mut environment = lock(&self.environments[worker]);
         environment.only(Some(task))?;
         let (ledger, outcome) = match method {
-            Method::Search {
-                searcher,
-                runs,
-                space,
-                ..
-            } => self.search(&mut environment, searcher, space, *runs, seed)?,
+            Method::Search { searcher, runs, .. } => {
+                self.search(&mut environment, searcher, *runs, seed)?
+            }
             _ => {
                 let mut controller = self.controller(&mut environment, method, task, seed)?;
                 let ledger = single(&mut environment, controller.as_mut(), seed)?;
@@ -396,6 +443,14 @@ impl Comparison<'_> {
             Method::Servo { name, parameters } => {
                 Box::new(ServoController::new(name, *parameters, random()?))
             }
+            Method::FittedServo { name, .. } => {
+                let fitted = self.fitted_without(task).map(|fitted| fitted.parameters);
+                Box::new(ServoController::new(
+                    name,
+                    fitted.unwrap_or_default(),
+                    random()?,
+                ))
+            }
             Method::Policy { name, .. } => {
                 let policy = self.policies.get(name).cloned();
                 let policy = policy.ok_or_else(|| {
@@ -414,11 +469,11 @@ impl Comparison<'_> {
         &self,
         environment: &mut TuningEnv,
         searcher: &SearcherConfig,
-        space: &SearchSpace,
         runs: f64,
         seed: u64,
     ) -> Result<(Ledger, trimtab_env::Outcome)> {
-        let mut searcher = searcher.start(space.clone(), derived_seed(seed, "searcher", 0))?;
+        let mut searcher =
+            searcher.start(self.config.space.clone(), derived_seed(seed, "searcher", 0))?;
         let mut ledger = Ledger::default();
         let mut trials: BTreeMap<u64, Trial> = BTreeMap::new();
         let mut best = (f64::INFINITY, trimtab_env::Outcome::new());
@@ -501,7 +556,7 @@ fn tuned_name(schedule: &Schedule) -> String {
 }
 
 /// One run under a controller, from its first evaluation to the end of its budget.
-fn single(
+pub(super) fn single(
     environment: &mut TuningEnv,
     controller: &mut dyn Controller,
     seed: u64,

@@ -1,0 +1,104 @@
+//! Fitting a servo on some tasks.
+
+use super::record::Fitted;
+use super::run::{Comparison, lock, single};
+use crate::Result;
+use crate::observer::{Observer, Phase};
+use trimtab_agent::controller::{ServoController, ServoParameters};
+use trimtab_agent::searcher::{CrossEntropy, CrossEntropyConfig, Proposal, Searcher, Trial};
+use trimtab_env::stream::derived_seed;
+use trimtab_env::vector::in_parallel;
+use trimtab_env::{Domain, Environment, Parameter, SearchSpace, Settings};
+
+/// Where the six parameters are looked for, around the hand-made ones.
+fn space() -> Result<SearchSpace> {
+    let parameters = [
+        ("start", Domain::LogUniform(2e-3, 0.2)),
+        ("end", Domain::LogUniform(1e-4, 0.1)),
+        ("shape", Domain::LogUniform(0.3, 3.0)),
+        ("batch_exponent", Domain::Uniform(0.0, 1.0)),
+        ("batch_start", Domain::LogUniform(8.0, 128.0)),
+        ("batch_end", Domain::LogUniform(16.0, 512.0)),
+    ];
+    let parameters = parameters.map(|(name, domain)| Parameter::new(name, domain));
+    Ok(SearchSpace::new(parameters.to_vec())?)
+}
+
+fn parameters(configuration: &Settings) -> Result<ServoParameters> {
+    Ok(ServoParameters {
+        start: configuration.number("start")?,
+        end: configuration.number("end")?,
+        shape: configuration.number("shape")?,
+        batch_exponent: configuration.number("batch_exponent")?,
+        batch_start: configuration.number("batch_start")?,
+        batch_end: configuration.number("batch_end")?,
+    })
+}
+
+impl Comparison<'_> {
+    /// Fits a servo by the cross-entropy method on all tasks that are not on the data of task `without`. A trial is one run
+    /// on each of them from a random learning rate; its loss is the mean log ratio to the reference of the task. The seeds
+    /// are the same for all trials of a generation and new in the next.
+    pub(super) fn fit(
+        &self,
+        generations: usize,
+        without: usize,
+        observer: &mut dyn Observer,
+    ) -> Result<Fitted> {
+        let data = |task: usize| &self.tuning.tasks[task].config().data;
+        let tasks: Vec<usize> = (0..self.tuning.tasks.len())
+            .filter(|task| data(*task) != data(without))
+            .collect();
+        let config = CrossEntropyConfig::default();
+        let population = config.population;
+        let seed = derived_seed(self.config.seed, "fit", without as u64);
+        let mut searcher = CrossEntropy::new(space()?, config, seed)?;
+        let mut fitted = Fitted {
+            without: self.tuning.tasks[without].name().to_owned(),
+            parameters: ServoParameters::default(),
+            loss: 0.0,
+            cost: 0.0,
+            runs: 0,
+        };
+        let runs = population * tasks.len();
+        observer.begin(Phase::Reference, (generations * runs) as u64, 0);
+        for generation in 0..generations as u64 {
+            let mut trials: Vec<Trial> = Vec::new();
+            while trials.len() < population {
+                match searcher.ask()? {
+                    Proposal::Trial(trial) => trials.push(trial),
+                    Proposal::Wait | Proposal::Done => break,
+                }
+            }
+            let count = trials.len() * tasks.len();
+            let results = in_parallel(self.environments.len(), count, |worker, index| {
+                let (trial, task) = (&trials[index / tasks.len()], tasks[index % tasks.len()]);
+                let number = generation * tasks.len() as u64 + (index % tasks.len()) as u64;
+                let seed = derived_seed(seed, "run", number);
+                let mut environment = lock(&self.environments[worker]);
+                environment.only(Some(task))?;
+                environment.reset(seed)?;
+                let initial = environment.settings()?;
+                let parameters = parameters(&trial.configuration)?;
+                let mut controller = ServoController::new("fit", parameters, initial);
+                let ledger = single(&mut environment, &mut controller, seed)?;
+                let ratio = (ledger.best() / self.reference(task)).ln();
+                crate::Result::Ok((ratio, ledger.spent))
+            })?;
+            for (trial, results) in trials.iter().zip(results.chunks(tasks.len().max(1))) {
+                let loss = results.iter().map(|(ratio, _)| ratio).sum::<f64>();
+                searcher.tell(trial.id, loss / results.len() as f64)?;
+                fitted.cost += results.iter().map(|(_, cost)| cost).sum::<f64>();
+                fitted.runs += results.len() as u64;
+            }
+            observer.advance(count as u64);
+        }
+        observer.end();
+        // The mean of the last generation's best, not the luckiest of all.
+        if let Some(configuration) = searcher.centre()? {
+            fitted.parameters = parameters(&configuration)?;
+        }
+        fitted.loss = searcher.best().map_or(0.0, |(_, loss)| loss);
+        Ok(fitted)
+    }
+}
