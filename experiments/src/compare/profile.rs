@@ -28,7 +28,8 @@ pub fn score(times: &[Vec<Option<f64>>], method: usize, largest: f64) -> f64 {
         .iter()
         .flatten()
         .map(|r| (largest - r.max(1.0)).max(0.0));
-    areas.sum::<f64>() / ratios.len().max(1) as f64 / (largest - 1.0)
+    // Nothing adds up to -0, which tables would show.
+    (0.0 + areas.sum::<f64>()) / ratios.len().max(1) as f64 / (largest - 1.0)
 }
 
 /// The time of a method on each workload relative to the best time of any; `None` where it never gets there.

@@ -477,8 +477,9 @@ impl Comparison<'_> {
         let mut ledger = Ledger::default();
         let mut trials: BTreeMap<u64, Trial> = BTreeMap::new();
         let mut best = (f64::INFINITY, trimtab_env::Outcome::new());
-        let mut limit = f64::INFINITY;
-        while ledger.spent < limit * (1.0 - 1e-6) {
+        let mut budget = 0.0;
+        // Half a run and more that is left begins another.
+        while runs * budget - ledger.spent >= 0.5 * budget {
             let trial = match searcher.ask()? {
                 Proposal::Trial(trial) => trial,
                 Proposal::Wait | Proposal::Done => break,
@@ -495,7 +496,7 @@ impl Comparison<'_> {
             trials.insert(trial.id, trial.clone());
             let training = derived_seed(seed, "trial", chain[0].id);
             let loss = self.trial(environment, &chain, training, &mut ledger)?;
-            limit = runs * environment.budget();
+            budget = environment.budget();
             if loss < best.0 {
                 best = (loss, environment.outcome()?);
             }
