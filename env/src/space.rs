@@ -9,8 +9,10 @@ pub struct Feature {
     /// What it measures.
     pub name: String,
     /// Smallest value it can take.
+    #[serde(with = "bound::low")]
     pub low: f32,
     /// Largest value it can take.
+    #[serde(with = "bound::high")]
     pub high: f32,
 }
 
@@ -170,6 +172,43 @@ impl ActionMask {
     }
 }
 
+/// Infinite bounds are absent in files: JSON has no infinity.
+mod bound {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    fn write<S: Serializer>(value: &f32, serializer: S) -> Result<S::Ok, S::Error> {
+        value.is_finite().then_some(*value).serialize(serializer)
+    }
+
+    fn read<'de, D: Deserializer<'de>>(deserializer: D, absent: f32) -> Result<f32, D::Error> {
+        Ok(Option::deserialize(deserializer)?.unwrap_or(absent))
+    }
+
+    pub mod low {
+        use super::*;
+
+        pub fn serialize<S: Serializer>(value: &f32, serializer: S) -> Result<S::Ok, S::Error> {
+            write(value, serializer)
+        }
+
+        pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f32, D::Error> {
+            read(deserializer, f32::NEG_INFINITY)
+        }
+    }
+
+    pub mod high {
+        use super::*;
+
+        pub fn serialize<S: Serializer>(value: &f32, serializer: S) -> Result<S::Ok, S::Error> {
+            write(value, serializer)
+        }
+
+        pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f32, D::Error> {
+            read(deserializer, f32::INFINITY)
+        }
+    }
+}
+
 /// What the agent sees: one number for each [`Feature`], and optionally which actions are allowed.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Observation {
@@ -228,6 +267,17 @@ mod tests {
             ],
             horizon: 3,
         }
+    }
+
+    #[test]
+    fn infinite_bounds_survive_a_file() {
+        let feature = Feature::new("speed", f32::NEG_INFINITY, f32::INFINITY);
+        let text = serde_json::to_string(&feature).unwrap();
+        assert_eq!(serde_json::from_str::<Feature>(&text).unwrap(), feature);
+        let finite = Feature::new("angle", -1.5, 2.0);
+        let text = serde_json::to_string(&finite).unwrap();
+        assert!(text.contains("-1.5"), "{text}");
+        assert_eq!(serde_json::from_str::<Feature>(&text).unwrap(), finite);
     }
 
     #[test]

@@ -1,5 +1,8 @@
 //! The real binaries, as a user runs them: bad input, interruption, resumption, threads.
 
+mod benchmark;
+mod compare;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 

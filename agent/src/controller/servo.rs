@@ -50,10 +50,10 @@ impl Default for ServoParameters {
 }
 
 impl ServoParameters {
-    /// The batch size at the share `f` of the budget.
-    pub fn batch_size(&self, f: f64) -> f64 {
+    /// The batch size at the share `f` of the budget, at most `largest`.
+    pub fn batch_size(&self, f: f64, largest: usize) -> f64 {
         let size = self.batch_start * (self.batch_end / self.batch_start).powf(f);
-        size.clamp(BATCHES.0, BATCHES.1).round()
+        size.clamp(BATCHES.0, BATCHES.1).min(largest as f64).round()
     }
 
     /// The set-point at the share `f` of the budget with batches of `b`.
@@ -69,19 +69,26 @@ pub struct ServoController {
     name: String,
     parameters: ServoParameters,
     initial: Settings,
+    largest_batch: usize,
     lr: Option<f64>,
     seen: usize,
 }
 
 impl ServoController {
     /// A servo under a name for tables. Of `initial` it uses the learning rate, for the first segment, and whatever it
-    /// does not regulate.
-    pub fn new(name: impl Into<String>, parameters: ServoParameters, initial: Settings) -> Self {
+    /// does not regulate. `largest_batch` is what the training's examples allow.
+    pub fn new(
+        name: impl Into<String>,
+        parameters: ServoParameters,
+        initial: Settings,
+        largest_batch: usize,
+    ) -> Self {
         Self {
             name: name.into(),
             parameters,
             lr: initial.number(LEARNING_RATE).ok(),
             initial,
+            largest_batch,
             seen: 0,
         }
     }
@@ -99,7 +106,7 @@ impl Controller for ServoController {
 
     fn decide(&mut self, situation: &Situation) -> Decision {
         let f = situation.middle();
-        let batch = self.parameters.batch_size(f);
+        let batch = self.parameters.batch_size(f, self.largest_batch);
         let last = situation.segments.get(self.seen..).and_then(<[_]>::last);
         if let Some(segment) = last {
             let measured = segment
@@ -124,5 +131,59 @@ impl Controller for ServoController {
             settings.set(LEARNING_RATE, lr);
         }
         Decision::Set(settings)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::controller::run;
+    use trimtab_env::TuningEnv;
+    use trimtab_env::suite::NoisyQuadratic;
+
+    #[test]
+    fn set_points_and_batches_equal_their_closed_forms() {
+        let parameters = ServoParameters {
+            start: 0.01,
+            end: 0.0001,
+            shape: 2.0,
+            batch_exponent: 0.5,
+            batch_start: 16.0,
+            batch_end: 256.0,
+        };
+        assert!((parameters.set_point(0.0, 64.0) - 0.01).abs() < 1e-15);
+        assert!((parameters.set_point(0.5, 64.0) - 0.01 * 0.01f64.powf(0.25)).abs() < 1e-12);
+        assert!((parameters.set_point(1.0, 256.0) - 0.0002).abs() < 1e-15);
+        let sizes = [0.0, 0.5, 1.0].map(|f| parameters.batch_size(f, 100));
+        assert_eq!(sizes, [16.0, 64.0, 100.0]);
+    }
+
+    /// From a rate that is far too low the servo goes up until updates have the size it wants.
+    #[test]
+    fn a_servo_finds_the_size_of_the_updates() {
+        let instances = vec![NoisyQuadratic::default().into()];
+        let mut environment = TuningEnv::new(instances, NoisyQuadratic::tuning()).unwrap();
+        let initial = Settings::new(1e-5, 64);
+        let parameters = ServoParameters {
+            end: 0.014,
+            ..Default::default()
+        };
+        let mut servo = ServoController::new("servo", parameters, initial, 64);
+        run(&mut environment, &mut servo, 2).unwrap();
+        let rates: Vec<f64> = environment
+            .segments()
+            .iter()
+            .map(|segment| segment.settings.learning_rate().unwrap())
+            .collect();
+        assert!(
+            (rates[0] - 1e-5).abs() < 1e-18 && rates[1] > 30.0 * rates[0],
+            "{rates:?}"
+        );
+        let ratio = environment.segments()[4]
+            .report
+            .gradients
+            .unwrap()
+            .update_ratio;
+        assert!((0.2..5.0).contains(&(ratio / 0.014)), "{ratio}");
     }
 }

@@ -80,7 +80,8 @@ impl Comparison<'_> {
                 environment.reset(seed)?;
                 let initial = environment.settings()?;
                 let parameters = parameters(&trial.configuration)?;
-                let mut controller = ServoController::new("fit", parameters, initial);
+                let rows = self.tuning.tasks[task].split().train.rows();
+                let mut controller = ServoController::new("fit", parameters, initial, rows);
                 let ledger = single(&mut environment, &mut controller, seed)?;
                 let ratio = (ledger.best() / self.reference(task)).ln();
                 crate::Result::Ok((ratio, ledger.spent))

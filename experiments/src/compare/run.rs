@@ -405,6 +405,7 @@ impl Comparison<'_> {
             .optimizer
             .default_learning_rate();
         let default = self.point(default_lr, DEFAULT_BATCH);
+        let rows = self.tuning.tasks[task].split().train.rows();
         // What the knobs of this seed begin with, which the episode itself will begin with again.
         let mut random = || -> Result<Settings> {
             environment.reset(seed)?;
@@ -441,7 +442,7 @@ impl Comparison<'_> {
                 default,
             )),
             Method::Servo { name, parameters } => {
-                Box::new(ServoController::new(name, *parameters, random()?))
+                Box::new(ServoController::new(name, *parameters, random()?, rows))
             }
             Method::FittedServo { name, .. } => {
                 let fitted = self.fitted_without(task).map(|fitted| fitted.parameters);
@@ -449,6 +450,7 @@ impl Comparison<'_> {
                     name,
                     fitted.unwrap_or_default(),
                     random()?,
+                    rows,
                 ))
             }
             Method::Policy { name, .. } => {

@@ -1,0 +1,132 @@
+//! The binary `compare`.
+
+use super::{Folder, bad, good};
+use serde_json::Value;
+use std::process::Command;
+
+/// Every kind of method, on two small tasks.
+const SMALL: &str = r#"(
+    name: "small",
+    seed: 3,
+    tasks: [
+        (
+            data: Embedded("digits"),
+            split: (validation: Rows(100), test: Rows(100), max_train: 200),
+            model: Mlp(hidden: [8]),
+            optimizer: Sgd(),
+        ),
+        (
+            data: Embedded("wine-quality"),
+            split: (validation: Rows(100), test: Rows(100), max_train: 200),
+            model: Mlp(hidden: [8]),
+            optimizer: Sgd(),
+        ),
+    ],
+    process: (
+        knobs: [(
+            name: "learning_rate",
+            domain: LogUniform(1e-5, 10.0),
+            initial: LogUniform(1e-3, 1.0),
+            moves: Servo(()),
+        )],
+        settings: { "batch_size": 32 },
+        segments: (probes: 1, probe_share: 0.5, full: 6),
+        budget: Epochs(3),
+    ),
+    seeds: 2,
+    space: [
+        (name: "learning_rate", domain: LogUniform(1e-3, 1.0)),
+        (name: "batch_size", domain: Values([16, 32])),
+    ],
+    methods: [
+        Schedule(name: "default", schedule: Constant, peak: Default),
+        Schedule(name: "universal", schedule: Constant, peak: Universal),
+        Schedule(name: "best_cosine", schedule: Cosine(warmup: 0.05), peak: Hindsight),
+        Schedule(name: "grow", schedule: GrowBatch(at: [0.5], factor: 4, largest: 64), peak: Random),
+        ReduceOnPlateau(factor: 0.3, patience: 1),
+        Hypergradient(rate: 4),
+        RangeTest(name: "range_test", test: (share: 0.3, points: 8), schedule: OneCycle(up: 0.3)),
+        Servo(name: "servo"),
+        FittedServo(name: "fitted", generations: 1),
+        Search(name: "random", searcher: Random, runs: 3),
+        Search(name: "population", searcher: Population((members: 2, interval: 3, generations: 2)), runs: 3),
+    ],
+    grid: (learning_rates: [0.01, 0.1], batch_sizes: [32], reruns: 2),
+)"#;
+
+fn compare(folder: &Folder, arguments: &[&str]) -> Command {
+    std::fs::write(folder.0.join("compare.ron"), SMALL).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_compare"));
+    command.current_dir(&folder.0).args(arguments);
+    command
+}
+
+#[test]
+fn a_killed_comparison_goes_on_to_the_same_bits_and_every_cost_is_counted() {
+    let folder = Folder::new("compare");
+    let output = compare(&folder, &["compare.ron", "--out", "whole", "--jobs", "1"])
+        .output()
+        .unwrap();
+    good(&output);
+    let table = String::from_utf8_lossy(&output.stdout).into_owned();
+    for name in ["best_cosine *", "fitted", "population", "verdict"] {
+        assert!(table.contains(name), "{table}");
+    }
+    let whole = folder.read("whole/records.jsonl");
+
+    // A kill can leave half a line behind, and anything up to it.
+    std::fs::create_dir_all(folder.0.join("killed")).unwrap();
+    std::fs::copy(
+        folder.0.join("whole/config.json"),
+        folder.0.join("killed/config.json"),
+    )
+    .unwrap();
+    std::fs::write(
+        folder.0.join("killed/records.jsonl"),
+        &whole[..whole.len() * 2 / 3],
+    )
+    .unwrap();
+    good(
+        &compare(&folder, &["compare.ron", "--out", "killed"])
+            .output()
+            .unwrap(),
+    );
+    assert_eq!(folder.read("killed/records.jsonl"), whole);
+    assert_eq!(
+        folder.read("killed/report.json"),
+        folder.read("whole/report.json")
+    );
+
+    let report: Value = serde_json::from_str(&folder.read("whole/report.json")).unwrap();
+    let row = |name: &str| {
+        let rows = report["methods"].as_array().unwrap();
+        rows.iter()
+            .find(|row| row["method"] == name)
+            .unwrap()
+            .clone()
+    };
+    // One run costs one budget, with or without a range test; three runs cost three.
+    for (name, wanted) in [("default", 1.0), ("range_test", 1.0), ("random", 3.0)] {
+        let spent = row(name)["budgets"].as_f64().unwrap();
+        assert!((spent / wanted - 1.0).abs() < 0.15, "{name}: {spent}");
+    }
+    assert_eq!(row("random")["runs"], 3.0);
+    assert_eq!(row("best_cosine")["hindsight"], true);
+    assert_eq!(row("default")["verdict"], "baseline");
+}
+
+#[test]
+fn another_config_in_the_folder_and_equal_names_are_explained() {
+    let folder = Folder::new("compare-bad");
+    std::fs::create_dir_all(folder.0.join("old")).unwrap();
+    std::fs::write(folder.0.join("old/config.json"), "{}").unwrap();
+    let message = bad(&compare(&folder, &["compare.ron", "--out", "old"])
+        .output()
+        .unwrap());
+    assert!(message.contains("another config"), "{message}");
+    let twice = SMALL.replace("\"grow\"", "\"default\"");
+    let mut command = compare(&folder, &["twice.ron"]);
+    std::fs::write(folder.0.join("twice.ron"), twice).unwrap();
+    let message = bad(&command.output().unwrap());
+    assert!(message.contains("methods[3]: default"), "{message}");
+}
