@@ -49,8 +49,8 @@ pub struct Benchmark {
 pub enum Score {
     /// The undiscounted return.
     Return,
-    /// The share, in percent, of the way from chance to the optimum: `100 (1 - regret / regret of chance)`, where the
-    /// regret of chance is the mean over as many episodes of uniformly random actions.
+    /// The share, in percent, of the way from chance to the optimum: `100 (1 - regret / (optimal_return -
+    /// random_return))`, the divisor averaged over the episodes. For environments whose outcome has these figures.
     Share,
     /// Evaluations of the objective, the one of the start included.
     Evaluations,
@@ -289,34 +289,15 @@ impl Benchmark {
                 .map(|episode| episode.length as f64 + 1.0)
                 .collect(),
             Score::Share => {
-                let regrets: Vec<f64> = episodes.iter().map(|e| regret(&e.outcome)).collect();
-                let chance = self.regret_of_chance(registry, seed)?;
-                regrets
-                    .iter()
-                    .map(|regret| 100.0 * (1.0 - regret / chance))
-                    .collect()
+                let figure = |episode: &Episode, name: &str| {
+                    episode.outcome.get(name).copied().unwrap_or(f64::NAN)
+                };
+                let gap = |e: &Episode| figure(e, "optimal_return") - figure(e, "random_return");
+                let gap = episodes.iter().map(gap).sum::<f64>() / episodes.len() as f64;
+                let share = |e: &Episode| 100.0 * (1.0 - figure(e, "regret") / gap);
+                episodes.iter().map(share).collect()
             }
         })
-    }
-
-    fn regret_of_chance(&self, registry: &Registry, seed: u64) -> Result<f64> {
-        let mut environment = registry.examination(&self.environment, &Parameters::new())?;
-        let spec = environment.spec().clone();
-        let mut chance = trimtab_agent::RandomController::new(spec);
-        let mut sum = 0.0;
-        for index in 0..self.episodes as u64 {
-            use trimtab_agent::{Controller, Decision, Situation};
-            let seed = derived_seed(seed, "chance", index);
-            chance.begin(seed);
-            let episode = self.episode(environment.as_mut(), seed, |observation| {
-                match chance.decide(&Situation::new(observation)) {
-                    Decision::Choose(action) => action,
-                    Decision::Set(_) | Decision::Try(_) => trimtab_env::Action::new(Vec::new()),
-                }
-            })?;
-            sum += regret(&episode.outcome);
-        }
-        Ok(sum / self.episodes as f64)
     }
 
     fn episode(
@@ -350,11 +331,6 @@ struct Episode {
     total_reward: f64,
     length: usize,
     outcome: Outcome,
-}
-
-/// The regret that an environment reports; not a number if it reports none.
-fn regret(outcome: &Outcome) -> f64 {
-    outcome.get("regret").copied().unwrap_or(f64::NAN)
 }
 
 /// The head of the table of results.

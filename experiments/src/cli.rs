@@ -2,10 +2,11 @@
 
 use crate::compare::{self, CompareConfig};
 use crate::config::QUICKSTART;
-use crate::observer::Progress;
+use crate::observer::{Both, Progress};
 use crate::run_directory::{read_events, read_json, write_json};
 use crate::runner::{self, Options, recorded_references};
 use crate::summary::{self, Summary};
+use crate::tensorboard::TensorBoard;
 use crate::{Config, Error, Registry, Result, benchmark, calibrate, evaluation, pictures};
 use clap::Parser;
 use std::path::PathBuf;
@@ -95,6 +96,9 @@ struct Train {
     /// Go on with the run in the run directory, from its last checkpoint
     #[arg(long)]
     resume: bool,
+    /// Write curves for TensorBoard too, into the folder `tensorboard` of the run directory
+    #[arg(long)]
+    tensorboard: bool,
     /// Print the resolved config and stop
     #[arg(long)]
     print_config: bool,
@@ -264,7 +268,8 @@ pub fn train(registry: &Registry) -> ExitCode {
             registry,
             interrupted: &INTERRUPTED,
         };
-        let mut progress = Progress::default();
+        let mut board = (arguments.tensorboard).then(|| TensorBoard::new(&out.join("tensorboard")));
+        let mut observer = Both(Progress::default(), board.as_mut());
         let summary = if arguments.resume {
             if arguments.source.is_given() {
                 return Err(Error::config(
@@ -273,10 +278,15 @@ pub fn train(registry: &Registry) -> ExitCode {
                     "a resumed run goes on with its own config; name it with --out alone",
                 ));
             }
-            runner::resume(&options, &mut progress)?.1
+            runner::resume(&options, &mut observer).map(|(_, summary)| summary)
         } else {
-            runner::train(&config, &options, &mut progress)?
+            runner::train(&config, &options, &mut observer)
         };
+        // The run is whole without its curves.
+        if let Some(Err(error)) = board.map(TensorBoard::finish) {
+            eprintln!("warning: the curves for TensorBoard are not whole: {error}");
+        }
+        let summary = summary?;
         let references = recorded_references(&read_events(&out)?);
         print!("{}", summary::table(&summary, &references));
         let clock = std::time::Instant::now();

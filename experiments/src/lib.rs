@@ -16,6 +16,7 @@ pub mod reference;
 pub mod run_directory;
 pub mod runner;
 pub mod summary;
+pub mod tensorboard;
 
 pub use config::Config;
 pub use environments::Registry;

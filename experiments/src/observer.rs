@@ -32,6 +32,58 @@ pub struct Quiet;
 
 impl Observer for Quiet {}
 
+/// Two observers, told the same one after the other.
+pub struct Both<A, B>(pub A, pub B);
+
+impl<A: Observer, B: Observer> Observer for Both<A, B> {
+    fn begin(&mut self, phase: Phase, total: u64, done: u64) {
+        self.0.begin(phase, total, done);
+        self.1.begin(phase, total, done);
+    }
+
+    fn advance(&mut self, steps: u64) {
+        self.0.advance(steps);
+        self.1.advance(steps);
+    }
+
+    fn event(&mut self, event: &Event) {
+        self.0.event(event);
+        self.1.event(event);
+    }
+
+    fn end(&mut self) {
+        self.0.end();
+        self.1.end();
+    }
+}
+
+/// An observer that may be missing, and stays its owner's.
+impl<O: Observer> Observer for Option<&mut O> {
+    fn begin(&mut self, phase: Phase, total: u64, done: u64) {
+        if let Some(observer) = self {
+            observer.begin(phase, total, done);
+        }
+    }
+
+    fn advance(&mut self, steps: u64) {
+        if let Some(observer) = self {
+            observer.advance(steps);
+        }
+    }
+
+    fn event(&mut self, event: &Event) {
+        if let Some(observer) = self {
+            observer.event(event);
+        }
+    }
+
+    fn end(&mut self) {
+        if let Some(observer) = self {
+            observer.end();
+        }
+    }
+}
+
 /// A progress bar on the error output, with the mean return of late and the time left. It is silent when the output is
 /// not a terminal.
 #[derive(Default)]

@@ -24,7 +24,8 @@ use serde::{Deserialize, Serialize};
 /// engineered one adds the exponent `aⱼ (t − bⱼ)` of each curve at the next step, clipped to ±4. The steps are shown and belong to the task, so the episode ends as finished.
 ///
 /// The instances that come with the crate are those of DACBench: 300 for learning and 300 for reports, with 1, 2, 3 and
-/// 5 curves. The outcome has `optimal_return`, of the whole episode, and `regret`, up to now.
+/// 5 curves. The outcome has `optimal_return` and
+/// `random_return`, the expectation of uniformly random choices, of the whole episode, and `regret`, up to now.
 ///
 /// ```
 /// use trimtab_env::{Environment, suite::Sigmoid};
@@ -194,6 +195,18 @@ impl Sigmoid {
         (1..=STEPS).map(|t| reward(self.instance(), t, best)).sum()
     }
 
+    /// The expected return of uniformly random choices in the episode's instance.
+    pub fn random_return(&self) -> f64 {
+        let instance = self.instance();
+        let each = |t| {
+            (0..3)
+                .map(move |choice| reward(instance, t, |_, _| choice))
+                .sum::<f64>()
+                / 3.0
+        };
+        (1..=STEPS).map(each).sum()
+    }
+
     fn observation(&self) -> Observation {
         let (scale, choice_scale) = match self.encoding {
             Encoding::Raw => (1.0, 1.0),
@@ -333,6 +346,7 @@ impl Environment for Sigmoid {
     fn outcome(&mut self) -> Result<Outcome> {
         Ok(Outcome::from([
             ("optimal_return".to_owned(), self.optimal_return()),
+            ("random_return".to_owned(), self.random_return()),
             ("regret".to_owned(), self.regret),
         ]))
     }

@@ -90,6 +90,7 @@ struct Returns {
     optimal_return_per_instance: Vec<f64>,
     optimal_mean_return: f64,
     static_mean_return: Vec<f64>,
+    uniform_random_expected_mean_return: f64,
 }
 
 /// Plays every instance in turn; the mean of return + regret is the mean best return whatever is played.
@@ -118,10 +119,14 @@ fn returns_of_every_instance_equal_the_reference() {
     for case in cases {
         let context = format!("{}d {}", case.d, case.split);
         let mut environment = environment(case.d, part(&case.split), Order::InTurn, Encoding::Raw);
+        let mut random = 0.0;
         for best in &case.optimal_return_per_instance {
             environment.reset(0).unwrap();
             assert_close(&[environment.optimal_return()], &[*best], 1e-12, &context);
+            random += environment.random_return() / 300.0;
         }
+        let wanted = case.uniform_random_expected_mean_return;
+        assert_close(&[random], &[wanted], 1e-9, &context);
         // The best policy gets what the closed form says. Ten rewards of 32 bits are summed.
         let (returns, regret) = play_all(&mut environment, Sigmoid::optimal_action);
         assert_close(&returns, &case.optimal_return_per_instance, 1e-6, &context);
