@@ -29,13 +29,13 @@ fn ppo() -> Algorithm {
     Algorithm::Ppo(PpoConfig {
         common: Common {
             gamma: 0.98,
-            learning_rate: 1e-3,
+            learning_rate: 2e-3,
             entropy: 0.0,
             ..Default::default()
         },
         lambda: 0.9,
-        epochs: 10,
-        minibatch: 256,
+        epochs: 8,
+        minibatch: 128,
         ..Default::default()
     })
 }
@@ -82,13 +82,13 @@ fn rollout(bencher: Bencher) {
         .bench_local(|| collector.collect(&policy));
 }
 
-/// Twenty gradient steps, of 256 samples each.
+/// Thirty-two gradient steps, of 128 samples each.
 #[divan::bench]
 fn update(bencher: Bencher) {
     let mut learner = learner(1);
     let trajectories = collector(1).collect(&policy()).expect("a rollout");
     bencher
-        .counter(ItemsCount::new(20usize))
+        .counter(ItemsCount::new(32usize))
         .bench_local(|| learner.update(&trajectories, 0.5).expect("finite"));
 }
 
