@@ -136,6 +136,7 @@ struct Evaluate {
     about,
     after_help = "Examples:
   plot runs/quickstart                          everything, into runs/quickstart/plots
+  plot runs/compare                             the same of a comparison
   plot runs/a runs/b runs/c --out curve.png     one reward curve over several runs, with its spread"
 )]
 struct Plot {
@@ -366,7 +367,12 @@ pub fn plot() -> ExitCode {
         }
         (None, runs) => {
             for run in runs {
-                for path in pictures::draw(run)? {
+                let drawn = if pictures::is_comparison(run) {
+                    pictures::draw_comparison(run)?
+                } else {
+                    pictures::draw(run)?
+                };
+                for path in drawn {
                     println!("{}", path.display());
                 }
             }
@@ -461,6 +467,7 @@ pub fn compare() -> ExitCode {
         let lines = compare::compare(&config, &out, jobs, &device, &INTERRUPTED, &mut progress)?;
         let report = compare::report(&config, &lines);
         write_json(&out.join("report.json"), &report)?;
+        let drawn = pictures::draw_comparison(&out)?;
         if arguments.json {
             for row in &report.methods {
                 let line = serde_json::to_string(row);
@@ -471,6 +478,9 @@ pub fn compare() -> ExitCode {
             }
         } else {
             print!("{}", compare::report::table(&report));
+            for path in drawn {
+                println!("{}", path.display());
+            }
         }
         Ok(())
     })

@@ -15,6 +15,7 @@ pub mod run;
 pub mod statistics;
 
 pub use config::CompareConfig;
+pub use ledger::Ledger;
 pub use method::Method;
 pub use record::CompareRecord;
 pub use report::{MethodReport, Report, report};

@@ -1,8 +1,10 @@
-//! Draws the pictures of a run directory from its records.
+//! Draws the pictures of a run directory, or of a comparison, from its records.
 
+use crate::compare::record::Line;
+use crate::compare::{self, CompareConfig};
 use crate::plot;
 use crate::record::{EpisodeRecord, EvaluationRecord, Event, Spec, UpdateRecord};
-use crate::run_directory::{read_events, read_json};
+use crate::run_directory::{read_events, read_json, read_lines};
 use crate::{Error, Result};
 use std::path::{Path, PathBuf};
 
@@ -62,6 +64,35 @@ pub fn draw(run: &Path) -> Result<Vec<PathBuf>> {
         add(&format!("training_{}.png", index + 1), &|path| {
             plot::training(path, task, &runs)
         })?;
+    }
+    Ok(drawn)
+}
+
+/// Whether the directory holds a comparison.
+pub fn is_comparison(run: &Path) -> bool {
+    run.join("config.json").is_file() && run.join("records.jsonl").is_file()
+}
+
+/// Draws what the records of the comparison in `run` allow into `run/plots` and returns the files: the best loss against
+/// the cost, and the performance profiles if any target is reached.
+///
+/// # Errors
+/// As [`draw`].
+pub fn draw_comparison(run: &Path) -> Result<Vec<PathBuf>> {
+    let config: CompareConfig = read_json(&run.join("config.json"))?;
+    config.validate()?;
+    let lines: Vec<Line> = read_lines(&run.join("records.jsonl"))?;
+    let report = compare::report(&config, &lines);
+    let folder = run.join("plots");
+    std::fs::create_dir_all(&folder).map_err(Error::file(&folder))?;
+    let path = folder.join("anytime.png");
+    plot::anytime(&path, &report, &lines)?;
+    let mut drawn = vec![path];
+    let reached = |time: &Option<f64>| time.is_some();
+    if report.methods.iter().any(|m| m.times.iter().any(reached)) {
+        let path = folder.join("profiles.png");
+        plot::profiles(&path, &report, config.largest_ratio)?;
+        drawn.push(path);
     }
     Ok(drawn)
 }

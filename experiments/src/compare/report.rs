@@ -34,6 +34,8 @@ pub struct MethodReport {
     pub reached: f64,
     /// Mean over the tasks of the median time to target, relative to one budget; `None` if it is never on some task.
     pub time_to_target: Option<f64>,
+    /// Median time to target on each task, in seconds of the cost model; `None` is never.
+    pub times: Vec<Option<f64>>,
     /// AlgoPerf score over the tasks, of the median times to target.
     pub score: f64,
     /// Mean log ratio of the final validation loss to the target, with its interval.
@@ -48,6 +50,14 @@ pub struct MethodReport {
     pub verdict: String,
     /// Segments that diverged, per run.
     pub divergences: f64,
+}
+
+impl MethodReport {
+    /// Its name, with a star if it has hindsight.
+    pub fn starred(&self) -> String {
+        let star = if self.hindsight { " *" } else { "" };
+        format!("{}{star}", self.method)
+    }
 }
 
 /// The figures of the records of a comparison.
@@ -171,6 +181,7 @@ pub fn report(config: &CompareConfig, lines: &[Line]) -> Report {
                 reached: reached.count() as f64 / n,
                 time_to_target: relative
                     .map(|all| all.iter().sum::<f64>() / all.len().max(1) as f64),
+                times: times[index].clone(),
                 score: profile::score(&times, index, config.largest_ratio),
                 loss: paired(&to_target, config.seed),
                 difference,
@@ -214,11 +225,7 @@ pub fn table(report: &Report) -> String {
         None => "-".to_owned(),
     };
     for row in &report.methods {
-        let name = if row.hindsight {
-            format!("{} *", row.method)
-        } else {
-            row.method.clone()
-        };
+        let name = row.starred();
         let time = row
             .time_to_target
             .map_or("-".to_owned(), |time| format!("{time:.2}"));

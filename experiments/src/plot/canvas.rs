@@ -78,6 +78,35 @@ impl Canvas<'_> {
         Ok(())
     }
 
+    /// A dashed line through `points`.
+    pub(super) fn dashes(
+        &self,
+        points: &[Point],
+        colour: RGBColor,
+        width: f64,
+    ) -> Result<(), Failure> {
+        // Where the line is in its pattern of a dash and a gap goes on around the corners.
+        let (dash, period) = (10.0, 16.0);
+        let mut walked = 0.0;
+        for pair in points.windows(2) {
+            let [(x0, y0), (x1, y1)] = [pair[0], pair[1]];
+            let length = (x1 - x0).hypot(y1 - y0);
+            let at = |along: f64| {
+                let share = (along / length).clamp(0.0, 1.0);
+                (x0 + share * (x1 - x0), y0 + share * (y1 - y0))
+            };
+            let mut start = -(walked % period);
+            while start < length {
+                if start + dash > 0.0 {
+                    self.line(&[at(start), at(start + dash)], colour, width)?;
+                }
+                start += period;
+            }
+            walked += length;
+        }
+        Ok(())
+    }
+
     /// A filled disc.
     pub(super) fn disc(
         &self,

@@ -25,6 +25,17 @@ const CONTROLLERS: [(&str, RGBColor); 4] = [
 ];
 const OTHERS: [RGBColor; 4] = [REDDISH_PURPLE, SKY_BLUE, BLACK, YELLOW];
 
+/// The colours of the methods of a comparison, the best score first. Yellow is too light for lines.
+pub(super) const METHODS: [RGBColor; 7] = [
+    BLUE,
+    VERMILLION,
+    BLUISH_GREEN,
+    REDDISH_PURPLE,
+    ORANGE,
+    SKY_BLUE,
+    BLACK,
+];
+
 /// The distinct names with their colours: the known controllers first, then the others by name.
 pub(super) fn controllers<'a>(
     names: impl IntoIterator<Item = &'a str>,

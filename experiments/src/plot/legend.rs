@@ -12,6 +12,8 @@ const ROW: f64 = 32.0;
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Mark {
     Line(RGBColor),
+    Thin(RGBColor),
+    Dashes(RGBColor),
     Band(RGBColor),
     Dot(RGBColor),
     FaintDot(RGBColor),
@@ -37,6 +39,8 @@ pub(super) fn legend(
         let centre = (x + MARK / 2.0, y);
         match *mark {
             Mark::Line(colour) => canvas.line(&[(x, y), (x + MARK, y)], colour, 4.0)?,
+            Mark::Thin(colour) => canvas.line(&[(x, y), (x + MARK, y)], colour, 1.5)?,
+            Mark::Dashes(colour) => canvas.dashes(&[(x, y), (x + MARK, y)], colour, 4.0)?,
             Mark::Band(colour) => {
                 canvas.rectangle((x, y - 9.0), (x + MARK, y + 9.0), colour.mix(0.25))?;
             }
@@ -48,4 +52,38 @@ pub(super) fn legend(
         x += entry + GAP;
     }
     Ok(top + ROW)
+}
+
+/// Size of the text of a note.
+const NOTE_SIZE: f64 = 19.0;
+const NOTE_ROW: f64 = 26.0;
+
+/// Writes a sentence from `top_left`, in as many rows as it needs within `width`, and returns the bottom.
+pub(super) fn note(
+    canvas: &Canvas,
+    top_left: Point,
+    width: f64,
+    text: &str,
+) -> Result<f64, Failure> {
+    let (left, mut top) = top_left;
+    let mut row = String::new();
+    for word in text.split(' ') {
+        let longer = if row.is_empty() {
+            word.to_owned()
+        } else {
+            format!("{row} {word}")
+        };
+        if !row.is_empty() && canvas.text_width(&longer, NOTE_SIZE)? > width {
+            let middle = (left, top + NOTE_ROW / 2.0);
+            canvas.text(&row, middle, Anchor::Left, NOTE_SIZE)?;
+            top += NOTE_ROW;
+            row = word.to_owned();
+        } else {
+            row = longer;
+        }
+    }
+    let row = canvas.fitted(&row, NOTE_SIZE, width)?;
+    let middle = (left, top + NOTE_ROW / 2.0);
+    canvas.text(&row, middle, Anchor::Left, NOTE_SIZE)?;
+    Ok(top + NOTE_ROW)
 }

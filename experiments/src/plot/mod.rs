@@ -1,9 +1,10 @@
-//! The pictures of an experiment, drawn from its records alone.
+//! The pictures of an experiment or a comparison, drawn from its records alone.
 //!
 //! Every picture is a PNG, 1200 pixels wide, and appears whole or not at all. Values that are not finite, and values
 //! without a logarithm on a logarithmic axis, are left out.
 
 mod actions;
+mod anytime;
 mod axis;
 mod canvas;
 mod colour;
@@ -11,12 +12,15 @@ mod comparison;
 mod error;
 mod legend;
 mod panel;
+mod profile;
 mod reward_curve;
 mod statistics;
 mod training;
 
 pub use actions::actions;
+pub use anytime::anytime;
 pub use comparison::comparison;
 pub use error::Error;
+pub use profile::profiles;
 pub use reward_curve::reward_curve;
 pub use training::training;
