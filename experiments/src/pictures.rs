@@ -33,13 +33,16 @@ pub fn draw(run: &Path) -> Result<Vec<PathBuf>> {
     if !updates.is_empty() {
         add("actions.png", &|path| plot::actions(path, &spec, &updates))?;
     }
-    if evaluations
-        .iter()
-        .any(|record| record.outcome.contains_key("best_validation_loss"))
-    {
+    // A named environment may have losses, but no fixed setting to compare them with.
+    if evaluations.iter().any(|record| {
+        record.controller == "best_static" && record.outcome.contains_key("best_validation_loss")
+    }) {
         add("comparison.png", &|path| {
             plot::comparison(path, &evaluations)
         })?;
+    }
+    if plot::has_regret(&evaluations) {
+        add("regret.png", &|path| plot::regret(path, &evaluations))?;
     }
     let mut tasks: Vec<&str> = Vec::new();
     for record in evaluations
@@ -127,4 +130,43 @@ fn sorted(events: Vec<Event>) -> (Vec<EpisodeRecord>, Vec<UpdateRecord>, Vec<Eva
         }
     }
     (episodes, updates, evaluations)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Config, Registry, observer::Quiet, runner};
+    use std::sync::atomic::AtomicBool;
+
+    #[test]
+    fn the_regret_is_drawn_where_the_optimum_is_known() {
+        let folder = std::env::temp_dir().join(format!("trimtab-pictures-{}", std::process::id()));
+        // Another process of the same id may have left one.
+        let _ = std::fs::remove_dir_all(&folder);
+        let text = include_str!("../configs/sigmoid.ron");
+        for (environment, expected) in [("sigmoid-2d-engineered", true), ("noisy-quadratic", false)]
+        {
+            let mut config = Config::parse(text, "sigmoid.ron").unwrap();
+            for assignment in [
+                format!("environment.Named.name=\"{environment}\""),
+                "training.updates=1".to_owned(),
+                "evaluation.seeds=3".to_owned(),
+            ] {
+                config.set(&assignment).unwrap();
+            }
+            let options = runner::Options {
+                out: folder.join(environment),
+                jobs: 1,
+                device: burn::tensor::Device::flex(),
+                registry: &Registry::default(),
+                interrupted: &AtomicBool::new(false),
+            };
+            runner::train(&config, &options, &mut Quiet).unwrap();
+            let drawn = draw(&options.out).unwrap();
+            let picture = options.out.join("plots/regret.png");
+            assert_eq!(drawn.contains(&picture), expected);
+            assert_eq!(picture.exists(), expected);
+        }
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
 }
