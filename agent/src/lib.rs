@@ -2,6 +2,8 @@
 
 pub mod a2c;
 mod batch;
+#[cfg(feature = "burn-rl")]
+pub mod burn_rl;
 pub mod categorical;
 pub mod checkpoint;
 pub mod collector;
