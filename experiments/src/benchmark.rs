@@ -2,18 +2,19 @@
 
 use crate::config::parse_ron;
 use crate::environments::{Parameters, Registry};
+use crate::evaluation::{Episode, episode};
 use crate::observer::{Observer, Phase};
+use crate::summary::Estimate;
 use crate::{Error, Result};
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 use std::time::Instant;
-use trimtab_agent::policy::Scratch;
 use trimtab_agent::{
-    Algorithm, Collector, Learner, Policy, PolicyConfig, RolloutConfig, Selection,
+    Algorithm, Collector, Learner, Policy, PolicyConfig, PolicyController, RolloutConfig, Selection,
 };
+use trimtab_env::Part;
 use trimtab_env::stream::derived_seed;
 use trimtab_env::vector::{VectorEnvironment, in_parallel};
-use trimtab_env::{Environment, Outcome, Part, Status, stream};
 
 /// The benchmarks that the `benchmark` binary runs, with the settings that were found for each.
 pub const BENCHMARKS: &str = include_str!("../configs/benchmark.ron");
@@ -165,7 +166,7 @@ impl Benchmark {
     /// from the seed.
     ///
     /// # Errors
-    /// An unknown name, an option out of range, and the environment's errors.
+    /// No seed, an unknown name, an option out of range, and the environment's errors.
     pub fn run(
         &self,
         registry: &Registry,
@@ -174,6 +175,9 @@ impl Benchmark {
         device: &Device,
         observer: &mut dyn Observer,
     ) -> Result<Vec<BenchmarkRecord>> {
+        if seeds == 0 {
+            return Err(Error::config("--seeds", 0, "give at least 1"));
+        }
         observer.begin(Phase::Training, seeds * self.steps, 0);
         let (sender, progress) = std::sync::mpsc::channel();
         let records = std::thread::scope(|scope| {
@@ -205,19 +209,18 @@ impl Benchmark {
         let clock = Instant::now();
         let (policy, steps) = self.train(registry, seed, device, advance)?;
         let wall_seconds = clock.elapsed().as_secs_f64();
-        let scores = self.scores(registry, &policy, seed)?;
-        let n = scores.len() as f64;
-        let score = scores.iter().sum::<f64>() / n;
-        let variance = scores.iter().map(|x| (x - score).powi(2)).sum::<f64>() / (n - 1.0).max(1.0);
+        let scores = self.scores(registry, policy, seed)?;
+        let score = Estimate::of(&scores)
+            .ok_or_else(|| Error::config("episodes", self.episodes, "give at least 1"))?;
         Ok(BenchmarkRecord {
             environment: self.environment.clone(),
             algorithm: self.algorithm.name().to_owned(),
             seed,
             steps,
-            score,
-            standard_error: (variance / n).sqrt(),
+            score: score.mean,
+            standard_error: score.standard_error,
             target: self.target.value(),
-            reached: self.target.reached(score),
+            reached: self.target.reached(score.mean),
             wall_seconds,
             steps_per_second: steps as f64 / wall_seconds,
         })
@@ -262,21 +265,15 @@ impl Benchmark {
         Ok((learner.policy()?, steps))
     }
 
-    /// The score of each evaluation episode.
-    fn scores(&self, registry: &Registry, policy: &Policy, seed: u64) -> Result<Vec<f64>> {
+    /// The score of each evaluation episode of the greedy policy.
+    fn scores(&self, registry: &Registry, policy: Policy, seed: u64) -> Result<Vec<f64>> {
         let mut environment = registry.examination(&self.environment, &Parameters::new())?;
-        let environment = environment.as_mut();
         policy.check(environment.spec())?;
-        let mut scratch = Scratch::default();
-        let mut rng = stream(seed, "actions", 0);
+        let mut controller = PolicyController::new(policy, Selection::Greedy);
         let episodes = (0..self.episodes as u64)
             .map(|index| {
                 let seed = derived_seed(seed, "evaluation", index);
-                self.episode(environment, seed, |observation| {
-                    policy
-                        .act(observation, Selection::Greedy, &mut rng, &mut scratch)
-                        .0
-                })
+                episode(environment.as_mut(), &mut controller, seed, self.limit)
             })
             .collect::<Result<Vec<Episode>>>()?;
         Ok(match self.score {
@@ -299,38 +296,6 @@ impl Benchmark {
             }
         })
     }
-
-    fn episode(
-        &self,
-        environment: &mut dyn Environment,
-        seed: u64,
-        mut decide: impl FnMut(&trimtab_env::Observation) -> trimtab_env::Action,
-    ) -> Result<Episode> {
-        let mut episode = Episode::default();
-        let mut observation = environment.reset(seed)?;
-        loop {
-            let step = environment.step(&decide(&observation))?;
-            episode.total_reward += f64::from(step.reward);
-            episode.length += 1;
-            let over = match step.status {
-                Status::Running => self.limit == Some(episode.length),
-                Status::Terminated(_) | Status::Truncated(_) => true,
-            };
-            if over {
-                episode.outcome = environment.outcome()?;
-                return Ok(episode);
-            }
-            observation = step.observation;
-        }
-    }
-}
-
-/// One evaluation episode.
-#[derive(Default)]
-struct Episode {
-    total_reward: f64,
-    length: usize,
-    outcome: Outcome,
 }
 
 /// The head of the table of results.
@@ -353,10 +318,12 @@ pub fn table_head() -> String {
 /// A row of the table: the mean over the seeds with its standard error, the number of seeds that reached the target, and
 /// the means of the times.
 pub fn table_row(benchmark: &Benchmark, records: &[BenchmarkRecord]) -> String {
-    let n = records.len().max(1) as f64;
-    let mean = |of: &dyn Fn(&BenchmarkRecord) -> f64| records.iter().map(of).sum::<f64>() / n;
-    let score = mean(&|record| record.score);
-    let variance = mean(&|record| (record.score - score).powi(2)) * n / (n - 1.0).max(1.0);
+    let estimate = |of: &dyn Fn(&BenchmarkRecord) -> f64| {
+        let values: Vec<f64> = records.iter().map(of).collect();
+        Estimate::of(&values).unwrap_or_default()
+    };
+    let mean = |of: &dyn Fn(&BenchmarkRecord) -> f64| estimate(of).mean;
+    let score = estimate(&|record| record.score);
     let sign = match benchmark.target {
         Target::AtLeast(_) => ">=",
         Target::AtMost(_) => "<=",
@@ -367,8 +334,8 @@ pub fn table_row(benchmark: &Benchmark, records: &[BenchmarkRecord]) -> String {
         benchmark.environment,
         benchmark.algorithm.name(),
         mean(&|record| record.steps as f64),
-        score,
-        (variance / n).sqrt(),
+        score.mean,
+        score.standard_error,
         format!("{sign} {}", benchmark.target.value()),
         format!("{reached} of {}", records.len()),
         mean(&|record| record.wall_seconds),

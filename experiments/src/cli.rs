@@ -220,6 +220,16 @@ struct Calibrate {
     machine: Machine,
 }
 
+/// One JSON object a line.
+fn print_json<T: serde::Serialize>(rows: &[T]) -> Result<()> {
+    for row in rows {
+        let line = serde_json::to_string(row)
+            .map_err(|error| Error::config("--json", error, "the table has the figures too"))?;
+        println!("{line}");
+    }
+    Ok(())
+}
+
 /// Makes the first Ctrl-C a wish to stop at the next checkpoint. A second one stops at once; what is on disk stays whole
 /// either way.
 fn stop_on_ctrl_c() -> Result<()> {
@@ -424,22 +434,16 @@ pub fn benchmark(registry: &Registry) -> ExitCode {
         let device = trimtab_models::device(&arguments.machine.device)?;
         let jobs = arguments.machine.jobs()?;
         let mut progress = Progress::default();
-        if !arguments.json {
-            println!("{}", benchmark::table_head());
-        }
-        for benchmark in &selected {
+        for (index, benchmark) in selected.iter().enumerate() {
             let records = benchmark.run(registry, arguments.seeds, jobs, &device, &mut progress)?;
             if arguments.json {
-                for record in &records {
-                    let line = serde_json::to_string(record);
-                    println!(
-                        "{}",
-                        line.map_err(|error| Error::config("--json", error, "..."))?
-                    );
-                }
-            } else {
-                println!("{}", benchmark::table_row(benchmark, &records));
+                print_json(&records)?;
+                continue;
             }
+            if index == 0 {
+                println!("{}", benchmark::table_head());
+            }
+            println!("{}", benchmark::table_row(benchmark, &records));
         }
         Ok(())
     })
@@ -469,13 +473,7 @@ pub fn compare() -> ExitCode {
         write_json(&out.join("report.json"), &report)?;
         let drawn = pictures::draw_comparison(&out)?;
         if arguments.json {
-            for row in &report.methods {
-                let line = serde_json::to_string(row);
-                println!(
-                    "{}",
-                    line.map_err(|error| Error::config("--json", error, "none"))?
-                );
-            }
+            print_json(&report.methods)?;
         } else {
             print!("{}", compare::report::table(&report));
             for path in drawn {

@@ -14,7 +14,7 @@ use trimtab_agent::{
 use trimtab_env::settings::{BATCH_SIZE, LEARNING_RATE};
 use trimtab_env::stream::derived_seed;
 use trimtab_env::vector::in_parallel;
-use trimtab_env::{Environment, EnvironmentSpec, Part, TuningEnv};
+use trimtab_env::{Environment, EnvironmentSpec, Outcome, Part, TuningEnv};
 
 /// The controllers of a comparison, in the order of tables. The last one is left out where a head has no choice that
 /// leaves its knob alone.
@@ -134,23 +134,13 @@ pub fn named(
     for controller in &mut controllers {
         for index in first..first + seeds {
             let seed = derived_seed(config.seed, "evaluation", index);
-            let mut observation = environment.reset(seed)?;
-            controller.begin(seed);
-            let mut total_reward = 0.0;
-            while let Decision::Choose(action) = controller.decide(&Situation::new(&observation)) {
-                let step = environment.step(&action)?;
-                total_reward += f64::from(step.reward);
-                if step.status.is_over() {
-                    break;
-                }
-                observation = step.observation;
-            }
+            let episode = episode(environment.as_mut(), controller.as_mut(), seed, None)?;
             records.push(EvaluationRecord {
                 controller: controller.name().to_owned(),
                 task: name.clone(),
                 seed,
-                total_reward,
-                outcome: environment.outcome()?,
+                total_reward: episode.total_reward,
+                outcome: episode.outcome,
                 segments: Vec::new(),
             });
             observer.advance(1);
@@ -158,4 +148,47 @@ pub fn named(
     }
     observer.end();
     Ok(records)
+}
+
+/// An evaluation episode of an environment that is no training.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Episode {
+    /// Undiscounted sum of the rewards.
+    pub total_reward: f64,
+    /// Number of steps.
+    pub length: usize,
+    /// The figures that the environment reports at the end.
+    pub outcome: Outcome,
+}
+
+/// Plays one episode under a controller, at most `limit` steps of it. A controller that decides settings outright, which
+/// only a training has, ends it.
+///
+/// # Errors
+/// The environment's.
+pub fn episode(
+    environment: &mut dyn Environment,
+    controller: &mut dyn Controller,
+    seed: u64,
+    limit: Option<usize>,
+) -> Result<Episode> {
+    let mut observation = environment.reset(seed)?;
+    controller.begin(seed);
+    let (mut total_reward, mut length) = (0.0, 0);
+    while limit.is_none_or(|limit| length < limit)
+        && let Decision::Choose(action) = controller.decide(&Situation::new(&observation))
+    {
+        let step = environment.step(&action)?;
+        total_reward += f64::from(step.reward);
+        length += 1;
+        if step.status.is_over() {
+            break;
+        }
+        observation = step.observation;
+    }
+    Ok(Episode {
+        total_reward,
+        length,
+        outcome: environment.outcome()?,
+    })
 }
