@@ -245,7 +245,7 @@ fn stop_on_ctrl_c() -> Result<()> {
 fn exit(work: impl FnOnce() -> Result<()>) -> ExitCode {
     match work() {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error @ Error::Interrupted(_)) => {
+        Err(error @ (Error::Interrupted(_) | Error::Stopped(_))) => {
             eprintln!("{error}");
             ExitCode::from(EXIT_INTERRUPTED)
         }

@@ -63,6 +63,9 @@ pub enum Error {
     /// Someone pressed Ctrl-C. Everything up to the last checkpoint is kept.
     #[error("interrupted; go on with --resume {0}")]
     Interrupted(PathBuf),
+    /// Someone pressed Ctrl-C during a comparison. Every finished result is kept.
+    #[error("interrupted; run the same command again to go on in {0}")]
+    Stopped(PathBuf),
     /// The environment failed.
     #[error(transparent)]
     Environment(#[from] trimtab_env::Error),

@@ -33,15 +33,56 @@ fn fixed(
     Ok((outcome["best_validation_loss"], outcome["cost"]))
 }
 
-/// Runs the grid on every task with one seed, and its winner on `reruns` fresh seeds: the reference is the mean of
-/// those. The target of "cost to target" is the same loss.
+/// What a grid came to on one task.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BestOfGrid {
+    /// Loss of each point.
+    pub losses: Vec<f64>,
+    /// The point with the smallest.
+    pub best: usize,
+    /// Losses of that point on fresh seeds. The loss that won was lucky and is never quoted.
+    pub reruns: Vec<f64>,
+    /// Cost of all of it.
+    pub cost: f64,
+}
+
+/// Runs every point of a grid once, and the best one `reruns` times more. `run(worker, point, rerun)` gives the loss and the
+/// cost of a run; `rerun` is its number, or `None` in the grid, where all points have the same seed.
 ///
 /// # Errors
-/// The environments'.
+/// The runs'.
+pub fn best_of_grid(
+    workers: usize,
+    points: usize,
+    reruns: usize,
+    run: impl Fn(usize, usize, Option<usize>) -> Result<(f64, f64)> + Sync,
+) -> Result<BestOfGrid> {
+    let grid = in_parallel(workers, points, |worker, point| run(worker, point, None))?;
+    let losses: Vec<f64> = grid.iter().map(|(loss, _)| *loss).collect();
+    let best = (0..points)
+        .min_by(|a, b| losses[*a].total_cmp(&losses[*b]))
+        .unwrap_or(0);
+    let again = in_parallel(workers, reruns, |worker, rerun| {
+        run(worker, best, Some(rerun))
+    })?;
+    Ok(BestOfGrid {
+        losses,
+        best,
+        reruns: again.iter().map(|(loss, _)| *loss).collect(),
+        cost: grid.iter().chain(&again).map(|(_, cost)| cost).sum(),
+    })
+}
+
+/// Runs the grid on every task with one seed, and its winner on `reruns` fresh seeds: the reference is the mean of
+/// those. The target of "cost to target" is the same loss. `stop` is asked before each task.
+///
+/// # Errors
+/// The environments', and that of `stop`.
 pub fn find(
     config: &Config,
     tuning: &Tuning,
     jobs: usize,
+    stop: impl Fn() -> Result<()>,
     observer: &mut dyn Observer,
 ) -> Result<Vec<ReferenceRecord>> {
     let evaluation = &config.evaluation;
@@ -50,67 +91,45 @@ pub fn find(
         .into_iter()
         .map(Mutex::new)
         .collect();
-    let grid: Vec<(usize, f64, usize)> = (0..tuning.tasks.len())
-        .flat_map(|task| {
-            evaluation.learning_rates.iter().flat_map(move |lr| {
-                evaluation
-                    .batch_sizes
-                    .iter()
-                    .map(move |batch| (task, *lr, *batch))
-            })
-        })
-        .collect();
-    let reruns = tuning.tasks.len() * evaluation.reruns;
-    observer.begin(Phase::Reference, (grid.len() + reruns) as u64, 0);
-    let results = in_parallel(environments.len(), grid.len(), |worker, index| {
-        let (task, lr, batch) = grid[index];
-        fixed(
-            &environments[worker],
-            task,
-            lr,
-            batch,
-            derived_seed(config.seed, "grid", task as u64),
-        )
-    })?;
-    observer.advance(grid.len() as u64);
-    let winners: Vec<(usize, f64, usize)> = (0..tuning.tasks.len())
-        .filter_map(|task| {
-            let own = grid.iter().zip(&results).filter(|((t, ..), _)| *t == task);
-            own.min_by(|(_, a), (_, b)| a.0.total_cmp(&b.0))
-                .map(|(point, _)| *point)
-        })
-        .collect();
-    let again = in_parallel(environments.len(), reruns, |worker, index| {
-        let (task, lr, batch) = winners[index / evaluation.reruns];
-        fixed(
-            &environments[worker],
-            task,
-            lr,
-            batch,
-            derived_seed(config.seed, "rerun", index as u64),
-        )
-    })?;
-    observer.advance(reruns as u64);
-    observer.end();
-    Ok(winners
+    let batches = &evaluation.batch_sizes;
+    let points: Vec<(f64, usize)> = evaluation
+        .learning_rates
         .iter()
-        .map(|(task, lr, batch)| {
-            let own = &again[task * evaluation.reruns..(task + 1) * evaluation.reruns];
-            let grid_cost: f64 = grid
-                .iter()
-                .zip(&results)
-                .filter(|((t, ..), _)| t == task)
-                .map(|(_, (_, cost))| cost)
-                .sum();
-            ReferenceRecord {
-                task: tuning.tasks[*task].name().to_owned(),
-                learning_rate: *lr,
-                batch_size: *batch,
-                loss: own.iter().map(|(loss, _)| loss).sum::<f64>() / own.len() as f64,
-                cost: grid_cost + own.iter().map(|(_, cost)| cost).sum::<f64>(),
-            }
-        })
-        .collect())
+        .flat_map(|lr| batches.iter().map(move |batch| (*lr, *batch)))
+        .collect();
+    let (tasks, reruns) = (tuning.tasks.len(), evaluation.reruns);
+    let runs = (points.len() + reruns) as u64;
+    observer.begin(Phase::Reference, runs * tasks as u64, 0);
+    let mut references = Vec::with_capacity(tasks);
+    for task in 0..tasks {
+        stop()?;
+        let found = best_of_grid(
+            environments.len(),
+            points.len(),
+            reruns,
+            |worker, point, rerun| {
+                let (lr, batch) = points[point];
+                let seed = match rerun {
+                    None => derived_seed(config.seed, "grid", task as u64),
+                    Some(rerun) => {
+                        derived_seed(config.seed, "rerun", (task * reruns + rerun) as u64)
+                    }
+                };
+                fixed(&environments[worker], task, lr, batch, seed)
+            },
+        )?;
+        observer.advance(runs);
+        let (learning_rate, batch_size) = points[found.best];
+        references.push(ReferenceRecord {
+            task: tuning.tasks[task].name().to_owned(),
+            learning_rate,
+            batch_size,
+            loss: found.reruns.iter().sum::<f64>() / found.reruns.len() as f64,
+            cost: found.cost,
+        });
+    }
+    observer.end();
+    Ok(references)
 }
 
 /// The goals that references set.

@@ -235,7 +235,11 @@ fn references(
     let Some(tuning) = tuning else {
         return Ok(Vec::new());
     };
-    let found = reference::find(config, tuning, options.jobs, observer)?;
+    let stop = || match options.interrupted.load(Ordering::Relaxed) {
+        true => Err(Error::Interrupted(run.path().to_owned())),
+        false => Ok(()),
+    };
+    let found = reference::find(config, tuning, options.jobs, stop, observer)?;
     run.record(
         &found
             .iter()

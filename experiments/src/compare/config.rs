@@ -4,6 +4,7 @@ use super::Method;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
+use trimtab_agent::controller::Schedule;
 use trimtab_env::{CostModel, SearchSpace, TuningConfig};
 use trimtab_models::{OptimizerConfig, TaskConfig};
 
@@ -75,8 +76,18 @@ pub enum TargetRule {
     /// grid: AlgoPerf's rule, with a grid as the tuned reference.
     #[default]
     BestStatic,
-    /// The same of the best peak of a cosine schedule.
+    /// The same of the best peak of a cosine schedule with a warm-up of 5 %.
     BestCosine,
+}
+
+impl TargetRule {
+    /// The schedule whose best peak sets the target.
+    pub fn schedule(self) -> Schedule {
+        match self {
+            Self::BestStatic => Schedule::Constant,
+            Self::BestCosine => Schedule::Cosine { warmup: 0.05 },
+        }
+    }
 }
 
 impl CompareConfig {

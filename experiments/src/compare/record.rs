@@ -2,7 +2,7 @@
 
 use super::ledger::Ledger;
 use serde::{Deserialize, Serialize};
-use trimtab_agent::controller::ServoParameters;
+use trimtab_agent::controller::{Schedule, ServoParameters};
 use trimtab_env::{Outcome, Settings};
 
 /// One method on one task with one seed.
@@ -25,8 +25,8 @@ pub struct CompareRecord {
 /// The best of a grid on one task, run again with fresh seeds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Tuned {
-    /// What was tuned: the name of a schedule.
-    pub what: String,
+    /// The schedule whose peak was tuned.
+    pub schedule: Schedule,
     /// Name of the task.
     pub task: String,
     /// Every point of the grid with its best validation loss.
@@ -44,9 +44,10 @@ pub struct Tuned {
 pub struct Fitted {
     /// The data set that was left out: the first task on it.
     pub without: String,
-    /// The best parameters found.
+    /// The parameters: the mean of the best trials of the last generation.
     pub parameters: ServoParameters,
-    /// Their mean log ratio of the final validation loss to the targets, over the tasks of the fit. It is optimistic.
+    /// The best trial's mean log ratio of the final validation loss to the references of the tasks of the fit. As the best
+    /// of many it is optimistic.
     pub loss: f64,
     /// Cost of the fit.
     pub cost: f64,

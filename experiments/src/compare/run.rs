@@ -1,12 +1,13 @@
 //! Runs a comparison, method by method, and goes on with one that was stopped.
 
-use super::config::{CompareConfig, TargetRule};
+use super::config::CompareConfig;
 use super::ledger::Ledger;
 use super::method::{Method, Peak};
 use super::record::{CompareRecord, Fitted, Line, Tuned};
 use super::statistics::median;
 use crate::environments::Tuning;
 use crate::observer::{Observer, Phase};
+use crate::reference::best_of_grid;
 use crate::run_directory::{append_lines, read_lines, write_whole};
 use crate::{Error, Result};
 use std::collections::BTreeMap;
@@ -46,7 +47,7 @@ type Job = (usize, usize, u64);
 ///
 /// # Errors
 /// Everything wrong with the config, its data and its policies is found before the first run; [`Error::NoRun`] if the
-/// directory holds another comparison; [`Error::Interrupted`] once `interrupted` is set, with all that is finished on disk.
+/// directory holds another comparison; [`Error::Stopped`] once `interrupted` is set, with all that is finished on disk.
 pub fn compare(
     config: &CompareConfig,
     out: &Path,
@@ -88,10 +89,10 @@ pub fn compare(
             })
             .collect(),
     };
-    for (what, schedule) in comparison.needed() {
-        let missing = (0..trainings.len()).any(|task| comparison.tuned(&what, task).is_none());
+    for schedule in comparison.needed() {
+        let missing = (0..trainings.len()).any(|task| comparison.tuned(&schedule, task).is_none());
         if missing {
-            let tuned = comparison.tune(&what, &schedule, interrupted, out, observer)?;
+            let tuned = comparison.tune(&schedule, interrupted, out, observer)?;
             let new: Vec<Line> = tuned.iter().cloned().map(Line::Tuned).collect();
             append_lines(&file, &new)?;
             lines.extend(new);
@@ -169,7 +170,7 @@ fn open(config: &CompareConfig, out: &Path) -> Result<Vec<Line>> {
 
 fn stop_if(interrupted: &AtomicBool, out: &Path) -> Result<()> {
     if interrupted.load(Ordering::Relaxed) {
-        return Err(Error::Interrupted(out.to_owned()));
+        return Err(Error::Stopped(out.to_owned()));
     }
     Ok(())
 }
@@ -188,43 +189,40 @@ pub(super) fn lock(environment: &Mutex<TuningEnv>) -> std::sync::MutexGuard<'_, 
         .unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-/// What a constant setting is tuned under.
-const STATIC: &str = "static";
-/// What the peak of a cosine is tuned under.
-const COSINE: &str = "cosine";
-
 /// The target of a task by the rule of the config.
 pub fn target(config: &CompareConfig, lines: &[Line], task: &str) -> Option<f64> {
-    let what = match config.target {
-        TargetRule::BestStatic => STATIC,
-        TargetRule::BestCosine => COSINE,
-    };
+    let schedule = config.target.schedule();
     let mut all = lines.iter().filter_map(tuned);
-    let tuned = all.find(|tuned| tuned.what == what && tuned.task == task)?;
+    let tuned = all.find(|tuned| tuned.schedule == schedule && tuned.task == task)?;
     median(&tuned.reruns)
 }
 
 impl Comparison<'_> {
-    /// What has to be tuned for these methods and this target: a name and a schedule each.
-    fn needed(&self) -> Vec<(String, Schedule)> {
-        let mut needed = BTreeMap::new();
-        let cosine = Schedule::Cosine { warmup: 0.05 };
-        // The target, and the universal setting, are of constant settings.
-        needed.insert(STATIC.to_owned(), Schedule::Constant);
-        if self.config.target == TargetRule::BestCosine {
-            needed.insert(COSINE.to_owned(), cosine);
-        }
-        for method in &self.config.methods {
-            if let Method::Schedule {
-                schedule,
-                peak: Peak::Hindsight,
-                ..
-            } = method
-            {
-                needed.insert(tuned_name(schedule), schedule.clone());
+    /// The schedules whose peak has to be tuned: constant settings for what is universal and for fits, that of the target,
+    /// and those of the methods with hindsight.
+    fn needed(&self) -> Vec<Schedule> {
+        let hindsight = self
+            .config
+            .methods
+            .iter()
+            .filter_map(|method| match method {
+                Method::Schedule {
+                    schedule,
+                    peak: Peak::Hindsight,
+                    ..
+                } => Some(schedule.clone()),
+                _ => None,
+            });
+        let mut needed: Vec<Schedule> = Vec::new();
+        for schedule in [Schedule::Constant, self.config.target.schedule()]
+            .into_iter()
+            .chain(hindsight)
+        {
+            if !needed.contains(&schedule) {
+                needed.push(schedule);
             }
         }
-        needed.into_iter().collect()
+        needed
     }
 
     /// The first task on each data set without a fit, if a method needs fits.
@@ -257,15 +255,15 @@ impl Comparison<'_> {
 
     /// The median final loss of a task's best constant setting, on fresh seeds.
     pub(super) fn reference(&self, task: usize) -> f64 {
-        let tuned = self.tuned(STATIC, task);
+        let tuned = self.tuned(&Schedule::Constant, task);
         tuned.and_then(|tuned| median(&tuned.reruns)).unwrap_or(1.0)
     }
 
-    fn tuned(&self, what: &str, task: usize) -> Option<&Tuned> {
+    fn tuned(&self, schedule: &Schedule, task: usize) -> Option<&Tuned> {
         let name = self.tuning.tasks[task].name();
         self.tuned
             .iter()
-            .find(|tuned| tuned.what == what && tuned.task == name)
+            .find(|tuned| tuned.schedule == *schedule && tuned.task == name)
     }
 
     /// The settings that every run begins from but for learning rate and batch size.
@@ -282,7 +280,6 @@ impl Comparison<'_> {
     /// Runs the grid under a schedule on every task, and each winner again with fresh seeds.
     fn tune(
         &self,
-        what: &str,
         schedule: &Schedule,
         interrupted: &AtomicBool,
         out: &Path,
@@ -301,37 +298,38 @@ impl Comparison<'_> {
         for task in 0..tasks {
             stop_if(interrupted, out)?;
             let workers = self.environments.len();
-            let seed = derived_seed(self.config.seed, "grid", task as u64);
-            let run = |worker: usize, settings: &Settings, seed: u64| -> Result<Ledger> {
-                let mut environment = lock(&self.environments[worker]);
-                environment.only(Some(task))?;
-                let mut controller =
-                    ScheduleController::new(what, schedule.clone(), settings.clone());
-                single(&mut environment, &mut controller, seed)
-            };
-            let tried = in_parallel(workers, points.len(), |worker, index| {
-                run(worker, &points[index], seed)
-            })?;
-            let losses: Vec<f64> = tried.iter().map(Ledger::best).collect();
-            let first = (0..points.len()).min_by(|a, b| losses[*a].total_cmp(&losses[*b]));
-            let best = &points[first.unwrap_or(0)];
-            let again = in_parallel(workers, grid.reruns, |worker, index| {
-                let seed = derived_seed(self.config.seed, "rerun", (task * 1000 + index) as u64);
-                run(worker, best, seed)
-            })?;
+            let found = best_of_grid(
+                workers,
+                points.len(),
+                grid.reruns,
+                |worker, point, rerun| {
+                    let seed = match rerun {
+                        None => derived_seed(self.config.seed, "grid", task as u64),
+                        Some(rerun) => derived_seed(
+                            self.config.seed,
+                            "rerun",
+                            (task * grid.reruns + rerun) as u64,
+                        ),
+                    };
+                    let mut environment = lock(&self.environments[worker]);
+                    environment.only(Some(task))?;
+                    let settings = points[point].clone();
+                    let mut controller =
+                        ScheduleController::new("grid", schedule.clone(), settings);
+                    let ledger = single(&mut environment, &mut controller, seed)?;
+                    Ok((ledger.best(), ledger.spent))
+                },
+            )?;
             observer.advance((points.len() + grid.reruns) as u64);
+            // JSON has no infinity: a run that never had a finite loss has the largest one.
+            let losses = found.losses.iter().map(|loss| loss.min(f64::MAX));
             all.push(Tuned {
-                what: what.to_owned(),
+                schedule: schedule.clone(),
                 task: self.tuning.tasks[task].name().to_owned(),
-                best: best.clone(),
-                reruns: again.iter().map(Ledger::best).collect(),
-                cost: tried.iter().chain(&again).map(|ledger| ledger.spent).sum(),
-                // JSON has no infinity: a run that never had a finite loss has the largest one.
-                grid: points
-                    .iter()
-                    .cloned()
-                    .zip(losses.iter().map(|loss| loss.min(f64::MAX)))
-                    .collect(),
+                best: points[found.best].clone(),
+                grid: points.iter().cloned().zip(losses).collect(),
+                reruns: found.reruns,
+                cost: found.cost,
             });
         }
         observer.end();
@@ -348,10 +346,10 @@ impl Comparison<'_> {
                 let other = config(*other);
                 other.optimizer == own.optimizer && other.data != own.data
             })
-            .filter_map(|other| self.tuned(STATIC, other))
+            .filter_map(|other| self.tuned(&Schedule::Constant, other))
             .collect();
         let points = self
-            .tuned(STATIC, task)
+            .tuned(&Schedule::Constant, task)
             .map_or(&[][..], |tuned| &tuned.grid);
         let badness = |index: usize| -> f64 {
             let each = others.iter().map(|other| {
@@ -422,7 +420,7 @@ impl Comparison<'_> {
                     Peak::Universal => self.universal(task),
                     Peak::Random => random()?,
                     Peak::Hindsight => self
-                        .tuned(&tuned_name(schedule), task)
+                        .tuned(schedule, task)
                         .map_or(default, |tuned| tuned.best.clone()),
                 };
                 Box::new(ScheduleController::new(name, schedule.clone(), peak))
@@ -546,15 +544,6 @@ impl Comparison<'_> {
             .iter()
             .map(|segment| segment.best_loss);
         Ok(losses.fold(f64::INFINITY, f64::min))
-    }
-}
-
-/// A name for what is tuned under a schedule.
-fn tuned_name(schedule: &Schedule) -> String {
-    match schedule {
-        Schedule::Constant => STATIC.to_owned(),
-        Schedule::Cosine { warmup: 0.05 } => COSINE.to_owned(),
-        other => format!("{other:?}"),
     }
 }
 
