@@ -3,6 +3,7 @@
 use crate::learner::Common;
 use crate::loss;
 use crate::network::ActorCritic;
+use crate::perceptron::Perceptron;
 use crate::policy::OBSERVATION_CLIP;
 use crate::returns::{discounted_returns, gae};
 use crate::{Error, Result, Trajectory};
@@ -108,8 +109,9 @@ impl Core {
                 moments.normalise(vector, OBSERVATION_CLIP);
             }
         }
-        samples.values = self.values(&samples.observations)?;
-        let last_values = self.values(&last)?;
+        let critic = self.network()?.critic.to_perceptron();
+        samples.values = self.values(&critic, &samples.observations);
+        let last_values = self.values(&critic, &last);
         let mut start = 0;
         for (trajectory, last_value) in rollout.iter().zip(&last_values) {
             let values = &samples.values[start..start + trajectory.len()];
@@ -158,13 +160,12 @@ impl Core {
     }
 
     /// The critic's values, without an autodiff graph.
-    fn values(&self, observations: &[f32]) -> Result<Vec<f32>> {
-        let critic = self.network()?.critic.to_perceptron();
+    fn values(&self, critic: &Perceptron, observations: &[f32]) -> Vec<f32> {
         let mut scratch = Default::default();
-        Ok(observations
+        observations
             .chunks_exact(self.features.max(1))
             .map(|vector| critic.forward(vector, &mut scratch)[0])
-            .collect())
+            .collect()
     }
 
     /// The samples `rows` as tensors.
