@@ -1,6 +1,6 @@
 //! The tree-structured Parzen estimator.
 
-use super::acquisition::normal_probability;
+use super::acquisition::{normal_probability, normal_quantile};
 use super::history::tell_history;
 use super::{History, Outcome, Proposal, Searcher};
 use crate::{Error, Result};
@@ -331,16 +331,7 @@ fn truncated_normal(centre: f64, deviation: f64, uniform: f64) -> f64 {
     let probability = |u: f64| normal_probability((u - centre) / deviation);
     let (from, to) = (probability(0.0), probability(1.0));
     let wanted = from + uniform * (to - from);
-    let (mut low, mut high) = (0.0, 1.0);
-    for _ in 0..40 {
-        let middle = (low + high) / 2.0;
-        if probability(middle) < wanted {
-            low = middle;
-        } else {
-            high = middle;
-        }
-    }
-    (low + high) / 2.0
+    (centre + deviation * normal_quantile(wanted)).clamp(0.0, 1.0)
 }
 
 #[cfg(test)]
