@@ -78,6 +78,9 @@ pub struct ControllerSummary {
     pub reached: f64,
     /// Accuracy on the test split, of the weights with the best validation loss.
     pub test_accuracy: Option<Estimate>,
+    /// Regret to the known optimum; `None` where the environment knows none.
+    #[serde(default)]
+    pub regret: Option<Estimate>,
 }
 
 impl Estimate {
@@ -146,6 +149,7 @@ fn summarise(
         cost_to_target: Estimate::of(&to_target),
         reached: reached as f64 / runs.len() as f64,
         test_accuracy: Estimate::of(&figure("test_accuracy")),
+        regret: Estimate::of(&figure("regret")),
     })
 }
 
@@ -229,7 +233,28 @@ pub fn table(summary: &Summary, references: &[ReferenceRecord]) -> String {
         .map(|row| row.task.chars().count())
         .max()
         .unwrap_or(4)
-        .max(4);
+        .max("environment".len());
+    let rows = || summary.tasks.iter().chain(&summary.evaluation);
+    // An environment that is no training has none of its figures.
+    if rows().all(|row| row.validation_loss.is_none()) {
+        let _ = writeln!(
+            text,
+            "{:<widest$}  {:<12} {:>4}  {:>16}  {:>16}",
+            "environment", "controller", "runs", "return", "regret"
+        );
+        for row in &summary.tasks {
+            let _ = writeln!(
+                text,
+                "{:<widest$}  {:<12} {:>4}  {:>16}  {:>16}",
+                row.task,
+                row.controller,
+                row.runs,
+                show(Some(row.total_reward), 1.0, 2),
+                show(row.regret, 1.0, 3),
+            );
+        }
+        return text;
+    }
     let _ = writeln!(
         text,
         "{:<widest$}  {:<12} {:>4}  {:>17}  {:>21}  {:>7}  {:>15}  {:>16}",
@@ -242,7 +267,7 @@ pub fn table(summary: &Summary, references: &[ReferenceRecord]) -> String {
         "test accuracy",
         "return"
     );
-    for row in summary.tasks.iter().chain(&summary.evaluation) {
+    for row in rows() {
         let _ = writeln!(
             text,
             "{:<widest$}  {:<12} {:>4}  {:>17}  {:>21}  {:>6.0}%  {:>15}  {:>16}",
