@@ -31,6 +31,16 @@ pub enum Error {
         /// What would be allowed.
         allowed: String,
     },
+    /// An option of a method of a comparison is not allowed.
+    #[error("methods[{index}] ({name}): {source}")]
+    Method {
+        /// Place of the method, from 0.
+        index: usize,
+        /// Its name.
+        name: String,
+        /// What is wrong.
+        source: Box<Error>,
+    },
     /// The output folder is there already.
     #[error("{0} exists; go on with --resume {0}, or choose another folder with --out")]
     Exists(PathBuf),

@@ -113,6 +113,20 @@ fn a_killed_comparison_goes_on_to_the_same_bits_and_every_cost_is_counted() {
     assert_eq!(row("random")["runs"], 3.0);
     assert_eq!(row("best_cosine")["hindsight"], true);
     assert_eq!(row("default")["verdict"], "baseline");
+    // Two points and two reruns of the grid on each of two tasks, and the fit of 16 trials on one task.
+    for (name, wanted) in [
+        ("default", 0.0),
+        ("best_cosine", 4.0),
+        ("universal", 8.0),
+        ("fitted", 24.0),
+    ] {
+        let earlier = row(name)["earlier"].as_f64().unwrap();
+        assert!(
+            (earlier - wanted).abs() <= 0.1 * wanted,
+            "{name}: {earlier}"
+        );
+    }
+    assert!(folder.0.join("whole/plots/anytime.png").exists());
 }
 
 #[test]
@@ -129,4 +143,55 @@ fn another_config_in_the_folder_and_equal_names_are_explained() {
     std::fs::write(folder.0.join("twice.ron"), twice).unwrap();
     let message = bad(&command.output().unwrap());
     assert!(message.contains("methods[3]: default"), "{message}");
+
+    // Whatever is wrong is said before the first run.
+    for (from, to, wanted) in [
+        (
+            "warmup: 0.05",
+            "warmup: 1.0",
+            "methods[2] (best_cosine): schedule.warmup: 1",
+        ),
+        ("largest: 64", "largest: 6400", "schedule.largest: 6400"),
+        (
+            "up: 0.3",
+            "up: 0.0",
+            "methods[6] (range_test): schedule.up: 0",
+        ),
+        (
+            "share: 0.3",
+            "share: 2.0",
+            "methods[6] (range_test): test.share: 2",
+        ),
+        (
+            "rate: 4",
+            "rate: inf",
+            "methods[5] (hypergradient): rate: inf",
+        ),
+        ("runs: 3)", "runs: 0)", "runs: 0"),
+        ("generations: 1)", "generations: 0)", "generations: 0"),
+        ("members: 2", "members: 1", "members: 1"),
+        (
+            "batch_sizes: [32]",
+            "batch_sizes: [3200]",
+            "grid.batch_sizes: 3200",
+        ),
+        (
+            "Embedded(\"wine-quality\")",
+            "Embedded(\"digits\")",
+            "at least 2",
+        ),
+        (
+            "(name: \"batch_size\", domain: Values([16, 32]))",
+            "(name: \"batchsize\", domain: Values([16]))",
+            "`batchsize`",
+        ),
+    ] {
+        let wrong = SMALL.replacen(from, to, 1);
+        assert_ne!(wrong, SMALL, "{from}");
+        let mut command = compare(&folder, &["wrong.ron", "--out", "wrong"]);
+        std::fs::write(folder.0.join("wrong.ron"), wrong).unwrap();
+        let message = bad(&command.output().unwrap());
+        assert!(message.contains(wanted), "{message}");
+        assert!(!folder.0.join("wrong").exists(), "{from}");
+    }
 }

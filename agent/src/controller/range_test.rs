@@ -2,6 +2,7 @@
 
 use super::schedule::{Schedule, scheduled};
 use super::{Controller, Decision, Situation};
+use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use trimtab_env::settings::LEARNING_RATE;
 use trimtab_env::{Report, Settings};
@@ -36,6 +37,45 @@ impl Default for RangeTestConfig {
 }
 
 impl RangeTestConfig {
+    /// Checks every option.
+    ///
+    /// # Errors
+    /// [`Error::Config`] naming the first one out of range.
+    pub fn validate(&self) -> Result<()> {
+        let rising = self.lowest > 0.0 && self.lowest < self.highest && self.highest.is_finite();
+        for (field, value, good, allowed) in [
+            (
+                "test.lowest",
+                self.lowest,
+                rising,
+                "give a number above 0 and below `highest`",
+            ),
+            (
+                "test.points",
+                self.points as f64,
+                self.points > 3,
+                "give at least 4",
+            ),
+            (
+                "test.share",
+                self.share,
+                self.share > 0.0 && self.share < 1.0,
+                "give more than 0 and less than 1",
+            ),
+            (
+                "test.explosion",
+                self.explosion,
+                self.explosion > 1.0,
+                "give more than 1",
+            ),
+        ] {
+            if !good {
+                return Err(Error::config(field, value, allowed));
+            }
+        }
+        Ok(())
+    }
+
     /// The learning rates, rising exponentially.
     pub fn rates(&self) -> Vec<f64> {
         let last = self.points.max(2) - 1;

@@ -1,6 +1,7 @@
 //! Schedules: settings as a function of the share of the budget that is used.
 
 use super::{Controller, Decision, Situation};
+use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::f64::consts::PI;
 use trimtab_env::Settings;
@@ -43,6 +44,62 @@ pub enum Schedule {
 }
 
 impl Schedule {
+    /// Checks every number.
+    ///
+    /// # Errors
+    /// [`Error::Config`] naming the first one out of range.
+    pub fn validate(&self) -> Result<()> {
+        let check = |field: &str, value: f64, good: bool, allowed: &str| {
+            if good {
+                return Ok(());
+            }
+            Err(Error::config(field, value, allowed))
+        };
+        let steps = |at: &[f64], factor: f64| {
+            for share in at {
+                let inside = (0.0..=1.0).contains(share);
+                check("schedule.at", *share, inside, "give shares from 0 to 1")?;
+            }
+            let good = factor.is_finite() && factor > 0.0;
+            check(
+                "schedule.factor",
+                factor,
+                good,
+                "give a finite number above 0",
+            )
+        };
+        match self {
+            Self::Constant => Ok(()),
+            Self::Cosine { warmup } => {
+                let good = (0.0..1.0).contains(warmup);
+                check(
+                    "schedule.warmup",
+                    *warmup,
+                    good,
+                    "give 0 or more and less than 1",
+                )
+            }
+            Self::OneCycle { up } => {
+                let good = *up > 0.0 && *up < 1.0;
+                check("schedule.up", *up, good, "give more than 0 and less than 1")
+            }
+            Self::Steps { at, factor } => steps(at, *factor),
+            Self::GrowBatch {
+                at,
+                factor,
+                largest,
+            } => {
+                steps(at, *factor)?;
+                check(
+                    "schedule.largest",
+                    *largest as f64,
+                    *largest > 0,
+                    "give at least 1",
+                )
+            }
+        }
+    }
+
     /// The factors of the peak learning rate and of the batch size `batch` at the share `f` of the budget.
     pub fn factors(&self, f: f64, batch: f64) -> (f64, f64) {
         let f = f.clamp(0.0, 1.0);
@@ -148,6 +205,24 @@ mod tests {
         for (f, wanted) in [(0.49, 1.0), (0.5, 0.1), (0.8, 0.01)] {
             assert!((rate(&steps, f) - wanted).abs() < 1e-12, "{f}");
         }
+    }
+
+    #[test]
+    fn impossible_schedules_are_named() {
+        let steps = |at: f64, factor: f64| Schedule::Steps {
+            at: vec![at],
+            factor,
+        };
+        for (schedule, field) in [
+            (Schedule::Cosine { warmup: 1.0 }, "schedule.warmup: 1"),
+            (Schedule::OneCycle { up: 0.0 }, "schedule.up: 0"),
+            (steps(1.5, 0.1), "schedule.at: 1.5"),
+            (steps(0.5, f64::NAN), "schedule.factor: NaN"),
+        ] {
+            let error = schedule.validate().unwrap_err().to_string();
+            assert!(error.starts_with(field), "{error}");
+        }
+        assert!(Schedule::Cosine { warmup: 0.0 }.validate().is_ok());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The servo on the size of the updates, as a controller of its own.
 
 use super::{Controller, Decision, Situation};
+use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use trimtab_env::Settings;
 use trimtab_env::settings::{BATCH_SIZE, LEARNING_RATE};
@@ -50,6 +51,33 @@ impl Default for ServoParameters {
 }
 
 impl ServoParameters {
+    /// Checks every parameter.
+    ///
+    /// # Errors
+    /// [`Error::Config`] naming the first one out of range.
+    pub fn validate(&self) -> Result<()> {
+        for (field, value) in [
+            ("parameters.start", self.start),
+            ("parameters.end", self.end),
+            ("parameters.shape", self.shape),
+            ("parameters.batch_start", self.batch_start),
+            ("parameters.batch_end", self.batch_end),
+        ] {
+            if !value.is_finite() || value <= 0.0 {
+                return Err(Error::config(field, value, "give a finite number above 0"));
+            }
+        }
+        if !self.batch_exponent.is_finite() {
+            let field = "parameters.batch_exponent";
+            return Err(Error::config(
+                field,
+                self.batch_exponent,
+                "give a finite number",
+            ));
+        }
+        Ok(())
+    }
+
     /// The batch size at the share `f` of the budget, at most `largest`.
     pub fn batch_size(&self, f: f64, largest: usize) -> f64 {
         let size = self.batch_start * (self.batch_end / self.batch_start).powf(f);

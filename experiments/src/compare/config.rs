@@ -5,6 +5,7 @@ use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use trimtab_agent::controller::Schedule;
+use trimtab_env::settings::{BATCH_SIZE, LEARNING_RATE};
 use trimtab_env::{CostModel, SearchSpace, TuningConfig};
 use trimtab_models::{OptimizerConfig, TaskConfig};
 
@@ -162,7 +163,43 @@ impl CompareConfig {
                 "give a number from 0 to 1",
             ));
         }
+        for lr in &self.grid.learning_rates {
+            if !lr.is_finite() || *lr <= 0.0 {
+                return Err(Error::config(
+                    "grid.learning_rates",
+                    lr,
+                    "give finite numbers above 0",
+                ));
+            }
+        }
+        let names: Vec<&str> = self.space.coordinates().iter().map(|c| c.name).collect();
+        if let Some(other) = names
+            .iter()
+            .find(|name| ![LEARNING_RATE, BATCH_SIZE].contains(name))
+        {
+            return Err(Error::config(
+                "space",
+                format!("`{other}`"),
+                format!("a training here takes `{LEARNING_RATE}` and `{BATCH_SIZE}`"),
+            ));
+        }
+        let first = &self.tasks[0].data;
+        let one_data_set = self.tasks.iter().all(|task| task.data == *first);
         for (index, method) in self.methods.iter().enumerate() {
+            method
+                .validate(&self.space)
+                .map_err(|error| Error::Method {
+                    index,
+                    name: method.name().to_owned(),
+                    source: Box::new(error),
+                })?;
+            if method.learns_from_others() && one_data_set {
+                return Err(Error::config(
+                    format!("methods[{index}]"),
+                    method.name(),
+                    "it learns from other data sets; give tasks on at least 2",
+                ));
+            }
             if self.methods[..index]
                 .iter()
                 .any(|other| other.name() == method.name())

@@ -1,9 +1,11 @@
 //! What can be compared.
 
+use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use trimtab_agent::controller::{RangeTestConfig, Schedule, ServoParameters};
 use trimtab_agent::searcher::SearcherConfig;
+use trimtab_env::SearchSpace;
 
 /// A way to spend a budget on a task.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -102,6 +104,75 @@ impl Method {
             | Self::Search { name, .. } => name,
             Self::ReduceOnPlateau { .. } => "reduce_on_plateau",
             Self::Hypergradient { .. } => "hypergradient",
+        }
+    }
+
+    /// Checks every option. `space` is what searches search.
+    ///
+    /// # Errors
+    /// The first option out of range, by name.
+    pub fn validate(&self, space: &SearchSpace) -> Result<()> {
+        let check = |field: &str, value: f64, good: bool, allowed: &str| {
+            if good && value.is_finite() {
+                return Ok(());
+            }
+            Err(Error::config(field, value, allowed))
+        };
+        match self {
+            Self::Schedule { schedule, .. } => schedule.validate()?,
+            Self::ReduceOnPlateau { factor, .. } => {
+                let good = *factor > 0.0 && *factor < 1.0;
+                check("factor", *factor, good, "give more than 0 and less than 1")?;
+            }
+            Self::Hypergradient { rate } => {
+                check(
+                    "rate",
+                    *rate,
+                    *rate >= 0.0,
+                    "give a finite number of at least 0",
+                )?;
+            }
+            Self::RangeTest { test, schedule, .. } => {
+                test.validate()?;
+                schedule.validate()?;
+            }
+            Self::Servo { parameters, .. } => parameters.validate()?,
+            Self::FittedServo { generations, .. } => {
+                check(
+                    "generations",
+                    *generations as f64,
+                    *generations > 0,
+                    "give at least 1",
+                )?;
+            }
+            Self::Policy { training_cost, .. } => {
+                let allowed = "give a finite number of at least 0";
+                check(
+                    "training_cost",
+                    *training_cost,
+                    *training_cost >= 0.0,
+                    allowed,
+                )?;
+            }
+            Self::Search { searcher, runs, .. } => {
+                check(
+                    "runs",
+                    *runs,
+                    *runs >= 1.0,
+                    "give a finite number of at least 1",
+                )?;
+                searcher.start(space.clone(), 0)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether it needs other data sets with the same optimiser.
+    pub fn learns_from_others(&self) -> bool {
+        match self {
+            Self::Schedule { peak, .. } => *peak == Peak::Universal,
+            Self::FittedServo { .. } => true,
+            _ => false,
         }
     }
 

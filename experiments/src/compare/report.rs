@@ -1,12 +1,14 @@
 //! What a comparison teaches: one row a method.
 
 use super::config::CompareConfig;
+use super::method::{Method, Peak};
 use super::profile;
 use super::record::{CompareRecord, Line};
 use super::run::target;
 use super::statistics::{Interval, median, paired};
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
+use trimtab_agent::controller::Schedule;
 
 /// The figures of a comparison.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -30,6 +32,10 @@ pub struct MethodReport {
     pub runs: f64,
     /// Mean cost relative to one budget.
     pub budgets: f64,
+    /// What was spent for it before the comparison, relative to one budget: for one task the grid of a method with hindsight;
+    /// for all tasks the grids behind a universal setting, a fit with the grids that it is measured by, or the training of a
+    /// policy.
+    pub earlier: f64,
     /// Share of the seeds on which the target was reached, over all tasks.
     pub reached: f64,
     /// Mean over the tasks of the median time to target, relative to one budget; `None` if it is never on some task.
@@ -107,6 +113,10 @@ pub fn report(config: &CompareConfig, lines: &[Line]) -> Report {
         .map(|method| tasks.iter().map(|task| median_time(method, task)).collect())
         .collect();
 
+    let mean_budget = {
+        let budgets = records.iter().map(|record| record.budget);
+        budgets.sum::<f64>() / records.len().max(1) as f64
+    };
     let mut methods: Vec<MethodReport> = config
         .methods
         .iter()
@@ -177,6 +187,7 @@ pub fn report(config: &CompareConfig, lines: &[Line]) -> Report {
                     .map(|record| record.ledger.runs as f64)
                     .sum::<f64>()
                     / n,
+                earlier: earlier(method, lines) / mean_budget,
                 budgets: own.iter().map(|r| r.ledger.spent / r.budget).sum::<f64>() / n,
                 reached: reached.count() as f64 / n,
                 time_to_target: relative
@@ -204,13 +215,47 @@ pub fn report(config: &CompareConfig, lines: &[Line]) -> Report {
     }
 }
 
+/// What was spent for a method before the comparison, in seconds of the cost model.
+fn earlier(method: &Method, lines: &[Line]) -> f64 {
+    let grids = |schedule: &Schedule| -> Vec<f64> {
+        let of = |line: &Line| match line {
+            Line::Tuned(tuned) if tuned.schedule == *schedule => Some(tuned.cost),
+            Line::Tuned(_) | Line::Fitted(_) | Line::Result(_) => None,
+        };
+        lines.iter().filter_map(of).collect()
+    };
+    let fits: Vec<f64> = lines
+        .iter()
+        .filter_map(|line| match line {
+            Line::Fitted(fitted) => Some(fitted.cost),
+            Line::Tuned(_) | Line::Result(_) => None,
+        })
+        .collect();
+    let mean = |costs: &[f64]| costs.iter().sum::<f64>() / costs.len().max(1) as f64;
+    match method {
+        Method::Schedule { schedule, peak, .. } => match peak {
+            Peak::Default | Peak::Random => 0.0,
+            Peak::Hindsight => mean(&grids(schedule)),
+            Peak::Universal => grids(&Schedule::Constant).iter().sum(),
+        },
+        Method::FittedServo { .. } => mean(&fits) + grids(&Schedule::Constant).iter().sum::<f64>(),
+        Method::Policy { training_cost, .. } => *training_cost,
+        Method::ReduceOnPlateau { .. }
+        | Method::Hypergradient { .. }
+        | Method::RangeTest { .. }
+        | Method::Servo { .. }
+        | Method::Search { .. } => 0.0,
+    }
+}
+
 /// The report as a table.
 pub fn table(report: &Report) -> String {
     let mut text = format!(
-        "{:<22} {:>5} {:>7} {:>7} {:>7} {:>6} {:>22} {:>22} {:>5}  {}\n{}\n",
+        "{:<22} {:>5} {:>7} {:>7} {:>7} {:>7} {:>6} {:>22} {:>22} {:>5}  {}\n{}\n",
         "method",
         "runs",
         "budgets",
+        "before",
         "reached",
         "time",
         "score",
@@ -218,7 +263,7 @@ pub fn table(report: &Report) -> String {
         format!("loss to {}", report.baseline),
         "wins",
         "verdict",
-        "-".repeat(122)
+        "-".repeat(130)
     );
     let interval = |interval: &Option<Interval>| match interval {
         Some(i) => format!("{:+.3} [{:+.3}, {:+.3}]", i.mean, i.low, i.high),
@@ -231,9 +276,10 @@ pub fn table(report: &Report) -> String {
             .map_or("-".to_owned(), |time| format!("{time:.2}"));
         let _ = writeln!(
             text,
-            "{name:<22} {:>5.1} {:>7.2} {:>6.0}% {time:>7} {:>6.3} {:>22} {:>22} {:>4.0}%  {}",
+            "{name:<22} {:>5.1} {:>7.2} {:>7.0} {:>6.0}% {time:>7} {:>6.3} {:>22} {:>22} {:>4.0}%  {}",
             row.runs,
             row.budgets,
+            row.earlier,
             100.0 * row.reached,
             row.score,
             interval(&row.loss),
@@ -243,7 +289,8 @@ pub fn table(report: &Report) -> String {
         );
     }
     text.push_str(
-        "* chosen with hindsight on this very task, by a grid whose cost is not counted here\n\
+        "* chosen with hindsight on this very task\n\
+         before: spent before the comparison, in budgets: for each task by hindsight, once for all tasks by the others\n\
          time: mean over the tasks of the median time to target, in budgets; - if some task's median is never\n\
          loss: mean log ratio of the final validation loss, with the bootstrap interval over tasks and seeds\n",
     );

@@ -64,6 +64,7 @@ pub fn compare(
         .into_iter()
         .map(Mutex::new)
         .collect();
+    check_batches(config, &tuning)?;
     let mut policies = BTreeMap::new();
     for method in &config.methods {
         if let Method::Policy { name, path, .. } = method {
@@ -139,6 +140,44 @@ pub fn compare(
     }
     observer.end();
     Ok(lines)
+}
+
+/// Checks that no batch is larger than the smallest training split.
+fn check_batches(config: &CompareConfig, tuning: &Tuning) -> Result<()> {
+    let domain = config
+        .space
+        .coordinates()
+        .into_iter()
+        .find(|c| c.name == BATCH_SIZE);
+    let searched = domain.and_then(|coordinate| coordinate.domain.bounds());
+    let grown = config.methods.iter().filter_map(|method| match method {
+        Method::Schedule { schedule, .. } | Method::RangeTest { schedule, .. } => match schedule {
+            Schedule::GrowBatch { largest, .. } => Some(("schedule.largest", *largest)),
+            _ => None,
+        },
+        _ => None,
+    });
+    let sizes = [("the default of methods", DEFAULT_BATCH)]
+        .into_iter()
+        .chain(
+            config
+                .grid
+                .batch_sizes
+                .iter()
+                .map(|size| ("grid.batch_sizes", *size)),
+        )
+        .chain(searched.map(|(_, high)| ("space.batch_size", high as usize)))
+        .chain(grown);
+    for (field, size) in sizes {
+        for task in &tuning.tasks {
+            let rows = task.split().train.rows();
+            if size == 0 || size > rows {
+                let allowed = format!("task `{}` has {rows} training examples", task.name());
+                return Err(Error::config(field, size, allowed));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Makes the directory, or reads what is in it.

@@ -3,7 +3,8 @@
 use rand::RngExt;
 use trimtab_env::stream;
 
-/// The quantile `q` by linear interpolation; `None` of nothing.
+/// The quantile `q`, from 0 to 1, linear between neighbours (definition 7 of Hyndman and Fan 1996, "Sample quantiles in
+/// statistical packages"); `None` of nothing.
 pub fn quantile(values: &[f64], q: f64) -> Option<f64> {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -87,6 +88,15 @@ mod tests {
             median(&[1.0, f64::INFINITY, f64::INFINITY]),
             Some(f64::INFINITY)
         );
+    }
+
+    #[test]
+    fn quantiles_lie_between_neighbours() {
+        assert_eq!(quantile(&[], 0.5), None);
+        assert_eq!(quantile(&[3.0], 0.25), Some(3.0));
+        let values = [1.0, 2.0, 4.0, 8.0];
+        let quartiles = [0.0, 0.25, 0.5, 0.75, 1.0].map(|share| quantile(&values, share));
+        assert_eq!(quartiles, [1.0, 1.75, 3.0, 5.0, 8.0].map(Some));
     }
 
     /// The interval covers the truth about as often as it says, where tasks differ.

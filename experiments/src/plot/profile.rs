@@ -140,6 +140,7 @@ pub(super) fn row(method: &str, score: f64, times: Vec<Option<f64>>) -> MethodRe
         hindsight: method.starts_with("best"),
         runs: 1.0,
         budgets: 1.0,
+        earlier: 0.0,
         reached: 1.0,
         time_to_target: None,
         times,

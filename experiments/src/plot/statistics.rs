@@ -16,14 +16,6 @@ pub(super) fn mean_and_deviation(values: &[f64]) -> Option<(f64, f64)> {
     Some((mean, (squares / (n - 1.0).max(1.0)).sqrt()))
 }
 
-/// The quantile of sorted values at a share from 0 to 1, linear between neighbours (definition 7 of Hyndman and Fan
-/// 1996, "Sample quantiles in statistical packages"); `None` without values.
-pub(super) fn quantile(sorted: &[f64], share: f64) -> Option<f64> {
-    let at = share.clamp(0.0, 1.0) * sorted.len().checked_sub(1)? as f64;
-    let (below, above) = (sorted[at.floor() as usize], sorted[at.ceil() as usize]);
-    Some(below + at.fract() * (above - below))
-}
-
 /// Mean and standard deviation of the last `window` values at each point; points that cannot be drawn are left out of
 /// both. The first points have fewer values behind them.
 pub(super) fn moving(points: &[(f64, f64)], window: usize) -> Vec<(f64, f64, f64)> {
@@ -47,15 +39,6 @@ mod tests {
         assert_eq!(mean_and_deviation(&[]), None);
         assert_eq!(mean_and_deviation(&[3.0]), Some((3.0, 0.0)));
         assert_eq!(mean_and_deviation(&[1.0, 3.0]), Some((2.0, 2f64.sqrt())));
-    }
-
-    #[test]
-    fn quantiles_lie_between_neighbours() {
-        assert_eq!(quantile(&[], 0.5), None);
-        assert_eq!(quantile(&[3.0], 0.25), Some(3.0));
-        let values = [1.0, 2.0, 4.0, 8.0];
-        let quartiles = [0.0, 0.25, 0.5, 0.75, 1.0].map(|share| quantile(&values, share));
-        assert_eq!(quartiles, [1.0, 1.75, 3.0, 5.0, 8.0].map(Some));
     }
 
     #[test]
