@@ -37,6 +37,7 @@ fn digits() -> TaskConfig {
 
 fn process(moves: Moves) -> TuningConfig {
     TuningConfig {
+        prior: None,
         knobs: vec![
             Knob::learning_rate(
                 Domain::LogUniform(1e-5, 10.0),

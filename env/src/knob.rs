@@ -2,7 +2,7 @@
 
 use crate::segments::log_uniform;
 use crate::servo::Servo;
-use crate::settings::{BATCH_SIZE, LEARNING_RATE};
+use crate::settings::{BATCH_SIZE, LEARNING_RATE, WEIGHT_DECAY};
 use crate::{Domain, Error, Head, Result, Value};
 use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
@@ -44,6 +44,24 @@ pub enum Moves {
     Relative(Vec<f64>),
     /// Each choice moves the set-point of a servo that sets the learning rate.
     Servo(Servo),
+    /// Each choice adds the logarithm of a factor to an offset `z`; the setting is what the prior of the process wants, times
+    /// `exp(z)`. On the learning rate the factor is one on the set-point. It starts as "no change" and has to earn its place.
+    Residual {
+        /// The factors.
+        #[serde(default = "residual_factors")]
+        factors: Vec<f64>,
+        /// Largest absolute value of `z`.
+        #[serde(default = "residual_offset")]
+        max_offset: f64,
+    },
+}
+
+fn residual_factors() -> Vec<f64> {
+    Servo::default().factors
+}
+
+fn residual_offset() -> f64 {
+    Servo::default().max_offset
 }
 
 /// The longest list of values that is gone through.
@@ -160,7 +178,7 @@ impl Knob {
                 ))
             }
             Moves::Absolute => Ok(()),
-            Moves::Relative(_) | Moves::Servo(_)
+            Moves::Relative(_) | Moves::Servo(_) | Moves::Residual { .. }
                 if matches!(self.domain, Domain::Categories(_)) =>
             {
                 Err(Error::config(
@@ -170,6 +188,24 @@ impl Knob {
                 ))
             }
             Moves::Relative(factors) => validate_factors("moves", factors),
+            Moves::Residual {
+                factors,
+                max_offset,
+            } => {
+                if ![LEARNING_RATE, BATCH_SIZE, WEIGHT_DECAY].contains(&self.name.as_str()) {
+                    return Err(Error::config(
+                        "moves",
+                        format!("Residual on `{}`", self.name),
+                        format!("a prior sets {LEARNING_RATE}, {BATCH_SIZE} and {WEIGHT_DECAY}"),
+                    ));
+                }
+                validate_factors("moves.factors", factors)?;
+                if !(max_offset.is_finite() && *max_offset > 0.0) {
+                    let allowed = "give a finite number above 0";
+                    return Err(Error::config("moves.max_offset", max_offset, allowed));
+                }
+                Ok(())
+            }
             Moves::Servo(servo) => {
                 if self.name != LEARNING_RATE {
                     return Err(Error::config(
@@ -224,7 +260,9 @@ impl Knob {
     pub fn head(&self) -> Head {
         match &self.moves {
             Moves::Absolute => Head::new(&self.name, self.domain.points().iter().map(short)),
-            Moves::Relative(factors) | Moves::Servo(Servo { factors, .. }) => Head::new(
+            Moves::Relative(factors)
+            | Moves::Residual { factors, .. }
+            | Moves::Servo(Servo { factors, .. }) => Head::new(
                 &self.name,
                 factors.iter().map(|factor| format!("x{factor}")),
             ),
@@ -247,7 +285,7 @@ impl Knob {
     }
 
     /// The position after a choice. A servo moves its set-point here and its learning rate later, in
-    /// [`Servo::learning_rate`], when the batch size is known.
+    /// [`Servo::learning_rate`], when the batch size is known; a residual moves its offset here, and the process its value.
     pub fn apply(&self, from: &Position, choice: usize) -> Position {
         match &self.moves {
             Moves::Absolute => Position {
@@ -263,10 +301,17 @@ impl Knob {
                 },
                 offset: 0.0,
             },
-            Moves::Servo(servo) => Position {
+            Moves::Servo(Servo {
+                factors,
+                max_offset,
+                ..
+            })
+            | Moves::Residual {
+                factors,
+                max_offset,
+            } => Position {
                 value: from.value.clone(),
-                offset: (from.offset + servo.factors[choice].ln())
-                    .clamp(-servo.max_offset, servo.max_offset),
+                offset: (from.offset + factors[choice].ln()).clamp(-max_offset, *max_offset),
             },
         }
     }
@@ -282,10 +327,21 @@ impl Knob {
                     moved >= low * (1.0 - ROUNDING) && moved <= high * (1.0 + ROUNDING)
                 })
                 .collect(),
-            (Moves::Servo(servo), _, _) => servo
-                .factors
+            (
+                Moves::Servo(Servo {
+                    factors,
+                    max_offset,
+                    ..
+                })
+                | Moves::Residual {
+                    factors,
+                    max_offset,
+                },
+                _,
+                _,
+            ) => factors
                 .iter()
-                .map(|factor| (position.offset + factor.ln()).abs() <= servo.max_offset + ROUNDING)
+                .map(|factor| (position.offset + factor.ln()).abs() <= max_offset + ROUNDING)
                 .collect(),
             _ => vec![true; self.head().choices.len()],
         };

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod checker;
+pub mod context_servo;
 pub mod cost;
 pub mod domain;
 pub mod environment;
@@ -24,6 +25,7 @@ pub mod vector;
 pub mod wrappers;
 
 pub use checker::{CheckOptions, Violation, check_environment};
+pub use context_servo::{Context, ContextServo};
 pub use cost::{Cost, CostModel, Meter, UpdateTime};
 pub use domain::Domain;
 pub use environment::{Environment, Outcome, Status, Step, Termination, Truncation};

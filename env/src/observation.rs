@@ -1,8 +1,9 @@
 //! What the agent sees of a training: scale-free features of the reports so far.
 
+use crate::context_servo::Context;
 use crate::knob::Position;
 use crate::settings::{BATCH_SIZE, LEARNING_RATE};
-use crate::{Error, Feature, Knob, Moves, Report, Result, Value};
+use crate::{Error, Feature, Knob, Moves, Report, Result, Servo, Value};
 use serde::{Deserialize, Serialize};
 
 /// Which features an observation has.
@@ -24,7 +25,8 @@ impl Default for ObservationConfig {
     }
 }
 
-/// The features that every training has, in their order. Knobs add one each: `<knob>_position`.
+/// The features that every training has, in their order. Knobs add one each, `<knob>_position`, and a prior those of the
+/// [`Context`].
 pub const FEATURES: [&str; 21] = [
     "update_ratio",
     "gradient_agreement",
@@ -60,6 +62,8 @@ pub struct Moment<'a> {
     pub budget_left: f64,
     /// Whether the next segment is a probe.
     pub probing: bool,
+    /// What was known of the training beforehand; its features come last where the process has a prior.
+    pub context: Option<&'a Context>,
 }
 
 /// Turns the history of reports into features.
@@ -67,6 +71,7 @@ pub struct Moment<'a> {
 pub struct Encoder {
     config: ObservationConfig,
     kept: Vec<bool>,
+    context: bool,
     validations: Vec<f64>,
     best: f64,
     since_improvement: usize,
@@ -77,12 +82,12 @@ pub struct Encoder {
 }
 
 impl Encoder {
-    /// An encoder for these knobs.
+    /// An encoder for these knobs, with the features of the [`Context`] if it is to be seen.
     ///
     /// # Errors
     /// [`Error::Config`] if a name in `without` is no feature (the message lists them), or the clip is not positive.
-    pub fn new(config: ObservationConfig, knobs: &[Knob]) -> Result<Self> {
-        let names = names(knobs);
+    pub fn new(config: ObservationConfig, knobs: &[Knob], context: bool) -> Result<Self> {
+        let names = names(knobs, context);
         if let Some(unknown) = config.without.iter().find(|name| !names.contains(name)) {
             return Err(Error::config(
                 "without",
@@ -110,6 +115,7 @@ impl Encoder {
         }
         Ok(Self {
             kept,
+            context,
             config,
             validations: Vec::new(),
             best: f64::INFINITY,
@@ -124,7 +130,7 @@ impl Encoder {
     /// The features of the specification.
     pub fn features(&self, knobs: &[Knob]) -> Vec<Feature> {
         let clip = self.config.clip;
-        names(knobs)
+        names(knobs, self.context)
             .into_iter()
             .zip(&self.kept)
             .filter(|(_, kept)| **kept)
@@ -247,7 +253,11 @@ impl Encoder {
                 .map(|(knob, position)| {
                     match (&knob.moves, &position.value) {
                         // The absolute learning rate says nothing that transfers from one training to another.
-                        (Moves::Servo(servo), _) => 2.0 * position.offset / servo.max_offset,
+                        (
+                            Moves::Servo(Servo { max_offset, .. })
+                            | Moves::Residual { max_offset, .. },
+                            _,
+                        ) => 2.0 * position.offset / max_offset,
                         (_, Value::Number(size)) if knob.name == BATCH_SIZE => {
                             (size / 64.0).log2() / 2.0
                         }
@@ -255,6 +265,9 @@ impl Encoder {
                     }
                 }),
         );
+        if self.context {
+            all.extend(moment.context.map_or([0.0; 4], Context::features));
+        }
         let clip = self.config.clip;
         all.into_iter()
             .zip(&self.kept)
@@ -278,11 +291,13 @@ fn clipped(x: f64, clip: f32) -> f32 {
     }
 }
 
-fn names(knobs: &[Knob]) -> Vec<String> {
+fn names(knobs: &[Knob], context: bool) -> Vec<String> {
+    let context: &[&str] = if context { &Context::FEATURES } else { &[] };
     FEATURES
         .iter()
         .map(|name| (*name).to_owned())
         .chain(knobs.iter().map(|knob| format!("{}_position", knob.name)))
+        .chain(context.iter().map(|name| (*name).to_owned()))
         .collect()
 }
 
@@ -340,6 +355,7 @@ mod tests {
             positions,
             budget_left: 0.75,
             probing: false,
+            context: None,
         };
         let index = encoder
             .features(&knobs)
@@ -351,7 +367,7 @@ mod tests {
 
     #[test]
     fn features_follow_their_formulas() {
-        let mut encoder = Encoder::new(ObservationConfig::default(), &knobs()).unwrap();
+        let mut encoder = Encoder::new(ObservationConfig::default(), &knobs(), false).unwrap();
         encoder.start(&Report {
             validation: Some(Validation {
                 loss: 2.0,
@@ -397,9 +413,9 @@ mod tests {
             without: vec![without.to_owned()],
             ..Default::default()
         };
-        let encoder = Encoder::new(config("update_ratio"), &knobs()).unwrap();
+        let encoder = Encoder::new(config("update_ratio"), &knobs(), false).unwrap();
         assert_eq!(encoder.features(&knobs()).len(), FEATURES.len() + 2 - 1);
-        let message = Encoder::new(config("update_ration"), &knobs())
+        let message = Encoder::new(config("update_ration"), &knobs(), false)
             .unwrap_err()
             .to_string();
         assert!(message.contains("update_ration") && message.contains("noise_scale"));
@@ -412,7 +428,7 @@ mod tests {
             values in proptest::collection::vec(proptest::num::f64::ANY, 10),
             diverged: bool,
         ) {
-            let mut encoder = Encoder::new(ObservationConfig::default(), &knobs()).unwrap();
+            let mut encoder = Encoder::new(ObservationConfig::default(), &knobs(), false).unwrap();
             let wild = Report {
                 validation: Some(Validation { loss: values[0], ..Default::default() }),
                 train: TrainLoss::of(&values[1..4]),
@@ -433,7 +449,7 @@ mod tests {
             encoder.record(&wild);
             let knobs = knobs();
             let at = positions(0.1, 64.0);
-            let moment = Moment { knobs: &knobs, positions: &at, budget_left: 0.5, probing: true };
+            let moment = Moment { knobs: &knobs, positions: &at, budget_left: 0.5, probing: true, context: None };
             for x in encoder.encode(&moment) {
                 prop_assert!(x.is_finite() && x.abs() <= 3.0);
             }

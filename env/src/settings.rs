@@ -9,6 +9,13 @@ use std::fmt;
 pub const LEARNING_RATE: &str = "learning_rate";
 /// Name of the setting that every minibatch trainee has: examples an update.
 pub const BATCH_SIZE: &str = "batch_size";
+/// Name of the part of the weights that each update takes away, `w <- w (1 - weight_decay)`, whatever the learning rate is.
+/// It comes on top of what the optimiser itself decays. 0 if it is not set.
+pub const WEIGHT_DECAY: &str = "weight_decay";
+/// Name of the rate at which averaged weights forget: after each update `e <- e + (w - e) / (1 + averaging t)`, with `t`
+/// updates so far, and `e` is what is evaluated. From 0, not to average, to 1, the mean of all weights so far; in between it
+/// is polynomial-decay averaging (Shamir and Zhang 2013) of degree `1 / averaging - 1`. 0 if it is not set.
+pub const AVERAGING: &str = "averaging";
 
 /// The value of one hyperparameter.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -151,6 +158,24 @@ impl Settings {
         Err(Error::Setting {
             name: BATCH_SIZE.to_owned(),
             problem: format!("{size} is not a whole number of at least 1"),
+        })
+    }
+
+    /// The number called `name`, 0 if it is not set, checked to be from 0 to 1.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if it is something else.
+    pub fn share(&self, name: &str) -> Result<f64> {
+        if self.get(name).is_none() {
+            return Ok(0.0);
+        }
+        let share = self.number(name)?;
+        if (0.0..=1.0).contains(&share) {
+            return Ok(share);
+        }
+        Err(Error::Setting {
+            name: name.to_owned(),
+            problem: format!("{share} is not a number from 0 to 1"),
         })
     }
 

@@ -56,6 +56,12 @@ pub struct TraineeSpec {
     pub validation_examples: usize,
     /// Number of weights.
     pub parameters: usize,
+    /// Layers of weights: how many of them have two dimensions or more. Hidden layers are one fewer.
+    #[serde(default)]
+    pub layers: usize,
+    /// Whether the optimiser normalises its updates for each weight, as Adam does.
+    #[serde(default)]
+    pub adaptive: bool,
     /// How its cost is counted.
     pub cost: CostModel,
 }

@@ -1,7 +1,10 @@
 //! Hyperparameter tuning as a Markov decision process: the environment around a training.
 
+mod prior;
 mod trial;
+mod validate;
 
+use crate::context_servo::{ContextServo, Steering};
 use crate::knob::Position;
 use crate::observation::{Encoder, Moment};
 use crate::reward::Progress;
@@ -21,6 +24,9 @@ use serde::{Deserialize, Serialize};
 pub struct TuningConfig {
     /// The hyperparameters that the agent moves: one head each.
     pub knobs: Vec<Knob>,
+    /// A context servo that decides first; knobs with [`Moves::Residual`] add to it. `None` leaves it to the knobs alone.
+    #[serde(default)]
+    pub prior: Option<ContextServo>,
     /// Settings that hold throughout, for what no knob moves.
     #[serde(default)]
     pub settings: Settings,
@@ -134,6 +140,7 @@ struct Episode {
     divergences: usize,
     cost_to_target: Option<Cost>,
     measured_update_ratio: Option<f64>,
+    steering: Option<Steering>,
     mask: ActionMask,
     status: Status,
     segments: Vec<Segment>,
@@ -145,9 +152,13 @@ impl TuningEnv {
     /// # Errors
     /// [`Error::Config`] naming the field, if the configuration does not fit the trainees.
     pub fn new(instances: Vec<Instance>, config: TuningConfig) -> Result<Self> {
-        validate(&instances, &config)?;
-        let encoder = Encoder::new(config.observation.clone(), &config.knobs)
-            .map_err(|error| error.within("observation"))?;
+        validate::validate(&instances, &config)?;
+        let encoder = Encoder::new(
+            config.observation.clone(),
+            &config.knobs,
+            config.prior.is_some(),
+        )
+        .map_err(|error| error.within("observation"))?;
         let spec = EnvironmentSpec {
             name: "tuning".to_owned(),
             features: encoder.features(&config.knobs),
@@ -259,6 +270,7 @@ impl TuningEnv {
     /// Moves every knob by its choice and returns the settings of the next segment.
     fn decide(&mut self, action: &Action) -> Result<Settings> {
         let share = self.spent_share();
+        let middle = 0.5 * (share + self.next_share());
         let config = &self.config;
         let Some(episode) = &mut self.episode else {
             return Err(Error::NotReset {
@@ -272,6 +284,9 @@ impl TuningEnv {
             .zip(&action.choices)
         {
             *position = knob.apply(position, *choice);
+        }
+        if let Some(settings) = episode.steered(config, middle) {
+            return Ok(settings);
         }
         // The servo comes last: its set-point depends on the batch size that holds from now on.
         let batch = settings(config, &episode.positions)
@@ -313,6 +328,9 @@ impl TuningEnv {
         let spent_before = episode.spent;
         episode.spent += report.cost;
         episode.measured_update_ratio = report.gradients.map(|gradients| gradients.update_ratio);
+        if let Some(steering) = &mut episode.steering {
+            steering.record(&report);
+        }
 
         // Judge, and roll back if there is nothing left to judge.
         let best_before = episode.best_loss;
@@ -419,6 +437,7 @@ impl Environment for TuningEnv {
             .iter()
             .map(|knob| knob.start(&mut rng))
             .collect();
+        let steering = prior::begin(config, &positions, instance.trainee.spec(), budget)?;
         let report = instance.trainee.start(derived_seed(seed, "training", 0))?;
         let first_loss = report
             .validation
@@ -443,6 +462,7 @@ impl Environment for TuningEnv {
             divergences: 0,
             cost_to_target: None,
             measured_update_ratio: None,
+            steering,
             mask: ActionMask {
                 allowed: Vec::new(),
             },
@@ -458,6 +478,7 @@ impl Environment for TuningEnv {
         let episode = self.running()?;
         self.spec.check_action(action)?;
         episode.mask.check(&self.spec, action)?;
+        self.start_probe()?;
         let settings = self.decide(action)?;
         self.advance(settings)
     }
@@ -513,75 +534,10 @@ fn observe(config: &TuningConfig, encoder: &mut Encoder, episode: &mut Episode) 
         positions: &episode.positions,
         budget_left: 1.0 - (episode.spent / episode.budget).min(1.0),
         probing: episode.next_segment < config.segments.probes,
+        context: episode.steering.as_ref().map(Steering::context),
     });
     Observation {
         features,
         mask: Some(episode.mask.clone()),
     }
-}
-
-fn validate(instances: &[Instance], config: &TuningConfig) -> Result<()> {
-    if instances.is_empty() {
-        return Err(Error::config(
-            "tasks",
-            "[]",
-            "give at least 1 training task",
-        ));
-    }
-    if config.knobs.is_empty() {
-        return Err(Error::config("knobs", "[]", "give at least 1 knob"));
-    }
-    for (index, knob) in config.knobs.iter().enumerate() {
-        let within = |error: Error| error.within(&format!("knobs[{index}]"));
-        if config.knobs[..index]
-            .iter()
-            .any(|other| other.name == knob.name)
-        {
-            return Err(within(Error::config(
-                "name",
-                &knob.name,
-                "each knob moves another setting",
-            )));
-        }
-        for instance in instances {
-            knob.validate(instance.trainee.spec().train_examples)
-                .map_err(within)?;
-        }
-    }
-    config
-        .segments
-        .validate()
-        .map_err(|error| error.within("segments"))?;
-    config.budget.validate()?;
-    config
-        .reward
-        .validate()
-        .map_err(|error| error.within("reward"))?;
-    let factor = config.divergence.learning_rate_factor;
-    if !(factor > 0.0 && factor <= 1.0) {
-        return Err(Error::config(
-            "divergence.learning_rate_factor",
-            factor,
-            "give a number above 0 and at most 1",
-        ));
-    }
-    for instance in instances {
-        let spec = instance.trainee.spec();
-        if let crate::CostModel::Modelled(time) = spec.cost {
-            time.validate().map_err(|error| error.within("cost"))?;
-        }
-        for (field, loss) in [
-            ("reference_loss", instance.reference_loss),
-            ("target_loss", instance.target_loss),
-        ] {
-            if let Some(loss) = loss.filter(|loss| !(loss.is_finite() && *loss > 0.0)) {
-                return Err(Error::config(
-                    format!("{}.{field}", spec.name),
-                    loss,
-                    "give a finite loss above 0",
-                ));
-            }
-        }
-    }
-    Ok(())
 }

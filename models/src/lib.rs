@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod average;
 pub mod cnn;
 pub mod config;
 pub mod data;

@@ -111,6 +111,14 @@ impl OptimizerConfig {
         }
     }
 
+    /// Whether updates are normalised for each weight.
+    pub fn is_adaptive(&self) -> bool {
+        match self {
+            Self::Sgd { .. } => false,
+            Self::Adam { .. } | Self::AdamW { .. } => true,
+        }
+    }
+
     /// The learning rate that people take when they do not tune: 0.01 for SGD with momentum (the rate of most
     /// tutorials), 1e-3 for Adam and AdamW (the papers' and PyTorch's).
     pub fn default_learning_rate(&self) -> f64 {

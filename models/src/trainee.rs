@@ -1,9 +1,10 @@
 //! The training of a [`Task`] as a [`Trainee`].
 
+use crate::average::AveragedWeights;
 use crate::data::{Dataset, Targets};
 use crate::sampler::EpochSampler;
 use crate::statistics::GradientProbe;
-use crate::weights::{flat_gradients, flat_weights};
+use crate::weights::{flat_gradients, flat_weights, layers, scaled, with_weights};
 use crate::{Batch, Error, OptimizerConfig, Result, Task};
 use burn::module::Module;
 use burn::optim::{GradientsParams, ModuleOptimizer};
@@ -12,7 +13,9 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use trimtab_env::{
     Budget, Cost, CostModel, GradientStatistics, Meter, Report, Restore, Settings, Snapshot,
-    TestReport, TrainLoss, Trainee, TraineeSpec, Validation, settings::BATCH_SIZE, stream,
+    TestReport, TrainLoss, Trainee, TraineeSpec, Validation,
+    settings::{AVERAGING, BATCH_SIZE, WEIGHT_DECAY},
+    stream,
 };
 
 /// A validation loss above this many times the loss before training counts as a divergence: nothing that practitioners
@@ -66,6 +69,18 @@ struct State<M> {
     model: M,
     optimizer: ModuleOptimizer,
     sampler: EpochSampler,
+    /// What is evaluated instead of the weights, where the settings ask for it.
+    averaged: Option<AveragedWeights>,
+}
+
+impl<M: Module> State<M> {
+    /// The model with the weights that are evaluated.
+    fn evaluated(&self) -> M {
+        match &self.averaged {
+            Some(averaged) => with_weights(self.model.clone(), averaged.weights()),
+            None => self.model.clone(),
+        }
+    }
 }
 
 impl<T: Task> TaskTrainee<T> {
@@ -89,12 +104,14 @@ impl<T: Task> TaskTrainee<T> {
         }
         let validation = split.validation.select(&(0..rows).collect::<Vec<_>>());
         let device = device.clone().autodiff();
-        let parameters = task.model(&device).num_params();
+        let model = task.model(&device);
         let spec = TraineeSpec {
             name: task.name(),
             train_examples: split.train.rows(),
             validation_examples: rows,
-            parameters,
+            parameters: model.num_params(),
+            layers: layers(&model),
+            adaptive: config.optimizer.is_adaptive(),
             cost: config.cost,
         };
         Ok(Self {
@@ -115,15 +132,15 @@ impl<T: Task> TaskTrainee<T> {
         &self.task
     }
 
-    /// The model as it stands; `None` before the first start.
-    pub fn model(&self) -> Option<&T::Model> {
-        self.state.as_ref().map(|state| &state.model)
+    /// The model as it would be evaluated now; `None` before the first start.
+    pub fn model(&self) -> Option<T::Model> {
+        self.state.as_ref().map(State::evaluated)
     }
 
     /// Mean loss and further metrics over `data`.
     fn evaluate(&self, data: &Dataset) -> trimtab_env::Result<(f64, BTreeMap<String, f64>)> {
         let state = self.started()?;
-        let model = state.model.valid();
+        let model = state.evaluated().valid();
         let device = self.device.clone().inner();
         let all: Vec<u32> = (0..data.rows() as u32).collect();
         let (mut loss, mut score) = (0.0, 0.0);
@@ -213,6 +230,7 @@ impl<T: Task> Trainee for TaskTrainee<T> {
             model,
             optimizer,
             sampler: EpochSampler::new(self.spec.train_examples, stream(seed, "sampler", 0)),
+            averaged: None,
         });
         self.meter.begin();
         let validation = self.validate()?;
@@ -239,11 +257,13 @@ impl<T: Task> Trainee for TaskTrainee<T> {
                 ),
             });
         }
+        let (decay, averaging) = (settings.share(WEIGHT_DECAY)?, settings.share(AVERAGING)?);
         self.started()?;
         let Some(State {
             mut model,
             mut optimizer,
             mut sampler,
+            averaged,
         }) = self.state.take()
         else {
             return Err(trimtab_env::Error::NotReset {
@@ -251,6 +271,7 @@ impl<T: Task> Trainee for TaskTrainee<T> {
             });
         };
         let (mut gradient, mut weights, mut rows) = (Vec::new(), Vec::new(), Vec::new());
+        let mut averaged = (averaging > 0.0).then(|| averaged.unwrap_or_default());
         let mut losses = Vec::new();
         let samples = self.config.gradient_samples;
         if samples > 0 {
@@ -277,10 +298,19 @@ impl<T: Task> Trainee for TaskTrainee<T> {
                     }
                 },
             );
-            model = after;
-            if looking {
+            model = if decay > 0.0 {
+                scaled(after, 1.0 - decay)
+            } else {
+                after
+            };
+            if looking || averaged.is_some() {
                 flat_weights(&model, &mut weights);
+            }
+            if looking {
                 self.probe.record(&gradient, &weights);
+            }
+            if let Some(averaged) = &mut averaged {
+                averaged.update(&weights, averaging);
             }
             finite = loss.is_finite();
             losses.push(loss);
@@ -300,6 +330,7 @@ impl<T: Task> Trainee for TaskTrainee<T> {
             model,
             optimizer,
             sampler,
+            averaged,
         });
         let validation = if finite { Some(self.validate()?) } else { None };
         let diverged = validation
@@ -332,6 +363,7 @@ impl<T: Task> Trainee for TaskTrainee<T> {
         match (what, &mut self.state, saved) {
             (Restore::Weights, Some(state), Some(saved)) => {
                 state.model = saved.model.clone();
+                state.averaged = saved.averaged.clone();
                 state.optimizer = self
                     .config
                     .optimizer

@@ -58,6 +58,8 @@ impl NoisyQuadratic {
                 train_examples: 1024,
                 validation_examples: 0,
                 parameters: dimension,
+                layers: 1,
+                adaptive: false,
                 cost,
             },
             curvature,
@@ -74,6 +76,7 @@ impl NoisyQuadratic {
     /// epochs of batch size 64.
     pub fn tuning() -> TuningConfig {
         TuningConfig {
+            prior: None,
             knobs: vec![Knob::learning_rate(
                 Domain::LogUniform(1e-4, 2.0),
                 Initial::LogUniform(1e-3, 1.0),

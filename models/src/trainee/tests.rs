@@ -25,7 +25,7 @@ fn budget(trainee: &TaskTrainee<MlpTask>, updates: usize, batch_size: usize) -> 
 
 fn flat(trainee: &TaskTrainee<MlpTask>) -> Vec<f32> {
     let mut flat = Vec::new();
-    flat_weights(trainee.model().unwrap(), &mut flat);
+    flat_weights(&trainee.model().unwrap(), &mut flat);
     flat
 }
 
@@ -246,4 +246,73 @@ fn a_loss_that_is_not_a_number_ends_the_segment_as_an_outcome() {
     trainee.restore(&snapshot, Restore::Everything).unwrap();
     let again = trainee.advance(&Settings::new(0.1, 32), budget).unwrap();
     assert!(!again.diverged && again.validation.is_some());
+}
+
+/// With a learning rate of 0 nothing but the decay changes the weights.
+#[test]
+fn weight_decay_shrinks_the_weights_at_every_update() {
+    let mut trainee = trainee(TraineeConfig::default());
+    trainee.start(1).unwrap();
+    let before = flat(&trainee);
+    let budget = budget(&trainee, 10, 16);
+    let settings = Settings::new(0.0, 16).with(WEIGHT_DECAY, 0.01);
+    trainee.advance(&settings, budget).unwrap();
+    let factor = 0.99f32.powi(10);
+    for (after, before) in flat(&trainee).iter().zip(&before) {
+        assert!((after - before * factor).abs() < 1e-5);
+    }
+}
+
+/// The averages that are evaluated equal those made of the weights after each update, and do not change the training.
+#[test]
+fn averaged_weights_are_evaluated_and_leave_the_training_alone() {
+    let averaging = 0.3;
+    let mut plain = trainee(TraineeConfig::default());
+    let mut averaged = trainee(TraineeConfig::default());
+    plain.start(1).unwrap();
+    averaged.start(1).unwrap();
+    let one = budget(&plain, 1, 16);
+    let settings = Settings::new(0.1, 16);
+    let mut expected = AveragedWeights::default();
+    for _ in 0..20 {
+        plain.advance(&settings, one).unwrap();
+        expected.update(&flat(&plain), averaging);
+        averaged
+            .advance(&settings.clone().with(AVERAGING, averaging), one)
+            .unwrap();
+    }
+    assert_eq!(flat(&averaged), expected.weights());
+    assert_ne!(flat(&averaged), flat(&plain));
+    let snapshot = averaged.snapshot();
+    // Without averaging the same weights are evaluated as if there had never been any.
+    plain.advance(&settings, one).unwrap();
+    averaged.advance(&settings, one).unwrap();
+    assert_eq!(flat(&averaged), flat(&plain));
+    // The average is part of what a snapshot brings back.
+    averaged.restore(&snapshot, Restore::Everything).unwrap();
+    assert_eq!(flat(&averaged), expected.weights());
+}
+
+#[test]
+fn the_specification_knows_layers_and_optimiser() {
+    let spec = trainee(TraineeConfig::default()).spec().clone();
+    assert_eq!((spec.layers, spec.adaptive), (2, false));
+    let adam = TraineeConfig {
+        optimizer: OptimizerConfig::adam(),
+        ..Default::default()
+    };
+    assert!(trainee(adam).spec().adaptive);
+}
+
+#[test]
+fn decay_and_averaging_out_of_range_are_refused_by_name() {
+    let mut trainee = trainee(TraineeConfig::default());
+    trainee.start(1).unwrap();
+    for name in [WEIGHT_DECAY, AVERAGING] {
+        for value in [-0.1, 1.5, f64::NAN] {
+            let settings = Settings::new(0.1, 16).with(name, value);
+            let error = trainee.advance(&settings, 1.0).unwrap_err().to_string();
+            assert!(error.contains(name), "{error}");
+        }
+    }
 }

@@ -1,0 +1,180 @@
+//! The prior of a process: what a context servo wants, and what a policy adds to it.
+
+use super::{Episode, TuningConfig, TuningEnv};
+use crate::context_servo::{Context, Offsets, Steering};
+use crate::knob::Position;
+use crate::settings::{BATCH_SIZE, LEARNING_RATE, WEIGHT_DECAY};
+use crate::{Cost, Error, Knob, Moves, Result, Settings, TraineeSpec, Value};
+
+/// The prior at work on a new episode; `None` if the process has none.
+pub(super) fn begin(
+    config: &TuningConfig,
+    positions: &[Position],
+    spec: &TraineeSpec,
+    budget: Cost,
+) -> Result<Option<Steering>> {
+    let Some(servo) = config.prior else {
+        return Ok(None);
+    };
+    let context = Context::new(spec, budget).ok_or_else(|| {
+        Error::config(
+            "prior",
+            "with measured cost",
+            "it must know how many passes a budget buys; give the cost as Modelled(..)",
+        )
+    })?;
+    let lr = super::settings(config, positions).learning_rate()?;
+    Ok(Some(Steering::new(servo, context, lr)))
+}
+
+/// What the knobs have moved so far.
+fn offsets(knobs: &[Knob], positions: &[Position]) -> Offsets {
+    let of = |name: &str| {
+        let mut pairs = knobs.iter().zip(positions);
+        pairs
+            .find(|(knob, _)| knob.name == name && matches!(knob.moves, Moves::Residual { .. }))
+            .map_or(0.0, |(_, position)| position.offset)
+    };
+    Offsets {
+        update_ratio: of(LEARNING_RATE),
+        batch_size: of(BATCH_SIZE),
+        weight_decay: of(WEIGHT_DECAY),
+    }
+}
+
+impl Episode {
+    /// The settings that the prior wants where the share `f` of the budget is used, with the positions of the knobs that
+    /// add to it. Other knobs have the last word on theirs.
+    pub(super) fn steered(&mut self, config: &TuningConfig, f: f64) -> Option<Settings> {
+        let steering = self.steering.as_mut()?;
+        let wanted = steering.settings(f, &offsets(&config.knobs, &self.positions));
+        let mut settings = config.settings.clone();
+        for (name, value) in wanted.iter() {
+            settings.set(name, value.clone());
+        }
+        for (knob, position) in config.knobs.iter().zip(&mut self.positions) {
+            if let (Moves::Residual { .. }, Ok(number)) = (&knob.moves, settings.number(&knob.name))
+            {
+                position.value = Value::Number(knob.domain.nearest(number));
+            }
+            settings.set(&knob.name, position.value.clone());
+        }
+        Some(settings)
+    }
+}
+
+impl TuningEnv {
+    /// Lets the prior try its first updates out, before the first segment.
+    pub(super) fn start_probe(&mut self) -> Result<()> {
+        let wanted = |environment: &Self| {
+            let episode = environment.episode.as_ref()?;
+            let first = episode.segments.is_empty();
+            episode.steering.as_ref().filter(|_| first)?.probe()
+        };
+        while let Some(settings) = wanted(self) {
+            let reports = self.trial(&[(settings, 1e-9)])?;
+            let steering = self.episode.as_mut().and_then(|e| e.steering.as_mut());
+            for (steering, report) in steering.into_iter().zip(&reports) {
+                steering.probed(report);
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::suite::NoisyQuadratic;
+    use crate::{Action, ContextServo, Domain, Environment, Knob, Moves, TuningConfig, TuningEnv};
+    use crate::{Initial, settings::WEIGHT_DECAY};
+
+    fn residual() -> Moves {
+        Moves::Residual {
+            factors: vec![0.5, 1.0, 2.0],
+            max_offset: 1.0,
+        }
+    }
+
+    fn process() -> TuningConfig {
+        let rates = Domain::LogUniform(1e-9, 1e3);
+        let from = Initial::LogUniform(1e-6, 1e-2);
+        let mut knobs = vec![
+            Knob::learning_rate(rates, from, residual()),
+            Knob::batch_size(&[8, 16, 32, 64, 128, 256], 64, residual()),
+        ];
+        knobs.push(Knob {
+            name: WEIGHT_DECAY.to_owned(),
+            domain: Domain::LogUniform(1e-12, 0.1),
+            initial: Initial::Fixed(1e-4.into()),
+            moves: residual(),
+        });
+        TuningConfig {
+            knobs,
+            prior: Some(ContextServo::default()),
+            ..NoisyQuadratic::tuning()
+        }
+    }
+
+    fn environment() -> TuningEnv {
+        TuningEnv::new(vec![NoisyQuadratic::default().into()], process()).unwrap()
+    }
+
+    /// The first segment already makes updates of the size that is wanted, whatever the rate was that it was given.
+    #[test]
+    fn the_start_probe_finds_the_rate_before_the_first_segment() {
+        for seed in 1..6 {
+            let mut environment = environment();
+            environment.reset(seed).unwrap();
+            let given = environment.settings().unwrap().learning_rate().unwrap();
+            environment.step(&Action::new(vec![1, 1, 1])).unwrap();
+            let segment = &environment.segments()[0];
+            let found = segment.settings.learning_rate().unwrap();
+            let ratio = segment.report.gradients.unwrap().update_ratio;
+            assert!(
+                (0.1..10.0).contains(&(ratio / 0.011)),
+                "{given} {found} {ratio}"
+            );
+            // The probe is paid for.
+            assert!(segment.spent > segment.report.cost);
+        }
+    }
+
+    #[test]
+    fn choices_are_factors_on_what_the_prior_wants() {
+        let (mut plain, mut moved) = (environment(), environment());
+        plain.reset(3).unwrap();
+        moved.reset(3).unwrap();
+        plain.step(&Action::new(vec![1, 1, 1])).unwrap();
+        moved.step(&Action::new(vec![1, 1, 2])).unwrap();
+        let decay = |environment: &TuningEnv| {
+            let settings = &environment.segments()[0].settings;
+            settings.number(WEIGHT_DECAY).unwrap()
+        };
+        assert!((decay(&moved) / decay(&plain) - 2.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_residual_without_a_prior_is_refused() {
+        let config = TuningConfig {
+            prior: None,
+            ..process()
+        };
+        let instances = vec![NoisyQuadratic::default().into()];
+        let error = TuningEnv::new(instances, config).err().unwrap().to_string();
+        assert!(
+            error.contains("knobs[0]") && error.contains("prior"),
+            "{error}"
+        );
+    }
+
+    /// The features of the context are part of what a policy sees.
+    #[test]
+    fn the_context_is_observed() {
+        let mut environment = environment();
+        let observation = environment.reset(1).unwrap();
+        let features = &environment.spec().features;
+        assert_eq!(features.len(), observation.features.len());
+        let names: Vec<&str> = features.iter().map(|f| f.name.as_str()).collect();
+        assert!(names.ends_with(&["epochs", "adaptive", "capacity", "depth"]));
+    }
+}

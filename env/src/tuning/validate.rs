@@ -1,0 +1,81 @@
+//! What does not fit in the configuration of a process.
+
+use super::{Instance, TuningConfig};
+use crate::{Error, Moves, Result};
+
+/// Checks every field, and what fits the trainees.
+pub(super) fn validate(instances: &[Instance], config: &TuningConfig) -> Result<()> {
+    if instances.is_empty() {
+        return Err(Error::config(
+            "tasks",
+            "[]",
+            "give at least 1 training task",
+        ));
+    }
+    if config.knobs.is_empty() {
+        return Err(Error::config("knobs", "[]", "give at least 1 knob"));
+    }
+    for (index, knob) in config.knobs.iter().enumerate() {
+        let within = |error: Error| error.within(&format!("knobs[{index}]"));
+        if config.knobs[..index]
+            .iter()
+            .any(|other| other.name == knob.name)
+        {
+            return Err(within(Error::config(
+                "name",
+                &knob.name,
+                "each knob moves another setting",
+            )));
+        }
+        if matches!(knob.moves, Moves::Residual { .. }) && config.prior.is_none() {
+            return Err(within(Error::config(
+                "moves",
+                "Residual",
+                "there is nothing to add to; give the process a prior",
+            )));
+        }
+        for instance in instances {
+            knob.validate(instance.trainee.spec().train_examples)
+                .map_err(within)?;
+        }
+    }
+    config
+        .segments
+        .validate()
+        .map_err(|error| error.within("segments"))?;
+    config.budget.validate()?;
+    if let Some(servo) = &config.prior {
+        servo.validate().map_err(|error| error.within("prior"))?;
+    }
+    config
+        .reward
+        .validate()
+        .map_err(|error| error.within("reward"))?;
+    let factor = config.divergence.learning_rate_factor;
+    if !(factor > 0.0 && factor <= 1.0) {
+        return Err(Error::config(
+            "divergence.learning_rate_factor",
+            factor,
+            "give a number above 0 and at most 1",
+        ));
+    }
+    for instance in instances {
+        let spec = instance.trainee.spec();
+        if let crate::CostModel::Modelled(time) = spec.cost {
+            time.validate().map_err(|error| error.within("cost"))?;
+        }
+        for (field, loss) in [
+            ("reference_loss", instance.reference_loss),
+            ("target_loss", instance.target_loss),
+        ] {
+            if let Some(loss) = loss.filter(|loss| !(loss.is_finite() && *loss > 0.0)) {
+                return Err(Error::config(
+                    format!("{}.{field}", spec.name),
+                    loss,
+                    "give a finite loss above 0",
+                ));
+            }
+        }
+    }
+    Ok(())
+}
