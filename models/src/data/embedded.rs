@@ -36,16 +36,54 @@ pub enum Embedded {
     WineQuality,
     /// `fashion-mnist`: 5,000 pictures of clothes of 28x28 pixels in 0..=1, 10 classes.
     FashionMnist,
+    /// `satellite`, held out: 5,000 spots of land, 3x3 pixels of four bands each, 6 classes of soil.
+    Satellite,
+    /// `segment`, held out: 2,310 patches of outdoor pictures, 19 features each, 7 even classes.
+    Segment,
+    /// `spambase`, held out: 4,601 e-mails as 57 frequencies and lengths, 2 classes.
+    Spambase,
+    /// `vowel`, held out: 990 spoken vowels as 10 log area ratios, 11 even classes.
+    Vowel,
+    /// `king-rook-pawn`, held out: 3,196 chess positions as 38 yes or no, 2 classes: White wins or not.
+    KingRookPawn,
+    /// `contraceptive`, held out: 1,473 women, 9 answers each, 3 classes that the answers hardly tell apart.
+    Contraceptive,
+    /// `concrete`, held out: 1,030 samples, 7 ingredients and an age each; the compressive strength in MPa.
+    Concrete,
+    /// `bike-sharing`, held out: 5,000 hours, 12 features of season, hour and weather; the bikes rented.
+    BikeSharing,
 }
 
 impl Embedded {
     /// All of them.
-    pub const ALL: [Embedded; 4] = [
+    pub const ALL: [Embedded; 12] = [
         Embedded::Digits,
         Embedded::Letter,
         Embedded::WineQuality,
         Embedded::FashionMnist,
+        Embedded::Satellite,
+        Embedded::Segment,
+        Embedded::Spambase,
+        Embedded::Vowel,
+        Embedded::KingRookPawn,
+        Embedded::Contraceptive,
+        Embedded::Concrete,
+        Embedded::BikeSharing,
     ];
+
+    /// The sets that no controller is trained or tuned on: what a shipped one is judged by.
+    pub fn held_out() -> &'static [Embedded] {
+        &[
+            Embedded::Satellite,
+            Embedded::Segment,
+            Embedded::Spambase,
+            Embedded::Vowel,
+            Embedded::KingRookPawn,
+            Embedded::Contraceptive,
+            Embedded::Concrete,
+            Embedded::BikeSharing,
+        ]
+    }
 
     /// The name that configurations know it by.
     pub fn name(self) -> &'static str {
@@ -54,6 +92,14 @@ impl Embedded {
             Embedded::Letter => "letter",
             Embedded::WineQuality => "wine-quality",
             Embedded::FashionMnist => "fashion-mnist",
+            Embedded::Satellite => "satellite",
+            Embedded::Segment => "segment",
+            Embedded::Spambase => "spambase",
+            Embedded::Vowel => "vowel",
+            Embedded::KingRookPawn => "king-rook-pawn",
+            Embedded::Contraceptive => "contraceptive",
+            Embedded::Concrete => "concrete",
+            Embedded::BikeSharing => "bike-sharing",
         }
     }
 
@@ -71,8 +117,16 @@ impl Embedded {
         let mut dataset = match self {
             Embedded::Digits => digits(file!("digits-8x8-u8.gz")),
             Embedded::Letter => letter(file!("keel-letter.csv.gz")),
-            Embedded::WineQuality => wine_quality(file!("winequality-red.csv.gz")),
+            Embedded::WineQuality => classes(file!("winequality-red.csv.gz"), "quality"),
             Embedded::FashionMnist => fashion_mnist(),
+            Embedded::Satellite => classes(file!("satellite.csv.gz"), "soil"),
+            Embedded::Segment => classes(file!("segment.csv.gz"), "surface"),
+            Embedded::Spambase => classes(file!("spambase.csv.gz"), "spam"),
+            Embedded::Vowel => classes(file!("vowel.csv.gz"), "vowel"),
+            Embedded::KingRookPawn => classes(file!("king-rook-pawn.csv.gz"), "outcome"),
+            Embedded::Contraceptive => classes(file!("contraceptive.csv.gz"), "method"),
+            Embedded::Concrete => values(file!("concrete.csv.gz"), "compressive_strength"),
+            Embedded::BikeSharing => values(file!("bike-sharing.csv.gz"), "rentals"),
         }?;
         dataset.name = self.name().into();
         Ok(Arc::clone(decoded.get_or_init(|| Arc::new(dataset))))
@@ -152,17 +206,23 @@ fn letter((path, bytes): (&Path, &[u8])) -> Result<Dataset> {
         .collect();
     let header = format!("{features}letter\n").into_bytes();
     let table = [header, gzip::decompress(path, bytes)?].concat();
-    let options = CsvOptions {
-        target: "letter".into(),
-        kind: TargetKind::Classification,
-    };
-    parse_csv(path, &table, &options)
+    classes((path, table.as_slice()), "letter")
 }
 
-fn wine_quality((path, bytes): (&Path, &[u8])) -> Result<Dataset> {
+/// A table with a header, for classification by its column `target`.
+fn classes((path, bytes): (&Path, &[u8]), target: &str) -> Result<Dataset> {
     let options = CsvOptions {
-        target: "quality".into(),
+        target: target.into(),
         kind: TargetKind::Classification,
+    };
+    parse_csv(path, bytes, &options)
+}
+
+/// A table with a header, for regression on its column `target`.
+fn values((path, bytes): (&Path, &[u8]), target: &str) -> Result<Dataset> {
+    let options = CsvOptions {
+        target: target.into(),
+        kind: TargetKind::Regression,
     };
     parse_csv(path, bytes, &options)
 }
@@ -220,6 +280,16 @@ mod tests {
         let mut count = vec![0; names.len()];
         labels.iter().for_each(|&label| count[label as usize] += 1);
         (labels, count)
+    }
+
+    /// The values, the least and the most of them.
+    fn range(dataset: &Dataset) -> (&[f32], f32, f32) {
+        let Targets::Values(values) = &dataset.targets else {
+            panic!("not values")
+        };
+        let least = values.iter().copied().fold(f32::INFINITY, f32::min);
+        let most = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        (values, least, most)
     }
 
     #[test]
@@ -293,12 +363,158 @@ mod tests {
     }
 
     #[test]
+    fn satellites_are_spread_over_the_published_rows() {
+        let satellite = Embedded::Satellite.load().unwrap();
+        assert_eq!((satellite.rows(), satellite.features), (5000, 36));
+        let (labels, count) = count(&satellite);
+        assert_eq!(count, [1187, 542, 1062, 487, 550, 1172]);
+        assert_eq!((labels[0], labels[4999]), (2, 4));
+        assert_eq!(satellite.row(0)[..4], [92., 115., 120., 94.]);
+        // Row 4999 * 6435 / 5000 = 6433 of those that were published.
+        assert_eq!(satellite.row(4999)[..4], [63., 73., 97., 86.]);
+        let published: [f64; 6] = [1533., 703., 1358., 626., 707., 1508.];
+        for (kept, of) in count.into_iter().zip(published) {
+            assert!((kept as f64 / 5000. - of / 6435.).abs() < 0.002);
+        }
+    }
+
+    #[test]
+    fn patches_are_even_and_of_one_size() {
+        let segment = Embedded::Segment.load().unwrap();
+        assert_eq!((segment.rows(), segment.features), (2310, 19));
+        let (labels, count) = count(&segment);
+        assert_eq!(count, [330; 7]);
+        assert_eq!(labels[..4], [5, 2, 5, 5]);
+        assert_eq!(segment.row(0)[..3], [218., 178., 9.]);
+        for row in segment.inputs.chunks_exact(19) {
+            // By the description of the set: 9 pixels, and the intensity is (R + G + B) / 3.
+            let mean = (row[10] + row[11] + row[12]) / 3.;
+            assert!(row[2] == 9. && (row[9] - mean).abs() < 1e-3, "{row:?}");
+        }
+    }
+
+    #[test]
+    fn mails_are_complete() {
+        let mails = Embedded::Spambase.load().unwrap();
+        assert_eq!((mails.rows(), mails.features), (4601, 57));
+        let (labels, count) = count(&mails);
+        assert_eq!(count, [2788, 1813]);
+        assert_eq!((labels[0], labels[4600]), (1, 0));
+        assert_eq!(mails.row(0)[..5], [0., 0.64, 0.64, 0., 0.32]);
+        for row in mails.inputs.chunks_exact(57) {
+            // Frequencies in per cent; the mean, the longest and all of the capitals in a row.
+            assert!(row[..54].iter().all(|share| (0. ..=100.).contains(share)));
+            assert!(row[54] <= row[55] && row[55] <= row[56], "{row:?}");
+        }
+    }
+
+    #[test]
+    fn vowels_are_spoken_in_turn() {
+        let vowel = Embedded::Vowel.load().unwrap();
+        assert_eq!((vowel.rows(), vowel.features), (990, 10));
+        let (labels, count) = count(&vowel);
+        assert_eq!(count, [90; 11]);
+        let turn: Vec<u32> = (0..11).collect();
+        assert!(labels.chunks(11).all(|labels| labels == turn));
+        assert_eq!(
+            vowel.row(0),
+            [
+                -3.639, 0.418, -0.67, 1.779, -0.168, 1.627, -0.388, 0.529, -0.874, -0.814
+            ]
+        );
+    }
+
+    #[test]
+    fn chess_positions_are_yes_or_no() {
+        let chess = Embedded::KingRookPawn.load().unwrap();
+        assert_eq!((chess.rows(), chess.features), (3196, 38));
+        let (labels, count) = count(&chess);
+        assert_eq!(count, [1527, 1669]);
+        assert_eq!(labels[..4], [1; 4]);
+        assert!(chess.inputs.iter().all(|&input| input == 0. || input == 1.));
+        for row in chess.inputs.chunks_exact(38) {
+            // `katri`, the one feature of three values: one column for each.
+            assert_eq!(row[14..17].iter().sum::<f32>(), 1.);
+        }
+        let yes = (0..chess.features).filter(|&feature| chess.row(0)[feature] == 1.);
+        assert_eq!(yes.collect::<Vec<_>>(), [12, 15, 19, 27, 35, 36]);
+    }
+
+    #[test]
+    fn contraceptive_methods_are_three() {
+        let contraceptive = Embedded::Contraceptive.load().unwrap();
+        assert_eq!((contraceptive.rows(), contraceptive.features), (1473, 9));
+        let (labels, count) = count(&contraceptive);
+        assert_eq!(count, [629, 333, 511]);
+        assert_eq!((labels[0], labels[1472]), (0, 2));
+        assert_eq!(contraceptive.row(0), [24., 2., 3., 3., 1., 1., 2., 3., 0.]);
+    }
+
+    #[test]
+    fn concrete_is_as_strong_as_published() {
+        let concrete = Embedded::Concrete.load().unwrap();
+        assert_eq!((concrete.rows(), concrete.features), (1030, 8));
+        let (strengths, least, most) = range(&concrete);
+        assert_eq!((strengths[0], least, most), (79.99, 2.33, 82.6));
+        let total: f64 = strengths.iter().map(|&strength| f64::from(strength)).sum();
+        assert!((total / 1030. - 35.818).abs() < 1e-3);
+        assert_eq!(concrete.row(0), [540., 0., 0., 162., 2.5, 1040., 676., 28.]);
+    }
+
+    #[test]
+    fn bikes_are_rented_by_the_hour() {
+        let bikes = Embedded::BikeSharing.load().unwrap();
+        assert_eq!((bikes.rows(), bikes.features), (5000, 12));
+        let (rentals, least, most) = range(&bikes);
+        assert_eq!(
+            (&rentals[..3], least, most),
+            (&[16., 40., 13.][..], 1., 651.)
+        );
+        let total: f64 = rentals.iter().map(|&rented| f64::from(rented)).sum();
+        assert_eq!(total, 718_488.);
+        assert_eq!(
+            bikes.row(0),
+            [1., 1., 1., 0., 0., 6., 0., 1., 0.24, 0.2879, 0.81, 0.]
+        );
+        for row in bikes.inputs.chunks_exact(12) {
+            // Month, day of the year and hour; the shares that weather was published as.
+            assert!((1. ..=12.).contains(&row[1]) && (1. ..=365.).contains(&row[2]));
+            assert!((0. ..=23.).contains(&row[3]), "{row:?}");
+            assert!(row[8..].iter().all(|share| (0. ..=1.).contains(share)));
+        }
+    }
+
+    #[test]
+    fn held_out_sets_are_small_and_various() {
+        let all = Embedded::ALL;
+        let (others, held_out) = all.split_at(4);
+        assert_eq!(held_out, Embedded::held_out());
+        assert!(!others.iter().any(|set| held_out.contains(set)));
+        let classes = held_out.iter().map(|set| {
+            let dataset = set.load().unwrap();
+            assert!((900..=5000).contains(&dataset.rows()), "{set}");
+            assert!((5..=100).contains(&dataset.features), "{set}");
+            dataset.classes()
+        });
+        let classes: Vec<Option<usize>> = classes.collect();
+        let expected = [6_usize, 7, 2, 11, 2, 3].map(Some);
+        assert_eq!(classes, [&expected[..], &[None, None]].concat());
+    }
+
+    #[test]
     fn every_set_splits_with_every_class_in_every_part() {
         for set in Embedded::ALL {
             let split = split(&set.load().unwrap(), &SplitConfig::default()).unwrap();
             for part in [&split.train, &split.validation, &split.test] {
-                assert!(count(part).1.iter().all(|&rows| rows > 0), "{set}");
                 assert!(part.inputs.iter().all(|input| input.is_finite()), "{set}");
+                match &part.targets {
+                    Targets::Classes { .. } => {
+                        assert!(count(part).1.iter().all(|&rows| rows > 0), "{set}");
+                    }
+                    Targets::Values(values) => {
+                        assert!(values.iter().all(|value| value.is_finite()), "{set}");
+                    }
+                }
             }
         }
     }
