@@ -14,7 +14,7 @@ pub use hypergradient::Hypergradient;
 pub use plateau::ReduceOnPlateau;
 pub use policy::PolicyController;
 pub use random::RandomController;
-pub use range_test::{RangeTest, RangeTestConfig};
+pub use range_test::{Found, RangeTest, RangeTestConfig, smoothed};
 pub use schedule::{Schedule, ScheduleController};
 pub use servo::{ServoController, ServoParameters};
 
@@ -27,8 +27,8 @@ pub enum Decision {
     Choose(Action),
     /// Settings outright, as fixed settings and schedules do.
     Set(Settings),
-    /// To try settings out first, each for its share of the budget, and then to decide again: [`TuningEnv::trial`].
-    Try(Vec<(Settings, f64)>),
+    /// To try settings out first, each for its number of updates, and then to decide again: [`TuningEnv::trial`].
+    Try(Vec<(Settings, u64)>),
 }
 
 /// What a controller may look at.

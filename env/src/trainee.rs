@@ -28,6 +28,14 @@ pub trait Trainee: Send {
     /// When a setting is absent or impossible, or the training itself cannot go on.
     fn advance(&mut self, settings: &Settings, budget: Cost) -> Result<Report>;
 
+    /// Makes this many updates with `settings`, fewer if a loss is not finite, and evaluates nothing: the report has losses
+    /// and gradient statistics of the updates but no validation, and the cost is that of the updates alone. For short
+    /// tries from a [`Trainee::snapshot`], such as a range test.
+    ///
+    /// # Errors
+    /// As [`Trainee::advance`].
+    fn probe(&mut self, settings: &Settings, updates: u64) -> Result<Report>;
+
     /// The present state, to come back to with [`Trainee::restore`].
     fn snapshot(&self) -> Snapshot;
 
@@ -86,13 +94,13 @@ pub struct Report {
     pub updates: u64,
     /// Examples seen in the segment, repetitions counted.
     pub examples: u64,
-    /// What the segment cost, its evaluation included.
+    /// What the segment cost, its evaluation included; a probe has none.
     pub cost: Cost,
     /// Whether a loss or weight was not finite, or the loss left every reasonable range.
     pub diverged: bool,
     /// Minibatch losses; `None` before any update.
     pub train: Option<TrainLoss>,
-    /// Evaluation at the end; `None` if the segment diverged.
+    /// Evaluation at the end; `None` if the segment diverged, and after a probe.
     pub validation: Option<Validation>,
     /// Gradient statistics; `None` where the trainee has none or no update was made.
     pub gradients: Option<GradientStatistics>,

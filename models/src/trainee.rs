@@ -83,6 +83,15 @@ impl<M: Module> State<M> {
     }
 }
 
+/// How far to train.
+#[derive(Clone, Copy)]
+enum Extent {
+    /// Until this is spent with an evaluation at the end, and at least one update.
+    Budget(Cost),
+    /// This many updates.
+    Updates(u64),
+}
+
 impl<T: Task> TaskTrainee<T> {
     /// A training of `task` on `device` (without autodiff; it is added here).
     ///
@@ -175,6 +184,116 @@ impl<T: Task> TaskTrainee<T> {
         self.meter.evaluation(self.validation.rows());
         Ok(Validation { loss, metrics })
     }
+
+    /// Makes updates and reports them; nothing is evaluated.
+    fn train(&mut self, settings: &Settings, extent: Extent) -> trimtab_env::Result<Report> {
+        let lr = settings.learning_rate()?;
+        let batch_size = match settings.get(BATCH_SIZE) {
+            Some(_) => settings.batch_size()?,
+            None => Budget::REFERENCE_BATCH.min(self.spec.train_examples),
+        };
+        if batch_size > self.spec.train_examples {
+            return Err(trimtab_env::Error::Setting {
+                name: BATCH_SIZE.to_owned(),
+                problem: format!(
+                    "{batch_size} is more than the {} examples of the training split",
+                    self.spec.train_examples
+                ),
+            });
+        }
+        let (decay, averaging) = (settings.share(WEIGHT_DECAY)?, settings.share(AVERAGING)?);
+        self.started()?;
+        let Some(State {
+            mut model,
+            mut optimizer,
+            mut sampler,
+            averaged,
+        }) = self.state.take()
+        else {
+            return Err(trimtab_env::Error::NotReset {
+                environment: self.spec.name.clone(),
+            });
+        };
+        let (mut gradient, mut weights, mut rows) = (Vec::new(), Vec::new(), Vec::new());
+        let mut averaged = (averaging > 0.0).then(|| averaged.unwrap_or_default());
+        let mut losses = Vec::new();
+        let samples = self.config.gradient_samples;
+        if samples > 0 {
+            flat_weights(&model, &mut weights);
+            self.probe.begin(&weights, batch_size);
+        }
+        let rows_to_validate = self.validation.rows();
+        self.meter.begin();
+        let mut finite = true;
+        while finite
+            && match extent {
+                Extent::Budget(budget) => {
+                    losses.is_empty() || self.meter.fits(budget, batch_size, rows_to_validate)
+                }
+                Extent::Updates(updates) => (losses.len() as u64) < updates,
+            }
+        {
+            sampler.draw(batch_size, &mut rows);
+            let batch = Batch::gather(&self.task.split().train, &rows, &self.device);
+            let looking = (losses.len() as u64) < samples;
+            let (after, loss) = update(
+                &self.task,
+                model,
+                &mut optimizer,
+                lr,
+                batch,
+                |model, gradients| {
+                    if looking {
+                        flat_gradients(model, gradients, &mut gradient);
+                    }
+                },
+            );
+            model = if decay > 0.0 {
+                scaled(after, 1.0 - decay)
+            } else {
+                after
+            };
+            if looking || averaged.is_some() {
+                flat_weights(&model, &mut weights);
+            }
+            if looking {
+                self.probe.record(&gradient, &weights);
+            }
+            if let Some(averaged) = &mut averaged {
+                averaged.update(&weights, averaging);
+            }
+            finite = loss.is_finite();
+            losses.push(loss);
+            self.meter.update(batch_size);
+        }
+        let updates = losses.len() as u64;
+        let utilisation = self.meter.utilisation(batch_size);
+        let gradients = if samples > 0 {
+            flat_weights(&model, &mut weights);
+            self.probe.finish(&weights, updates)
+        } else {
+            None
+        };
+        // The last update may have left numbers that no loss has seen yet.
+        finite &= gradients.is_none_or(|gradients| gradients.is_finite());
+        self.state = Some(State {
+            model,
+            optimizer,
+            sampler,
+            averaged,
+        });
+        Ok(Report {
+            updates,
+            examples: updates * batch_size as u64,
+            cost: self.meter.spent(),
+            diverged: !finite,
+            // Numbers that are not finite say no more than `diverged` does, and no record could hold them.
+            train: TrainLoss::of(&losses).filter(|_| finite),
+            validation: None,
+            gradients: gradients.filter(GradientStatistics::is_finite),
+            utilisation,
+        })
+    }
 }
 
 /// Sum over the rows of what the metric is the mean of: correct classes, or squared errors.
@@ -243,110 +362,19 @@ impl<T: Task> Trainee for TaskTrainee<T> {
     }
 
     fn advance(&mut self, settings: &Settings, budget: Cost) -> trimtab_env::Result<Report> {
-        let lr = settings.learning_rate()?;
-        let batch_size = match settings.get(BATCH_SIZE) {
-            Some(_) => settings.batch_size()?,
-            None => Budget::REFERENCE_BATCH.min(self.spec.train_examples),
-        };
-        if batch_size > self.spec.train_examples {
-            return Err(trimtab_env::Error::Setting {
-                name: BATCH_SIZE.to_owned(),
-                problem: format!(
-                    "{batch_size} is more than the {} examples of the training split",
-                    self.spec.train_examples
-                ),
-            });
+        let mut report = self.train(settings, Extent::Budget(budget))?;
+        if !report.diverged {
+            let validation = self.validate()?;
+            report.cost = self.meter.spent();
+            report.diverged =
+                !validation.loss.is_finite() || validation.loss > DIVERGED_TIMES * self.first_loss;
+            report.validation = Some(validation).filter(|_| !report.diverged);
         }
-        let (decay, averaging) = (settings.share(WEIGHT_DECAY)?, settings.share(AVERAGING)?);
-        self.started()?;
-        let Some(State {
-            mut model,
-            mut optimizer,
-            mut sampler,
-            averaged,
-        }) = self.state.take()
-        else {
-            return Err(trimtab_env::Error::NotReset {
-                environment: self.spec.name.clone(),
-            });
-        };
-        let (mut gradient, mut weights, mut rows) = (Vec::new(), Vec::new(), Vec::new());
-        let mut averaged = (averaging > 0.0).then(|| averaged.unwrap_or_default());
-        let mut losses = Vec::new();
-        let samples = self.config.gradient_samples;
-        if samples > 0 {
-            flat_weights(&model, &mut weights);
-            self.probe.begin(&weights, batch_size);
-        }
-        let validation_rows = self.validation.rows();
-        self.meter.begin();
-        let mut finite = true;
-        while finite && (losses.is_empty() || self.meter.fits(budget, batch_size, validation_rows))
-        {
-            sampler.draw(batch_size, &mut rows);
-            let batch = Batch::gather(&self.task.split().train, &rows, &self.device);
-            let looking = (losses.len() as u64) < samples;
-            let (after, loss) = update(
-                &self.task,
-                model,
-                &mut optimizer,
-                lr,
-                batch,
-                |model, gradients| {
-                    if looking {
-                        flat_gradients(model, gradients, &mut gradient);
-                    }
-                },
-            );
-            model = if decay > 0.0 {
-                scaled(after, 1.0 - decay)
-            } else {
-                after
-            };
-            if looking || averaged.is_some() {
-                flat_weights(&model, &mut weights);
-            }
-            if looking {
-                self.probe.record(&gradient, &weights);
-            }
-            if let Some(averaged) = &mut averaged {
-                averaged.update(&weights, averaging);
-            }
-            finite = loss.is_finite();
-            losses.push(loss);
-            self.meter.update(batch_size);
-        }
-        let updates = losses.len() as u64;
-        let utilisation = self.meter.utilisation(batch_size);
-        let gradients = if samples > 0 {
-            flat_weights(&model, &mut weights);
-            self.probe
-                .finish(&weights, updates)
-                .filter(GradientStatistics::is_finite)
-        } else {
-            None
-        };
-        self.state = Some(State {
-            model,
-            optimizer,
-            sampler,
-            averaged,
-        });
-        let validation = if finite { Some(self.validate()?) } else { None };
-        let diverged = validation
-            .as_ref()
-            .is_none_or(|v| !v.loss.is_finite() || v.loss > DIVERGED_TIMES * self.first_loss);
-        Ok(Report {
-            updates,
-            examples: updates * batch_size as u64,
-            cost: self.meter.spent(),
-            diverged,
-            // Numbers that are not finite say no more than `diverged` does, and no record could hold them.
-            train: TrainLoss::of(&losses).filter(|_| losses.iter().all(|loss| loss.is_finite())),
-            validation: validation.filter(|_| !diverged),
-            gradients,
-            utilisation,
-        })
+        Ok(report)
+    }
+
+    fn probe(&mut self, settings: &Settings, updates: u64) -> trimtab_env::Result<Report> {
+        self.train(settings, Extent::Updates(updates))
     }
 
     fn snapshot(&self) -> Snapshot {

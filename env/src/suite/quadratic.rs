@@ -118,6 +118,86 @@ impl NoisyQuadratic {
     fn normal(rng: &mut impl Rng) -> f64 {
         StandardNormal.sample(rng)
     }
+
+    /// Makes updates as long as `goes_on` says so of their number, the cost and the batch size, and evaluates the loss,
+    /// which is free. A loss that is not finite ends it.
+    fn train(
+        &mut self,
+        settings: &Settings,
+        goes_on: impl Fn(u64, &Meter, usize) -> bool,
+    ) -> Result<Report> {
+        let rate = settings.learning_rate()?;
+        let batch = match settings.get(BATCH_SIZE) {
+            Some(_) => settings.batch_size()?,
+            None => Budget::REFERENCE_BATCH,
+        };
+        let n = self.state.weights.len();
+        let start = self.state.weights.clone();
+        let deviation = self.noise / (batch as f64).sqrt();
+        let (mut losses, mut updates) = (Vec::new(), 0u64);
+        let (mut squares, mut sum) = (0.0, vec![0.0; n]);
+        let (mut ratios, mut path, mut cosines) = (0.0, 0.0, 0.0);
+        let mut previous: Option<Vec<f64>> = None;
+        self.meter.begin();
+        while goes_on(updates, &self.meter, batch)
+            && losses.last().is_none_or(|loss: &f64| loss.is_finite())
+        {
+            losses.push(self.loss_at(self.mean_square()));
+            let rng = &mut self.state.rng;
+            let gradient: Vec<f64> = self
+                .state
+                .weights
+                .iter()
+                .map(|w| self.curvature * w + deviation * Self::normal(rng))
+                .collect();
+            let norm = square_norm(&gradient).sqrt();
+            if let Some(before) = &previous {
+                let dot: f64 = before.iter().zip(&gradient).map(|(a, b)| a * b).sum();
+                cosines += dot / (square_norm(before).sqrt() * norm).max(1e-300);
+            }
+            let step = rate * norm;
+            ratios += step / square_norm(&self.state.weights).sqrt().max(1e-300);
+            path += step;
+            squares += norm * norm;
+            for ((weight, g), total) in self.state.weights.iter_mut().zip(&gradient).zip(&mut sum) {
+                *weight -= rate * g;
+                *total += g;
+            }
+            previous = Some(gradient);
+            updates += 1;
+            self.meter.update(batch);
+        }
+        let loss = self.loss_at(self.mean_square());
+        let diverged = !loss.is_finite() || loss > 1e3;
+        let k = updates.max(1) as f64;
+        let distance: f64 = start
+            .iter()
+            .zip(&self.state.weights)
+            .map(|(a, b)| (a - b).powi(2))
+            .sum::<f64>()
+            .sqrt();
+        Ok(Report {
+            updates,
+            examples: updates * batch as u64,
+            cost: self.meter.spent(),
+            diverged,
+            train: TrainLoss::of(&losses).filter(|train| train.mean.is_finite()),
+            validation: (!diverged).then(|| Validation {
+                loss,
+                ..Default::default()
+            }),
+            gradients: (updates > 0).then(|| GradientStatistics {
+                samples: updates,
+                batch_size: batch as u64,
+                mean_square_norm: squares / k,
+                square_mean_norm: square_norm(&sum) / (k * k),
+                update_ratio: ratios / k,
+                cosine: (updates > 1).then(|| cosines / (k - 1.0)),
+                straightness: distance / path.max(1e-300),
+            }),
+            utilisation: self.meter.utilisation(batch),
+        })
+    }
 }
 
 fn square_norm(values: &[f64]) -> f64 {
@@ -151,74 +231,16 @@ impl Trainee for NoisyQuadratic {
     }
 
     fn advance(&mut self, settings: &Settings, budget: Cost) -> Result<Report> {
-        let rate = settings.learning_rate()?;
-        let batch = match settings.get(BATCH_SIZE) {
-            Some(_) => settings.batch_size()?,
-            None => Budget::REFERENCE_BATCH,
-        };
-        let n = self.state.weights.len();
-        let start = self.state.weights.clone();
-        let deviation = self.noise / (batch as f64).sqrt();
-        let (mut losses, mut updates) = (Vec::new(), 0u64);
-        let (mut squares, mut sum) = (0.0, vec![0.0; n]);
-        let (mut ratios, mut path, mut cosines) = (0.0, 0.0, 0.0);
-        let mut previous: Option<Vec<f64>> = None;
-        self.meter.begin();
-        while updates == 0 || self.meter.fits(budget, batch, 0) {
-            losses.push(self.loss_at(self.mean_square()));
-            let rng = &mut self.state.rng;
-            let gradient: Vec<f64> = self
-                .state
-                .weights
-                .iter()
-                .map(|w| self.curvature * w + deviation * Self::normal(rng))
-                .collect();
-            let norm = square_norm(&gradient).sqrt();
-            if let Some(before) = &previous {
-                let dot: f64 = before.iter().zip(&gradient).map(|(a, b)| a * b).sum();
-                cosines += dot / (square_norm(before).sqrt() * norm).max(1e-300);
-            }
-            let step = rate * norm;
-            ratios += step / square_norm(&self.state.weights).sqrt().max(1e-300);
-            path += step;
-            squares += norm * norm;
-            for ((weight, g), total) in self.state.weights.iter_mut().zip(&gradient).zip(&mut sum) {
-                *weight -= rate * g;
-                *total += g;
-            }
-            previous = Some(gradient);
-            updates += 1;
-            self.meter.update(batch);
-        }
-        let loss = self.loss_at(self.mean_square());
-        let diverged = !loss.is_finite() || loss > 1e3;
-        let k = updates as f64;
-        let distance: f64 = start
-            .iter()
-            .zip(&self.state.weights)
-            .map(|(a, b)| (a - b).powi(2))
-            .sum::<f64>()
-            .sqrt();
+        self.train(settings, |updates, meter, batch| {
+            updates == 0 || meter.fits(budget, batch, 0)
+        })
+    }
+
+    fn probe(&mut self, settings: &Settings, updates: u64) -> Result<Report> {
+        let report = self.train(settings, |made, _, _| made < updates)?;
         Ok(Report {
-            updates,
-            examples: updates * batch as u64,
-            cost: self.meter.spent(),
-            diverged,
-            train: TrainLoss::of(&losses),
-            validation: (!diverged).then(|| Validation {
-                loss,
-                ..Default::default()
-            }),
-            gradients: Some(GradientStatistics {
-                samples: updates,
-                batch_size: batch as u64,
-                mean_square_norm: squares / k,
-                square_mean_norm: square_norm(&sum) / (k * k),
-                update_ratio: ratios / k,
-                cosine: (updates > 1).then(|| cosines / (k - 1.0)),
-                straightness: distance / path.max(1e-300),
-            }),
-            utilisation: self.meter.utilisation(batch),
+            validation: None,
+            ..report
         })
     }
 

@@ -72,7 +72,7 @@ impl TuningEnv {
             episode.steering.as_ref().filter(|_| first)?.probe()
         };
         while let Some(settings) = wanted(self) {
-            let reports = self.trial(&[(settings, 1e-9)])?;
+            let reports = self.trial(&[(settings, 1)])?;
             let steering = self.episode.as_mut().and_then(|e| e.steering.as_mut());
             for (steering, report) in steering.into_iter().zip(&reports) {
                 steering.probed(report);

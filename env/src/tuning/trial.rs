@@ -4,26 +4,20 @@ use super::TuningEnv;
 use crate::{Error, Report, Restore, Result, Settings};
 
 impl TuningEnv {
-    /// Trains with each of the settings for its share of the budget, one after the other from where the training stands,
-    /// and then goes back to where it stood. What it costs is spent all the same. The reports are those of the stretches
-    /// up to the first that diverged. No segment is recorded, and the best loss is not touched.
+    /// Trains with each of the settings for its number of updates, one after the other from where the training stands,
+    /// and then goes back to where it stood. Nothing is evaluated ([`crate::Trainee::probe`]); what the updates cost is
+    /// spent all the same. The reports are those of the stretches up to the first that diverged, or that spent the last of
+    /// the budget. No segment is recorded, and the best loss is not touched.
     ///
     /// # Errors
-    /// As [`TuningEnv::step_with`]; [`Error::Config`] if a share is not above 0 or if together they leave nothing of the
-    /// budget.
-    pub fn trial(&mut self, stretches: &[(Settings, f64)]) -> Result<Vec<Report>> {
+    /// As [`TuningEnv::step_with`]; [`Error::Config`] if a stretch has no updates.
+    pub fn trial(&mut self, stretches: &[(Settings, u64)]) -> Result<Vec<Report>> {
         self.running()?;
-        let shares: f64 = stretches.iter().map(|(_, share)| share).sum();
-        let left = 1.0 - self.spent_share();
-        if stretches
-            .iter()
-            .any(|(_, share)| share.is_nan() || *share <= 0.0)
-            || shares >= left
-        {
+        if stretches.iter().any(|(_, updates)| *updates == 0) {
             return Err(Error::config(
                 "trial",
-                format!("{shares} of the budget"),
-                format!("give shares above 0 that together are less than the {left} that are left"),
+                "a stretch of 0 updates",
+                "give every stretch at least 1",
             ));
         }
         let Some(episode) = &mut self.episode else {
@@ -32,12 +26,12 @@ impl TuningEnv {
         let trainee = &mut self.instances[episode.instance].trainee;
         let here = trainee.snapshot();
         let mut reports = Vec::with_capacity(stretches.len());
-        for (settings, share) in stretches {
-            let report = trainee.advance(settings, share * episode.budget)?;
+        for (settings, updates) in stretches {
+            let report = trainee.probe(settings, *updates)?;
             episode.spent += report.cost;
-            let diverged = report.diverged;
+            let ends = report.diverged || episode.spent >= episode.budget;
             reports.push(report);
-            if diverged {
+            if ends {
                 break;
             }
         }
@@ -56,6 +50,7 @@ impl TuningEnv {
 
 #[cfg(test)]
 mod tests {
+    use crate::settings::LEARNING_RATE;
     use crate::suite::NoisyQuadratic;
     use crate::{Environment, TuningEnv};
 
@@ -72,9 +67,12 @@ mod tests {
         let settings = tried.settings().unwrap();
         let before = tried.spent_share();
         let reports = tried
-            .trial(&[(settings.clone(), 0.02), (settings.clone(), 0.02)])
+            .trial(&[(settings.clone(), 3), (settings.clone(), 4)])
             .unwrap();
-        assert_eq!(reports.len(), 2);
+        let made: Vec<u64> = reports.iter().map(|report| report.updates).collect();
+        assert_eq!(made, [3, 4]);
+        assert!(reports.iter().all(|report| report.validation.is_none()));
+        assert!(reports.iter().all(|report| report.train.is_some()));
         let cost: f64 = reports.iter().map(|report| report.cost).sum();
         assert!(cost > 0.0 && tried.spent_share() > before);
         assert!(tried.segments().is_empty());
@@ -101,12 +99,25 @@ mod tests {
     }
 
     #[test]
-    fn a_trial_that_leaves_nothing_is_refused() {
-        let mut environment = environment();
-        let settings = environment.settings().unwrap();
-        for share in [0.0, -1.0, f64::NAN, 1.0] {
-            let error = environment.trial(&[(settings.clone(), share)]).unwrap_err();
-            assert!(error.to_string().starts_with("trial"), "{error}");
-        }
+    fn a_trial_ends_where_the_budget_does_and_at_a_divergence() {
+        let mut spendthrift = environment();
+        let settings = spendthrift.settings().unwrap();
+        let stretches = vec![(settings.clone(), 50); 100];
+        let reports = spendthrift.trial(&stretches).unwrap();
+        // Ten epochs are 160 updates.
+        assert_eq!(reports.len(), 4);
+        assert_eq!(spendthrift.spent_share(), 1.0);
+        let step = spendthrift.step_with(&settings).unwrap();
+        assert!(step.status.is_over());
+
+        let huge = settings.clone().with(LEARNING_RATE, 1e6);
+        let reports = environment()
+            .trial(&[(settings.clone(), 1), (huge, 40), (settings.clone(), 1)])
+            .unwrap();
+        assert_eq!(reports.len(), 2);
+        assert!(reports[1].diverged && !reports[0].diverged);
+
+        let error = environment().trial(&[(settings, 0)]).unwrap_err();
+        assert!(error.to_string().starts_with("trial"), "{error}");
     }
 }

@@ -74,6 +74,37 @@ fn the_same_seed_gives_the_same_bits_alone_or_beside_others() {
 }
 
 #[test]
+fn a_probe_makes_its_updates_and_evaluates_nothing() {
+    let (mut probed, mut advanced) = (
+        trainee(TraineeConfig::default()),
+        trainee(TraineeConfig::default()),
+    );
+    probed.start(1).unwrap();
+    advanced.start(1).unwrap();
+    let settings = Settings::new(0.1, 32);
+    let snapshot = probed.snapshot();
+    let report = probed.probe(&settings, 7).unwrap();
+    let budget = budget(&advanced, 7, 32);
+    let expected = advanced.advance(&settings, budget).unwrap();
+    // The same updates as of a segment, without the price of its evaluation.
+    assert_eq!(flat(&probed), flat(&advanced));
+    assert_eq!(report.updates, 7);
+    assert!((report.cost - 7.0 * UpdateTime::default().update(32)).abs() < 1e-12);
+    assert_eq!(report.validation, None);
+    assert_eq!(
+        (report.train, report.gradients),
+        (expected.train, expected.gradients)
+    );
+
+    // It ends at the first loss that is not finite, and the way back leads to where it began.
+    let report = probed.probe(&Settings::new(1e30, 32), 50).unwrap();
+    assert!(report.diverged && report.updates < 50 && report.train.is_none());
+    probed.restore(&snapshot, Restore::Everything).unwrap();
+    probed.probe(&settings, 7).unwrap();
+    assert_eq!(flat(&probed), flat(&advanced));
+}
+
+#[test]
 fn restore_goes_on_as_if_nothing_had_happened() {
     let mut trainee = trainee(TraineeConfig {
         optimizer: OptimizerConfig::adam(),
