@@ -2,7 +2,8 @@
 
 use crate::cnn::CnnTask;
 use crate::data::{
-    CsvOptions, Dataset, Embedded, Split, SplitConfig, TargetKind, pool, read_csv, read_idx, split,
+    CsvOptions, Dataset, Embedded, Split, SplitConfig, TargetKind, Teacher, pool, read_csv,
+    read_idx, split, with_imbalance, with_label_noise,
 };
 use crate::mlp::{Activation, MlpTask};
 use crate::{Error, OptimizerConfig, Result, TaskTrainee, TraineeConfig};
@@ -28,6 +29,8 @@ pub enum DataConfig {
         #[serde(default)]
         kind: TargetKind,
     },
+    /// Synthetic data.
+    Teacher(Teacher),
     /// A pair of IDX files, as MNIST comes in.
     Idx {
         /// Images, `u8`.
@@ -71,6 +74,12 @@ pub struct TaskConfig {
     /// How the data are split and standardised.
     #[serde(default)]
     pub split: SplitConfig,
+    /// The share of labels, or of the deviation of values, that is noise: [`with_label_noise`].
+    #[serde(default)]
+    pub label_noise: f64,
+    /// How much rarer the last class is than the first: [`with_imbalance`]; 1 leaves the classes as they are.
+    #[serde(default = "balanced")]
+    pub imbalance: f64,
     /// The model.
     pub model: ModelConfig,
     /// The optimiser.
@@ -85,6 +94,10 @@ pub struct TaskConfig {
 
 fn one() -> usize {
     1
+}
+
+fn balanced() -> f64 {
+    1.0
 }
 
 fn default_gradient_samples() -> u64 {
@@ -114,12 +127,23 @@ impl TaskConfig {
                     kind: *kind,
                 },
             )?),
+            DataConfig::Teacher(teacher) => Arc::new(teacher.dataset()?),
             DataConfig::Idx { images, labels } => Arc::new(read_idx(images, labels)?),
         };
         let data = if self.pool == 1 {
             data
         } else {
             Arc::new(pool(&data, self.pool)?)
+        };
+        let data = if self.imbalance == 1.0 {
+            data
+        } else {
+            Arc::new(with_imbalance(&data, self.imbalance, self.split.seed)?)
+        };
+        let data = if self.label_noise == 0.0 {
+            data
+        } else {
+            Arc::new(with_label_noise(&data, self.label_noise, self.split.seed)?)
         };
         let (model, widths) = match &self.model {
             ModelConfig::Mlp { hidden, .. } => ("mlp", hidden),

@@ -5,6 +5,7 @@ pub mod cnn;
 pub mod config;
 pub mod data;
 pub mod device;
+pub mod distribution;
 pub mod error;
 pub mod initializer;
 pub mod mlp;
@@ -17,6 +18,7 @@ pub mod weights;
 
 pub use config::{DataConfig, ModelConfig, TaskConfig};
 pub use device::device;
+pub use distribution::TaskDistribution;
 pub use error::{Error, Result};
 pub use optimizer::OptimizerConfig;
 pub use task::{Batch, TargetBatch, Task};

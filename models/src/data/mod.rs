@@ -1,6 +1,7 @@
 //! Data sets as plain numbers: where they come from, how they are split and scaled. No tensors here.
 
 mod apportion;
+mod corruption;
 mod csv;
 mod embedded;
 mod gzip;
@@ -9,7 +10,9 @@ mod pool;
 mod split;
 mod standardiser;
 mod target;
+mod teacher;
 
+pub use corruption::{with_imbalance, with_label_noise};
 pub use csv::{CsvOptions, parse_csv, read_csv};
 pub use embedded::Embedded;
 pub use idx::{parse_idx, read_idx};
@@ -17,6 +20,7 @@ pub use pool::pool;
 pub use split::{Share, Split, SplitConfig, SplitRows, split, split_rows};
 pub use standardiser::{Standardise, Standardiser};
 pub use target::TargetKind;
+pub use teacher::Teacher;
 
 use std::path::Path;
 

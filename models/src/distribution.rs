@@ -1,0 +1,303 @@
+//! A distribution over training tasks, from which as many different ones can be drawn as are wanted.
+
+use crate::data::{Share, SplitConfig, Standardise, Teacher};
+use crate::mlp::Activation;
+use crate::{DataConfig, Error, ModelConfig, OptimizerConfig, Result, TaskConfig};
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
+use trimtab_env::stream;
+
+/// A distribution over the trainings of multilayer perceptrons. Everything is drawn independently; pairs of numbers are the
+/// ends of a range, which whole numbers are drawn from log-uniformly.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TaskDistribution {
+    /// Real data, all equally likely.
+    pub sources: Vec<Source>,
+    /// The share of tasks whose data a random teacher makes instead.
+    #[serde(default)]
+    pub synthetic: f64,
+    /// Training rows, as far as the data have so many.
+    pub train_rows: (usize, usize),
+    /// Validation rows; test rows are as many. Small data sets give a fifth of theirs.
+    pub validation_rows: usize,
+    /// Hidden layers.
+    pub layers: (usize, usize),
+    /// Their width.
+    pub width: (usize, usize),
+    /// Nonlinearities.
+    pub activations: Vec<Activation>,
+    /// Optimisers.
+    pub optimizers: Vec<OptimizerConfig>,
+    /// Half of the tasks have noisy labels: a share up to this.
+    #[serde(default)]
+    pub label_noise: f64,
+    /// A quarter of the classification tasks have rare classes: with a ratio down to this.
+    #[serde(default = "one")]
+    pub imbalance: f64,
+}
+
+fn one() -> f64 {
+    1.0
+}
+
+/// Real data to draw tasks from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Source {
+    /// The data.
+    pub data: DataConfig,
+    /// Average pooling of images, 1 for none.
+    #[serde(default = "no_pooling")]
+    pub pool: usize,
+    /// What is standardised.
+    #[serde(default)]
+    pub standardise: Standardise,
+    /// Rows of the data set, which bound validation and test.
+    pub rows: usize,
+}
+
+fn no_pooling() -> usize {
+    1
+}
+
+impl TaskDistribution {
+    /// Checks every field.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] naming the first that is out of range.
+    pub fn validate(&self) -> Result<()> {
+        let fault = |field: &str, value: String, allowed: &str| {
+            Err(Error::Setting {
+                field: format!("distribution.{field}"),
+                value,
+                allowed: allowed.to_owned(),
+            })
+        };
+        let shares = [
+            ("synthetic", self.synthetic),
+            ("label_noise", self.label_noise),
+        ];
+        for (field, share) in shares {
+            if !(0.0..=1.0).contains(&share) {
+                return fault(field, share.to_string(), "a number from 0 to 1");
+            }
+        }
+        if !(self.imbalance > 0.0 && self.imbalance <= 1.0) {
+            let allowed = "a number above 0 and at most 1";
+            return fault("imbalance", self.imbalance.to_string(), allowed);
+        }
+        if self.sources.is_empty() && self.synthetic < 1.0 {
+            return fault("sources", "[]".to_owned(), "at least 1, or synthetic: 1");
+        }
+        for (field, (low, high)) in [
+            ("train_rows", self.train_rows),
+            ("layers", self.layers),
+            ("width", self.width),
+        ] {
+            if low == 0 || low > high {
+                let allowed = "two whole numbers from 1, the smaller one first";
+                return fault(field, format!("({low}, {high})"), allowed);
+            }
+        }
+        for (field, empty) in [
+            ("activations", self.activations.is_empty()),
+            ("optimizers", self.optimizers.is_empty()),
+        ] {
+            if empty {
+                return fault(field, "[]".to_owned(), "at least 1");
+            }
+        }
+        if self.validation_rows == 0 {
+            return fault("validation_rows", "0".to_owned(), "at least 1");
+        }
+        Ok(())
+    }
+
+    /// The first `count` tasks that follow from `seed`.
+    ///
+    /// # Errors
+    /// As [`TaskDistribution::validate`].
+    pub fn draw(&self, seed: u64, count: usize) -> Result<Vec<TaskConfig>> {
+        self.validate()?;
+        Ok((0..count).map(|index| self.task(seed, index)).collect())
+    }
+
+    fn task(&self, seed: u64, index: usize) -> TaskConfig {
+        let mut rng = stream(seed, "task", index as u64);
+        let train_rows = whole(self.train_rows, &mut rng);
+        let real = rng.random::<f64>() >= self.synthetic;
+        let source = if real {
+            pick(&self.sources, &mut rng).clone()
+        } else {
+            let teacher = teacher(train_rows + 2 * self.validation_rows, &mut rng);
+            Source {
+                pool: 1,
+                standardise: Standardise::PerFeature,
+                rows: teacher.rows,
+                data: DataConfig::Teacher(teacher),
+            }
+        };
+        let imbalance = if rng.random::<f64>() < 0.25 {
+            self.imbalance.powf(rng.random::<f64>())
+        } else {
+            1.0
+        };
+        let label_noise = if rng.random::<f64>() < 0.5 {
+            self.label_noise * rng.random::<f64>()
+        } else {
+            0.0
+        };
+        let part = |rows: usize| {
+            // Rare classes leave fewer rows, nobody knows exactly how many: fractions fit any number.
+            if 5 * rows > source.rows || imbalance < 1.0 {
+                Share::Fraction(0.2)
+            } else {
+                Share::Rows(rows)
+            }
+        };
+        let split = SplitConfig {
+            validation: part(self.validation_rows),
+            test: part(self.validation_rows),
+            max_train: Some(train_rows),
+            standardise: source.standardise,
+            seed: rng.random(),
+        };
+        let layers = whole(self.layers, &mut rng);
+        let width = whole(self.width, &mut rng);
+        TaskConfig {
+            name: Some(format!("task {index}")),
+            data: source.data,
+            pool: source.pool,
+            split,
+            model: ModelConfig::Mlp {
+                hidden: vec![width; layers],
+                activation: *pick(&self.activations, &mut rng),
+            },
+            optimizer: *pick(&self.optimizers, &mut rng),
+            label_noise,
+            imbalance,
+            gradient_samples: crate::TraineeConfig::default().gradient_samples,
+            validation_rows: Some(self.validation_rows),
+        }
+    }
+}
+
+/// A teacher of any of many shapes: 4 to 64 features, a regression or 2 to 16 classes, none to two hidden layers.
+fn teacher(rows: usize, rng: &mut ChaCha8Rng) -> Teacher {
+    let classes = if rng.random::<f64>() < 0.3 {
+        1
+    } else {
+        whole((2, 16), rng)
+    };
+    let layers = rng.random_range(0..3usize);
+    let width = whole((4, 32), rng);
+    Teacher {
+        rows,
+        features: whole((4, 64), rng),
+        classes,
+        hidden: vec![width; layers],
+        gain: 0.5 + 3.0 * rng.random::<f64>(),
+        spectrum: 2.0 * rng.random::<f64>(),
+        centres: if rng.random::<f64>() < 0.5 {
+            1
+        } else {
+            whole((2, 30), rng)
+        },
+        noise: 0.5 * rng.random::<f64>(),
+        seed: rng.random(),
+    }
+}
+
+/// A whole number whose logarithm is about uniform from `low` to `high`, both included.
+fn whole((low, high): (usize, usize), rng: &mut ChaCha8Rng) -> usize {
+    let (from, to) = (low as f64 - 0.5, high as f64 + 0.5);
+    let number = (from.ln() + (to / from).ln() * rng.random::<f64>()).exp();
+    (number.round() as usize).clamp(low, high)
+}
+
+fn pick<'a, T>(items: &'a [T], rng: &mut ChaCha8Rng) -> &'a T {
+    &items[rng.random_range(0..items.len())]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::Embedded;
+    use burn::tensor::Device;
+    use trimtab_env::CostModel;
+
+    fn distribution() -> TaskDistribution {
+        TaskDistribution {
+            sources: vec![
+                Source {
+                    data: DataConfig::Embedded(Embedded::Digits),
+                    pool: 1,
+                    standardise: Standardise::Global,
+                    rows: 1797,
+                },
+                Source {
+                    data: DataConfig::Embedded(Embedded::WineQuality),
+                    pool: 1,
+                    standardise: Standardise::PerFeature,
+                    rows: 1599,
+                },
+            ],
+            synthetic: 0.5,
+            train_rows: (100, 600),
+            validation_rows: 100,
+            layers: (1, 3),
+            width: (8, 64),
+            activations: vec![Activation::Relu, Activation::Tanh],
+            optimizers: vec![OptimizerConfig::sgd(), OptimizerConfig::adam()],
+            label_noise: 0.3,
+            imbalance: 0.1,
+        }
+    }
+
+    /// Every task that is drawn can be trained.
+    #[test]
+    fn tasks_are_many_and_possible() {
+        let tasks = distribution().draw(1, 60).unwrap();
+        let mut shapes = std::collections::BTreeSet::new();
+        for task in &tasks {
+            let prepared = task.prepare().unwrap();
+            let trainee = prepared
+                .trainee(CostModel::default(), &Device::flex())
+                .unwrap();
+            let spec = trainee.spec();
+            assert!((60..=600).contains(&spec.train_examples), "{spec:?}");
+            shapes.insert((spec.parameters, spec.train_examples));
+        }
+        assert!(shapes.len() > 50, "{}", shapes.len());
+        let synthetic = tasks
+            .iter()
+            .filter(|t| matches!(t.data, DataConfig::Teacher(_)));
+        assert!((15..45).contains(&synthetic.count()));
+        assert!(tasks.iter().any(|task| task.label_noise > 0.0));
+        assert!(tasks.iter().any(|task| task.imbalance < 1.0));
+    }
+
+    #[test]
+    fn a_task_depends_on_its_number_and_the_seed_alone() {
+        let all = distribution().draw(1, 20).unwrap();
+        assert_eq!(distribution().draw(1, 5).unwrap(), all[..5]);
+        assert_ne!(distribution().draw(2, 5).unwrap(), all[..5]);
+    }
+
+    #[test]
+    fn impossible_distributions_are_named() {
+        let refused = |change: fn(&mut TaskDistribution), field: &str| {
+            let mut distribution = distribution();
+            change(&mut distribution);
+            let message = distribution.draw(1, 1).unwrap_err().to_string();
+            assert!(message.contains(field), "{message}");
+        };
+        refused(|d| d.sources.clear(), "sources");
+        refused(|d| d.width = (8, 4), "width");
+        refused(|d| d.optimizers.clear(), "optimizers");
+        refused(|d| d.imbalance = 0.0, "imbalance");
+        refused(|d| d.synthetic = f64::NAN, "synthetic");
+    }
+}
