@@ -1,5 +1,6 @@
 //! Whatever decides during a run: a policy, a fixed setting, a schedule, a rule, chance.
 
+mod context_servo;
 mod fixed;
 mod hypergradient;
 mod plateau;
@@ -9,6 +10,7 @@ mod range_test;
 mod schedule;
 mod servo;
 
+pub use context_servo::ContextServoController;
 pub use fixed::{Constant, Unchanged};
 pub use hypergradient::Hypergradient;
 pub use plateau::ReduceOnPlateau;

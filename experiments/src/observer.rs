@@ -9,6 +9,8 @@ use std::time::Duration;
 pub enum Phase {
     /// The grid of fixed settings.
     Reference,
+    /// Parameters are fitted.
+    Fit,
     /// The agent learns.
     Training,
     /// Controllers are compared.
@@ -99,6 +101,7 @@ impl Observer for Progress {
     fn begin(&mut self, phase: Phase, total: u64, done: u64) {
         let (what, unit) = match phase {
             Phase::Reference => ("fixed settings", "runs"),
+            Phase::Fit => ("fit", "runs"),
             Phase::Training => ("training", "episodes"),
             Phase::Evaluation => ("evaluation", "runs"),
         };

@@ -1,0 +1,112 @@
+//! The servo that knows its training, as a controller of its own.
+
+use super::{Controller, Decision, Situation};
+use trimtab_env::Settings;
+use trimtab_env::context_servo::{Offsets, Steering};
+
+/// A [`trimtab_env::ContextServo`] at work on one training.
+#[derive(Clone, Debug)]
+pub struct ContextServoController {
+    name: String,
+    base: Settings,
+    fresh: Steering,
+    steering: Steering,
+    seen: usize,
+}
+
+impl ContextServoController {
+    /// A context servo under a name for tables. `base` holds whatever it does not set; `steering` knows the training and
+    /// its first learning rate.
+    pub fn new(name: impl Into<String>, base: Settings, steering: Steering) -> Self {
+        Self {
+            name: name.into(),
+            base,
+            fresh: steering.clone(),
+            steering,
+            seen: 0,
+        }
+    }
+}
+
+impl Controller for ContextServoController {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn begin(&mut self, _seed: u64) {
+        self.steering = self.fresh.clone();
+        self.seen = 0;
+    }
+
+    fn decide(&mut self, situation: &Situation) -> Decision {
+        let with_base = |wanted: &Settings| {
+            let mut settings = self.base.clone();
+            for (name, value) in wanted.iter() {
+                settings.set(name, value.clone());
+            }
+            settings
+        };
+        for report in situation.trial.unwrap_or_default() {
+            self.steering.probed(report);
+        }
+        for segment in situation.segments.get(self.seen..).unwrap_or_default() {
+            self.steering.record(&segment.report);
+        }
+        self.seen = situation.segments.len();
+        if let Some(settings) = self.steering.probe() {
+            return Decision::Try(vec![(with_base(&settings), 1)]);
+        }
+        let settings = self
+            .steering
+            .settings(situation.middle(), &Offsets::default());
+        Decision::Set(with_base(&settings))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::controller::{Unchanged, run};
+    use trimtab_env::suite::NoisyQuadratic;
+    use trimtab_env::{
+        Context, ContextServo, Domain, Environment, Initial, Knob, Moves, TuningConfig, TuningEnv,
+    };
+
+    /// The servo by itself does what it does as the prior of a process in which nobody moves a knob.
+    #[test]
+    fn a_controller_and_a_prior_agree() {
+        let knob = Knob::learning_rate(
+            Domain::LogUniform(1e-12, 1e6),
+            Initial::LogUniform(1e-4, 1.0),
+            Moves::Residual {
+                factors: vec![0.5, 1.0, 2.0],
+                max_offset: 1.0,
+            },
+        );
+        let servo = ContextServo::default();
+        let config = TuningConfig {
+            knobs: vec![knob],
+            prior: Some(servo),
+            ..NoisyQuadratic::tuning()
+        };
+        let instances = || vec![NoisyQuadratic::default().into()];
+        let mut prior = TuningEnv::new(instances(), config.clone()).unwrap();
+        let mut unchanged = Unchanged::new(prior.spec()).unwrap();
+        run(&mut prior, &mut unchanged, 7).unwrap();
+
+        let mut alone = TuningEnv::new(instances(), config).unwrap();
+        alone.reset(7).unwrap();
+        let context = Context::new(alone.instances()[0].trainee.spec(), alone.budget()).unwrap();
+        let lr = alone.settings().unwrap().learning_rate().unwrap();
+        let base = Settings::default();
+        let steering = Steering::new(servo, context, lr);
+        let mut controller = ContextServoController::new("servo", base, steering);
+        run(&mut alone, &mut controller, 7).unwrap();
+        assert_eq!(prior.segments().len(), alone.segments().len());
+        for (a, b) in prior.segments().iter().zip(alone.segments()) {
+            let rates = [a, b].map(|s| s.settings.learning_rate().unwrap());
+            assert!((rates[0] / rates[1] - 1.0).abs() < 1e-12, "{rates:?}");
+            assert_eq!(a.report, b.report);
+        }
+    }
+}

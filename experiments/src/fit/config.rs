@@ -1,0 +1,114 @@
+//! A fit as one RON file.
+
+use crate::{Error, Result};
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+use trimtab_agent::searcher::CrossEntropyConfig;
+use trimtab_env::settings::LEARNING_RATE;
+use trimtab_env::{ContextServo, CostModel, SearchSpace, Settings, TuningConfig};
+use trimtab_models::TaskDistribution;
+
+/// The fit that runs when no config is given.
+pub const FIT: &str = include_str!("../../configs/fit.ron");
+
+/// Everything about a fit that decides its result.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FitConfig {
+    /// A name; the run directory is `runs/<name>` unless told otherwise.
+    pub name: String,
+    /// Everything random follows from this.
+    pub seed: u64,
+    /// Where the tasks are drawn from.
+    pub distribution: TaskDistribution,
+    /// How many are drawn.
+    pub tasks: usize,
+    /// Trainings that each trial is judged by, each on another task.
+    pub episodes: usize,
+    /// How cost is counted.
+    #[serde(default)]
+    pub cost: CostModel,
+    /// Budget and segments. Of the knobs only the initial learning rate is used.
+    pub process: TuningConfig,
+    /// The servo that the fit begins with, and that it is compared with.
+    #[serde(default)]
+    pub servo: ContextServo,
+    /// Which of its numbers are fitted, by their paths, such as `end.capacity`, and where they are looked for.
+    pub space: SearchSpace,
+    /// Options of the search.
+    #[serde(default)]
+    pub searcher: CrossEntropyConfig,
+    /// Generations.
+    pub generations: u64,
+    /// Tasks, drawn anew, on which the result is compared with what the fit began with.
+    pub check: usize,
+}
+
+impl FitConfig {
+    /// Reads a config from text; `file` is only named in messages.
+    ///
+    /// # Errors
+    /// [`Error::Parse`] with line, column and the allowed names.
+    pub fn parse(text: &str, file: &str) -> Result<Self> {
+        crate::config::parse_ron(text, file)
+    }
+
+    /// Reads a config file.
+    ///
+    /// # Errors
+    /// [`Error::File`] or [`Error::Parse`].
+    pub fn load(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path).map_err(Error::file(path))?;
+        Self::parse(&text, &path.display().to_string())
+    }
+
+    /// Checks what can be checked without data.
+    ///
+    /// # Errors
+    /// [`Error::Config`] naming the field.
+    pub fn validate(&self) -> Result<()> {
+        for (field, number) in [
+            ("tasks", self.tasks),
+            ("episodes", self.episodes),
+            ("generations", self.generations as usize),
+            ("check", self.check),
+        ] {
+            if number == 0 {
+                return Err(Error::config(field, 0, "give at least 1"));
+            }
+        }
+        if !self.process.knobs.iter().any(|k| k.name == LEARNING_RATE) {
+            let allowed = "give a knob `learning_rate`, whose initial value trainings begin with";
+            return Err(Error::config("process.knobs", "without it", allowed));
+        }
+        self.servo.validate()?;
+        self.distribution.validate()?;
+        let middle = vec![0.5; self.space.dimension()];
+        let middle: Settings = self.space.decode(&middle)?;
+        self.servo_with(&middle)?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bundled_fit_is_valid_and_begins_with_its_servo() {
+        let config = FitConfig::parse(FIT, "fit.ron").unwrap();
+        config.validate().unwrap();
+    }
+
+    #[test]
+    fn what_cannot_be_fitted_is_named() {
+        let config = FitConfig::parse(FIT, "fit.ron").unwrap();
+        for name in ["end.capcity", "probe", "start"] {
+            let numbers = Settings::default().with(name, 1.0);
+            let message = config.servo_with(&numbers).unwrap_err().to_string();
+            assert!(message.contains(name), "{message}");
+        }
+        let numbers = Settings::default().with("end.capacity", -0.25);
+        assert_eq!(config.servo_with(&numbers).unwrap().end.capacity, -0.25);
+    }
+}
