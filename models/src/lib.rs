@@ -17,6 +17,6 @@ pub mod weights;
 pub use config::{DataConfig, ModelConfig, TaskConfig};
 pub use device::device;
 pub use error::{Error, Result};
-pub use optimizer::OptimizerConfig;
+pub use optimizer::{Optimizer, OptimizerConfig};
 pub use task::{Batch, TargetBatch, Task};
 pub use trainee::{TaskTrainee, TraineeConfig};

@@ -4,9 +4,9 @@ use crate::data::{Dataset, Targets};
 use crate::sampler::EpochSampler;
 use crate::statistics::GradientProbe;
 use crate::weights::{flat_gradients, flat_weights};
-use crate::{Batch, Error, OptimizerConfig, Result, Task};
+use crate::{Batch, Error, Optimizer, OptimizerConfig, Result, Task};
 use burn::module::Module;
-use burn::optim::{GradientsParams, ModuleOptimizer};
+use burn::optim::GradientsParams;
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -63,9 +63,17 @@ pub struct TaskTrainee<T: Task> {
 /// All that an update changes. Tensors are shared when it is cloned, so a snapshot costs next to nothing.
 #[derive(Clone)]
 struct State<M> {
+    /// The model that gradients are taken of.
     model: M,
-    optimizer: ModuleOptimizer,
+    optimizer: Optimizer,
     sampler: EpochSampler,
+}
+
+impl<M: Module> State<M> {
+    /// The model that is evaluated and kept.
+    fn evaluated(&self) -> M {
+        self.optimizer.evaluated(self.model.clone())
+    }
 }
 
 impl<T: Task> TaskTrainee<T> {
@@ -115,15 +123,15 @@ impl<T: Task> TaskTrainee<T> {
         &self.task
     }
 
-    /// The model as it stands; `None` before the first start.
-    pub fn model(&self) -> Option<&T::Model> {
-        self.state.as_ref().map(|state| &state.model)
+    /// The model as it stands, with the weights that are evaluated; `None` before the first start.
+    pub fn model(&self) -> Option<T::Model> {
+        self.state.as_ref().map(State::evaluated)
     }
 
     /// Mean loss and further metrics over `data`.
     fn evaluate(&self, data: &Dataset) -> trimtab_env::Result<(f64, BTreeMap<String, f64>)> {
         let state = self.started()?;
-        let model = state.model.valid();
+        let model = state.evaluated().valid();
         let device = self.device.clone().inner();
         let all: Vec<u32> = (0..data.rows() as u32).collect();
         let (mut loss, mut score) = (0.0, 0.0);
@@ -183,7 +191,7 @@ fn score_of(data: &Dataset, rows: &[u32], outputs: impl Iterator<Item = f32>) ->
 fn update<T: Task>(
     task: &T,
     model: T::Model,
-    optimizer: &mut ModuleOptimizer,
+    optimizer: &mut Optimizer,
     lr: f64,
     batch: Batch,
     mut look: impl FnMut(&T::Model, &GradientsParams),
@@ -331,7 +339,8 @@ impl<T: Task> Trainee for TaskTrainee<T> {
             .ok_or_else(foreign)?;
         match (what, &mut self.state, saved) {
             (Restore::Weights, Some(state), Some(saved)) => {
-                state.model = saved.model.clone();
+                // What the snapshot's losses are of.
+                state.model = saved.evaluated();
                 state.optimizer = self
                     .config
                     .optimizer
