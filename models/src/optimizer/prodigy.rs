@@ -178,14 +178,15 @@ impl Prodigy {
         }
 
         let floor = (self.d * self.config.epsilon) as f32;
-        let keep = if self.config.decouple {
-            (1.0 - step * weight_decay) as f32
+        let decay = if self.config.decouple {
+            (step * weight_decay) as f32
         } else {
-            1.0
+            0.0
         };
         let step = step as f32;
         for i in tensors.iter().cloned().flatten() {
-            x[i] = keep * x[i] - step * self.m[i] / (self.v[i].sqrt() + floor);
+            x[i] -= decay * x[i];
+            x[i] -= step * (self.m[i] / (self.v[i].sqrt() + floor));
         }
         self.k += 1;
     }
