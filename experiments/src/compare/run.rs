@@ -150,7 +150,9 @@ fn check_batches(config: &CompareConfig, tuning: &Tuning) -> Result<()> {
         .find(|c| c.name == BATCH_SIZE);
     let searched = domain.and_then(|coordinate| coordinate.domain.bounds());
     let grown = config.methods.iter().filter_map(|method| match method {
-        Method::Schedule { schedule, .. } | Method::RangeTest { schedule, .. } => match schedule {
+        Method::Schedule { schedule, .. }
+        | Method::Optimizer { schedule, .. }
+        | Method::RangeTest { schedule, .. } => match schedule {
             Schedule::GrowBatch { largest, .. } => Some(("schedule.largest", *largest)),
             _ => None,
         },
@@ -407,15 +409,25 @@ impl Comparison<'_> {
     fn result(&self, worker: usize, (method, task, number): Job) -> Result<CompareRecord> {
         let method = &self.config.methods[method];
         let seed = derived_seed(self.config.seed, "compare", number);
-        let mut environment = lock(&self.environments[worker]);
+        let (mut own, mut other);
+        let environment = match method {
+            Method::Optimizer { optimizer, .. } => {
+                other = self.tuning.with_optimizer(*optimizer).environment(&[])?;
+                &mut other
+            }
+            _ => {
+                own = lock(&self.environments[worker]);
+                &mut *own
+            }
+        };
         environment.only(Some(task))?;
         let (ledger, outcome) = match method {
             Method::Search { searcher, runs, .. } => {
-                self.search(&mut environment, searcher, *runs, seed)?
+                self.search(environment, searcher, *runs, seed)?
             }
             _ => {
-                let mut controller = self.controller(&mut environment, method, task, seed)?;
-                let ledger = single(&mut environment, controller.as_mut(), seed)?;
+                let mut controller = self.controller(environment, method, task, seed)?;
+                let ledger = single(environment, controller.as_mut(), seed)?;
                 (ledger, environment.outcome()?)
             }
         };
@@ -461,6 +473,14 @@ impl Comparison<'_> {
                         .tuned(schedule, task)
                         .map_or(default, |tuned| tuned.best.clone()),
                 };
+                Box::new(ScheduleController::new(name, schedule.clone(), peak))
+            }
+            Method::Optimizer {
+                name,
+                optimizer,
+                schedule,
+            } => {
+                let peak = self.point(optimizer.default_learning_rate(), DEFAULT_BATCH);
                 Box::new(ScheduleController::new(name, schedule.clone(), peak))
             }
             Method::ReduceOnPlateau { factor, patience } => {
