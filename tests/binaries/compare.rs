@@ -122,16 +122,9 @@ fn a_killed_comparison_goes_on_to_the_same_bits_and_every_cost_is_counted() {
 
     // In the stead of the task's optimiser: the same one leads to the same training, another one to another.
     let trainings = |name: &str| -> Vec<Value> {
-        let lines = whole
-            .lines()
-            .map(|line| serde_json::from_str(line).unwrap());
-        let own = lines.filter(|line: &Value| line["result"]["method"] == name);
-        let strip = |line: Value| {
-            let mut result = line["result"].clone();
-            result["method"].take();
-            result
-        };
-        own.map(strip).collect()
+        let lines = whole.lines().map(|line| serde_json::from_str(line));
+        let of_method = |mut line: Value| (line["method"].take() == name).then_some(line);
+        lines.filter_map(|line| of_method(line.unwrap())).collect()
     };
     assert_eq!(trainings("same").len(), 4);
     assert_eq!(trainings("same"), trainings("default"));

@@ -21,6 +21,7 @@
 use super::{SHARE, within};
 use crate::Result;
 use serde::{Deserialize, Serialize};
+use std::iter::zip;
 use std::ops::Range;
 
 /// Options of [`Prodigy`]: those of `prodigyopt`, without the ones for sharded parameters.
@@ -154,8 +155,10 @@ impl Prodigy {
             ..
         } = self.config;
         if !self.config.decouple {
-            for i in tensors.iter().cloned().flatten() {
-                g[i] += weight_decay as f32 * x[i];
+            for tensor in tensors {
+                for (g, x) in zip(&mut g[tensor.clone()], &x[tensor.clone()]) {
+                    *g += weight_decay as f32 * x;
+                }
             }
         }
 
@@ -169,9 +172,12 @@ impl Prodigy {
         let step = gamma * d * correction;
         let (b1, m_new) = (beta_1 as f32, ((1.0 - beta_1) * d) as f32);
         let (b2, v_new) = (beta_2 as f32, ((1.0 - beta_2) * d * d) as f32);
-        for i in tensors.iter().cloned().flatten() {
-            self.m[i] = b1 * self.m[i] + m_new * g[i];
-            self.v[i] = b2 * self.v[i] + v_new * g[i] * g[i];
+        for tensor in tensors {
+            let moments = zip(&mut self.m[tensor.clone()], &mut self.v[tensor.clone()]);
+            for ((m, v), g) in zip(moments, &g[tensor.clone()]) {
+                *m = b1 * *m + m_new * g;
+                *v = b2 * *v + v_new * g * g;
+            }
         }
         if !self.estimate(step, x, g, tensors) {
             return;
@@ -184,9 +190,12 @@ impl Prodigy {
             0.0
         };
         let step = step as f32;
-        for i in tensors.iter().cloned().flatten() {
-            x[i] -= decay * x[i];
-            x[i] -= step * (self.m[i] / (self.v[i].sqrt() + floor));
+        for tensor in tensors {
+            let moments = zip(&self.m[tensor.clone()], &self.v[tensor.clone()]);
+            for (x, (m, v)) in zip(&mut x[tensor.clone()], moments) {
+                *x -= decay * *x;
+                *x -= step * (m / (v.sqrt() + floor));
+            }
         }
         self.k += 1;
     }

@@ -19,6 +19,7 @@
 use super::{SHARE, within};
 use crate::Result;
 use serde::{Deserialize, Serialize};
+use std::iter::zip;
 use std::ops::Range;
 
 /// Options of [`ScheduleFree`]: those of `AdamWScheduleFree` in the package `schedulefree`.
@@ -133,12 +134,15 @@ impl ScheduleFree {
         let (v_new, bias) = ((1.0 - beta_2) as f32, (1.0 - beta_2.powf(t)) as f32);
         let (gamma, lambda) = (gamma as f32, self.config.weight_decay as f32);
         let epsilon = self.config.epsilon as f32;
-        for i in tensors.iter().cloned().flatten() {
-            let (x, z, v) = (&mut self.x[i], &mut self.z[i], &mut self.v[i]);
-            *v = b2 * *v + v_new * g[i] * g[i];
-            *z -= gamma * (g[i] / ((*v / bias).sqrt() + epsilon) + lambda * y[i]);
-            *x += c * (*z - *x);
-            y[i] = *z + b1 * (*x - *z);
+        for tensor in tensors {
+            let sequences = zip(&mut self.x[tensor.clone()], &mut self.z[tensor.clone()]);
+            let moments = zip(&mut self.v[tensor.clone()], &g[tensor.clone()]);
+            for (((x, z), (v, g)), y) in zip(zip(sequences, moments), &mut y[tensor.clone()]) {
+                *v = b2 * *v + v_new * g * g;
+                *z -= gamma * (g / ((*v / bias).sqrt() + epsilon) + lambda * *y);
+                *x += c * (*z - *x);
+                *y = *z + b1 * (*x - *z);
+            }
         }
     }
 }
