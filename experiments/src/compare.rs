@@ -12,6 +12,7 @@ pub mod profile;
 pub mod record;
 pub mod report;
 pub mod run;
+mod search;
 pub mod statistics;
 
 pub use config::CompareConfig;

@@ -8,8 +8,8 @@ use trimtab_agent::RolloutConfig;
 use trimtab_env::tuning::Instance;
 use trimtab_env::vector::VectorEnvironment;
 use trimtab_env::{CostModel, Environment, Order, Part, TuningConfig, TuningEnv, suite};
-use trimtab_models::TaskConfig;
 use trimtab_models::config::PreparedTask;
+use trimtab_models::{OptimizerConfig, TaskConfig};
 
 /// Numbers that the constructor of a named environment reads.
 pub type Parameters = BTreeMap<String, f64>;
@@ -168,6 +168,17 @@ impl Tuning {
         };
         tuning.environment(&[])?;
         Ok(tuning)
+    }
+
+    /// The same tasks, by the same names, all with another optimiser.
+    pub fn with_optimizer(&self, optimizer: OptimizerConfig) -> Self {
+        let tasks = self.tasks.iter();
+        Self {
+            tasks: tasks.map(|task| task.with_optimizer(optimizer)).collect(),
+            cost: self.cost,
+            process: self.process.clone(),
+            device: self.device.clone(),
+        }
     }
 
     /// A new environment over all tasks. `goals` has one entry a task, or none while they are not known.

@@ -98,7 +98,7 @@ fn steered<T: Task>(
     let seconds = clock.elapsed().as_secs_f64();
     let mut weights = Vec::new();
     if let Some(model) = trainee.model() {
-        flat_weights(model, &mut weights);
+        flat_weights(&model, &mut weights);
     }
     Ok((seconds, weights))
 }

@@ -189,6 +189,13 @@ impl PreparedTask {
         &self.config
     }
 
+    /// The same task, by the same name, with another optimiser.
+    pub fn with_optimizer(&self, optimizer: OptimizerConfig) -> Self {
+        let mut other = self.clone();
+        other.config.optimizer = optimizer;
+        other
+    }
+
     /// The task's name.
     pub fn name(&self) -> &str {
         &self.name

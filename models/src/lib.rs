@@ -20,6 +20,6 @@ pub use config::{DataConfig, ModelConfig, TaskConfig};
 pub use device::device;
 pub use distribution::TaskDistribution;
 pub use error::{Error, Result};
-pub use optimizer::OptimizerConfig;
+pub use optimizer::{Optimizer, OptimizerConfig};
 pub use task::{Batch, TargetBatch, Task};
 pub use trainee::{TaskTrainee, TraineeConfig};

@@ -1,12 +1,20 @@
-//! The optimisers that trainings use, with PyTorch's defaults.
+//! The optimisers that trainings use, with the defaults of PyTorch and of the authors' packages.
 
+pub mod prodigy;
+pub mod schedule_free;
+
+pub use prodigy::{Prodigy, ProdigyConfig};
+pub use schedule_free::{ScheduleFree, ScheduleFreeConfig};
+
+use crate::weights::{flat_gradients, flat_weights, with_weights};
 use crate::{Error, Result};
+use burn::module::Module;
 use burn::optim::decay::WeightDecayConfig;
 use burn::optim::momentum::MomentumConfig;
-use burn::optim::{AdamConfig, AdamWConfig, ModuleOptimizer, SgdConfig};
+use burn::optim::{AdamConfig, AdamWConfig, GradientsParams, ModuleOptimizer, SgdConfig};
 use serde::{Deserialize, Serialize};
 
-/// An optimiser of burn. The learning rate is not here: it is given at every update.
+/// An optimiser's options. The learning rate is not here: it is given at every update.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub enum OptimizerConfig {
@@ -52,7 +60,72 @@ pub enum OptimizerConfig {
         #[serde(default = "default_decoupled_decay")]
         weight_decay: f32,
     },
+    /// Prodigy (Mishchenko and Defazio 2024): Adam with a step size that it estimates.
+    Prodigy(ProdigyConfig),
+    /// Schedule-Free AdamW (Defazio et al. 2024): averages its iterates where others lower the learning rate.
+    ScheduleFreeAdamW(ScheduleFreeConfig),
 }
+
+/// An optimiser with its state.
+#[derive(Clone)]
+pub enum Optimizer {
+    /// One of burn's, which treat each number by itself.
+    Burn(ModuleOptimizer),
+    /// Prodigy, whose estimate is of all weights together.
+    Prodigy(Prodigy),
+    /// Schedule-Free AdamW, whose weights for training and for evaluation differ.
+    ScheduleFree(ScheduleFree),
+}
+
+impl Optimizer {
+    /// One update with the learning rate `lr`. `model` is what the last update returned, and `gradients` are those at its
+    /// weights; parameters without one stay as they are.
+    pub fn step<M: Module>(&mut self, lr: f64, model: M, gradients: GradientsParams) -> M {
+        let (mut weights, mut gradient) = (Vec::new(), Vec::new());
+        let mut flat = |model: &M| {
+            flat_weights(model, &mut weights);
+            flat_gradients(model, &gradients, &mut gradient)
+        };
+        match self {
+            Self::Burn(optimizer) => return optimizer.step(lr, model, gradients),
+            Self::Prodigy(prodigy) => {
+                let tensors = flat(&model);
+                prodigy.step(lr, &mut weights, &mut gradient, &tensors);
+            }
+            Self::ScheduleFree(schedule_free) => {
+                let tensors = flat(&model);
+                schedule_free.step(lr, &mut weights, &gradient, &tensors);
+            }
+        }
+        with_weights(model, &weights)
+    }
+
+    /// The model to evaluate and to keep when the training has come to `model`: its averaged weights under Schedule-Free,
+    /// and `model` itself under the others.
+    pub fn evaluated<M: Module>(&self, model: M) -> M {
+        match self {
+            Self::ScheduleFree(schedule_free) if !schedule_free.average().is_empty() => {
+                with_weights(model, schedule_free.average())
+            }
+            Self::Burn(_) | Self::Prodigy(_) | Self::ScheduleFree(_) => model,
+        }
+    }
+}
+
+/// `Ok` if an option is as it should be.
+fn within(field: &str, value: f64, allowed: &str, good: bool) -> Result<()> {
+    if good && value.is_finite() {
+        return Ok(());
+    }
+    Err(Error::Setting {
+        field: format!("optimizer.{field}"),
+        value: value.to_string(),
+        allowed: allowed.to_owned(),
+    })
+}
+
+/// What a decay may be.
+const SHARE: &str = "at least 0 and below 1";
 
 fn default_momentum() -> f64 {
     0.9
@@ -108,6 +181,8 @@ impl OptimizerConfig {
             Self::Sgd { .. } => "sgd",
             Self::Adam { .. } => "adam",
             Self::AdamW { .. } => "adamw",
+            Self::Prodigy(_) => "prodigy",
+            Self::ScheduleFreeAdamW(_) => "schedule-free-adamw",
         }
     }
 
@@ -115,16 +190,22 @@ impl OptimizerConfig {
     pub fn is_adaptive(&self) -> bool {
         match self {
             Self::Sgd { .. } => false,
-            Self::Adam { .. } | Self::AdamW { .. } => true,
+            Self::Adam { .. }
+            | Self::AdamW { .. }
+            | Self::Prodigy(_)
+            | Self::ScheduleFreeAdamW(_) => true,
         }
     }
 
     /// The learning rate that people take when they do not tune: 0.01 for SGD with momentum (the rate of most
-    /// tutorials), 1e-3 for Adam and AdamW (the papers' and PyTorch's).
+    /// tutorials), 1e-3 for Adam and AdamW (the papers' and PyTorch's), 1 for Prodigy and 0.0025 for Schedule-Free AdamW
+    /// (their packages').
     pub fn default_learning_rate(&self) -> f64 {
         match self {
             Self::Sgd { .. } => 1e-2,
             Self::Adam { .. } | Self::AdamW { .. } => 1e-3,
+            Self::Prodigy(_) => 1.0,
+            Self::ScheduleFreeAdamW(_) => 2.5e-3,
         }
     }
 
@@ -132,18 +213,7 @@ impl OptimizerConfig {
     ///
     /// # Errors
     /// [`Error::Setting`] naming the field that is out of range.
-    pub fn init(&self) -> Result<ModuleOptimizer> {
-        let within = |field: &str, value: f64, allowed: &str, good: bool| {
-            if good && value.is_finite() {
-                return Ok(());
-            }
-            Err(Error::Setting {
-                field: format!("optimizer.{field}"),
-                value: value.to_string(),
-                allowed: allowed.to_owned(),
-            })
-        };
-        let share = "at least 0 and below 1";
+    pub fn init(&self) -> Result<Optimizer> {
         let decay = |value: f32| within("weight_decay", value.into(), "at least 0", value >= 0.0);
         let penalty = |value: f32| (value > 0.0).then(|| WeightDecayConfig::new(value));
         match *self {
@@ -152,7 +222,7 @@ impl OptimizerConfig {
                 nesterov,
                 weight_decay,
             } => {
-                within("momentum", momentum, share, (0.0..1.0).contains(&momentum))?;
+                within("momentum", momentum, SHARE, (0.0..1.0).contains(&momentum))?;
                 decay(weight_decay)?;
                 let momentum = (momentum > 0.0).then(|| {
                     MomentumConfig::new()
@@ -160,10 +230,12 @@ impl OptimizerConfig {
                         .with_dampening(0.0)
                         .with_nesterov(nesterov)
                 });
-                Ok(SgdConfig::new()
-                    .with_momentum(momentum)
-                    .with_weight_decay(penalty(weight_decay))
-                    .init())
+                Ok(Optimizer::Burn(
+                    SgdConfig::new()
+                        .with_momentum(momentum)
+                        .with_weight_decay(penalty(weight_decay))
+                        .init(),
+                ))
             }
             Self::Adam {
                 beta_1,
@@ -171,16 +243,18 @@ impl OptimizerConfig {
                 epsilon,
                 weight_decay,
             } => {
-                within("beta_1", beta_1.into(), share, (0.0..1.0).contains(&beta_1))?;
-                within("beta_2", beta_2.into(), share, (0.0..1.0).contains(&beta_2))?;
+                within("beta_1", beta_1.into(), SHARE, (0.0..1.0).contains(&beta_1))?;
+                within("beta_2", beta_2.into(), SHARE, (0.0..1.0).contains(&beta_2))?;
                 within("epsilon", epsilon.into(), "above 0", epsilon > 0.0)?;
                 decay(weight_decay)?;
-                Ok(AdamConfig::new()
-                    .with_beta_1(beta_1)
-                    .with_beta_2(beta_2)
-                    .with_epsilon(epsilon)
-                    .with_weight_decay(penalty(weight_decay))
-                    .init())
+                Ok(Optimizer::Burn(
+                    AdamConfig::new()
+                        .with_beta_1(beta_1)
+                        .with_beta_2(beta_2)
+                        .with_epsilon(epsilon)
+                        .with_weight_decay(penalty(weight_decay))
+                        .init(),
+                ))
             }
             Self::AdamW {
                 beta_1,
@@ -188,16 +262,22 @@ impl OptimizerConfig {
                 epsilon,
                 weight_decay,
             } => {
-                within("beta_1", beta_1.into(), share, (0.0..1.0).contains(&beta_1))?;
-                within("beta_2", beta_2.into(), share, (0.0..1.0).contains(&beta_2))?;
+                within("beta_1", beta_1.into(), SHARE, (0.0..1.0).contains(&beta_1))?;
+                within("beta_2", beta_2.into(), SHARE, (0.0..1.0).contains(&beta_2))?;
                 within("epsilon", epsilon.into(), "above 0", epsilon > 0.0)?;
                 decay(weight_decay)?;
-                Ok(AdamWConfig::new()
-                    .with_beta_1(beta_1)
-                    .with_beta_2(beta_2)
-                    .with_epsilon(epsilon)
-                    .with_weight_decay(weight_decay)
-                    .init())
+                Ok(Optimizer::Burn(
+                    AdamWConfig::new()
+                        .with_beta_1(beta_1)
+                        .with_beta_2(beta_2)
+                        .with_epsilon(epsilon)
+                        .with_weight_decay(weight_decay)
+                        .init(),
+                ))
+            }
+            Self::Prodigy(config) => Ok(Optimizer::Prodigy(Prodigy::new(config)?)),
+            Self::ScheduleFreeAdamW(config) => {
+                Ok(Optimizer::ScheduleFree(ScheduleFree::new(config)?))
             }
         }
     }

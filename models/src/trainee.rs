@@ -5,9 +5,9 @@ use crate::data::{Dataset, Targets};
 use crate::sampler::EpochSampler;
 use crate::statistics::GradientProbe;
 use crate::weights::{flat_gradients, flat_weights, layers, scaled, with_weights};
-use crate::{Batch, Error, OptimizerConfig, Result, Task};
+use crate::{Batch, Error, Optimizer, OptimizerConfig, Result, Task};
 use burn::module::Module;
-use burn::optim::{GradientsParams, ModuleOptimizer};
+use burn::optim::GradientsParams;
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -66,8 +66,9 @@ pub struct TaskTrainee<T: Task> {
 /// All that an update changes. Tensors are shared when it is cloned, so a snapshot costs next to nothing.
 #[derive(Clone)]
 struct State<M> {
+    /// The model that gradients are taken of.
     model: M,
-    optimizer: ModuleOptimizer,
+    optimizer: Optimizer,
     sampler: EpochSampler,
     /// What is evaluated instead of the weights, where the settings ask for it.
     averaged: Option<AveragedWeights>,
@@ -78,7 +79,7 @@ impl<M: Module> State<M> {
     fn evaluated(&self) -> M {
         match &self.averaged {
             Some(averaged) => with_weights(self.model.clone(), averaged.weights()),
-            None => self.model.clone(),
+            None => self.optimizer.evaluated(self.model.clone()),
         }
     }
 }
@@ -141,7 +142,7 @@ impl<T: Task> TaskTrainee<T> {
         &self.task
     }
 
-    /// The model as it would be evaluated now; `None` before the first start.
+    /// The model as it stands, with the weights that are evaluated; `None` before the first start.
     pub fn model(&self) -> Option<T::Model> {
         self.state.as_ref().map(State::evaluated)
     }
@@ -319,7 +320,7 @@ fn score_of(data: &Dataset, rows: &[u32], outputs: impl Iterator<Item = f32>) ->
 fn update<T: Task>(
     task: &T,
     model: T::Model,
-    optimizer: &mut ModuleOptimizer,
+    optimizer: &mut Optimizer,
     lr: f64,
     batch: Batch,
     mut look: impl FnMut(&T::Model, &GradientsParams),
@@ -390,7 +391,8 @@ impl<T: Task> Trainee for TaskTrainee<T> {
             .ok_or_else(foreign)?;
         match (what, &mut self.state, saved) {
             (Restore::Weights, Some(state), Some(saved)) => {
-                state.model = saved.model.clone();
+                // What the snapshot's losses are of.
+                state.model = saved.optimizer.evaluated(saved.model.clone());
                 state.averaged = saved.averaged.clone();
                 state.optimizer = self
                     .config

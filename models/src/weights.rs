@@ -1,8 +1,9 @@
-//! All weights of a module, or their gradients, as one vector.
+//! All weights of a module, or their gradients, as one vector, and back.
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::{Tensor, TensorData};
+use std::ops::Range;
 
 /// Appends the numbers of a tensor's data.
 fn extend(flat: &mut Vec<f32>, data: &TensorData) {
@@ -25,37 +26,59 @@ pub fn flat_weights<M: Module>(module: &M, flat: &mut Vec<f32>) {
     module.visit(&mut Weights(flat));
 }
 
-/// Puts every gradient of `module` into `flat`, in the same order; zeros where a parameter has none.
-pub fn flat_gradients<M: Module>(module: &M, gradients: &GradientsParams, flat: &mut Vec<f32>) {
-    struct Gradients<'a>(&'a GradientsParams, &'a mut Vec<f32>);
+/// Puts every gradient of `module` into `flat`, in the same order; zeros where a parameter has none. Returns where the
+/// parameters are that have one.
+pub fn flat_gradients<M: Module>(
+    module: &M,
+    gradients: &GradientsParams,
+    flat: &mut Vec<f32>,
+) -> Vec<Range<usize>> {
+    struct Gradients<'a> {
+        gradients: &'a GradientsParams,
+        flat: &'a mut Vec<f32>,
+        present: Vec<Range<usize>>,
+    }
     impl ModuleVisitor for Gradients<'_> {
         fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            match self.0.get::<D>(param.id) {
-                Some(gradient) => extend(self.1, &gradient.into_data()),
+            let start = self.flat.len();
+            match self.gradients.get::<D>(param.id) {
+                Some(gradient) => {
+                    extend(self.flat, &gradient.into_data());
+                    self.present.push(start..self.flat.len());
+                }
                 None => {
-                    let length = self.1.len() + param.lazy_shape().num_elements();
-                    self.1.resize(length, 0.0);
+                    let length = start + param.lazy_shape().num_elements();
+                    self.flat.resize(length, 0.0);
                 }
             }
         }
     }
     flat.clear();
-    module.visit(&mut Gradients(gradients, flat));
+    let mut visitor = Gradients {
+        gradients,
+        flat,
+        present: Vec::new(),
+    };
+    module.visit(&mut visitor);
+    visitor.present
 }
 
-/// The module with the weights `flat`, in the order of [`flat_weights`]. Numbers that are missing stay as they are.
+/// `module` with the weights of `flat`, which has them in the order of [`flat_weights`]. Parameters keep their device,
+/// number type and whether they take a gradient.
+///
+/// # Panics
+/// If `flat` is shorter than the module's weights.
 pub fn with_weights<M: Module>(module: M, flat: &[f32]) -> M {
     struct Weights<'a>(&'a [f32]);
     impl ModuleMapper for Weights<'_> {
         fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-            param.map(|tensor| {
-                let count = tensor.shape().num_elements();
-                let Some((values, rest)) = self.0.split_at_checked(count) else {
-                    return tensor;
-                };
+            param.map(|old| {
+                let shape = old.shape();
+                let (values, rest) = self.0.split_at(shape.num_elements());
                 self.0 = rest;
-                let data = TensorData::new(values.to_vec(), tensor.shape());
-                Tensor::from_data(data, &tensor.device()).set_require_grad(tensor.is_require_grad())
+                let data = TensorData::new(values.to_vec(), shape);
+                Tensor::from_data(data, (&old.device(), old.dtype()))
+                    .set_require_grad(old.is_require_grad())
             })
         }
     }

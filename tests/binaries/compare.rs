@@ -43,6 +43,9 @@ const SMALL: &str = r#"(
         Schedule(name: "universal", schedule: Constant, peak: Universal),
         Schedule(name: "best_cosine", schedule: Cosine(warmup: 0.05), peak: Hindsight),
         Schedule(name: "grow", schedule: GrowBatch(at: [0.5], factor: 4, largest: 64), peak: Random),
+        Optimizer(name: "same", optimizer: Sgd()),
+        Optimizer(name: "prodigy", optimizer: Prodigy((d0: 1e-3)), schedule: Cosine(warmup: 0.0)),
+        Optimizer(name: "schedule_free", optimizer: ScheduleFreeAdamW(())),
         ReduceOnPlateau(factor: 0.3, patience: 1),
         Hypergradient(rate: 4),
         RangeTest(name: "range_test", test: (share: 0.3, points: 8), schedule: OneCycle(up: 0.3)),
@@ -106,11 +109,31 @@ fn a_killed_comparison_goes_on_to_the_same_bits_and_every_cost_is_counted() {
             .clone()
     };
     // One run costs one budget, with or without a range test; three runs cost three.
-    for (name, wanted) in [("default", 1.0), ("range_test", 1.0), ("random", 3.0)] {
+    for (name, wanted) in [
+        ("default", 1.0),
+        ("schedule_free", 1.0),
+        ("range_test", 1.0),
+        ("random", 3.0),
+    ] {
         let spent = row(name)["budgets"].as_f64().unwrap();
         assert!((spent / wanted - 1.0).abs() < 0.15, "{name}: {spent}");
     }
     assert_eq!(row("random")["runs"], 3.0);
+
+    // In the stead of the task's optimiser: the same one leads to the same training, another one to another.
+    let trainings = |name: &str| -> Vec<Value> {
+        let lines = whole.lines().map(|line| serde_json::from_str(line));
+        let of_method = |mut line: Value| (line["method"].take() == name).then_some(line);
+        lines.filter_map(|line| of_method(line.unwrap())).collect()
+    };
+    assert_eq!(trainings("same").len(), 4);
+    assert_eq!(trainings("same"), trainings("default"));
+    for other in ["prodigy", "schedule_free"] {
+        for (result, default) in trainings(other).iter().zip(trainings("default")) {
+            assert_eq!(result["task"], default["task"]);
+            assert_ne!(result["outcome"], default["outcome"], "{other}");
+        }
+    }
     assert_eq!(row("best_cosine")["hindsight"], true);
     assert_eq!(row("default")["verdict"], "baseline");
     // Two points and two reruns of the grid on each of two tasks, and the fit of 16 trials on one task.
@@ -152,20 +175,26 @@ fn another_config_in_the_folder_and_equal_names_are_explained() {
             "methods[2] (best_cosine): schedule.warmup: 1",
         ),
         ("largest: 64", "largest: 6400", "schedule.largest: 6400"),
+        ("d0: 1e-3", "d0: 0.0", "methods[5] (prodigy)"),
+        (
+            "Cosine(warmup: 0.0)",
+            "GrowBatch(at: [0.5], factor: 4, largest: 6400)",
+            "schedule.largest: 6400",
+        ),
         (
             "up: 0.3",
             "up: 0.0",
-            "methods[6] (range_test): schedule.up: 0",
+            "methods[9] (range_test): schedule.up: 0",
         ),
         (
             "share: 0.3",
             "share: 2.0",
-            "methods[6] (range_test): test.share: 2",
+            "methods[9] (range_test): test.share: 2",
         ),
         (
             "rate: 4",
             "rate: inf",
-            "methods[5] (hypergradient): rate: inf",
+            "methods[8] (hypergradient): rate: inf",
         ),
         ("runs: 3)", "runs: 0)", "runs: 0"),
         ("generations: 1)", "generations: 0)", "generations: 0"),

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use trimtab_agent::controller::{RangeTestConfig, Schedule, ServoParameters};
 use trimtab_agent::searcher::SearcherConfig;
 use trimtab_env::SearchSpace;
+use trimtab_models::OptimizerConfig;
 
 /// A way to spend a budget on a task.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -19,6 +20,16 @@ pub enum Method {
         schedule: Schedule,
         /// Where its peak is from.
         peak: Peak,
+    },
+    /// Another optimiser than the task's, at its own default learning rate and batches of 64, in a single run.
+    Optimizer {
+        /// Its name.
+        name: String,
+        /// The optimiser.
+        optimizer: OptimizerConfig,
+        /// What its learning rate does.
+        #[serde(default = "constant")]
+        schedule: Schedule,
     },
     /// The learning rate falls when the validation loss stands still, from the optimiser's default.
     ReduceOnPlateau {
@@ -79,6 +90,10 @@ pub enum Method {
     },
 }
 
+fn constant() -> Schedule {
+    Schedule::Constant
+}
+
 /// Where the peak of a schedule is from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Peak {
@@ -97,6 +112,7 @@ impl Method {
     pub fn name(&self) -> &str {
         match self {
             Self::Schedule { name, .. }
+            | Self::Optimizer { name, .. }
             | Self::RangeTest { name, .. }
             | Self::Servo { name, .. }
             | Self::FittedServo { name, .. }
@@ -120,6 +136,14 @@ impl Method {
         };
         match self {
             Self::Schedule { schedule, .. } => schedule.validate()?,
+            Self::Optimizer {
+                optimizer,
+                schedule,
+                ..
+            } => {
+                optimizer.init()?;
+                schedule.validate()?;
+            }
             Self::ReduceOnPlateau { factor, .. } => {
                 let good = *factor > 0.0 && *factor < 1.0;
                 check("factor", *factor, good, "give more than 0 and less than 1")?;

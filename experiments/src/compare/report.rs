@@ -240,7 +240,8 @@ fn earlier(method: &Method, lines: &[Line]) -> f64 {
         },
         Method::FittedServo { .. } => mean(&fits) + grids(&Schedule::Constant).iter().sum::<f64>(),
         Method::Policy { training_cost, .. } => *training_cost,
-        Method::ReduceOnPlateau { .. }
+        Method::Optimizer { .. }
+        | Method::ReduceOnPlateau { .. }
         | Method::Hypergradient { .. }
         | Method::RangeTest { .. }
         | Method::Servo { .. }

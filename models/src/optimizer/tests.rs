@@ -3,8 +3,7 @@
 
 use super::*;
 use crate::weights::flat_weights;
-use burn::module::{Module, Param};
-use burn::optim::GradientsParams;
+use burn::module::Param;
 use burn::tensor::{Device, Tensor, TensorData};
 use serde_json::Value;
 
@@ -126,8 +125,115 @@ fn updates_equal_pytorch_while_rate_and_batch_size_change() {
     );
 }
 
+#[derive(Module, Debug)]
+struct TwoLayers {
+    hidden_weight: Param<Tensor<2>>,
+    hidden_bias: Param<Tensor<1>>,
+    unused: Param<Tensor<1>>,
+    output_weight: Param<Tensor<2>>,
+    output_bias: Param<Tensor<1>>,
+}
+
+/// Updates against traces that the authors' packages recorded, with several parameters, one of which has no gradient.
+#[test]
+fn learning_rate_free_updates_equal_the_authors_packages() {
+    let mut lines = include_str!("../../fixtures/learning_rate_free.jsonl").lines();
+    let problem: Value = serde_json::from_str(lines.next().unwrap()).unwrap();
+    let device = Device::flex().autodiff();
+    let data = |field: &str, columns: usize| {
+        let values = numbers(&problem[field]);
+        let rows = values.len() / columns;
+        Tensor::<2>::from_data(TensorData::new(values, [rows, columns]), &device)
+    };
+    let (inputs, targets) = (data("inputs", 2), data("targets", 1));
+    let parameters = |name: &str| numbers(&problem["parameters"][name]);
+    let matrix = |name: &str, shape: [usize; 2]| {
+        Param::from_data(TensorData::new(parameters(name), shape), &device)
+    };
+    let vector = |name: &str| {
+        let values = parameters(name);
+        let length = values.len();
+        Param::from_data(TensorData::new(values, [length]), &device)
+    };
+
+    let mut seen = std::collections::BTreeMap::new();
+    for line in lines {
+        let case: Value = serde_json::from_str(line).unwrap();
+        let config: OptimizerConfig = serde_json::from_value(case["optimizer"].clone()).unwrap();
+        *seen.entry(config.name()).or_insert(0) += 1;
+        let mut optimizer = config.init().unwrap();
+        let mut model = TwoLayers {
+            hidden_weight: matrix("hidden_weight", [2, 3]),
+            hidden_bias: vector("hidden_bias"),
+            unused: vector("unused"),
+            output_weight: matrix("output_weight", [3, 1]),
+            output_bias: vector("output_bias"),
+        };
+        let rates = case["learning_rates"].as_array().unwrap();
+        assert_eq!(rates.len(), 50);
+        let mut before = Vec::new();
+        flat_weights(&model, &mut before);
+        for (step, lr) in rates.iter().enumerate() {
+            let half = if step % 2 == 0 { 0..8 } else { 8..16 };
+            // At the recorded weights: this training would multiply differences in rounding by up to a hundred.
+            let at = with_weights(model.clone(), &before);
+            let hidden = inputs
+                .clone()
+                .slice([half.clone()])
+                .matmul(at.hidden_weight.val())
+                + at.hidden_bias.val().unsqueeze::<2>();
+            let outputs = hidden.tanh().matmul(at.output_weight.val())
+                + at.output_bias.val().unsqueeze::<2>();
+            let error = outputs - targets.clone().slice([half]);
+            let gradients = (error.clone() * error).mean().backward();
+            let gradients = GradientsParams::from_grads(gradients, &at);
+            model = optimizer.step(lr.as_f64().unwrap(), model, gradients);
+            before = numbers(&case["weights"][step]);
+
+            let compare = |model: &TwoLayers, wanted: &Value| {
+                let (mut got, wanted) = (Vec::new(), numbers(wanted));
+                flat_weights(model, &mut got);
+                assert_eq!(got.len(), wanted.len());
+                let size = wanted.iter().map(|w| w * w).sum::<f32>().sqrt();
+                for (g, w) in got.iter().zip(&wanted) {
+                    let error = (g - w).abs() / size;
+                    assert!(error < 1e-5, "{config:?} step {step}: {g} against {w}");
+                }
+            };
+            compare(&model, &case["weights"][step]);
+            let evaluated = optimizer.evaluated(model.clone());
+            match &optimizer {
+                Optimizer::Prodigy(prodigy) => {
+                    compare(&evaluated, &case["weights"][step]);
+                    let wanted = case["d"][step].as_f64().unwrap();
+                    let error = (prodigy.d() / wanted - 1.0).abs();
+                    assert!(error < 1e-5, "step {step}: d off by {error}");
+                }
+                _ => compare(&evaluated, &case["evaluated"][step]),
+            }
+        }
+    }
+    let wanted = [("prodigy", 4), ("schedule-free-adamw", 4)];
+    assert_eq!(seen, wanted.into_iter().collect());
+}
+
 #[test]
 fn impossible_options_are_named() {
+    for (text, field) in [
+        ("Prodigy((beta_1: 1.0))", "beta_1"),
+        ("Prodigy((beta_3: Some(1.0)))", "beta_3"),
+        ("Prodigy((d0: 0.0))", "d0"),
+        ("Prodigy((growth_rate: Some(0.5)))", "growth_rate"),
+        ("Prodigy((slice_p: 0))", "slice_p"),
+        ("ScheduleFreeAdamW((epsilon: 0.0))", "epsilon"),
+        ("ScheduleFreeAdamW((weight_decay: -1.0))", "weight_decay"),
+        ("ScheduleFreeAdamW((r: -1.0))", "optimizer.r"),
+    ] {
+        let config: OptimizerConfig = ron::from_str(text).unwrap();
+        let message = config.init().err().unwrap().to_string();
+        assert!(message.contains(field), "{text}: {message}");
+    }
+
     let config = OptimizerConfig::Sgd {
         momentum: 1.0,
         nesterov: false,

@@ -1,6 +1,7 @@
 use super::*;
 use crate::data::{Embedded, Split, SplitConfig, split};
 use crate::mlp::{Activation, MlpTask};
+use crate::optimizer::{ProdigyConfig, ScheduleFreeConfig};
 use std::sync::Arc;
 use trimtab_env::UpdateTime;
 
@@ -126,6 +127,77 @@ fn restore_goes_on_as_if_nothing_had_happened() {
     assert_ne!(trainee.advance(&settings, budget).unwrap(), expected);
     let foreign = Snapshot::new(5u8);
     assert!(trainee.restore(&foreign, Restore::Everything).is_err());
+}
+
+/// Both have state beyond each number's moments: Prodigy's estimate, and the two sequences of Schedule-Free.
+#[test]
+fn restore_brings_back_estimates_and_averages_or_starts_them_afresh() {
+    for (optimizer, lr) in [
+        (OptimizerConfig::Prodigy(ProdigyConfig::default()), 1.0),
+        (
+            OptimizerConfig::ScheduleFreeAdamW(ScheduleFreeConfig::default()),
+            0.0025,
+        ),
+    ] {
+        let mut trainee = trainee(TraineeConfig {
+            optimizer,
+            ..Default::default()
+        });
+        trainee.start(3).unwrap();
+        let budget = budget(&trainee, 30, 32);
+        let settings = Settings::new(lr, 32);
+        let before = trainee.advance(&settings, budget).unwrap().validation;
+        let snapshot = trainee.snapshot();
+        let at_snapshot = flat(&trainee);
+        let expected = trainee.advance(&settings, budget).unwrap();
+        let weights = flat(&trainee);
+        trainee.advance(&settings, budget).unwrap();
+        trainee.restore(&snapshot, Restore::Everything).unwrap();
+        assert_eq!(flat(&trainee), at_snapshot);
+        assert_eq!(trainee.advance(&settings, budget).unwrap(), expected);
+        assert_eq!(flat(&trainee), weights);
+
+        // The weights that were evaluated, and an optimiser that does what a new one does from there.
+        trainee.restore(&snapshot, Restore::Weights).unwrap();
+        assert_eq!(flat(&trainee), at_snapshot);
+        assert_eq!(trainee.validate().unwrap(), before.unwrap());
+        let state = trainee.state.as_ref().unwrap();
+        let mut trained = Vec::new();
+        flat_weights(&state.model, &mut trained);
+        assert_eq!(trained, at_snapshot);
+        match &state.optimizer {
+            Optimizer::Prodigy(prodigy) => assert_eq!(prodigy.d(), ProdigyConfig::default().d0),
+            Optimizer::ScheduleFree(free) => assert!(free.average().is_empty()),
+            Optimizer::Burn(_) => panic!("{optimizer:?} is not burn's"),
+        }
+        assert_ne!(trainee.advance(&settings, budget).unwrap(), expected);
+    }
+}
+
+#[test]
+fn validation_and_test_are_of_the_averaged_weights() {
+    let mut trainee = trainee(TraineeConfig {
+        optimizer: OptimizerConfig::ScheduleFreeAdamW(ScheduleFreeConfig::default()),
+        ..Default::default()
+    });
+    let first = trainee.start(1).unwrap().validation.unwrap();
+    let budget = budget(&trainee, 100, 32);
+    let settings = Settings::new(0.0025, 32);
+    let report = trainee.advance(&settings, budget).unwrap();
+    let validation = report.validation.unwrap();
+    assert!(validation.loss < 0.7 * first.loss, "{validation:?}");
+    let tested = trainee.test().unwrap().loss;
+    // The same again, of a model that has these weights for good.
+    let model = trainee.model().unwrap();
+    let state = trainee.state.as_mut().unwrap();
+    let (mut evaluated, mut trained) = (Vec::new(), Vec::new());
+    flat_weights(&model, &mut evaluated);
+    flat_weights(&state.model, &mut trained);
+    assert_ne!(evaluated, trained);
+    state.model = model;
+    state.optimizer = OptimizerConfig::sgd().init().unwrap();
+    assert_eq!(trainee.validate().unwrap(), validation);
+    assert_eq!(trainee.test().unwrap().loss, tested);
 }
 
 #[test]
