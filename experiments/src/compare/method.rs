@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use trimtab_agent::controller::{RangeTestConfig, Schedule, ServoParameters};
 use trimtab_agent::searcher::SearcherConfig;
+use trimtab_agent::searcher::pruning::{Pruner, PrunerConfig};
 use trimtab_env::SearchSpace;
 
 /// A way to spend a budget on a task.
@@ -64,7 +65,7 @@ pub enum Method {
         name: String,
         /// The file.
         path: PathBuf,
-        /// What its training cost, in seconds of the cost model; shown apart.
+        /// What its training cost, in seconds of the cost model; shown apart. What the file says counts before this.
         #[serde(default)]
         training_cost: f64,
     },
@@ -74,6 +75,10 @@ pub enum Method {
         name: String,
         /// The searcher.
         searcher: SearcherConfig,
+        /// What stops runs that are not worth going on with, told the validation loss of every segment; nothing by default.
+        /// It goes with searchers that ask for whole runs.
+        #[serde(default)]
+        pruner: Option<PrunerConfig>,
         /// Whole runs that it may spend.
         runs: f64,
     },
@@ -90,6 +95,33 @@ pub enum Peak {
     Hindsight,
     /// Drawn anew for each seed, as the initial value of the knob `learning_rate` is.
     Random,
+}
+
+/// The rules that a method plays by. The first two are AlgoPerf's (Dahl et al. 2023, section 4.5), where an external
+/// tuning has five trials.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ruleset {
+    /// One run, in which everything is decided.
+    SelfTuning,
+    /// Several runs, the best of which counts; all of them are paid for.
+    ExternalTuning,
+    /// One run with what others have found out about this very task: beyond any rules, and shown as a bound.
+    Hindsight,
+}
+
+impl Ruleset {
+    /// All of them, as tables show them.
+    pub const ALL: [Self; 3] = [Self::SelfTuning, Self::ExternalTuning, Self::Hindsight];
+
+    /// Its name in tables.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::SelfTuning => "self-tuning: one run",
+            Self::ExternalTuning => "external tuning: several runs",
+            Self::Hindsight => "with hindsight",
+        }
+    }
 }
 
 impl Method {
@@ -154,7 +186,12 @@ impl Method {
                     allowed,
                 )?;
             }
-            Self::Search { searcher, runs, .. } => {
+            Self::Search {
+                searcher,
+                pruner,
+                runs,
+                ..
+            } => {
                 check(
                     "runs",
                     *runs,
@@ -162,6 +199,16 @@ impl Method {
                     "give a finite number of at least 1",
                 )?;
                 searcher.start(space.clone(), 0)?;
+                if let Some(pruner) = pruner {
+                    Pruner::new(pruner.clone())?;
+                    if !searcher.asks_for_whole_runs() {
+                        return Err(Error::config(
+                            "pruner",
+                            "with a searcher that stops runs itself",
+                            "give it to Grid, Random, QuasiRandom, Bayesian or Tpe",
+                        ));
+                    }
+                }
             }
         }
         Ok(())
@@ -173,6 +220,15 @@ impl Method {
             Self::Schedule { peak, .. } => *peak == Peak::Universal,
             Self::FittedServo { .. } => true,
             _ => false,
+        }
+    }
+
+    /// The rules that it plays by.
+    pub fn ruleset(&self) -> Ruleset {
+        match self {
+            _ if self.has_hindsight() => Ruleset::Hindsight,
+            Self::Search { .. } => Ruleset::ExternalTuning,
+            _ => Ruleset::SelfTuning,
         }
     }
 

@@ -18,6 +18,7 @@ use trimtab_agent::controller::{
     Controller, Hypergradient, RangeTest, ReduceOnPlateau, Schedule, ScheduleController,
     ServoController, run,
 };
+use trimtab_agent::searcher::pruning::{self, Pruner};
 use trimtab_agent::searcher::{Proposal, Searcher, SearcherConfig, Trial};
 use trimtab_agent::{Policy, PolicyController, Selection};
 use trimtab_env::settings::{BATCH_SIZE, LEARNING_RATE};
@@ -410,13 +411,21 @@ impl Comparison<'_> {
         let seed = derived_seed(self.config.seed, "compare", number);
         let mut environment = lock(&self.environments[worker]);
         environment.only(Some(task))?;
+        let mut range_test = None;
         let (ledger, outcome) = match method {
-            Method::Search { searcher, runs, .. } => {
-                self.search(&mut environment, searcher, *runs, seed)?
+            Method::Search {
+                searcher,
+                pruner,
+                runs,
+                ..
+            } => {
+                let pruner = pruner.clone().map(Pruner::new).transpose()?;
+                self.search(&mut environment, searcher, pruner, *runs, seed)?
             }
             _ => {
                 let mut controller = self.controller(&mut environment, method, task, seed)?;
                 let ledger = single(&mut environment, controller.as_mut(), seed)?;
+                range_test = controller.range_test().cloned();
                 (ledger, environment.outcome()?)
             }
         };
@@ -427,6 +436,7 @@ impl Comparison<'_> {
             budget: environment.budget(),
             ledger,
             outcome,
+            range_test,
         })
     }
 
@@ -508,6 +518,7 @@ impl Comparison<'_> {
         &self,
         environment: &mut TuningEnv,
         searcher: &SearcherConfig,
+        mut pruner: Option<Pruner>,
         runs: f64,
         seed: u64,
     ) -> Result<(Ledger, trimtab_env::Outcome)> {
@@ -534,7 +545,7 @@ impl Comparison<'_> {
             chain.reverse();
             trials.insert(trial.id, trial.clone());
             let training = derived_seed(seed, "trial", chain[0].id);
-            let loss = self.trial(environment, &chain, training, &mut ledger)?;
+            let loss = self.trial(environment, &chain, training, pruner.as_mut(), &mut ledger)?;
             budget = environment.budget();
             if loss < best.0 {
                 best = (loss, environment.outcome()?);
@@ -551,6 +562,7 @@ impl Comparison<'_> {
         environment: &mut TuningEnv,
         chain: &[Trial],
         seed: u64,
+        mut pruner: Option<&mut Pruner>,
         ledger: &mut Ledger,
     ) -> Result<f64> {
         environment.reset(seed)?;
@@ -574,7 +586,18 @@ impl Comparison<'_> {
                     ledger.spend(segment.report.cost, loss);
                 }
                 if step.status.is_over() {
+                    if let Some(pruner) = &mut pruner {
+                        pruner.complete(trial.id);
+                    }
                     break;
+                }
+                if let (Some(pruner), Some(segment)) = (&mut pruner, environment.segments().last())
+                {
+                    let loss = segment.report.validation.as_ref().map(|v| v.loss);
+                    let loss = loss.unwrap_or(f64::NAN);
+                    if pruner.report(trial.id, segments, loss) == pruning::Decision::Stop {
+                        break;
+                    }
                 }
             }
         }
