@@ -306,6 +306,7 @@ impl Recorder {
                 rewards: Vec::new(),
                 last_observation: Vec::new(),
                 status: Status::Running,
+                cost: 0.0,
             },
             observation,
             choices: policy.spec().choices(),
@@ -343,7 +344,11 @@ impl Recorder {
             None if trajectory.allowed.is_empty() => {}
             None => trajectory.allowed.extend(std::iter::repeat_n(true, all)),
         }
+        // The start of an episode has its price too.
+        let first = trajectory.earlier.steps == 0 && trajectory.rewards.is_empty();
+        let before = if first { 0.0 } else { environment.spent() };
         let step = environment.step(action)?;
+        trajectory.cost += environment.spent() - before;
         trajectory.actions.extend_from_slice(&action.choices);
         trajectory.log_probs.push(log_prob);
         trajectory.rewards.push(step.reward);

@@ -74,6 +74,11 @@ pub trait Controller: Send {
     /// Begins a run. Everything random in its decisions follows from `seed`.
     fn begin(&mut self, seed: u64);
 
+    /// What a range test of the learning rate saw in the present run; `None` before it, and where there is none.
+    fn range_test(&self) -> Option<&Found> {
+        None
+    }
+
     /// Decides the next segment.
     fn decide(&mut self, situation: &Situation) -> Decision;
 }

@@ -7,7 +7,7 @@ use rand::Rng;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use trimtab_env::wrappers::RunningMoments;
-use trimtab_env::{Action, EnvironmentSpec, Observation};
+use trimtab_env::{Action, Cost, EnvironmentSpec, Observation};
 
 /// The version of the file format.
 const VERSION: u64 = 2;
@@ -60,6 +60,9 @@ pub struct Policy {
     moments: Option<RunningMoments>,
     /// The actor.
     actor: Perceptron,
+    /// What its training cost, if somebody counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    training_cost: Option<Cost>,
 }
 
 /// Standardised observations are clipped to this many deviations, as in Gymnasium's wrapper.
@@ -81,7 +84,19 @@ impl Policy {
             spec,
             moments,
             actor,
+            training_cost: None,
         }
+    }
+
+    /// The policy with what its training cost, in seconds of the cost model.
+    pub fn with_training_cost(mut self, cost: Cost) -> Self {
+        self.training_cost = Some(cost);
+        self
+    }
+
+    /// What its training cost, in seconds of the cost model; `None` if the file does not say.
+    pub fn training_cost(&self) -> Option<Cost> {
+        self.training_cost
     }
 
     /// What it was trained for.

@@ -3,7 +3,7 @@
 use crate::returns::bootstrap;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
-use trimtab_env::Status;
+use trimtab_env::{Cost, Status};
 
 /// How much is played for one update.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,6 +67,8 @@ pub struct Trajectory {
     pub last_observation: Vec<f32>,
     /// Whether and how the episode ended with the last step.
     pub status: Status,
+    /// What the stretch cost, in seconds of the environment's cost model.
+    pub cost: Cost,
 }
 
 /// The part of an episode before a trajectory.

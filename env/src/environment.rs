@@ -1,6 +1,6 @@
 //! The contract between an agent and what it acts on.
 
-use crate::{Action, EnvironmentSpec, Observation, Result};
+use crate::{Action, Cost, EnvironmentSpec, Observation, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -45,6 +45,11 @@ pub trait Environment: Send {
     /// When a figure cannot be computed.
     fn outcome(&mut self) -> Result<Outcome> {
         Ok(Outcome::new())
+    }
+
+    /// What the episode so far has cost, in seconds of the cost model; 0 where nothing is trained.
+    fn spent(&self) -> Cost {
+        0.0
     }
 }
 

@@ -483,6 +483,10 @@ impl Environment for TuningEnv {
         self.advance(settings)
     }
 
+    fn spent(&self) -> Cost {
+        self.episode.as_ref().map_or(0.0, |episode| episode.spent)
+    }
+
     /// Figures of the episode: `best_validation_loss`, `cost`, `divergences`, `cost_to_target` where the target was
     /// reached, and `test_loss` and `test_<metric>` of the weights with the best validation loss.
     fn outcome(&mut self) -> Result<Outcome> {

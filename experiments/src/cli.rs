@@ -481,6 +481,7 @@ pub fn compare() -> ExitCode {
         if let Some(seeds) = arguments.seeds {
             config.seeds = seeds;
         }
+        let config = config.with_training_costs()?;
         stop_on_ctrl_c()?;
         let out = arguments
             .out

@@ -8,6 +8,7 @@ pub mod config;
 mod fit;
 pub mod ledger;
 pub mod method;
+pub mod payback;
 pub mod profile;
 pub mod record;
 pub mod report;

@@ -7,6 +7,7 @@ use crate::record::{EpisodeRecord, EvaluationRecord, Event, Spec, UpdateRecord};
 use crate::run_directory::{read_events, read_json, read_lines};
 use crate::{Error, Result};
 use std::path::{Path, PathBuf};
+use trimtab_agent::controller::Found;
 
 /// Draws everything that the records of `run` allow into `run/plots` and returns the files.
 ///
@@ -77,7 +78,7 @@ pub fn is_comparison(run: &Path) -> bool {
 }
 
 /// Draws what the records of the comparison in `run` allow into `run/plots` and returns the files: the best loss against
-/// the cost, and the performance profiles if any target is reached.
+/// the cost, the performance profiles if any target is reached, and the range tests of each task if there are any.
 ///
 /// # Errors
 /// As [`draw`].
@@ -97,7 +98,31 @@ pub fn draw_comparison(run: &Path) -> Result<Vec<PathBuf>> {
         plot::profiles(&path, &report, config.largest_ratio)?;
         drawn.push(path);
     }
+    for (index, (task, tests)) in range_tests(&lines).into_iter().enumerate() {
+        let path = folder.join(format!("range_test_{}.png", index + 1));
+        plot::range_test(&path, task, &tests)?;
+        drawn.push(path);
+    }
     Ok(drawn)
+}
+
+/// The range tests on each task that saw a loss. Methods with the same test saw the same, which is kept once.
+fn range_tests(lines: &[Line]) -> Vec<(&str, Vec<&Found>)> {
+    let mut tasks: Vec<(&str, Vec<&Found>)> = Vec::new();
+    for line in lines {
+        let Line::Result(record) = line else {
+            continue;
+        };
+        let Some(found) = record.range_test.as_ref().filter(|f| !f.losses.is_empty()) else {
+            continue;
+        };
+        match tasks.iter_mut().find(|(task, _)| *task == record.task) {
+            Some((_, tests)) if tests.contains(&found) => {}
+            Some((_, tests)) => tests.push(found),
+            None => tasks.push((&record.task, vec![found])),
+        }
+    }
+    tasks
 }
 
 /// One reward curve over several runs: their mean with its spread.

@@ -37,6 +37,9 @@ pub struct Position {
     pub episodes: u64,
     /// Environment steps done.
     pub steps: u64,
+    /// What the rollouts cost, in seconds of the cost model.
+    #[serde(default)]
+    pub cost: f64,
     /// Episodes begun and under way.
     pub collector: CollectorState,
 }

@@ -143,6 +143,7 @@ fn go_on(
         position.updates += 1;
         position.episodes += rollout.iter().filter(|part| part.status.is_over()).count() as u64;
         position.steps += steps_of(&rollout);
+        position.cost += rollout.iter().map(|part| part.cost).sum::<f64>();
         let stop = options.interrupted.load(Ordering::Relaxed);
         if stop
             || position.updates.is_multiple_of(training.checkpoint_every)
@@ -157,7 +158,13 @@ fn go_on(
         }
     }
     observer.end();
-    let policy = learner.policy()?;
+    let reference_cost: f64 = references.iter().map(|reference| reference.cost).sum();
+    let mut policy = learner.policy()?;
+    // The reward is scaled by the references: without their grids there would have been no training.
+    let training_cost = reference_cost + position.cost;
+    if training_cost > 0.0 {
+        policy = policy.with_training_cost(training_cost);
+    }
     policy.save(run.file("policy.json"))?;
 
     let clock = Instant::now();
@@ -197,7 +204,8 @@ fn go_on(
         return_last,
         wall_seconds: start.elapsed().as_secs_f64(),
         phases,
-        reference_cost: references.iter().map(|reference| reference.cost).sum(),
+        reference_cost,
+        training_cost: position.cost,
         evaluation: controllers,
         tasks,
         paired: summary::paired(&records),

@@ -26,6 +26,9 @@ pub struct Summary {
     pub phases: Phases,
     /// What the grid of fixed settings and its reruns cost, in the unit of cost.
     pub reference_cost: f64,
+    /// What the training episodes of the agent cost, in the unit of cost; 0 where nothing was trained.
+    #[serde(default)]
+    pub training_cost: f64,
     /// One entry a controller, over all tasks.
     pub evaluation: Vec<ControllerSummary>,
     /// One entry a controller and task.

@@ -153,7 +153,7 @@ pub struct Found {
     /// What was chosen.
     pub learning_rate: f64,
     /// Share of the budget that was spent by then, and the rest of which the schedule fills.
-    spent: f64,
+    pub spent: f64,
 }
 
 impl RangeTest {
@@ -170,14 +170,6 @@ impl RangeTest {
             schedule,
             initial,
             stage: Stage::Begun,
-        }
-    }
-
-    /// What the range test of the present run saw; `None` before it.
-    pub fn found(&self) -> Option<&Found> {
-        match &self.stage {
-            Stage::Over(found) => Some(found),
-            Stage::Begun | Stage::Priced(_) | Stage::Trying(_) => None,
         }
     }
 
@@ -217,6 +209,13 @@ impl Controller for RangeTest {
 
     fn begin(&mut self, _seed: u64) {
         self.stage = Stage::Begun;
+    }
+
+    fn range_test(&self) -> Option<&Found> {
+        match &self.stage {
+            Stage::Over(found) => Some(found),
+            Stage::Begun | Stage::Priced(_) | Stage::Trying(_) => None,
+        }
     }
 
     fn decide(&mut self, situation: &Situation) -> Decision {
@@ -289,7 +288,7 @@ mod tests {
             let initial = Settings::new(0.1, 64);
             let mut controller = RangeTest::new("range_test", config, Schedule::Constant, initial);
             super::super::run(&mut environment, &mut controller, 3).unwrap();
-            let found = controller.found().unwrap();
+            let found = controller.range_test().unwrap();
             assert_eq!(found.rates.len(), wanted);
             assert!((found.spent - (wanted + 1) as f64 / 160.0).abs() < 1e-9);
             let made: u64 = environment

@@ -38,6 +38,22 @@ pub enum SearcherConfig {
 }
 
 impl SearcherConfig {
+    /// Whether every trial is trained from its beginning to its end, which leaves stopping to a pruner.
+    pub fn asks_for_whole_runs(&self) -> bool {
+        match self {
+            Self::Grid { .. }
+            | Self::Random
+            | Self::QuasiRandom
+            | Self::Bayesian(_)
+            | Self::Tpe(_) => true,
+            Self::SuccessiveHalving(_)
+            | Self::Asha(_)
+            | Self::Hyperband(_)
+            | Self::Population(_)
+            | Self::CrossEntropy(_) => false,
+        }
+    }
+
     /// A searcher of this kind that has not been asked anything yet.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-use crate::{Action, Environment, EnvironmentSpec, Observation, Outcome, Result, Step};
+use crate::{Action, Cost, Environment, EnvironmentSpec, Observation, Outcome, Result, Step};
 use serde::{Deserialize, Serialize};
 
 /// Means and variances of vectors seen so far, merged batch by batch (Chan, Golub, LeVeque 1979). It is plain data and
@@ -191,6 +191,10 @@ impl<E: Environment> Environment for NormaliseObservation<E> {
     fn outcome(&mut self) -> Result<Outcome> {
         self.inner.outcome()
     }
+
+    fn spent(&self) -> Cost {
+        self.inner.spent()
+    }
 }
 
 /// Divides rewards by the running standard deviation of the discounted return.
@@ -233,6 +237,10 @@ impl<E: Environment> Environment for NormaliseReturn<E> {
 
     fn outcome(&mut self) -> Result<Outcome> {
         self.inner.outcome()
+    }
+
+    fn spent(&self) -> Cost {
+        self.inner.spent()
     }
 }
 

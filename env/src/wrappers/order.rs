@@ -1,6 +1,6 @@
 use crate::{
-    Action, ActionMask, Environment, EnvironmentSpec, Error, Observation, Outcome, Result, Status,
-    Step,
+    Action, ActionMask, Cost, Environment, EnvironmentSpec, Error, Observation, Outcome, Result,
+    Status, Step,
 };
 
 /// Refuses what the contract forbids, so that an environment need not check it itself: steps before the first reset or
@@ -62,6 +62,10 @@ impl<E: Environment> Environment for EnforceOrder<E> {
 
     fn outcome(&mut self) -> Result<Outcome> {
         self.inner.outcome()
+    }
+
+    fn spent(&self) -> Cost {
+        self.inner.spent()
     }
 }
 

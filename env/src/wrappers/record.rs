@@ -1,4 +1,4 @@
-use crate::{Action, Environment, EnvironmentSpec, Observation, Outcome, Result, Step};
+use crate::{Action, Cost, Environment, EnvironmentSpec, Observation, Outcome, Result, Step};
 use serde::{Deserialize, Serialize};
 
 /// Everything that went in and out of one episode.
@@ -73,6 +73,10 @@ impl<E: Environment> Environment for Record<E> {
 
     fn outcome(&mut self) -> Result<Outcome> {
         self.inner.outcome()
+    }
+
+    fn spent(&self) -> Cost {
+        self.inner.spent()
     }
 }
 

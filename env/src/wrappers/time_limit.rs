@@ -1,5 +1,6 @@
 use crate::{
-    Action, Environment, EnvironmentSpec, Observation, Outcome, Result, Status, Step, Truncation,
+    Action, Cost, Environment, EnvironmentSpec, Observation, Outcome, Result, Status, Step,
+    Truncation,
 };
 
 /// Cuts episodes off after a number of steps: [`Truncation::TimeLimit`]. The observation does not show the limit, so
@@ -49,6 +50,10 @@ impl<E: Environment> Environment for TimeLimit<E> {
 
     fn outcome(&mut self) -> Result<Outcome> {
         self.inner.outcome()
+    }
+
+    fn spent(&self) -> Cost {
+        self.inner.spent()
     }
 }
 

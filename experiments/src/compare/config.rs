@@ -4,6 +4,7 @@ use super::Method;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
+use trimtab_agent::Policy;
 use trimtab_agent::controller::Schedule;
 use trimtab_env::settings::{BATCH_SIZE, LEARNING_RATE};
 use trimtab_env::{CostModel, SearchSpace, TuningConfig};
@@ -124,6 +125,25 @@ impl CompareConfig {
             .iter()
             .flat_map(|task| optimizers.iter().map(move |o| (task, *o)));
         all.map(|(task, optimizer)| with(task, optimizer)).collect()
+    }
+
+    /// The config with what the files of its policies say about the cost of their training.
+    ///
+    /// # Errors
+    /// If a file is no policy.
+    pub fn with_training_costs(mut self) -> Result<Self> {
+        for method in &mut self.methods {
+            if let Method::Policy {
+                path,
+                training_cost,
+                ..
+            } = method
+            {
+                let recorded = Policy::load(&path)?.training_cost();
+                *training_cost = recorded.unwrap_or(*training_cost);
+            }
+        }
+        Ok(self)
     }
 
     /// Checks what can be checked without data.

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use trimtab_agent::controller::{RangeTestConfig, Schedule, ServoParameters};
 use trimtab_agent::searcher::SearcherConfig;
-use trimtab_env::SearchSpace;
+use trimtab_agent::searcher::pruning::{Pruner, PrunerConfig};
+use trimtab_env::{ContextServo, SearchSpace};
 use trimtab_models::OptimizerConfig;
 
 /// A way to spend a budget on a task.
@@ -69,13 +70,24 @@ pub enum Method {
         /// Generations of the fit; each costs the population times the other tasks in runs.
         generations: usize,
     },
+    /// A servo that knows its training, from a random learning rate.
+    ContextServo {
+        /// Its name.
+        name: String,
+        /// Its parameters.
+        #[serde(default)]
+        servo: ContextServo,
+        /// What their fit cost, in seconds of the cost model; shown apart.
+        #[serde(default)]
+        training_cost: f64,
+    },
     /// A trained policy, from a random learning rate.
     Policy {
         /// Its name.
         name: String,
         /// The file.
         path: PathBuf,
-        /// What its training cost, in seconds of the cost model; shown apart.
+        /// What its training cost, in seconds of the cost model; shown apart. What the file says counts before this.
         #[serde(default)]
         training_cost: f64,
     },
@@ -85,6 +97,10 @@ pub enum Method {
         name: String,
         /// The searcher.
         searcher: SearcherConfig,
+        /// What stops runs that are not worth going on with, told the validation loss of every segment; nothing by default.
+        /// It goes with searchers that ask for whole runs.
+        #[serde(default)]
+        pruner: Option<PrunerConfig>,
         /// Whole runs that it may spend.
         runs: f64,
     },
@@ -107,6 +123,33 @@ pub enum Peak {
     Random,
 }
 
+/// The rules that a method plays by. The first two are AlgoPerf's (Dahl et al. 2023, section 4.5), where an external
+/// tuning has five trials.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ruleset {
+    /// One run, in which everything is decided.
+    SelfTuning,
+    /// Several runs, the best of which counts; all of them are paid for.
+    ExternalTuning,
+    /// One run with what others have found out about this very task: beyond any rules, and shown as a bound.
+    Hindsight,
+}
+
+impl Ruleset {
+    /// All of them, as tables show them.
+    pub const ALL: [Self; 3] = [Self::SelfTuning, Self::ExternalTuning, Self::Hindsight];
+
+    /// Its name in tables.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::SelfTuning => "self-tuning: one run",
+            Self::ExternalTuning => "external tuning: several runs",
+            Self::Hindsight => "with hindsight",
+        }
+    }
+}
+
 impl Method {
     /// Its name in tables.
     pub fn name(&self) -> &str {
@@ -116,6 +159,7 @@ impl Method {
             | Self::RangeTest { name, .. }
             | Self::Servo { name, .. }
             | Self::FittedServo { name, .. }
+            | Self::ContextServo { name, .. }
             | Self::Policy { name, .. }
             | Self::Search { name, .. } => name,
             Self::ReduceOnPlateau { .. } => "reduce_on_plateau",
@@ -169,6 +213,15 @@ impl Method {
                     "give at least 1",
                 )?;
             }
+            Self::ContextServo {
+                servo,
+                training_cost,
+                ..
+            } => {
+                servo.validate()?;
+                let allowed = "give a finite number of at least 0";
+                check("training_cost", *training_cost, *training_cost >= 0.0, allowed)?;
+            }
             Self::Policy { training_cost, .. } => {
                 let allowed = "give a finite number of at least 0";
                 check(
@@ -178,7 +231,12 @@ impl Method {
                     allowed,
                 )?;
             }
-            Self::Search { searcher, runs, .. } => {
+            Self::Search {
+                searcher,
+                pruner,
+                runs,
+                ..
+            } => {
                 check(
                     "runs",
                     *runs,
@@ -186,6 +244,16 @@ impl Method {
                     "give a finite number of at least 1",
                 )?;
                 searcher.start(space.clone(), 0)?;
+                if let Some(pruner) = pruner {
+                    Pruner::new(pruner.clone())?;
+                    if !searcher.asks_for_whole_runs() {
+                        return Err(Error::config(
+                            "pruner",
+                            "with a searcher that stops runs itself",
+                            "give it to Grid, Random, QuasiRandom, Bayesian or Tpe",
+                        ));
+                    }
+                }
             }
         }
         Ok(())
@@ -197,6 +265,15 @@ impl Method {
             Self::Schedule { peak, .. } => *peak == Peak::Universal,
             Self::FittedServo { .. } => true,
             _ => false,
+        }
+    }
+
+    /// The rules that it plays by.
+    pub fn ruleset(&self) -> Ruleset {
+        match self {
+            _ if self.has_hindsight() => Ruleset::Hindsight,
+            Self::Search { .. } => Ruleset::ExternalTuning,
+            _ => Ruleset::SelfTuning,
         }
     }
 

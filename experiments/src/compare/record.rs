@@ -2,7 +2,7 @@
 
 use super::ledger::Ledger;
 use serde::{Deserialize, Serialize};
-use trimtab_agent::controller::{Schedule, ServoParameters};
+use trimtab_agent::controller::{Found, Schedule, ServoParameters};
 use trimtab_env::{Outcome, Settings};
 
 /// One method on one task with one seed.
@@ -20,6 +20,9 @@ pub struct CompareRecord {
     pub ledger: Ledger,
     /// Figures of the finished training; of a search, of its best run: `test_loss`, `test_accuracy`, ...
     pub outcome: Outcome,
+    /// What a range test saw, of a method with one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub range_test: Option<Found>,
 }
 
 /// The best of a grid on one task, run again with fresh seeds.

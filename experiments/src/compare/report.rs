@@ -1,7 +1,8 @@
 //! What a comparison teaches: one row a method.
 
 use super::config::CompareConfig;
-use super::method::{Method, Peak};
+use super::method::{Method, Peak, Ruleset};
+use super::payback::{PaidAfter, paid_after};
 use super::profile;
 use super::record::{CompareRecord, Line};
 use super::run::target;
@@ -28,6 +29,8 @@ pub struct MethodReport {
     pub method: String,
     /// Whether it knows the task from runs whose cost is not counted here.
     pub hindsight: bool,
+    /// The rules that it plays by.
+    pub ruleset: Ruleset,
     /// Mean number of runs.
     pub runs: f64,
     /// Mean cost relative to one budget.
@@ -36,14 +39,19 @@ pub struct MethodReport {
     /// for all tasks the grids behind a universal setting, a fit with the grids that it is measured by, or the training of a
     /// policy.
     pub earlier: f64,
+    /// After how many uses that has paid, against the cheapest search in the table that comes as low; `None` where nothing was
+    /// spent before.
+    pub paid_after: Option<PaidAfter>,
     /// Share of the seeds on which the target was reached, over all tasks.
     pub reached: f64,
     /// Mean over the tasks of the median time to target, relative to one budget; `None` if it is never on some task.
     pub time_to_target: Option<f64>,
     /// Median time to target on each task, in seconds of the cost model; `None` is never.
     pub times: Vec<Option<f64>>,
-    /// AlgoPerf score over the tasks, of the median times to target.
+    /// AlgoPerf score over the tasks, of the median times to target, among all methods.
     pub score: f64,
+    /// The same among the methods of its ruleset.
+    pub ruleset_score: f64,
     /// Mean log ratio of the final validation loss to the target, with its interval.
     pub loss: Option<Interval>,
     /// Mean log ratio of the final validation loss to that of the baseline with the same seed; below 0 is better.
@@ -182,18 +190,21 @@ pub fn report(config: &CompareConfig, lines: &[Line]) -> Report {
             MethodReport {
                 method: name.to_owned(),
                 hindsight: method.has_hindsight(),
+                ruleset: method.ruleset(),
                 runs: own
                     .iter()
                     .map(|record| record.ledger.runs as f64)
                     .sum::<f64>()
                     / n,
                 earlier: earlier(method, lines) / mean_budget,
+                paid_after: None,
                 budgets: own.iter().map(|r| r.ledger.spent / r.budget).sum::<f64>() / n,
                 reached: reached.count() as f64 / n,
                 time_to_target: relative
                     .map(|all| all.iter().sum::<f64>() / all.len().max(1) as f64),
                 times: times[index].clone(),
                 score: profile::score(&times, index, config.largest_ratio),
+                ruleset_score: score_within_ruleset(config, &times, index),
                 loss: paired(&to_target, config.seed),
                 difference,
                 wins,
@@ -207,11 +218,37 @@ pub fn report(config: &CompareConfig, lines: &[Line]) -> Report {
             }
         })
         .collect();
+    settle(&mut methods);
     methods.sort_by(|a, b| b.score.total_cmp(&a.score));
     Report {
         baseline: baseline.to_owned(),
         methods,
         targets,
+    }
+}
+
+/// The AlgoPerf score of a method among those of its ruleset.
+fn score_within_ruleset(config: &CompareConfig, times: &[Vec<Option<f64>>], index: usize) -> f64 {
+    let own = config.methods[index].ruleset();
+    let peers: Vec<usize> = (0..times.len())
+        .filter(|other| config.methods[*other].ruleset() == own)
+        .collect();
+    let among: Vec<_> = peers.iter().map(|peer| times[*peer].clone()).collect();
+    let place = peers.iter().take_while(|peer| **peer != index).count();
+    profile::score(&among, place, config.largest_ratio)
+}
+
+/// Says of every method for which something was spent before when that has paid.
+fn settle(methods: &mut [MethodReport]) {
+    let searches: Vec<(f64, f64)> = methods
+        .iter()
+        .filter(|method| method.ruleset == Ruleset::ExternalTuning && method.runs > 1.0)
+        .filter_map(|method| Some((method.budgets, method.loss?.mean)))
+        .collect();
+    for method in methods.iter_mut().filter(|method| method.earlier > 0.0) {
+        let loss = method.loss.map_or(f64::NAN, |loss| loss.mean);
+        let paid = paid_after(method.earlier, method.budgets, loss, &searches);
+        method.paid_after = Some(paid);
     }
 }
 
@@ -239,7 +276,9 @@ fn earlier(method: &Method, lines: &[Line]) -> f64 {
             Peak::Universal => grids(&Schedule::Constant).iter().sum(),
         },
         Method::FittedServo { .. } => mean(&fits) + grids(&Schedule::Constant).iter().sum::<f64>(),
-        Method::Policy { training_cost, .. } => *training_cost,
+        Method::Policy { training_cost, .. } | Method::ContextServo { training_cost, .. } => {
+            *training_cost
+        }
         Method::Optimizer { .. }
         | Method::ReduceOnPlateau { .. }
         | Method::Hypergradient { .. }
@@ -249,51 +288,189 @@ fn earlier(method: &Method, lines: &[Line]) -> f64 {
     }
 }
 
-/// The report as a table.
+/// The report as a table, one ruleset after the other.
 pub fn table(report: &Report) -> String {
     let mut text = format!(
-        "{:<22} {:>5} {:>7} {:>7} {:>7} {:>7} {:>6} {:>22} {:>22} {:>5}  {}\n{}\n",
+        "{:<22} {:>5} {:>7} {:>7} {:>10} {:>7} {:>7} {:>6} {:>6} {:>22} {:>22} {:>5}  {}\n{}\n",
         "method",
         "runs",
         "budgets",
         "before",
+        "paid after",
         "reached",
         "time",
         "score",
+        "within",
         "loss to target",
         format!("loss to {}", report.baseline),
         "wins",
         "verdict",
-        "-".repeat(130)
+        "-".repeat(148)
     );
-    let interval = |interval: &Option<Interval>| match interval {
-        Some(i) => format!("{:+.3} [{:+.3}, {:+.3}]", i.mean, i.low, i.high),
-        None => "-".to_owned(),
-    };
-    for row in &report.methods {
-        let name = row.starred();
-        let time = row
-            .time_to_target
-            .map_or("-".to_owned(), |time| format!("{time:.2}"));
-        let _ = writeln!(
-            text,
-            "{name:<22} {:>5.1} {:>7.2} {:>7.0} {:>6.0}% {time:>7} {:>6.3} {:>22} {:>22} {:>4.0}%  {}",
-            row.runs,
-            row.budgets,
-            row.earlier,
-            100.0 * row.reached,
-            row.score,
-            interval(&row.loss),
-            interval(&row.difference),
-            100.0 * row.wins,
-            row.verdict
-        );
+    for ruleset in Ruleset::ALL {
+        let mut rows = report
+            .methods
+            .iter()
+            .filter(|row| row.ruleset == ruleset)
+            .peekable();
+        if rows.peek().is_some() {
+            let _ = writeln!(text, "{}", ruleset.title());
+        }
+        rows.for_each(|row| text.push_str(&line(row)));
     }
     text.push_str(
         "* chosen with hindsight on this very task\n\
          before: spent before the comparison, in budgets: for each task by hindsight, once for all tasks by the others\n\
+         paid after: uses after which `before` and the uses cost less than as many of the cheapest search that comes as low\n\
          time: mean over the tasks of the median time to target, in budgets; - if some task's median is never\n\
+         score, within: AlgoPerf score among all methods, and among those of the same ruleset\n\
          loss: mean log ratio of the final validation loss, with the bootstrap interval over tasks and seeds\n",
     );
     text
+}
+
+fn line(row: &MethodReport) -> String {
+    let interval = |interval: &Option<Interval>| match interval {
+        Some(i) => format!("{:+.3} [{:+.3}, {:+.3}]", i.mean, i.low, i.high),
+        None => "-".to_owned(),
+    };
+    let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+    format!(
+        "{:<22} {:>5.1} {:>7.2} {:>7.0} {:>10} {:>6.0}% {:>7} {:>6.3} {:>6.3} {:>22} {:>22} {:>4.0}%  {}\n",
+        row.starred(),
+        row.runs,
+        row.budgets,
+        row.earlier,
+        or_dash(row.paid_after.map(|paid| paid.to_string())),
+        100.0 * row.reached,
+        or_dash(row.time_to_target.map(|time| format!("{time:.2}"))),
+        row.score,
+        row.ruleset_score,
+        interval(&row.loss),
+        interval(&row.difference),
+        100.0 * row.wins,
+        row.verdict
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compare::Ledger;
+    use crate::compare::config::COMPARE;
+    use crate::compare::record::Tuned;
+    use trimtab_agent::searcher::SearcherConfig;
+    use trimtab_env::{Outcome, Settings};
+
+    fn result(method: &str, spent: f64, runs: u64, reached: [f64; 2]) -> Line {
+        Line::Result(CompareRecord {
+            method: method.to_owned(),
+            task: "x".to_owned(),
+            seed: 0,
+            budget: 2.0,
+            ledger: Ledger {
+                spent,
+                runs,
+                divergences: 0,
+                curve: vec![reached],
+            },
+            outcome: Outcome::default(),
+            range_test: None,
+        })
+    }
+
+    /// One task with a target of 1 and runs of 2 seconds.
+    fn example() -> Report {
+        let schedule = |name: &str, peak| Method::Schedule {
+            name: name.to_owned(),
+            schedule: Schedule::Constant,
+            peak,
+        };
+        let mut config = CompareConfig::parse(COMPARE, "compare.ron").unwrap();
+        config.methods = vec![
+            schedule("default", Peak::Default),
+            schedule("best_static", Peak::Hindsight),
+            Method::Search {
+                name: "random_5".to_owned(),
+                searcher: SearcherConfig::Random,
+                pruner: None,
+                runs: 5.0,
+            },
+            Method::Policy {
+                name: "policy".to_owned(),
+                path: "policy.json".into(),
+                training_cost: 40.0,
+            },
+        ];
+        let lines = [
+            Line::Tuned(Tuned {
+                schedule: Schedule::Constant,
+                task: "x".to_owned(),
+                grid: vec![],
+                best: Settings::default(),
+                reruns: vec![1.0],
+                cost: 12.0,
+            }),
+            result("default", 2.0, 1, [2.0, 2.0]),
+            result("best_static", 2.0, 1, [1.0, 1.0]),
+            result("random_5", 10.0, 5, [4.0, 1.0]),
+            result("policy", 2.0, 1, [2.0, 1.0]),
+        ];
+        report(&config, &lines)
+    }
+
+    fn row<'a>(report: &'a Report, name: &str) -> &'a MethodReport {
+        let mut rows = report.methods.iter();
+        rows.find(|row| row.method == name).unwrap()
+    }
+
+    #[test]
+    fn what_was_spent_before_has_paid_after_so_many_uses() {
+        let report = example();
+        // A grid of 12 seconds is 6 budgets; 4 are saved a use against a search of 5: 6 + 2 < 10, but 6 + 1 > 5.
+        let best = row(&report, "best_static");
+        assert_eq!(best.earlier, 6.0);
+        assert_eq!(best.paid_after, Some(PaidAfter::Uses(2)));
+        // 20 budgets: 20 + 6 < 30, but 20 + 5 = 25.
+        let policy = row(&report, "policy");
+        assert_eq!(policy.earlier, 20.0);
+        assert_eq!(policy.paid_after, Some(PaidAfter::Uses(6)));
+        for nothing in ["default", "random_5"] {
+            assert_eq!(row(&report, nothing).paid_after, None);
+        }
+    }
+
+    #[test]
+    fn scores_are_among_all_and_within_the_ruleset() {
+        let report = example();
+        // The policy takes twice as long as the fastest: (4 - 2) / 3. The search takes four times as long.
+        for (name, score, within) in [
+            ("best_static", 1.0, 1.0),
+            ("policy", 2.0 / 3.0, 1.0),
+            ("random_5", 0.0, 1.0),
+            ("default", 0.0, 0.0),
+        ] {
+            let row = row(&report, name);
+            assert!((row.score - score).abs() < 1e-12, "{name}: {}", row.score);
+            assert_eq!(row.ruleset_score, within, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_table_has_one_group_a_ruleset() {
+        let table = table(&example());
+        let order = [
+            "self-tuning",
+            "policy",
+            "default",
+            "external tuning",
+            "random_5",
+            "with hindsight",
+            "best_static *",
+        ];
+        let lines: Vec<&str> = table.lines().skip(2).collect();
+        for (line, begin) in lines.iter().zip(order) {
+            assert!(line.starts_with(begin), "{line}");
+        }
+    }
 }

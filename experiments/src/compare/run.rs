@@ -18,6 +18,7 @@ use trimtab_agent::controller::{
     Controller, Hypergradient, RangeTest, ReduceOnPlateau, Schedule, ScheduleController,
     ServoController, run,
 };
+use trimtab_agent::searcher::pruning::Pruner;
 use trimtab_agent::{Policy, PolicyController, Selection};
 use trimtab_env::settings::{BATCH_SIZE, LEARNING_RATE};
 use trimtab_env::stream::derived_seed;
@@ -421,13 +422,21 @@ impl Comparison<'_> {
             }
         };
         environment.only(Some(task))?;
+        let mut range_test = None;
         let (ledger, outcome) = match method {
-            Method::Search { searcher, runs, .. } => {
-                self.search(environment, searcher, *runs, seed)?
+            Method::Search {
+                searcher,
+                pruner,
+                runs,
+                ..
+            } => {
+                let pruner = pruner.clone().map(Pruner::new).transpose()?;
+                self.search(environment, searcher, pruner, *runs, seed)?
             }
             _ => {
                 let mut controller = self.controller(environment, method, task, seed)?;
                 let ledger = single(environment, controller.as_mut(), seed)?;
+                range_test = controller.range_test().cloned();
                 (ledger, environment.outcome()?)
             }
         };
@@ -438,6 +447,7 @@ impl Comparison<'_> {
             budget: environment.budget(),
             ledger,
             outcome,
+            range_test,
         })
     }
 
@@ -508,6 +518,9 @@ impl Comparison<'_> {
                     random()?,
                     rows,
                 ))
+            }
+            Method::ContextServo { name, servo, .. } => {
+                Box::new(crate::fit::steered(environment, name, *servo, seed)?)
             }
             Method::Policy { name, .. } => {
                 let policy = self.policies.get(name).cloned();

@@ -4,6 +4,7 @@ use super::ledger::Ledger;
 use super::run::Comparison;
 use crate::Result;
 use std::collections::BTreeMap;
+use trimtab_agent::searcher::pruning::{self, Pruner};
 use trimtab_agent::searcher::{Proposal, Searcher, SearcherConfig, Trial};
 use trimtab_env::stream::derived_seed;
 use trimtab_env::{Environment, TuningEnv};
@@ -14,6 +15,7 @@ impl Comparison<'_> {
         &self,
         environment: &mut TuningEnv,
         searcher: &SearcherConfig,
+        mut pruner: Option<Pruner>,
         runs: f64,
         seed: u64,
     ) -> Result<(Ledger, trimtab_env::Outcome)> {
@@ -40,7 +42,7 @@ impl Comparison<'_> {
             chain.reverse();
             trials.insert(trial.id, trial.clone());
             let training = derived_seed(seed, "trial", chain[0].id);
-            let loss = self.trial(environment, &chain, training, &mut ledger)?;
+            let loss = self.trial(environment, &chain, training, pruner.as_mut(), &mut ledger)?;
             budget = environment.budget();
             if loss < best.0 {
                 best = (loss, environment.outcome()?);
@@ -57,6 +59,7 @@ impl Comparison<'_> {
         environment: &mut TuningEnv,
         chain: &[Trial],
         seed: u64,
+        mut pruner: Option<&mut Pruner>,
         ledger: &mut Ledger,
     ) -> Result<f64> {
         environment.reset(seed)?;
@@ -80,7 +83,18 @@ impl Comparison<'_> {
                     ledger.spend(segment.report.cost, loss);
                 }
                 if step.status.is_over() {
+                    if let Some(pruner) = &mut pruner {
+                        pruner.complete(trial.id);
+                    }
                     break;
+                }
+                if let (Some(pruner), Some(segment)) = (&mut pruner, environment.segments().last())
+                {
+                    let loss = segment.report.validation.as_ref().map(|v| v.loss);
+                    let loss = loss.unwrap_or(f64::NAN);
+                    if pruner.report(trial.id, segments, loss) == pruning::Decision::Stop {
+                        break;
+                    }
                 }
             }
         }

@@ -198,6 +198,7 @@ mod tests {
                 curve: curve.to_vec(),
             },
             outcome: Outcome::default(),
+            range_test: None,
         }
     }
 

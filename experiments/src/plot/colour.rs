@@ -13,7 +13,7 @@ const SKY_BLUE: RGBColor = RGBColor(86, 180, 233);
 const BLUISH_GREEN: RGBColor = RGBColor(0, 158, 115);
 const YELLOW: RGBColor = RGBColor(240, 228, 66);
 pub(super) const BLUE: RGBColor = RGBColor(0, 114, 178);
-const VERMILLION: RGBColor = RGBColor(213, 94, 0);
+pub(super) const VERMILLION: RGBColor = RGBColor(213, 94, 0);
 const REDDISH_PURPLE: RGBColor = RGBColor(204, 121, 167);
 
 /// The controllers that every comparison has, in the order of the pictures.

@@ -134,17 +134,20 @@ fn steps(times: &[Vec<Option<f64>>], method: usize, largest: f64) -> Vec<(f64, f
 
 /// A row of a report with these figures and no others.
 #[cfg(test)]
-pub(super) fn row(method: &str, score: f64, times: Vec<Option<f64>>) -> MethodReport {
+pub(crate) fn row(method: &str, score: f64, times: Vec<Option<f64>>) -> MethodReport {
     MethodReport {
         method: method.into(),
         hindsight: method.starts_with("best"),
+        ruleset: crate::compare::method::Ruleset::SelfTuning,
         runs: 1.0,
         budgets: 1.0,
         earlier: 0.0,
+        paid_after: None,
         reached: 1.0,
         time_to_target: None,
         times,
         score,
+        ruleset_score: score,
         loss: None,
         difference: None,
         wins: 0.0,
