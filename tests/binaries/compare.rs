@@ -122,7 +122,7 @@ fn a_killed_comparison_goes_on_to_the_same_bits_and_every_cost_is_counted() {
 
     // In the stead of the task's optimiser: the same one leads to the same training, another one to another.
     let trainings = |name: &str| -> Vec<Value> {
-        let lines = whole.lines().map(|line| serde_json::from_str(line));
+        let lines = whole.lines().map(serde_json::from_str);
         let of_method = |mut line: Value| (line["method"].take() == name).then_some(line);
         lines.filter_map(|line| of_method(line.unwrap())).collect()
     };
