@@ -220,7 +220,12 @@ impl Method {
             } => {
                 servo.validate()?;
                 let allowed = "give a finite number of at least 0";
-                check("training_cost", *training_cost, *training_cost >= 0.0, allowed)?;
+                check(
+                    "training_cost",
+                    *training_cost,
+                    *training_cost >= 0.0,
+                    allowed,
+                )?;
             }
             Self::Policy { training_cost, .. } => {
                 let allowed = "give a finite number of at least 0";
