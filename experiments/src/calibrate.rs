@@ -10,7 +10,8 @@ use trimtab_env::{CostModel, Settings, UpdateTime};
 /// # Errors
 /// [`Error::Config`] if the experiment has no training task; the task's errors.
 pub fn calibrate(config: &Config, device: &Device) -> Result<(Vec<(usize, f64)>, UpdateTime)> {
-    let EnvironmentConfig::Tuning { tasks, .. } = &config.environment else {
+    let tasks = config.environment.tasks()?;
+    let EnvironmentConfig::Tuning { .. } = &config.environment else {
         return Err(Error::config(
             "environment",
             "Named",

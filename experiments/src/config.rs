@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use trimtab_agent::{Algorithm, PolicyConfig, RolloutConfig};
 use trimtab_env::{CostModel, TuningConfig};
-use trimtab_models::TaskConfig;
+use trimtab_models::{TaskConfig, TaskDistribution};
 
 /// The experiment that runs when no config is given.
 pub const QUICKSTART: &str = include_str!("../configs/quickstart.ron");
@@ -40,7 +40,11 @@ pub enum EnvironmentConfig {
     /// Trainings of burn models.
     Tuning {
         /// The training tasks; each episode draws one.
+        #[serde(default)]
         tasks: Vec<TaskConfig>,
+        /// More of them, drawn from a distribution.
+        #[serde(default)]
+        drawn: Option<DrawnTasks>,
         /// How cost is counted.
         #[serde(default)]
         cost: CostModel,
@@ -55,6 +59,35 @@ pub enum EnvironmentConfig {
         #[serde(default)]
         parameters: BTreeMap<String, f64>,
     },
+}
+
+/// Tasks that are drawn from a distribution.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DrawnTasks {
+    /// How many.
+    pub count: usize,
+    /// They follow from this, and not from the seed of the experiment: other seeds learn on the same tasks.
+    pub seed: u64,
+    /// Where from.
+    pub distribution: TaskDistribution,
+}
+
+impl EnvironmentConfig {
+    /// The training tasks: those that are listed, and then those that are drawn.
+    ///
+    /// # Errors
+    /// What is wrong with the distribution, by field.
+    pub fn tasks(&self) -> Result<Vec<TaskConfig>> {
+        let Self::Tuning { tasks, drawn, .. } = self else {
+            return Ok(Vec::new());
+        };
+        let mut all = tasks.clone();
+        if let Some(drawn) = drawn {
+            all.extend(drawn.distribution.draw(drawn.seed, drawn.count)?);
+        }
+        Ok(all)
+    }
 }
 
 /// How long the agent learns.
@@ -206,10 +239,20 @@ impl Config {
         if evaluation.seeds == 0 {
             return Err(Error::config("evaluation.seeds", 0, "give at least 1"));
         }
-        let EnvironmentConfig::Tuning { tasks, .. } = &self.environment else {
+        let EnvironmentConfig::Tuning {
+            tasks,
+            drawn,
+            process,
+            ..
+        } = &self.environment
+        else {
             return Ok(());
         };
-        if tasks.is_empty() {
+        let count = drawn.as_ref().map_or(0, |drawn| drawn.count);
+        if let Some(drawn) = drawn {
+            drawn.distribution.validate()?;
+        }
+        if tasks.len() + count == 0 {
             return Err(Error::config(
                 "environment.tasks",
                 "[]",
@@ -218,6 +261,10 @@ impl Config {
         }
         if evaluation.reruns == 0 {
             return Err(Error::config("evaluation.reruns", 0, "give at least 1"));
+        }
+        if process.prior.is_some() {
+            // The prior is the reference; there is no grid.
+            return Ok(());
         }
         if evaluation.learning_rates.is_empty() || evaluation.batch_sizes.is_empty() {
             return Err(Error::config(

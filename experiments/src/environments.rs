@@ -119,15 +119,13 @@ impl Tuning {
     /// # Errors
     /// Whatever is wrong with a task, with its number.
     pub fn prepare(config: &Config, device: &Device) -> Result<Option<Self>> {
-        let EnvironmentConfig::Tuning {
-            tasks,
-            cost,
-            process,
-        } = &config.environment
-        else {
+        let EnvironmentConfig::Tuning { cost, process, .. } = &config.environment else {
             return Ok(None);
         };
-        let tuning = Self::new(tasks, *cost, process, device)?;
+        let tuning = Self::new(&config.environment.tasks()?, *cost, process, device)?;
+        if tuning.has_prior() {
+            return Ok(Some(tuning));
+        }
         for task in &tuning.tasks {
             let rows = task.split().train.rows();
             if let Some(size) = config
@@ -179,6 +177,11 @@ impl Tuning {
             process: self.process.clone(),
             device: self.device.clone(),
         }
+    }
+
+    /// Whether a context servo decides first.
+    pub fn has_prior(&self) -> bool {
+        self.process.prior.is_some()
     }
 
     /// A new environment over all tasks. `goals` has one entry a task, or none while they are not known.

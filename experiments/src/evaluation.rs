@@ -41,12 +41,17 @@ pub fn tuning(
     let environments: Vec<_> = environments.into_iter().map(Mutex::new).collect();
     let (tasks, seeds) = (tuning.tasks.len(), config.evaluation.seeds);
     let unchanged = Unchanged::new(&spec);
-    let controllers = CONTROLLERS.len() - usize::from(unchanged.is_none());
-    let count = controllers * tasks * seeds;
+    // With a prior there was no grid to find a fixed setting.
+    let controllers: Vec<&str> = CONTROLLERS
+        .into_iter()
+        .filter(|name| *name != "unchanged" || unchanged.is_some())
+        .filter(|name| *name != "best_static" || !tuning.has_prior())
+        .collect();
+    let count = controllers.len() * tasks * seeds;
     observer.begin(Phase::Evaluation, count as u64, 0);
     let records = in_parallel(environments.len(), count, |worker, index| {
         let (name, task, seed) = (
-            CONTROLLERS[index / (tasks * seeds)],
+            controllers[index / (tasks * seeds)],
             index / seeds % tasks,
             index % seeds,
         );

@@ -1,17 +1,19 @@
-//! The best fixed setting of each task: a grid, whose winner is run again with fresh seeds.
+//! The best fixed setting of each task: a grid, whose winner is run again with fresh seeds. Where a process has a prior, what
+//! the prior reaches by itself.
 
 use crate::environments::{Goal, Tuning};
 use crate::observer::{Observer, Phase};
 use crate::record::ReferenceRecord;
 use crate::{Config, Result};
 use std::sync::Mutex;
-use trimtab_agent::{Constant, controller::run};
+use trimtab_agent::Constant;
+use trimtab_agent::controller::{Controller, Unchanged, run};
 use trimtab_env::stream::derived_seed;
 use trimtab_env::vector::in_parallel;
-use trimtab_env::{Environment, TuningEnv};
+use trimtab_env::{Budget, Environment, TuningEnv};
 
-/// Best validation loss and cost of one training with a fixed setting.
-fn fixed(
+/// Best validation loss and cost of one training with a fixed setting; where a prior decides, of the prior alone.
+fn reference(
     environment: &Mutex<TuningEnv>,
     task: usize,
     lr: f64,
@@ -28,7 +30,12 @@ fn fixed(
         .clone()
         .with("learning_rate", lr)
         .with("batch_size", batch as f64);
-    run(&mut environment, &mut Constant::new("grid", settings), seed)?;
+    let prior = environment.config().prior.is_some();
+    let mut controller: Box<dyn Controller> = match Unchanged::new(environment.spec()) {
+        Some(unchanged) if prior => Box::new(unchanged),
+        _ => Box::new(Constant::new("grid", settings)),
+    };
+    run(&mut environment, controller.as_mut(), seed)?;
     let outcome = environment.outcome()?;
     Ok((outcome["best_validation_loss"], outcome["cost"]))
 }
@@ -92,11 +99,15 @@ pub fn find(
         .map(Mutex::new)
         .collect();
     let batches = &evaluation.batch_sizes;
-    let points: Vec<(f64, usize)> = evaluation
+    let grid = evaluation
         .learning_rates
         .iter()
-        .flat_map(|lr| batches.iter().map(move |batch| (*lr, *batch)))
-        .collect();
+        .flat_map(|lr| batches.iter().map(move |batch| (*lr, *batch)));
+    let points: Vec<(f64, usize)> = if tuning.has_prior() {
+        vec![(0.0, Budget::REFERENCE_BATCH)]
+    } else {
+        grid.collect()
+    };
     let (tasks, reruns) = (tuning.tasks.len(), evaluation.reruns);
     let runs = (points.len() + reruns) as u64;
     observer.begin(Phase::Reference, runs * tasks as u64, 0);
@@ -115,7 +126,7 @@ pub fn find(
                         derived_seed(config.seed, "rerun", (task * reruns + rerun) as u64)
                     }
                 };
-                fixed(&environments[worker], task, lr, batch, seed)
+                reference(&environments[worker], task, lr, batch, seed)
             },
         )?;
         observer.advance(runs);

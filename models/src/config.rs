@@ -6,7 +6,7 @@ use crate::data::{
     read_idx, split, with_imbalance, with_label_noise,
 };
 use crate::mlp::{Activation, MlpTask};
-use crate::{Error, OptimizerConfig, Result, TaskTrainee, TraineeConfig};
+use crate::{Error, Late, OptimizerConfig, Result, TaskTrainee, TraineeConfig};
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -80,6 +80,9 @@ pub struct TaskConfig {
     /// How much rarer the last class is than the first: [`with_imbalance`]; 1 leaves the classes as they are.
     #[serde(default = "balanced")]
     pub imbalance: f64,
+    /// Training data part of which come late; none by default.
+    #[serde(default)]
+    pub late: Option<Late>,
     /// The model.
     pub model: ModelConfig,
     /// The optimiser.
@@ -215,6 +218,7 @@ impl PreparedTask {
             optimizer: self.config.optimizer,
             gradient_samples: self.config.gradient_samples,
             validation_rows: self.config.validation_rows,
+            late: self.config.late,
             cost,
         };
         let split = Arc::clone(&self.split);

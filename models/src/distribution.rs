@@ -2,7 +2,7 @@
 
 use crate::data::{Share, SplitConfig, Standardise, Teacher};
 use crate::mlp::Activation;
-use crate::{DataConfig, Error, ModelConfig, OptimizerConfig, Result, TaskConfig};
+use crate::{DataConfig, Error, Late, ModelConfig, OptimizerConfig, Result, TaskConfig};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
@@ -33,6 +33,9 @@ pub struct TaskDistribution {
     /// Half of the tasks have noisy labels: a share up to this.
     #[serde(default)]
     pub label_noise: f64,
+    /// The share of tasks part of whose data come late: a fifth to four fifths of them, log-uniformly after 2 to 30 passes.
+    #[serde(default)]
+    pub late: f64,
     /// A quarter of the classification tasks have rare classes: with a ratio down to this.
     #[serde(default = "one")]
     pub imbalance: f64,
@@ -77,6 +80,7 @@ impl TaskDistribution {
         };
         let shares = [
             ("synthetic", self.synthetic),
+            ("late", self.late),
             ("label_noise", self.label_noise),
         ];
         for (field, share) in shares {
@@ -164,6 +168,10 @@ impl TaskDistribution {
             standardise: source.standardise,
             seed: rng.random(),
         };
+        let late = (rng.random::<f64>() < self.late).then(|| Late {
+            share: 0.2 + 0.6 * rng.random::<f64>(),
+            after: 2.0 * 15f64.powf(rng.random::<f64>()),
+        });
         let layers = whole(self.layers, &mut rng);
         let width = whole(self.width, &mut rng);
         TaskConfig {
@@ -178,6 +186,7 @@ impl TaskDistribution {
             optimizer: *pick(&self.optimizers, &mut rng),
             label_noise,
             imbalance,
+            late,
             gradient_samples: crate::TraineeConfig::default().gradient_samples,
             validation_rows: Some(self.validation_rows),
         }
@@ -252,6 +261,7 @@ mod tests {
             activations: vec![Activation::Relu, Activation::Tanh],
             optimizers: vec![OptimizerConfig::sgd(), OptimizerConfig::adam()],
             label_noise: 0.3,
+            late: 0.3,
             imbalance: 0.1,
         }
     }
@@ -277,6 +287,7 @@ mod tests {
         assert!((15..45).contains(&synthetic.count()));
         assert!(tasks.iter().any(|task| task.label_noise > 0.0));
         assert!(tasks.iter().any(|task| task.imbalance < 1.0));
+        assert!(tasks.iter().any(|task| task.late.is_some()));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use crate::average::AveragedWeights;
 use crate::data::{Dataset, Targets};
+use crate::late::{Late, LateSampler};
 use crate::sampler::EpochSampler;
 use crate::statistics::GradientProbe;
 use crate::weights::{flat_gradients, flat_weights, layers, scaled, with_weights};
@@ -35,6 +36,8 @@ pub struct TraineeConfig {
     /// At most this many rows of the validation split are evaluated after each segment: the first ones, always the
     /// same. `None` takes all.
     pub validation_rows: Option<usize>,
+    /// Data part of which come late.
+    pub late: Option<Late>,
     /// How cost is counted.
     pub cost: CostModel,
 }
@@ -45,6 +48,7 @@ impl Default for TraineeConfig {
             optimizer: OptimizerConfig::sgd(),
             gradient_samples: 8,
             validation_rows: None,
+            late: None,
             cost: CostModel::default(),
         }
     }
@@ -69,6 +73,8 @@ struct State<M> {
     /// The model that gradients are taken of.
     model: M,
     optimizer: Optimizer,
+    /// What is drawn from as long as data are missing.
+    early: Option<LateSampler>,
     sampler: EpochSampler,
     /// What is evaluated instead of the weights, where the settings ask for it.
     averaged: Option<AveragedWeights>,
@@ -100,6 +106,9 @@ impl<T: Task> TaskTrainee<T> {
     /// [`Error::Setting`] if the optimiser's options are out of range or there are no rows to evaluate.
     pub fn new(task: T, config: TraineeConfig, device: &Device) -> Result<Self> {
         config.optimizer.init()?;
+        if let Some(late) = &config.late {
+            late.validate()?;
+        }
         let split = task.split();
         let rows = config
             .validation_rows
@@ -207,6 +216,7 @@ impl<T: Task> TaskTrainee<T> {
         let Some(State {
             mut model,
             mut optimizer,
+            mut early,
             mut sampler,
             averaged,
         }) = self.state.take()
@@ -234,7 +244,13 @@ impl<T: Task> TaskTrainee<T> {
                 Extent::Updates(updates) => (losses.len() as u64) < updates,
             }
         {
-            sampler.draw(batch_size, &mut rows);
+            if !early
+                .as_mut()
+                .is_some_and(|early| early.draw(batch_size, &mut rows))
+            {
+                early = None;
+                sampler.draw(batch_size, &mut rows);
+            }
             let batch = Batch::gather(&self.task.split().train, &rows, &self.device);
             let looking = (losses.len() as u64) < samples;
             let (after, loss) = update(
@@ -280,6 +296,7 @@ impl<T: Task> TaskTrainee<T> {
         self.state = Some(State {
             model,
             optimizer,
+            early,
             sampler,
             averaged,
         });
@@ -349,6 +366,10 @@ impl<T: Task> Trainee for TaskTrainee<T> {
         self.state = Some(State {
             model,
             optimizer,
+            early: self.config.late.map(|late| {
+                let rng = stream(seed, "early sampler", 0);
+                LateSampler::new(&self.task.split().train, late, rng)
+            }),
             sampler: EpochSampler::new(self.spec.train_examples, stream(seed, "sampler", 0)),
             averaged: None,
         });
