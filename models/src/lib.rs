@@ -5,6 +5,7 @@ pub mod config;
 pub mod data;
 pub mod device;
 pub mod error;
+mod evaluation;
 pub mod initializer;
 pub mod mlp;
 pub mod optimizer;

@@ -59,6 +59,7 @@ impl NoisyQuadratic {
                 validation_examples: 0,
                 parameters: dimension,
                 cost,
+                metrics: Vec::new(),
             },
             curvature,
             noise,
@@ -86,6 +87,7 @@ impl NoisyQuadratic {
             observation: Default::default(),
             divergence: Default::default(),
             stop_at_target: false,
+            objective: Default::default(),
         }
     }
 
