@@ -103,8 +103,8 @@ pub fn compare(
     }
 
     for (generations, task) in comparison.unfitted() {
-        stop_if(interrupted, out)?;
-        let fitted = comparison.fit(generations, task, observer)?;
+        let stop = || stop_if(interrupted, out);
+        let fitted = comparison.fit(generations, task, stop, observer)?;
         append_lines(&file, &[Line::Fitted(fitted.clone())])?;
         lines.push(Line::Fitted(fitted.clone()));
         comparison.fitted.push(fitted);
