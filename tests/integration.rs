@@ -6,10 +6,12 @@ use trimtab_agent::{
     Algorithm, Collector, Constant, Learner, PolicyConfig, PolicyController, RolloutConfig,
     Selection, Trajectory,
 };
+use trimtab_env::metrics::{Average, Metric};
 use trimtab_env::vector::VectorEnvironment;
 use trimtab_env::{
-    Action, Budget, CheckOptions, CostModel, Domain, Environment, Initial, Knob, Moves, Segments,
-    Servo, Settings, Status, Termination, TuningConfig, TuningEnv, UpdateTime, check_environment,
+    Action, Budget, CheckOptions, CostModel, Domain, Environment, Initial, Knob, Moves, Objective,
+    Segments, Servo, Settings, Status, Termination, TuningConfig, TuningEnv, UpdateTime,
+    check_environment,
 };
 use trimtab_models::data::{Embedded, Share, SplitConfig};
 use trimtab_models::{DataConfig, ModelConfig, OptimizerConfig, TaskConfig};
@@ -32,6 +34,7 @@ fn digits() -> TaskConfig {
         optimizer: OptimizerConfig::sgd(),
         gradient_samples: 8,
         validation_rows: None,
+        metrics: vec![Metric::F1(Average::Macro), Metric::LogLoss],
     }
 }
 
@@ -56,6 +59,7 @@ fn process(moves: Moves) -> TuningConfig {
         reward: Default::default(),
         observation: Default::default(),
         divergence: Default::default(),
+        objective: Default::default(),
         stop_at_target: false,
     }
 }
@@ -111,6 +115,68 @@ fn every_controller_spends_the_same_budget() {
             "{lr} {batch}: {cost} of {budget}"
         );
     }
+}
+
+#[test]
+fn any_metric_can_be_the_objective() {
+    for metric in [
+        Metric::Accuracy,
+        Metric::F1(Average::Macro),
+        Metric::LogLoss,
+    ] {
+        let mut environment = environment(TuningConfig {
+            objective: Objective::Metric(metric),
+            ..process(Moves::Relative(vec![0.25, 1.0, 4.0]))
+        });
+        // Large enough for the metric to go up and down.
+        let mut fixed = Constant::new("fixed", Settings::new(0.5, 16));
+        run(&mut environment, &mut fixed, 1).unwrap();
+        let seen: Vec<f64> = environment
+            .segments()
+            .iter()
+            .filter_map(|segment| segment.report.validation.as_ref())
+            .map(|validation| validation.metrics[metric.name()])
+            .collect();
+        let better = |a: f64, b: f64| {
+            if metric.direction().is_better(b, a) {
+                b
+            } else {
+                a
+            }
+        };
+        let best = seen.iter().copied().reduce(better).unwrap();
+        let outcome = environment.outcome().unwrap();
+        let recorded = outcome[&format!("best_{}", metric.name())];
+        assert!(
+            (recorded - best).abs() < 1e-12,
+            "{}: {recorded} of {seen:?}",
+            metric.name()
+        );
+        let error = match metric {
+            Metric::LogLoss => best,
+            _ => 1.0 - best,
+        };
+        assert!((outcome["best_validation_loss"] - error).abs() < 1e-12);
+        assert!((environment.segments().last().unwrap().best_loss - error).abs() < 1e-12);
+    }
+}
+
+#[test]
+fn an_objective_that_no_task_reports_is_refused() {
+    let task = digits().prepare().unwrap();
+    let trainee = task.trainee(CostModel::default(), &Device::flex()).unwrap();
+    let config = TuningConfig {
+        objective: Objective::Metric(Metric::Matthews),
+        ..process(Moves::Relative(vec![0.25, 1.0, 4.0]))
+    };
+    let error = TuningEnv::new(vec![trainee.into()], config)
+        .err()
+        .unwrap()
+        .to_string();
+    assert!(
+        error.contains("objective: matthews") && error.contains("f1_macro"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 ///   + reached     [the target was reached in this segment]
 /// ```
 ///
-/// where the losses are validation losses, `share` is the segment's share of the budget, and
+/// where the losses are validation losses, or errors of another [`crate::Objective`], `share` is the segment's share of the budget, and
 /// `s = max(log(first / reference), 0.1)` is what a good training of this task gains: dividing by it makes tasks
 /// comparable, which was measured to matter most. The first term telescopes to the final quality; the second pays
 /// for being good early (convergence speed); the third charges for what is spent (it matters when an episode may end

@@ -72,6 +72,9 @@ pub struct TraineeSpec {
     pub adaptive: bool,
     /// How its cost is counted.
     pub cost: CostModel,
+    /// Names of the metrics that its validations have beside the loss.
+    #[serde(default)]
+    pub metrics: Vec<String>,
 }
 
 impl TraineeSpec {

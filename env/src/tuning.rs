@@ -11,7 +11,7 @@ use crate::reward::Progress;
 use crate::settings::{BATCH_SIZE, LEARNING_RATE};
 use crate::stream::derived_seed;
 use crate::{
-    Action, ActionMask, Budget, Cost, Environment, EnvironmentSpec, Error, Knob, Moves,
+    Action, ActionMask, Budget, Cost, Environment, EnvironmentSpec, Error, Knob, Moves, Objective,
     Observation, ObservationConfig, Outcome, Report, Restore, Result, RewardConfig, Segments,
     Settings, Snapshot, Status, Step, Termination, Trainee, Value, stream,
 };
@@ -47,6 +47,9 @@ pub struct TuningConfig {
     /// Whether an episode ends as soon as its target is reached.
     #[serde(default)]
     pub stop_at_target: bool,
+    /// What is to be made small; by default the validation loss.
+    #[serde(default)]
+    pub objective: Objective,
 }
 
 /// What happens when a segment diverges: the best weights come back, the optimiser starts afresh, the learning rate
@@ -73,10 +76,10 @@ impl Default for Divergence {
 pub struct Instance {
     /// The training.
     pub trainee: Box<dyn Trainee>,
-    /// Validation loss that a good training of this task reaches; it scales the reward. `None` takes a fifth of the
-    /// loss before training.
+    /// Validation loss, or error of another [`Objective`], that a good training of this task reaches; it scales the reward.
+    /// `None` takes a fifth of that before training.
     pub reference_loss: Option<f64>,
-    /// Validation loss to reach; time to target is measured to it.
+    /// Validation loss, or error of another objective, to reach; time to target is measured to it.
     pub target_loss: Option<f64>,
 }
 
@@ -101,7 +104,7 @@ pub struct Segment {
     pub report: Report,
     /// Cost of the episode so far.
     pub spent: Cost,
-    /// Best validation loss so far.
+    /// Best validation loss so far, or best error of another [`Objective`].
     pub best_loss: f64,
     /// The reward of the segment.
     pub reward: f32,
@@ -334,11 +337,12 @@ impl TuningEnv {
 
         // Judge, and roll back if there is nothing left to judge.
         let best_before = episode.best_loss;
-        let diverged = report.diverged || report.validation.is_none();
-        match &report.validation {
-            Some(validation) if !diverged => {
-                if validation.loss < episode.best_loss {
-                    episode.best_loss = validation.loss;
+        let error = config.objective.of(&report);
+        let diverged = report.diverged || error.is_none();
+        match error {
+            Some(error) if !diverged => {
+                if error < episode.best_loss {
+                    episode.best_loss = error;
                     episode.best = instance.trainee.snapshot();
                 }
             }
@@ -439,10 +443,7 @@ impl Environment for TuningEnv {
             .collect();
         let steering = prior::begin(config, &positions, instance.trainee.spec(), budget)?;
         let report = instance.trainee.start(derived_seed(seed, "training", 0))?;
-        let first_loss = report
-            .validation
-            .as_ref()
-            .map_or(f64::NAN, |validation| validation.loss);
+        let first_loss = config.objective.of(&report).unwrap_or(f64::NAN);
         self.encoder.start(&report);
 
         let mut episode = Episode {
@@ -488,7 +489,8 @@ impl Environment for TuningEnv {
     }
 
     /// Figures of the episode: `best_validation_loss`, `cost`, `divergences`, `cost_to_target` where the target was
-    /// reached, and `test_loss` and `test_<metric>` of the weights with the best validation loss.
+    /// reached, and `test_loss` and `test_<metric>` of the best weights. With a metric as objective, `best_validation_loss` is
+    /// its error, and `best_<metric>` is there as well.
     fn outcome(&mut self) -> Result<Outcome> {
         let Some(episode) = &self.episode else {
             return Err(self.not_reset());
@@ -504,6 +506,11 @@ impl Environment for TuningEnv {
             ("divergences".to_owned(), episode.divergences as f64),
             ("test_loss".to_owned(), test.loss),
         ]);
+        let objective = self.config.objective;
+        outcome.insert(
+            format!("best_{}", objective.name()),
+            objective.figure(episode.best_loss),
+        );
         if let Some(cost) = episode.cost_to_target {
             outcome.insert("cost_to_target".to_owned(), cost);
         }

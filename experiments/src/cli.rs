@@ -10,7 +10,9 @@ use crate::summary::{self, Summary};
 use crate::tensorboard::TensorBoard;
 use crate::{Config, Error, Registry, Result, benchmark, calibrate, evaluation, pictures};
 use clap::Parser;
-use std::path::PathBuf;
+use std::fmt::Display;
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use trimtab_agent::Policy;
@@ -241,12 +243,28 @@ struct Calibrate {
     machine: Machine,
 }
 
+/// Writes to the standard output, at once.
+///
+/// # Errors
+/// [`Error::File`]; if nobody reads any more, [`exit`] ends quietly.
+fn write(text: impl Display) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    write!(out, "{text}")
+        .and_then(|()| out.flush())
+        .map_err(Error::file(Path::new("the standard output")))
+}
+
+/// Writes a line to the standard output.
+fn say(line: impl Display) -> Result<()> {
+    write(format_args!("{line}\n"))
+}
+
 /// One JSON object a line.
 fn print_json<T: serde::Serialize>(rows: &[T]) -> Result<()> {
     for row in rows {
         let line = serde_json::to_string(row)
             .map_err(|error| Error::config("--json", error, "the table has the figures too"))?;
-        println!("{line}");
+        say(line)?;
     }
     Ok(())
 }
@@ -266,6 +284,10 @@ fn stop_on_ctrl_c() -> Result<()> {
 fn exit(work: impl FnOnce() -> Result<()>) -> ExitCode {
     match work() {
         Ok(()) => ExitCode::SUCCESS,
+        // Whoever read the output has had enough, as `head` has: no error, and nobody to tell.
+        Err(Error::File { source, .. }) if source.kind() == ErrorKind::BrokenPipe => {
+            ExitCode::SUCCESS
+        }
         Err(error @ (Error::Interrupted(_) | Error::Stopped(_))) => {
             eprintln!("{error}");
             ExitCode::from(EXIT_INTERRUPTED)
@@ -285,7 +307,7 @@ pub fn train(registry: &Registry) -> ExitCode {
         let config = arguments.source.load()?;
         if arguments.print_config {
             config.validate()?;
-            print!("{}", config.to_ron()?);
+            write(config.to_ron()?)?;
             return Ok(());
         }
         stop_on_ctrl_c()?;
@@ -320,18 +342,18 @@ pub fn train(registry: &Registry) -> ExitCode {
         }
         let summary = summary?;
         let references = recorded_references(&read_events(&out)?);
-        print!("{}", summary::table(&summary, &references));
+        write(summary::table(&summary, &references))?;
         let clock = std::time::Instant::now();
         pictures::draw(&out)?;
-        print_phases(&summary, clock.elapsed().as_secs_f64());
-        println!("everything is in {}", out.display());
+        say(phases(&summary, clock.elapsed().as_secs_f64()))?;
+        say(format_args!("everything is in {}", out.display()))?;
         Ok(())
     })
 }
 
-fn print_phases(summary: &Summary, drawing: f64) {
+fn phases(summary: &Summary, drawing: f64) -> String {
     let phases = &summary.phases;
-    println!(
+    format!(
         "return {:.2} in the first tenth of {} episodes, {:.2} in the last; {:.0} s: fixed settings {:.0}, rollouts {:.0}, updates {:.0}, evaluation {:.0}, writing {:.1}, drawing {:.1}",
         summary.return_first,
         summary.episodes,
@@ -343,7 +365,7 @@ fn print_phases(summary: &Summary, drawing: f64) {
         phases.evaluation,
         phases.writing,
         drawing
-    );
+    )
 }
 
 /// The `evaluate` binary.
@@ -382,7 +404,7 @@ pub fn evaluate(registry: &Registry) -> ExitCode {
         };
         (summary.evaluation, summary.tasks) = summary::controllers(&records);
         summary.paired = summary::paired(&records);
-        print!("{}", summary::table(&summary, &references));
+        write(summary::table(&summary, &references))?;
         Ok(())
     })
 }
@@ -393,7 +415,7 @@ pub fn plot() -> ExitCode {
     exit(|| match (&arguments.out, arguments.runs.as_slice()) {
         (Some(out), runs) => {
             pictures::reward_curve_of(runs, out)?;
-            println!("{}", out.display());
+            say(out.display())?;
             Ok(())
         }
         (None, runs) => {
@@ -404,7 +426,7 @@ pub fn plot() -> ExitCode {
                     pictures::draw(run)?
                 };
                 for path in drawn {
-                    println!("{}", path.display());
+                    say(path.display())?;
                 }
             }
             Ok(())
@@ -420,21 +442,21 @@ pub fn calibrate() -> ExitCode {
         config.validate()?;
         let device = trimtab_models::device(&arguments.machine.device)?;
         let (measured, time) = calibrate::calibrate(&config, &device)?;
-        println!(
+        say(format_args!(
             "{:>10}  {:>18}  {:>18}",
             "batch size", "measured (us)", "fitted (us)"
-        );
+        ))?;
         for (batch, seconds) in measured {
-            println!(
+            say(format_args!(
                 "{batch:>10}  {:>18.1}  {:>18.1}",
                 seconds * 1e6,
                 time.update(batch) * 1e6
-            );
+            ))?;
         }
-        println!(
+        say(format_args!(
             "cost: Modelled((per_update: {:.3e}, per_example: {:.3e}, per_evaluation: {:.3e})),",
             time.per_update, time.per_example, time.per_evaluation
-        );
+        ))?;
         Ok(())
     })
 }
@@ -462,9 +484,9 @@ pub fn benchmark(registry: &Registry) -> ExitCode {
                 continue;
             }
             if index == 0 {
-                println!("{}", benchmark::table_head());
+                say(benchmark::table_head())?;
             }
-            println!("{}", benchmark::table_row(benchmark, &records));
+            say(benchmark::table_row(benchmark, &records))?;
         }
         Ok(())
     })
@@ -497,9 +519,9 @@ pub fn compare() -> ExitCode {
         if arguments.json {
             print_json(&report.methods)?;
         } else {
-            print!("{}", compare::report::table(&report));
+            write(compare::report::table(&report))?;
             for path in drawn {
-                println!("{}", path.display());
+                say(path.display())?;
             }
         }
         Ok(())

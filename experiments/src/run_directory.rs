@@ -181,17 +181,20 @@ pub fn read_events(run: &Path) -> Result<Vec<Event>> {
 /// [`Error::File`], and [`Error::Record`] with the line that is damaged. A last line that was cut short is left out.
 pub fn read_lines<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Vec<T>> {
     let mut reader = BufReader::new(File::open(path).map_err(Error::file(path))?);
-    let (mut records, mut line) = (Vec::new(), String::new());
+    let (mut records, mut line) = (Vec::new(), Vec::new());
     for number in 1.. {
         line.clear();
-        if reader.read_line(&mut line).map_err(Error::file(path))? == 0 || !line.ends_with('\n') {
+        let read = reader.read_until(b'\n', &mut line);
+        if read.map_err(Error::file(path))? == 0 || !line.ends_with(b"\n") {
             break;
         }
-        records.push(serde_json::from_str(&line).map_err(|error| Error::Record {
-            path: path.to_owned(),
-            line: number,
-            problem: error.to_string(),
-        })?);
+        records.push(
+            serde_json::from_slice(&line).map_err(|error| Error::Record {
+                path: path.to_owned(),
+                line: number,
+                problem: error.to_string(),
+            })?,
+        );
     }
     Ok(records)
 }

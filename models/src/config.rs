@@ -11,6 +11,7 @@ use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::sync::Arc;
+use trimtab_env::metrics::Metric;
 use trimtab_env::{CostModel, Trainee};
 
 /// Where data come from.
@@ -93,6 +94,9 @@ pub struct TaskConfig {
     /// At most this many validation rows are evaluated after each segment.
     #[serde(default)]
     pub validation_rows: Option<usize>,
+    /// Metrics of every evaluation, beside the accuracy of classes or the root mean squared error of values.
+    #[serde(default)]
+    pub metrics: Vec<Metric>,
 }
 
 fn one() -> usize {
@@ -220,6 +224,7 @@ impl PreparedTask {
             validation_rows: self.config.validation_rows,
             late: self.config.late,
             cost,
+            metrics: self.config.metrics.clone(),
         };
         let split = Arc::clone(&self.split);
         Ok(match &self.config.model {

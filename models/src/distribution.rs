@@ -189,6 +189,7 @@ impl TaskDistribution {
             late,
             gradient_samples: crate::TraineeConfig::default().gradient_samples,
             validation_rows: Some(self.validation_rows),
+            metrics: Vec::new(),
         }
     }
 }

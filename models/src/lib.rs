@@ -7,6 +7,7 @@ pub mod data;
 pub mod device;
 pub mod distribution;
 pub mod error;
+mod evaluation;
 pub mod initializer;
 pub mod late;
 pub mod mlp;

@@ -1,7 +1,8 @@
 //! The training of a [`Task`] as a [`Trainee`].
 
 use crate::average::AveragedWeights;
-use crate::data::{Dataset, Targets};
+use crate::data::Dataset;
+use crate::evaluation::{self, Evaluation};
 use crate::late::{Late, LateSampler};
 use crate::sampler::EpochSampler;
 use crate::statistics::GradientProbe;
@@ -12,6 +13,7 @@ use burn::optim::GradientsParams;
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use trimtab_env::metrics::Metric;
 use trimtab_env::{
     Budget, Cost, CostModel, GradientStatistics, Meter, Report, Restore, Settings, Snapshot,
     TestReport, TrainLoss, Trainee, TraineeSpec, Validation,
@@ -26,7 +28,7 @@ const DIVERGED_TIMES: f64 = 10.0;
 const EVALUATION_ROWS: usize = 1024;
 
 /// What a training needs beside its task.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TraineeConfig {
     /// The optimiser.
@@ -40,6 +42,9 @@ pub struct TraineeConfig {
     pub late: Option<Late>,
     /// How cost is counted.
     pub cost: CostModel,
+    /// Metrics of every evaluation, beside the accuracy of classes or the root mean squared error of values. They cost no
+    /// more than the evaluation.
+    pub metrics: Vec<Metric>,
 }
 
 impl Default for TraineeConfig {
@@ -50,6 +55,7 @@ impl Default for TraineeConfig {
             validation_rows: None,
             late: None,
             cost: CostModel::default(),
+            metrics: Vec::new(),
         }
     }
 }
@@ -103,7 +109,8 @@ impl<T: Task> TaskTrainee<T> {
     /// A training of `task` on `device` (without autodiff; it is added here).
     ///
     /// # Errors
-    /// [`Error::Setting`] if the optimiser's options are out of range or there are no rows to evaluate.
+    /// [`Error::Setting`] if the optimiser's options are out of range, there are no rows to evaluate, or a metric does not go
+    /// with the targets.
     pub fn new(task: T, config: TraineeConfig, device: &Device) -> Result<Self> {
         config.optimizer.init()?;
         if let Some(late) = &config.late {
@@ -121,6 +128,8 @@ impl<T: Task> TaskTrainee<T> {
                 allowed: "at least 1 validation row".to_owned(),
             });
         }
+        let targets = &split.validation.targets;
+        evaluation::check(&config.metrics, targets)?;
         let validation = split.validation.select(&(0..rows).collect::<Vec<_>>());
         let device = device.clone().autodiff();
         let model = task.model(&device);
@@ -132,6 +141,10 @@ impl<T: Task> TaskTrainee<T> {
             layers: layers(&model),
             adaptive: config.optimizer.is_adaptive(),
             cost: config.cost,
+            metrics: std::iter::once(evaluation::usual(targets))
+                .chain(config.metrics.iter().copied())
+                .map(|metric| metric.name().to_owned())
+                .collect(),
         };
         Ok(Self {
             meter: Meter::new(config.cost),
@@ -162,23 +175,19 @@ impl<T: Task> TaskTrainee<T> {
         let model = state.evaluated().valid();
         let device = self.device.clone().inner();
         let all: Vec<u32> = (0..data.rows() as u32).collect();
-        let (mut loss, mut score) = (0.0, 0.0);
+        let scale = self.task.split().standardiser.target_scale;
+        let mut evaluation = Evaluation::new(data, &self.config.metrics, scale);
+        let mut loss = 0.0;
         for rows in all.chunks(EVALUATION_ROWS) {
             let batch = Batch::gather(data, rows, &device);
             let outputs = self.task.forward(&model, batch.inputs);
-            score += score_of(data, rows, outputs.clone().into_data().iter::<f32>());
+            let numbers: Vec<f32> = outputs.clone().into_data().iter::<f32>().collect();
+            evaluation.add(rows, &numbers);
             let mean: f32 = self.task.loss(outputs, &batch.targets).into_scalar();
             loss += f64::from(mean) * rows.len() as f64;
         }
-        let rows = data.rows() as f64;
-        let metric = match &data.targets {
-            Targets::Classes { .. } => ("accuracy".to_owned(), score / rows),
-            Targets::Values(_) => {
-                let scale = self.task.split().standardiser.target_scale;
-                ("rmse".to_owned(), (score / rows).sqrt() * scale)
-            }
-        };
-        Ok((loss / rows, BTreeMap::from([metric])))
+        let metrics = evaluation.finish(data.rows())?;
+        Ok((loss / data.rows() as f64, metrics))
     }
 
     fn started(&self) -> trimtab_env::Result<&State<T::Model>> {
@@ -311,25 +320,6 @@ impl<T: Task> TaskTrainee<T> {
             gradients: gradients.filter(GradientStatistics::is_finite),
             utilisation,
         })
-    }
-}
-
-/// Sum over the rows of what the metric is the mean of: correct classes, or squared errors.
-fn score_of(data: &Dataset, rows: &[u32], outputs: impl Iterator<Item = f32>) -> f64 {
-    let outputs: Vec<f32> = outputs.collect();
-    let width = outputs.len() / rows.len().max(1);
-    let each = outputs.chunks_exact(width.max(1)).zip(rows);
-    match &data.targets {
-        Targets::Classes { labels, .. } => each
-            .filter(|(logits, row)| {
-                let best = (0..logits.len())
-                    .fold(0, |best, i| if logits[i] > logits[best] { i } else { best });
-                best == labels[**row as usize] as usize
-            })
-            .count() as f64,
-        Targets::Values(values) => each
-            .map(|(value, row)| f64::from(value[0] - values[*row as usize]).powi(2))
-            .sum(),
     }
 }
 

@@ -53,6 +53,7 @@ const SMALL: &str = r#"(
         FittedServo(name: "fitted", generations: 1),
         Search(name: "random", searcher: Random, runs: 3),
         Search(name: "population", searcher: Population((members: 2, interval: 3, generations: 2)), runs: 3),
+        Search(name: "median", searcher: Random, pruner: Percentile((startup_trials: 1)), runs: 3),
     ],
     grid: (learning_rates: [0.01, 0.1], batch_sizes: [32], reruns: 2),
 )"#;
@@ -134,6 +135,15 @@ fn a_killed_comparison_goes_on_to_the_same_bits_and_every_cost_is_counted() {
             assert_ne!(result["outcome"], default["outcome"], "{other}");
         }
     }
+    // What a pruner saves goes into more runs.
+    let median = row("median");
+    assert!(median["runs"].as_f64().unwrap() > 3.0, "{median}");
+    assert!(
+        (median["budgets"].as_f64().unwrap() / 3.0 - 1.0).abs() < 0.15,
+        "{median}"
+    );
+    assert_eq!(median["ruleset"], "external_tuning");
+    assert!(whole.contains("\"range_test\":{\"rates\":["));
     assert_eq!(row("best_cosine")["hindsight"], true);
     assert_eq!(row("default")["verdict"], "baseline");
     // Two points and two reruns of the grid on each of two tasks, and the fit of 16 trials on one task.
@@ -149,7 +159,28 @@ fn a_killed_comparison_goes_on_to_the_same_bits_and_every_cost_is_counted() {
             "{name}: {earlier}"
         );
     }
-    assert!(folder.0.join("whole/plots/anytime.png").exists());
+    for picture in ["anytime", "range_test_1", "range_test_2"] {
+        let path = folder.0.join(format!("whole/plots/{picture}.png"));
+        assert!(path.exists(), "{picture}");
+    }
+
+    // A damaged line is named, by whoever reads it.
+    let line = whole.find('\n').unwrap() + 1;
+    let mut damaged = whole.clone().into_bytes();
+    damaged[line] = 0xff;
+    std::fs::write(folder.0.join("whole/records.jsonl"), damaged).unwrap();
+    let again = compare(&folder, &["compare.ron", "--out", "whole"]).output();
+    let drawn = Command::new(env!("CARGO_BIN_EXE_plot"))
+        .current_dir(&folder.0)
+        .arg("whole")
+        .output();
+    for output in [again, drawn] {
+        let message = bad(&output.unwrap());
+        assert!(
+            message.contains("records.jsonl:2: not a record"),
+            "{message}"
+        );
+    }
 }
 
 #[test]
@@ -161,6 +192,13 @@ fn another_config_in_the_folder_and_equal_names_are_explained() {
         .output()
         .unwrap());
     assert!(message.contains("another config"), "{message}");
+    for damaged in [&b"{\n\"name\": \"sm"[..], b"\n\xff\xfe{}"] {
+        std::fs::write(folder.0.join("old/config.json"), damaged).unwrap();
+        let message = bad(&compare(&folder, &["compare.ron", "--out", "old"])
+            .output()
+            .unwrap());
+        assert!(message.contains("config.json:2: not a record"), "{message}");
+    }
     let twice = SMALL.replace("\"grow\"", "\"default\"");
     let mut command = compare(&folder, &["twice.ron"]);
     std::fs::write(folder.0.join("twice.ron"), twice).unwrap();
@@ -199,6 +237,11 @@ fn another_config_in_the_folder_and_equal_names_are_explained() {
         ("runs: 3)", "runs: 0)", "runs: 0"),
         ("generations: 1)", "generations: 0)", "generations: 0"),
         ("members: 2", "members: 1", "members: 1"),
+        (
+            "searcher: Random, pruner: Percentile((startup_trials: 1))",
+            "searcher: Asha((min_resource: 2, max_resource: 7)), pruner: Percentile(())",
+            "methods[11] (median): pruner",
+        ),
         (
             "batch_sizes: [32]",
             "batch_sizes: [3200]",

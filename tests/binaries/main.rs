@@ -127,6 +127,19 @@ fn a_run_leaves_everything_and_does_not_depend_on_the_number_of_threads() {
 
     let summary: serde_json::Value =
         serde_json::from_str(&folder.read("one/summary.json")).unwrap();
+    // The policy says what it cost: its episodes, and the grids behind its reward.
+    let policy: serde_json::Value = serde_json::from_str(&folder.read("one/policy.json")).unwrap();
+    let cost = |value: &serde_json::Value, field: &str| value[field].as_f64().unwrap();
+    let (episodes, grids) = (
+        cost(&summary, "training_cost"),
+        cost(&summary, "reference_cost"),
+    );
+    assert!((cost(&policy, "training_cost") - episodes - grids).abs() < 1e-9);
+    // Twelve episodes of one to three epochs, each of 7 updates of 32 to 4 of 64 examples and some evaluations.
+    assert!(
+        episodes > 12.0 * 4.0 * 134e-6 && episodes < 12.0 * 3.0 * 4.0 * 134e-6 * 1.5,
+        "{episodes}"
+    );
     for field in [
         "name",
         "seed",
@@ -412,6 +425,18 @@ fn a_diverging_training_is_reported_and_recovered_from() {
     let records = folder.read("wild/events.jsonl");
     assert!(records.contains("\"diverged\":true"));
     assert!(!records.contains("NaN") && !records.contains("inf"));
+}
+
+/// As `benchmark | head` does: whoever read has had enough.
+#[test]
+fn a_closed_pipe_ends_a_program_quietly() {
+    let folder = Folder::new("pipe");
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = folder.train(&["small.ron", "--print-config"]);
+    let output = command.stdout(writer).output().unwrap();
+    good(&output);
+    assert!(output.stderr.is_empty());
 }
 
 #[test]

@@ -61,6 +61,7 @@ impl NoisyQuadratic {
                 layers: 1,
                 adaptive: false,
                 cost,
+                metrics: Vec::new(),
             },
             curvature,
             noise,
@@ -89,6 +90,7 @@ impl NoisyQuadratic {
             observation: Default::default(),
             divergence: Default::default(),
             stop_at_target: false,
+            objective: Default::default(),
         }
     }
 

@@ -1,7 +1,7 @@
 //! What does not fit in the configuration of a process.
 
 use super::{Instance, TuningConfig};
-use crate::{Error, Moves, Result};
+use crate::{Error, Moves, Objective, Result};
 
 /// Checks every field, and what fits the trainees.
 pub(super) fn validate(instances: &[Instance], config: &TuningConfig) -> Result<()> {
@@ -61,6 +61,19 @@ pub(super) fn validate(instances: &[Instance], config: &TuningConfig) -> Result<
     }
     for instance in instances {
         let spec = instance.trainee.spec();
+        if let Objective::Metric(metric) = config.objective {
+            let name = metric.name().to_owned();
+            if !spec.metrics.contains(&name) {
+                return Err(Error::config(
+                    "objective",
+                    name,
+                    format!(
+                        "`{}` reports {:?}; add it to the `metrics` of the task",
+                        spec.name, spec.metrics
+                    ),
+                ));
+            }
+        }
         if let crate::CostModel::Modelled(time) = spec.cost {
             time.validate().map_err(|error| error.within("cost"))?;
         }

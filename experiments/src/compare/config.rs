@@ -234,3 +234,47 @@ impl CompareConfig {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::QUICKSTART;
+    use burn::tensor::Device;
+    use trimtab_agent::Learner;
+    use trimtab_env::Environment;
+    use trimtab_env::suite::Identity;
+
+    #[test]
+    fn what_a_policy_says_of_its_cost_counts_before_the_config() {
+        let folder = std::env::temp_dir().join(format!("trimtab-costs-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let quick = crate::Config::parse(QUICKSTART, "quickstart.ron").unwrap();
+        let spec = Identity::new(2, 3).spec().clone();
+        let device = Device::flex();
+        let learner = Learner::new(&spec, &quick.policy, quick.algorithm, 1, &device).unwrap();
+        let policy = learner.policy().unwrap();
+        let (silent, frank) = (folder.join("silent.json"), folder.join("frank.json"));
+        policy.save(&silent).unwrap();
+        policy.with_training_cost(12.5).save(&frank).unwrap();
+
+        let mut config = CompareConfig::parse(COMPARE, "compare.ron").unwrap();
+        let method = |path: &Path| Method::Policy {
+            name: path.display().to_string(),
+            path: path.to_owned(),
+            training_cost: 3.0,
+        };
+        config.methods = vec![method(&silent), method(&frank)];
+        let costs: Vec<f64> = config
+            .with_training_costs()
+            .unwrap()
+            .methods
+            .iter()
+            .map(|method| match method {
+                Method::Policy { training_cost, .. } => *training_cost,
+                _ => f64::NAN,
+            })
+            .collect();
+        assert_eq!(costs, [3.0, 12.5]);
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+}

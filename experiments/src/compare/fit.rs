@@ -38,11 +38,12 @@ fn parameters(configuration: &Settings) -> Result<ServoParameters> {
 impl Comparison<'_> {
     /// Fits a servo by the cross-entropy method on all tasks that are not on the data of task `without`. A trial is one run
     /// on each of them from a random learning rate; its loss is the mean log ratio to the reference of the task. The seeds
-    /// are the same for all trials of a generation and new in the next.
+    /// are the same for all trials of a generation and new in the next. `stop` is asked before each generation.
     pub(super) fn fit(
         &self,
         generations: usize,
         without: usize,
+        stop: impl Fn() -> Result<()>,
         observer: &mut dyn Observer,
     ) -> Result<Fitted> {
         let data = |task: usize| &self.tuning.tasks[task].config().data;
@@ -63,6 +64,7 @@ impl Comparison<'_> {
         let runs = population * tasks.len();
         observer.begin(Phase::Reference, (generations * runs) as u64, 0);
         for generation in 0..generations as u64 {
+            stop()?;
             let mut trials: Vec<Trial> = Vec::new();
             while trials.len() < population {
                 match searcher.ask()? {

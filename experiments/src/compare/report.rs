@@ -321,7 +321,8 @@ pub fn table(report: &Report) -> String {
     text.push_str(
         "* chosen with hindsight on this very task\n\
          before: spent before the comparison, in budgets: for each task by hindsight, once for all tasks by the others\n\
-         paid after: uses after which `before` and the uses cost less than as many of the cheapest search that comes as low\n\
+         paid after: uses after which `before` and the uses cost less than as many of the cheapest search that comes as low;\n\
+         \x20           no rival if no search does\n\
          time: mean over the tasks of the median time to target, in budgets; - if some task's median is never\n\
          score, within: AlgoPerf score among all methods, and among those of the same ruleset\n\
          loss: mean log ratio of the final validation loss, with the bootstrap interval over tasks and seeds\n",

@@ -8,7 +8,7 @@ use super::statistics::median;
 use crate::environments::Tuning;
 use crate::observer::{Observer, Phase};
 use crate::reference::best_of_grid;
-use crate::run_directory::{append_lines, read_lines, write_whole};
+use crate::run_directory::{append_lines, read_json, read_lines, write_whole};
 use crate::{Error, Result};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -102,8 +102,8 @@ pub fn compare(
     }
 
     for (generations, task) in comparison.unfitted() {
-        stop_if(interrupted, out)?;
-        let fitted = comparison.fit(generations, task, observer)?;
+        let stop = || stop_if(interrupted, out);
+        let fitted = comparison.fit(generations, task, stop, observer)?;
         append_lines(&file, &[Line::Fitted(fitted.clone())])?;
         lines.push(Line::Fitted(fitted.clone()));
         comparison.fitted.push(fitted);
@@ -187,8 +187,8 @@ fn open(config: &CompareConfig, out: &Path) -> Result<Vec<Line>> {
     let file = out.join("config.json");
     let text = serde_json::to_string_pretty(config)
         .map_err(|error| Error::config("config", error, "give finite numbers"))?;
-    match std::fs::read_to_string(&file) {
-        Ok(old) if old == text => {
+    match std::fs::read(&file) {
+        Ok(old) if old == text.as_bytes() => {
             let file = out.join("records.jsonl");
             if file.exists() {
                 read_lines(&file)
@@ -196,11 +196,19 @@ fn open(config: &CompareConfig, out: &Path) -> Result<Vec<Line>> {
                 Ok(Vec::new())
             }
         }
-        Ok(_) => Err(Error::NoRun {
-            path: out.to_owned(),
-            problem: "it holds a comparison with another config; choose another folder with --out"
-                .to_owned(),
-        }),
+        Ok(_) => {
+            // Damaged is not the same as different.
+            let _: serde_json::Value = read_json(&file)?;
+            Err(Error::NoRun {
+                path: out.to_owned(),
+                problem:
+                    "it holds a comparison with another config; choose another folder with --out"
+                        .to_owned(),
+            })
+        }
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(Error::file(&file)(error))
+        }
         Err(_) => {
             std::fs::create_dir_all(out).map_err(Error::file(out))?;
             write_whole(&file, text.as_bytes())?;
@@ -546,11 +554,7 @@ pub(super) fn single(
     let mut ledger = Ledger::default();
     ledger.begin_run();
     for segment in environment.segments() {
-        let loss = segment
-            .report
-            .validation
-            .as_ref()
-            .map(|validation| validation.loss);
+        let loss = environment.config().objective.of(&segment.report);
         ledger.divergences += u64::from(segment.report.diverged);
         // What is spent between segments, on trials, is in the running total and in no segment's report.
         ledger.spend(segment.spent - ledger.spent, loss);

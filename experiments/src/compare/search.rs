@@ -63,6 +63,7 @@ impl Comparison<'_> {
         ledger: &mut Ledger,
     ) -> Result<f64> {
         environment.reset(seed)?;
+        let objective = environment.config().objective;
         let mut segments = 0;
         let mut new = chain.len() == 1;
         if new {
@@ -78,7 +79,7 @@ impl Comparison<'_> {
                 let step = environment.step_with(&settings)?;
                 segments += 1;
                 if let Some(segment) = environment.segments().last().filter(|_| new) {
-                    let loss = segment.report.validation.as_ref().map(|v| v.loss);
+                    let loss = objective.of(&segment.report);
                     ledger.divergences += u64::from(segment.report.diverged);
                     ledger.spend(segment.report.cost, loss);
                 }
@@ -90,8 +91,7 @@ impl Comparison<'_> {
                 }
                 if let (Some(pruner), Some(segment)) = (&mut pruner, environment.segments().last())
                 {
-                    let loss = segment.report.validation.as_ref().map(|v| v.loss);
-                    let loss = loss.unwrap_or(f64::NAN);
+                    let loss = objective.of(&segment.report).unwrap_or(f64::NAN);
                     if pruner.report(trial.id, segments, loss) == pruning::Decision::Stop {
                         break;
                     }

@@ -46,7 +46,7 @@ pub fn range_test(path: &Path, task: &str, tests: &[&Found]) -> Result<(), Error
     );
     let entries = [
         (Mark::FaintDot(GREY), "loss of an update".to_owned()),
-        (Mark::Line(BLUE), "smoothed, one line a seed".to_owned()),
+        (Mark::Line(BLUE), "smoothed, one line a test".to_owned()),
         (Mark::Dot(VERMILLION), "chosen".to_owned()),
     ];
     draw(path, HEIGHT, |canvas| {
@@ -75,7 +75,7 @@ pub fn range_test(path: &Path, task: &str, tests: &[&Found]) -> Result<(), Error
             x: &x,
             y: &y,
         };
-        panel.grid("training loss")?;
+        panel.grid("training loss of one minibatch")?;
         for (test, _) in &seen {
             let updates = test.rates.iter().copied().zip(test.losses.iter().copied());
             for place in panel.places(updates.filter(|(_, loss)| *loss <= highest)) {

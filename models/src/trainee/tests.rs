@@ -1,5 +1,5 @@
 use super::*;
-use crate::data::{Embedded, Split, SplitConfig, split};
+use crate::data::{Embedded, Split, SplitConfig, Targets, split};
 use crate::mlp::{Activation, MlpTask};
 use crate::optimizer::{ProdigyConfig, ScheduleFreeConfig};
 use std::sync::Arc;
