@@ -7,6 +7,7 @@ mod plateau;
 mod policy;
 mod random;
 mod range_test;
+mod replay;
 mod schedule;
 mod servo;
 
@@ -17,6 +18,7 @@ pub use plateau::ReduceOnPlateau;
 pub use policy::PolicyController;
 pub use random::RandomController;
 pub use range_test::{Found, RangeTest, RangeTestConfig, smoothed};
+pub use replay::Replay;
 pub use schedule::{Schedule, ScheduleController};
 pub use servo::{ServoController, ServoParameters};
 

@@ -111,6 +111,22 @@ impl Segments {
         units(index + 1) / units(self.count())
     }
 
+    /// The segment after segment `index`, where `spent` of `budget` is spent: what overshot skips the boundaries that it has
+    /// passed. [`Segments::count`] if the budget is used up.
+    pub fn following(&self, index: usize, spent: Cost, budget: Cost) -> usize {
+        let passed = |next: &usize| self.spent_after(*next) * budget <= spent * (1.0 + 1e-12);
+        let mut after = index + 1..self.count();
+        after.find(|next| !passed(next)).unwrap_or(self.count())
+    }
+
+    /// Segment `index`, or where a trial has spent what it was to cost, the first after it that has something left to do.
+    pub fn remaining(&self, index: usize, spent: Cost, budget: Cost) -> usize {
+        let last = self.count() - 1;
+        let mut before_last = index..last;
+        let next = before_last.find(|next| self.spent_after(*next) * budget > spent);
+        next.unwrap_or(last.max(index))
+    }
+
     /// Checks that there is a segment and that probes have a size.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 ///
 /// A burn model with its data is a trainee; so is a table of recorded learning curves. Nothing at this boundary is a
 /// tensor. Implementations own all of their randomness: the same seed and the same settings give the same bits.
-pub trait Trainee: Send {
+pub trait Trainee: Send + Any {
     /// What is known of it before any training.
     fn spec(&self) -> &TraineeSpec;
 

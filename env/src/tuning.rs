@@ -254,6 +254,18 @@ impl TuningEnv {
         self.advance(settings.clone())
     }
 
+    /// The trainee of the present episode, brought back to its state with the best validation loss.
+    ///
+    /// # Errors
+    /// [`Error::NotReset`] before the first episode.
+    pub fn into_best(mut self) -> Result<Box<dyn Trainee>> {
+        let not_reset = self.not_reset();
+        let episode = self.episode.ok_or(not_reset)?;
+        let mut trainee = self.instances.swap_remove(episode.instance).trainee;
+        trainee.restore(&episode.best, Restore::Everything)?;
+        Ok(trainee)
+    }
+
     fn not_reset(&self) -> Error {
         Error::NotReset {
             environment: self.spec.name.clone(),
@@ -368,14 +380,10 @@ impl TuningEnv {
             episode.cost_to_target = Some(episode.spent);
         }
 
-        // Where the budget stands. A segment that overshot skips the boundaries it has passed.
-        episode.next_segment += 1;
-        while episode.next_segment < config.segments.count()
-            && config.segments.spent_after(episode.next_segment) * episode.budget
-                <= episode.spent * (1.0 + 1e-12)
-        {
-            episode.next_segment += 1;
-        }
+        // Where the budget stands.
+        episode.next_segment = config
+            .segments
+            .following(index, episode.spent, episode.budget);
         episode.status = if reached && config.stop_at_target {
             Status::Terminated(Termination::Reached)
         } else if config

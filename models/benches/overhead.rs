@@ -1,7 +1,8 @@
-//! What it costs to train through [`TaskTrainee`] rather than in a plain burn loop.
+//! What it costs to train through [`TaskTrainee`], or with a [`Tuner`], rather than in a plain burn loop.
 //!
-//! Both sides make the same updates on the same batches and evaluate the validation split after every segment; they end
-//! at the same weights, which is checked. They take turns, and what is printed is the median of the ratios of
+//! Both sides make the same updates on the same batches and evaluate the validation split after every segment. With a
+//! trainee they end at the same weights, which is checked; a tuner also decays and averages the weights, and makes one
+//! update more, that of the start probe. They take turns, and what is printed is the median of the ratios of
 //! neighbouring times, which a machine that is busy with other things disturbs least.
 
 use burn::module::Module;
@@ -9,18 +10,23 @@ use burn::optim::GradientsParams;
 use burn::tensor::{Device, Int, Tensor};
 use std::sync::Arc;
 use std::time::Instant;
+use trimtab_env::context_servo::{ContextServo, Terms};
 use trimtab_env::{Settings, Trainee, UpdateTime, stream};
 use trimtab_models::cnn::CnnTask;
 use trimtab_models::data::{Embedded, Split, SplitConfig, pool, split};
 use trimtab_models::mlp::{Activation, MlpTask};
 use trimtab_models::sampler::EpochSampler;
 use trimtab_models::weights::flat_weights;
-use trimtab_models::{Batch, OptimizerConfig, TargetBatch, Task, TaskTrainee, TraineeConfig};
+use trimtab_models::{
+    Batch, Optimizer, OptimizerConfig, TargetBatch, Task, TaskTrainee, TraineeConfig, Training,
+    Tuner,
+};
 
 /// Segments a measurement and updates a segment: 96 updates.
 const SEGMENTS: usize = 8;
 const UPDATES: usize = 12;
 const PAIRS: usize = 40;
+const BATCH_SIZE: usize = 64;
 const LEARNING_RATE: f64 = 0.01;
 const SEED: u64 = 1;
 
@@ -28,7 +34,24 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let digits = Arc::new(split(&*Embedded::Digits.load()?, &SplitConfig::default())?);
     let clothes = pool(&*Embedded::FashionMnist.load()?, 2)?;
     let clothes = Arc::new(split(&clothes, &SplitConfig::default())?);
-    println!("time of TaskTrainee / time of a plain burn loop, median of {PAIRS} pairs");
+    println!(
+        "time of a steered loop / time of a plain burn loop, median of {PAIRS} pairs, or half as many with a tuner"
+    );
+    for (optimizer, epochs) in [
+        (OptimizerConfig::adam(), 20.0),
+        (OptimizerConfig::adam(), 100.0),
+        (OptimizerConfig::sgd(), 100.0),
+    ] {
+        let task = MlpTask::new("mlp", Arc::clone(&digits), &[64, 64], Activation::Relu);
+        compare_tuner("digits, mlp 64-64", task, optimizer, epochs)?;
+    }
+    let task = CnnTask::new("cnn", Arc::clone(&clothes), &[8, 16]);
+    compare_tuner(
+        "fashion-mnist 14x14, cnn 8-16",
+        task,
+        OptimizerConfig::adam(),
+        10.0,
+    )?;
     for batch_size in [16, 64] {
         for samples in [8, 0] {
             let task = MlpTask::new("mlp", Arc::clone(&digits), &[64, 64], Activation::Relu);
@@ -59,21 +82,53 @@ fn compare<T: Task + Clone>(
     // The first pair warms up.
     for pair in 0..=PAIRS {
         let (steered, steered_weights) = steered(&mut trainee, data, batch_size)?;
-        let (plain, plain_weights) = plain(&task, batch_size)?;
+        let optimizer = OptimizerConfig::sgd();
+        let (plain, plain_weights) = plain(&task, optimizer, batch_size, &[UPDATES; SEGMENTS])?;
         assert_eq!(steered_weights, plain_weights, "not the same training");
         if pair > 0 {
             ratios.push(steered / plain);
             plain_times.push(plain);
         }
     }
+    let what = format!("{what}, batch {batch_size}, {samples} gradient samples");
+    print(&what, ratios, plain_times, SEGMENTS * UPDATES);
+    Ok(())
+}
+
+/// Prints the median ratio of a loop with a [`Tuner`], with batches of 64 throughout.
+fn compare_tuner<T: Task>(
+    what: &str,
+    task: T,
+    optimizer: OptimizerConfig,
+    epochs: f64,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let (mut ratios, mut plain_times, mut updates) = (Vec::new(), Vec::new(), 0);
+    for pair in 0..=PAIRS / 2 {
+        let (tuned, segments) = tuned(&task, optimizer, epochs)?;
+        let (plain, _) = plain(&task, optimizer, BATCH_SIZE, &segments)?;
+        updates = segments.iter().sum();
+        if pair > 0 {
+            ratios.push(tuned / plain);
+            plain_times.push(plain);
+        }
+    }
+    let segments = trimtab_env::Segments::default().count();
+    let each = updates as f64 / segments as f64;
+    let name = optimizer.name();
+    let what =
+        format!("tuner, {what}, {name}, {segments} segments of {each:.1} updates on average");
+    print(&what, ratios, plain_times, updates);
+    Ok(())
+}
+
+fn print(what: &str, mut ratios: Vec<f64>, mut plain_times: Vec<f64>, updates: usize) {
     println!(
-        "{what}, batch {batch_size}, {samples} gradient samples: {:.3} (quartiles {:.3} to {:.3}; plain {:.0} us an update)",
+        "{what}: {:.3} (quartiles {:.3} to {:.3}; plain {:.0} us an update)",
         quantile(&mut ratios, 0.5),
         quantile(&mut ratios, 0.25),
         quantile(&mut ratios, 0.75),
-        1e6 * quantile(&mut plain_times, 0.5) / (SEGMENTS * UPDATES) as f64,
+        1e6 * quantile(&mut plain_times, 0.5) / updates as f64,
     );
-    Ok(())
 }
 
 fn quantile(values: &mut [f64], at: f64) -> f64 {
@@ -103,43 +158,123 @@ fn steered<T: Task>(
     Ok((seconds, weights))
 }
 
-/// The same as one would write it by hand, without statistics, budgets or reports.
+/// What both kinds of loop begin with.
+struct Start<M> {
+    device: Device,
+    model: M,
+    sampler: EpochSampler,
+    validation: Batch,
+}
+
+impl<M: Module> Start<M> {
+    fn new<T: Task<Model = M>>(task: &T) -> Self {
+        let device = Device::flex().autodiff();
+        let data = task.split();
+        let all: Vec<u32> = (0..data.validation.rows() as u32).collect();
+        Self {
+            model: task.initialise(task.model(&device), &mut stream(SEED, "weights", 0)),
+            sampler: EpochSampler::new(data.train.rows(), stream(SEED, "sampler", 0)),
+            validation: Batch::gather(&data.validation, &all, &device.clone().inner()),
+            device,
+        }
+    }
+}
+
+/// The loss of a model, and how many classes it has right.
+fn validate<T: Task>(task: &T, model: &T::Model, validation: &Batch) -> [f32; 2] {
+    let outputs = task.forward(model, validation.inputs.clone());
+    let loss = task
+        .loss(outputs.clone(), &validation.targets)
+        .into_scalar();
+    let right = match &validation.targets {
+        TargetBatch::Classes(labels) => {
+            let best: Tensor<1, Int> = outputs.argmax(1).flatten(0, 1);
+            best.equal(labels.clone()).int().sum().into_scalar::<i32>() as f32
+        }
+        TargetBatch::Values(_) => 0.0,
+    };
+    [loss, right]
+}
+
+/// Seconds of a loop as one would write it by hand, without statistics, budgets or reports, and the weights after it.
+/// `segments` are updates between validations.
 fn plain<T: Task>(
     task: &T,
+    optimizer: OptimizerConfig,
     batch_size: usize,
+    segments: &[usize],
 ) -> Result<(f64, Vec<f32>), Box<dyn std::error::Error>> {
-    let device = Device::flex().autodiff();
-    let data = task.split();
-    let mut model = task.initialise(task.model(&device), &mut stream(SEED, "weights", 0));
-    let mut optimizer = OptimizerConfig::sgd().init()?;
-    let mut sampler = EpochSampler::new(data.train.rows(), stream(SEED, "sampler", 0));
-    let all: Vec<u32> = (0..data.validation.rows() as u32).collect();
-    let validation = Batch::gather(&data.validation, &all, &device.clone().inner());
+    let mut start = Start::new(task);
+    let mut model = start.model;
+    let mut optimizer = optimizer.init()?;
     let mut rows = Vec::new();
     let mut history = Vec::new();
     let clock = Instant::now();
-    for _ in 0..SEGMENTS {
-        for _ in 0..UPDATES {
-            sampler.draw(batch_size, &mut rows);
-            let batch = Batch::gather(&data.train, &rows, &device);
+    for updates in segments {
+        for _ in 0..*updates {
+            start.sampler.draw(batch_size, &mut rows);
+            let batch = Batch::gather(&task.split().train, &rows, &start.device);
             let loss = task.loss(task.forward(&model, batch.inputs), &batch.targets);
             let gradients = GradientsParams::from_grads(loss.backward(), &model);
             history.push(loss.into_scalar::<f32>());
             model = optimizer.step(LEARNING_RATE, model, gradients);
         }
-        let outputs = task.forward(&model.valid(), validation.inputs.clone());
-        history.push(
-            task.loss(outputs.clone(), &validation.targets)
-                .into_scalar::<f32>(),
-        );
-        if let TargetBatch::Classes(labels) = &validation.targets {
-            let best: Tensor<1, Int> = outputs.argmax(1).flatten(0, 1);
-            history.push(best.equal(labels.clone()).int().sum().into_scalar::<i32>() as f32);
-        }
+        history.extend(validate(task, &model.valid(), &start.validation));
     }
     let seconds = clock.elapsed().as_secs_f64();
     std::hint::black_box(history);
     let mut weights = Vec::new();
     flat_weights(&model, &mut weights);
     Ok((seconds, weights))
+}
+
+/// Seconds of the same loop with a tuner in it, and the updates between its validations.
+fn tuned<T: Task>(
+    task: &T,
+    optimizer: OptimizerConfig,
+    epochs: f64,
+) -> Result<(f64, Vec<usize>), Box<dyn std::error::Error>> {
+    let mut start = Start::new(task);
+    let mut model = start.model;
+    let Optimizer::Burn(burns) = optimizer.init()? else {
+        return Err("a tuner takes burn's optimisers".into());
+    };
+    let training = Training {
+        examples: task.split().train.rows(),
+        validation_examples: task.split().validation.rows(),
+        epochs,
+        adaptive: optimizer.is_adaptive(),
+        learning_rate: LEARNING_RATE,
+    };
+    let servo = ContextServo {
+        batch: Terms {
+            base: (BATCH_SIZE as f64).log2(),
+            ..Terms::default()
+        },
+        batch_growth: 0.0,
+        ..ContextServo::default()
+    };
+    let mut rows = Vec::new();
+    let mut history = Vec::new();
+    let clock = Instant::now();
+    let mut tuner = Tuner::with_servo(&model, burns, training, servo)?;
+    while !tuner.is_over() {
+        start.sampler.draw(tuner.batch_size(), &mut rows);
+        let batch = Batch::gather(&task.split().train, &rows, &start.device);
+        let loss = task.loss(task.forward(&model, batch.inputs), &batch.targets);
+        let value = loss.clone().into_scalar();
+        let gradients = GradientsParams::from_grads(loss.backward(), &model);
+        model = tuner.step(model, gradients, value);
+        if tuner.wants_validation() {
+            let averaged = tuner.averaged(&model).valid();
+            let validation = validate(task, &averaged, &start.validation);
+            history.extend(validation);
+            model = tuner.validated(model, validation[0].into());
+        }
+    }
+    let seconds = clock.elapsed().as_secs_f64();
+    std::hint::black_box(history);
+    let segments = tuner.segments().iter();
+    let updates = segments.map(|segment| segment.report.updates as usize);
+    Ok((seconds, updates.collect()))
 }

@@ -5,8 +5,8 @@ use crate::data::Dataset;
 use crate::evaluation::{self, Evaluation};
 use crate::late::{Late, LateSampler};
 use crate::sampler::EpochSampler;
-use crate::statistics::GradientProbe;
-use crate::weights::{flat_gradients, flat_weights, layers, scaled, with_weights};
+use crate::stretch::{Rates, Stretch};
+use crate::weights::{layers, with_weights};
 use crate::{Batch, Error, Optimizer, OptimizerConfig, Result, Task};
 use burn::module::Module;
 use burn::optim::GradientsParams;
@@ -15,15 +15,13 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use trimtab_env::metrics::Metric;
 use trimtab_env::{
-    Budget, Cost, CostModel, GradientStatistics, Meter, Report, Restore, Settings, Snapshot,
-    TestReport, TrainLoss, Trainee, TraineeSpec, Validation,
-    settings::{AVERAGING, BATCH_SIZE, WEIGHT_DECAY},
-    stream,
+    Cost, CostModel, Report, Restore, Settings, Snapshot, TestReport, Trainee, TraineeSpec,
+    Validation, stream,
 };
 
 /// A validation loss above this many times the loss before training counts as a divergence: nothing that practitioners
 /// keep comes back from there.
-const DIVERGED_TIMES: f64 = 10.0;
+pub(crate) const DIVERGED_TIMES: f64 = 10.0;
 /// Rows evaluated at once.
 const EVALUATION_ROWS: usize = 1024;
 
@@ -66,8 +64,7 @@ pub struct TaskTrainee<T: Task> {
     config: TraineeConfig,
     spec: TraineeSpec,
     device: Device,
-    meter: Meter,
-    probe: GradientProbe,
+    stretch: Stretch,
     validation: Dataset,
     first_loss: f64,
     state: Option<State<T::Model>>,
@@ -147,12 +144,11 @@ impl<T: Task> TaskTrainee<T> {
                 .collect(),
         };
         Ok(Self {
-            meter: Meter::new(config.cost),
+            stretch: Stretch::new(config.cost, config.gradient_samples),
             task,
             config,
             spec,
             device,
-            probe: GradientProbe::default(),
             validation,
             first_loss: f64::NAN,
             state: None,
@@ -200,108 +196,55 @@ impl<T: Task> TaskTrainee<T> {
 
     fn validate(&mut self) -> trimtab_env::Result<Validation> {
         let (loss, metrics) = self.evaluate(&self.validation)?;
-        self.meter.evaluation(self.validation.rows());
+        self.stretch.meter.evaluation(self.validation.rows());
         Ok(Validation { loss, metrics })
     }
 
     /// Makes updates and reports them; nothing is evaluated.
     fn train(&mut self, settings: &Settings, extent: Extent) -> trimtab_env::Result<Report> {
-        let lr = settings.learning_rate()?;
-        let batch_size = match settings.get(BATCH_SIZE) {
-            Some(_) => settings.batch_size()?,
-            None => Budget::REFERENCE_BATCH.min(self.spec.train_examples),
-        };
-        if batch_size > self.spec.train_examples {
-            return Err(trimtab_env::Error::Setting {
-                name: BATCH_SIZE.to_owned(),
-                problem: format!(
-                    "{batch_size} is more than the {} examples of the training split",
-                    self.spec.train_examples
-                ),
-            });
-        }
-        let (decay, averaging) = (settings.share(WEIGHT_DECAY)?, settings.share(AVERAGING)?);
+        let rates = Rates::of(settings, self.spec.train_examples)?;
         self.started()?;
         let Some(State {
             mut model,
             mut optimizer,
             mut early,
             mut sampler,
-            averaged,
+            mut averaged,
         }) = self.state.take()
         else {
             return Err(trimtab_env::Error::NotReset {
                 environment: self.spec.name.clone(),
             });
         };
-        let (mut gradient, mut weights, mut rows) = (Vec::new(), Vec::new(), Vec::new());
-        let mut averaged = (averaging > 0.0).then(|| averaged.unwrap_or_default());
-        let mut losses = Vec::new();
-        let samples = self.config.gradient_samples;
-        if samples > 0 {
-            flat_weights(&model, &mut weights);
-            self.probe.begin(&weights, batch_size);
-        }
-        let rows_to_validate = self.validation.rows();
-        self.meter.begin();
-        let mut finite = true;
-        while finite
-            && match extent {
-                Extent::Budget(budget) => {
-                    losses.is_empty() || self.meter.fits(budget, batch_size, rows_to_validate)
-                }
-                Extent::Updates(updates) => (losses.len() as u64) < updates,
+        let mut rows = Vec::new();
+        self.stretch.begin(&model, rates, &mut averaged);
+        while match extent {
+            Extent::Budget(budget) => self.stretch.goes_on(budget, self.validation.rows()),
+            Extent::Updates(updates) => {
+                self.stretch.is_finite() && self.stretch.updates() < updates
             }
-        {
+        } {
             if !early
                 .as_mut()
-                .is_some_and(|early| early.draw(batch_size, &mut rows))
+                .is_some_and(|early| early.draw(rates.batch_size, &mut rows))
             {
                 early = None;
-                sampler.draw(batch_size, &mut rows);
+                sampler.draw(rates.batch_size, &mut rows);
             }
             let batch = Batch::gather(&self.task.split().train, &rows, &self.device);
-            let looking = (losses.len() as u64) < samples;
-            let (after, loss) = update(
-                &self.task,
+            let outputs = self.task.forward(&model, batch.inputs);
+            let loss = self.task.loss(outputs, &batch.targets);
+            let gradients = GradientsParams::from_grads(loss.backward(), &model);
+            let loss: f32 = loss.into_scalar();
+            model = self.stretch.update(
                 model,
-                &mut optimizer,
-                lr,
-                batch,
-                |model, gradients| {
-                    if looking {
-                        flat_gradients(model, gradients, &mut gradient);
-                    }
-                },
+                gradients,
+                loss.into(),
+                &mut averaged,
+                |lr, model, gradients| optimizer.step(lr, model, gradients),
             );
-            model = if decay > 0.0 {
-                scaled(after, 1.0 - decay)
-            } else {
-                after
-            };
-            if looking || averaged.is_some() {
-                flat_weights(&model, &mut weights);
-            }
-            if looking {
-                self.probe.record(&gradient, &weights);
-            }
-            if let Some(averaged) = &mut averaged {
-                averaged.update(&weights, averaging);
-            }
-            finite = loss.is_finite();
-            losses.push(loss);
-            self.meter.update(batch_size);
         }
-        let updates = losses.len() as u64;
-        let utilisation = self.meter.utilisation(batch_size);
-        let gradients = if samples > 0 {
-            flat_weights(&model, &mut weights);
-            self.probe.finish(&weights, updates)
-        } else {
-            None
-        };
-        // The last update may have left numbers that no loss has seen yet.
-        finite &= gradients.is_none_or(|gradients| gradients.is_finite());
+        let report = self.stretch.report(&model);
         self.state = Some(State {
             model,
             optimizer,
@@ -309,35 +252,8 @@ impl<T: Task> TaskTrainee<T> {
             sampler,
             averaged,
         });
-        Ok(Report {
-            updates,
-            examples: updates * batch_size as u64,
-            cost: self.meter.spent(),
-            diverged: !finite,
-            // Numbers that are not finite say no more than `diverged` does, and no record could hold them.
-            train: TrainLoss::of(&losses).filter(|_| finite),
-            validation: None,
-            gradients: gradients.filter(GradientStatistics::is_finite),
-            utilisation,
-        })
+        Ok(report)
     }
-}
-
-/// One update: forward, loss, backward, optimiser. Returns the model after it, the loss before it and the gradients.
-fn update<T: Task>(
-    task: &T,
-    model: T::Model,
-    optimizer: &mut Optimizer,
-    lr: f64,
-    batch: Batch,
-    mut look: impl FnMut(&T::Model, &GradientsParams),
-) -> (T::Model, f64) {
-    let outputs = task.forward(&model, batch.inputs);
-    let loss = task.loss(outputs, &batch.targets);
-    let gradients = GradientsParams::from_grads(loss.backward(), &model);
-    look(&model, &gradients);
-    let value: f32 = loss.into_scalar();
-    (optimizer.step(lr, model, gradients), f64::from(value))
 }
 
 impl<T: Task> Trainee for TaskTrainee<T> {
@@ -363,11 +279,11 @@ impl<T: Task> Trainee for TaskTrainee<T> {
             sampler: EpochSampler::new(self.spec.train_examples, stream(seed, "sampler", 0)),
             averaged: None,
         });
-        self.meter.begin();
+        self.stretch.meter.begin();
         let validation = self.validate()?;
         self.first_loss = validation.loss;
         Ok(Report {
-            cost: self.meter.spent(),
+            cost: self.stretch.meter.spent(),
             validation: Some(validation),
             ..Default::default()
         })
@@ -377,7 +293,7 @@ impl<T: Task> Trainee for TaskTrainee<T> {
         let mut report = self.train(settings, Extent::Budget(budget))?;
         if !report.diverged {
             let validation = self.validate()?;
-            report.cost = self.meter.spent();
+            report.cost = self.stretch.meter.spent();
             report.diverged =
                 !validation.loss.is_finite() || validation.loss > DIVERGED_TIMES * self.first_loss;
             report.validation = Some(validation).filter(|_| !report.diverged);

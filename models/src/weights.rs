@@ -85,18 +85,17 @@ pub fn with_weights<M: Module>(module: M, flat: &[f32]) -> M {
     module.map(&mut Weights(flat))
 }
 
-/// The module with every weight multiplied by `factor`.
+/// The module with every weight that learns multiplied by `factor`.
 pub fn scaled<M: Module>(module: M, factor: f64) -> M {
     struct Scale(f64);
     impl ModuleMapper for Scale {
         fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
             param.map(|tensor| {
-                let learns = tensor.is_require_grad();
-                tensor
-                    .detach()
-                    .mul_scalar(self.0)
-                    .detach()
-                    .set_require_grad(learns)
+                if !tensor.is_require_grad() {
+                    return tensor;
+                }
+                let shrunk = tensor.detach().mul_scalar(self.0).detach();
+                shrunk.require_grad()
             })
         }
     }

@@ -27,7 +27,7 @@ pub(super) fn begin(
     Ok(Some(Steering::new(servo, context, lr)))
 }
 
-/// What the knobs have moved so far.
+/// What residual knobs have moved so far.
 fn offsets(knobs: &[Knob], positions: &[Position]) -> Offsets {
     let of = |name: &str| {
         let mut pairs = knobs.iter().zip(positions);
@@ -43,23 +43,32 @@ fn offsets(knobs: &[Knob], positions: &[Position]) -> Offsets {
 }
 
 impl Episode {
-    /// The settings that the prior wants where the share `f` of the budget is used, with the positions of the knobs that
-    /// add to it. Other knobs have the last word on theirs.
+    /// The settings that the prior wants where the share `f` of the budget is used.
     pub(super) fn steered(&mut self, config: &TuningConfig, f: f64) -> Option<Settings> {
         let steering = self.steering.as_mut()?;
-        let wanted = steering.settings(f, &offsets(&config.knobs, &self.positions));
-        let mut settings = config.settings.clone();
-        for (name, value) in wanted.iter() {
-            settings.set(name, value.clone());
-        }
-        for (knob, position) in config.knobs.iter().zip(&mut self.positions) {
+        Some(steering.moved(f, &config.settings, &config.knobs, &mut self.positions))
+    }
+}
+
+impl Steering {
+    /// The settings from here on, where the share `f` of the budget is used, on top of `base`: residual knobs add to what
+    /// the servo wants, and their positions take on the values that hold; other knobs have the last word on theirs.
+    pub fn moved(
+        &mut self,
+        f: f64,
+        base: &Settings,
+        knobs: &[Knob],
+        positions: &mut [Position],
+    ) -> Settings {
+        let mut settings = base.joined(&self.settings(f, &offsets(knobs, positions)));
+        for (knob, position) in knobs.iter().zip(positions) {
             if let (Moves::Residual { .. }, Ok(number)) = (&knob.moves, settings.number(&knob.name))
             {
                 position.value = Value::Number(knob.domain.nearest(number));
             }
             settings.set(&knob.name, position.value.clone());
         }
-        Some(settings)
+        settings
     }
 }
 

@@ -36,14 +36,8 @@ impl TuningEnv {
             }
         }
         trainee.restore(&here, Restore::Everything)?;
-        // The next segment must have something left to do.
-        let last = self.config.segments.count() - 1;
-        let begins_before = |index: usize, spent: f64| {
-            index < last && self.config.segments.spent_after(index) * episode.budget <= spent
-        };
-        while begins_before(episode.next_segment, episode.spent) {
-            episode.next_segment += 1;
-        }
+        let plan = &self.config.segments;
+        episode.next_segment = plan.remaining(episode.next_segment, episode.spent, episode.budget);
         Ok(reports)
     }
 }

@@ -2,8 +2,10 @@ use super::*;
 use crate::data::{Embedded, Split, SplitConfig, Targets, split};
 use crate::mlp::{Activation, MlpTask};
 use crate::optimizer::{ProdigyConfig, ScheduleFreeConfig};
+use crate::weights::flat_weights;
 use std::sync::Arc;
 use trimtab_env::UpdateTime;
+use trimtab_env::settings::{AVERAGING, WEIGHT_DECAY};
 
 fn digits() -> Arc<Split> {
     let config = SplitConfig {

@@ -1,0 +1,315 @@
+use super::*;
+use crate::data::{Embedded, Split, SplitConfig, split};
+use crate::mlp::{Activation, MlpTask};
+use crate::sampler::EpochSampler;
+use crate::weights::flat_weights;
+use crate::{Batch, Optimizer, OptimizerConfig, Task, TaskTrainee, TraineeConfig};
+use burn::optim::{AdamConfig, SgdConfig};
+use burn::tensor::Device;
+use std::sync::Arc;
+use trimtab_env::settings::{BATCH_SIZE, LEARNING_RATE};
+use trimtab_env::stream::derived_seed;
+use trimtab_env::{
+    Action, Domain, Environment, Initial, Knob, Moves, Observation, ObservationConfig, Trainee,
+    TuningConfig, TuningEnv, stream,
+};
+
+const EPOCHS: f64 = 40.0;
+const SEED: u64 = 3;
+
+fn digits() -> Arc<Split> {
+    let config = SplitConfig {
+        max_train: Some(300),
+        ..Default::default()
+    };
+    Arc::new(split(&Embedded::Digits.load().unwrap(), &config).unwrap())
+}
+
+fn task() -> MlpTask {
+    MlpTask::new("digits", digits(), &[16], Activation::Relu)
+}
+
+fn training(lr: f64, adaptive: bool) -> Training {
+    let data = digits();
+    Training {
+        examples: data.train.rows(),
+        validation_examples: data.validation.rows(),
+        epochs: EPOCHS,
+        adaptive,
+        learning_rate: lr,
+    }
+}
+
+fn burns(config: OptimizerConfig) -> ModuleOptimizer {
+    match config.init().unwrap() {
+        Optimizer::Burn(optimizer) => optimizer,
+        Optimizer::Prodigy(_) | Optimizer::ScheduleFree(_) => panic!("not one of burn's"),
+    }
+}
+
+/// A loop as one would write it, with the weights and batches of a [`TaskTrainee`] in an episode of [`SEED`].
+fn own_loop(
+    optimizer: OptimizerConfig,
+    lr: f64,
+    spoil: impl Fn(usize, f64) -> f64,
+    policy: Option<Policy>,
+) -> (Tuner<<MlpTask as Task>::Model>, Vec<f32>) {
+    let (task, data) = (task(), digits());
+    let seed = derived_seed(SEED, "training", 0);
+    let device = Device::flex().autodiff();
+    let mut model = task.initialise(task.model(&device), &mut stream(seed, "weights", 0));
+    let mut sampler = EpochSampler::new(data.train.rows(), stream(seed, "sampler", 0));
+    let training = training(lr, optimizer.is_adaptive());
+    let mut tuner = Tuner::new(&model, burns(optimizer), training).unwrap();
+    if let Some(policy) = policy {
+        tuner = tuner.with_policy(policy).unwrap();
+    }
+    let all: Vec<u32> = (0..data.validation.rows() as u32).collect();
+    let validation = Batch::gather(&data.validation, &all, &device.clone().inner());
+    let (mut rows, mut validations) = (Vec::new(), 0);
+    while !tuner.is_over() {
+        if tuner.is_probing() {
+            // What is looked at in a start probe is trained on again.
+            sampler.clone().draw(tuner.batch_size(), &mut rows);
+        } else {
+            sampler.draw(tuner.batch_size(), &mut rows);
+        }
+        let batch = Batch::gather(&data.train, &rows, &device);
+        let loss = task.loss(task.forward(&model, batch.inputs), &batch.targets);
+        let value = loss.clone().into_scalar();
+        let gradients = GradientsParams::from_grads(loss.backward(), &model);
+        model = tuner.step(model, gradients, value);
+        if tuner.wants_validation() {
+            let averaged = tuner.averaged(&model).valid();
+            let outputs = task.forward(&averaged, validation.inputs.clone());
+            let loss: f64 = task.loss(outputs, &validation.targets).into_scalar();
+            model = tuner.validated(model, spoil(validations, loss));
+            validations += 1;
+        }
+    }
+    let mut best = Vec::new();
+    flat_weights(&tuner.best(), &mut best);
+    (tuner, best)
+}
+
+fn residual() -> Moves {
+    Moves::Residual {
+        factors: vec![0.5, 1.0, 2.0],
+        max_offset: 1.0,
+    }
+}
+
+fn knobs(lr: f64) -> Vec<Knob> {
+    let any = Domain::LogUniform(1e-30, 1e30);
+    let from = Initial::Fixed(lr.into());
+    vec![
+        Knob::learning_rate(any, from, residual()),
+        Knob::batch_size(&[8, 16, 32, 64, 128, 256], 64, residual()),
+    ]
+}
+
+fn environment(optimizer: OptimizerConfig, lr: f64, knobs: Vec<Knob>) -> TuningEnv {
+    let config = TraineeConfig {
+        optimizer,
+        ..Default::default()
+    };
+    let trainee = TaskTrainee::new(task(), config, &Device::flex()).unwrap();
+    let instances = vec![(Box::new(trainee) as Box<dyn Trainee>).into()];
+    let mut knobs = knobs;
+    knobs[0].initial = Initial::Fixed(lr.into());
+    let process = TuningConfig {
+        knobs,
+        prior: Some(ContextServo::default()),
+        settings: Settings::default(),
+        segments: Segments::default(),
+        budget: Budget::Epochs(EPOCHS),
+        reward: Default::default(),
+        observation: ObservationConfig::default(),
+        divergence: Default::default(),
+        stop_at_target: false,
+    };
+    TuningEnv::new(instances, process).unwrap()
+}
+
+/// The best weights of an environment.
+fn best(environment: TuningEnv) -> Vec<f32> {
+    let best: Box<dyn std::any::Any> = environment.into_best().unwrap();
+    let trainee = best.downcast::<TaskTrainee<MlpTask>>().ok().unwrap();
+    let mut weights = Vec::new();
+    flat_weights(&trainee.model().unwrap(), &mut weights);
+    weights
+}
+
+/// But for metrics and rewards, which a tuner has none of, both records are the same to the last bit.
+fn assert_same(environment: &TuningEnv, tuner: &Tuner<<MlpTask as Task>::Model>) {
+    assert_eq!(environment.segments().len(), tuner.segments().len());
+    for (wanted, got) in environment.segments().iter().zip(tuner.segments()) {
+        let mut wanted = wanted.clone();
+        wanted.reward = 0.0;
+        if let Some(validation) = &mut wanted.report.validation {
+            validation.metrics.clear();
+        }
+        assert_eq!(&wanted, got);
+    }
+}
+
+#[test]
+fn a_tuner_is_the_environment_with_its_prior() {
+    for (optimizer, lr) in [
+        (OptimizerConfig::adam(), 1e-5),
+        (OptimizerConfig::sgd(), 0.5),
+    ] {
+        let mut environment = environment(optimizer, lr, knobs(lr)[..1].to_vec());
+        environment.reset(SEED).unwrap();
+        while !environment
+            .step(&Action::new(vec![1]))
+            .unwrap()
+            .status
+            .is_over()
+        {}
+        let (tuner, weights) = own_loop(optimizer, lr, |_, loss| loss, None);
+        assert_same(&environment, &tuner);
+        assert!(tuner.best_loss() < 0.8, "{}", tuner.best_loss());
+        assert_eq!(best(environment), weights);
+    }
+}
+
+/// Choices that depend on all that is seen.
+fn choice(observation: &Observation) -> Action {
+    let sum: f32 = observation.features.iter().sum();
+    let wanted = [sum, 2.0 * sum].map(|x| (x.abs() * 10.0) as usize % 3);
+    let allowed = observation.mask.as_ref().unwrap().allowed.iter();
+    let each = wanted.iter().zip(allowed);
+    Action::new(
+        each.map(|(choice, allowed)| if allowed[*choice] { *choice } else { 1 })
+            .collect::<Vec<_>>(),
+    )
+}
+
+#[test]
+fn a_policy_sees_and_moves_the_same_in_a_tuner() {
+    let (optimizer, lr) = (OptimizerConfig::adam(), 1e-3);
+    let mut environment = environment(optimizer, lr, knobs(lr));
+    let mut observation = environment.reset(SEED).unwrap();
+    loop {
+        let step = environment.step(&choice(&observation)).unwrap();
+        if step.status.is_over() {
+            break;
+        }
+        observation = step.observation;
+    }
+    let policy = Policy {
+        knobs: knobs(lr),
+        observation: ObservationConfig::default(),
+        choose: Box::new(choice),
+    };
+    let (tuner, _) = own_loop(optimizer, lr, |_, loss| loss, Some(policy));
+    assert_same(&environment, &tuner);
+    let (plain, _) = own_loop(optimizer, lr, |_, loss| loss, None);
+    let sizes = |tuner: &Tuner<_>| -> Vec<f64> {
+        let each = tuner.segments().iter();
+        each.map(|segment| segment.settings.number(BATCH_SIZE).unwrap())
+            .collect()
+    };
+    assert_ne!(sizes(&tuner), sizes(&plain), "the policy moved nothing");
+}
+
+#[test]
+fn a_divergence_brings_back_the_best_weights_and_lowers_the_rate() {
+    let spoil = |validation: usize, loss: f64| match validation {
+        6 => f64::NAN,
+        9 => 1e3,
+        _ => loss,
+    };
+    let (tuner, weights) = own_loop(OptimizerConfig::adam(), 1e-3, spoil, None);
+    let segments = tuner.segments();
+    let diverged: Vec<usize> = (0..segments.len())
+        .filter(|i| segments[*i].report.diverged)
+        .collect();
+    // The first validation is that before training.
+    assert_eq!(diverged, [5, 8]);
+    for index in diverged {
+        let rate = |i: usize| segments[i].settings.number(LEARNING_RATE).unwrap();
+        assert!((rate(index + 1) / rate(index) - 0.25).abs() < 1e-9);
+        assert!(segments[index].report.validation.is_none());
+    }
+    assert!(tuner.best_loss() < 0.8);
+    assert!(weights.iter().all(|weight| weight.is_finite()));
+}
+
+/// A loss that is not a number ends its segment at once, and the model that comes back is sound.
+#[test]
+fn a_loss_that_is_no_number_is_taken_back_within_the_step() {
+    let task = task();
+    let device = Device::flex().autodiff();
+    let mut model = task.model(&device);
+    let mut tuner = Tuner::new(&model, SgdConfig::new().init(), training(0.01, false)).unwrap();
+    let data = digits();
+    let step = |tuner: &mut Tuner<_>, model, spoilt: bool| {
+        let rows: Vec<u32> = (0..tuner.batch_size() as u32).collect();
+        let batch = Batch::gather(&data.train, &rows, &device);
+        let mut loss = task.loss(task.forward(&model, batch.inputs), &batch.targets);
+        if spoilt {
+            loss = loss * f32::NAN;
+        }
+        let value = loss.clone().into_scalar();
+        let gradients = GradientsParams::from_grads(loss.backward(), &model);
+        tuner.step(model, gradients, value)
+    };
+    model = step(&mut tuner, model, false);
+    assert!(tuner.wants_validation());
+    model = tuner.validated(model, 2.3);
+    let (mut before, mut after) = (Vec::new(), Vec::new());
+    flat_weights(&model, &mut before);
+    model = step(&mut tuner, model, true);
+    assert!(tuner.segments()[0].report.diverged && !tuner.wants_validation());
+    flat_weights(&model, &mut after);
+    assert_eq!(before, after);
+}
+
+#[test]
+fn what_cannot_be_is_refused_by_field() {
+    let model = task().model(&Device::flex().autodiff());
+    let good = training(0.01, true);
+    let refused = |training: Training, field: &str| {
+        let error = Tuner::new(&model, AdamConfig::new().init(), training).err();
+        let error = error.unwrap().to_string();
+        assert!(error.starts_with(field), "{error}");
+    };
+    refused(
+        Training {
+            examples: 0,
+            ..good
+        },
+        "examples",
+    );
+    let none = Training {
+        validation_examples: 0,
+        ..good
+    };
+    refused(none, "validation_examples");
+    let endless = Training {
+        epochs: f64::INFINITY,
+        ..good
+    };
+    refused(endless, "epochs");
+    let frozen = Training {
+        learning_rate: 0.0,
+        ..good
+    };
+    refused(frozen, "learning_rate");
+    let servo = ContextServo {
+        probe: false,
+        ..Default::default()
+    };
+    let error = Tuner::with_servo(&model, AdamConfig::new().init(), good, servo).err();
+    assert!(error.unwrap().to_string().starts_with("servo.probe"));
+    let policy = Policy {
+        knobs: vec![Knob::batch_size(&[8], 8, Moves::Absolute)],
+        observation: ObservationConfig::default(),
+        choose: Box::new(|_| Action::new(vec![0])),
+    };
+    let tuner = Tuner::new(&model, AdamConfig::new().init(), good).unwrap();
+    let error = tuner.with_policy(policy).err().unwrap().to_string();
+    assert!(error.starts_with("knobs[0].moves"), "{error}");
+}
