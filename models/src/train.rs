@@ -139,6 +139,7 @@ fn process(config: &TrainConfig) -> trimtab_env::Result<TuningConfig> {
         observation: ObservationConfig::default(),
         divergence: Default::default(),
         stop_at_target: false,
+        objective: Default::default(),
     })
 }
 

@@ -171,6 +171,7 @@ impl<M: Module> Tuner<M> {
             layers: layers(model),
             adaptive: training.adaptive,
             cost: CostModel::Modelled(time),
+            metrics: Vec::new(),
         };
         let epoch = spec.epoch_cost(Budget::REFERENCE_BATCH).unwrap_or_default();
         let budget = training.epochs * epoch;

@@ -93,9 +93,12 @@ impl TuningEnv {
 
 #[cfg(test)]
 mod tests {
+    use crate::settings::{BATCH_SIZE, WEIGHT_DECAY};
     use crate::suite::NoisyQuadratic;
-    use crate::{Action, ContextServo, Domain, Environment, Knob, Moves, TuningConfig, TuningEnv};
-    use crate::{Initial, settings::WEIGHT_DECAY};
+    use crate::{
+        Action, Context, ContextServo, Domain, Environment, Initial, Knob, Moves, TuningConfig,
+        TuningEnv,
+    };
 
     fn residual() -> Moves {
         Moves::Residual {
@@ -136,13 +139,14 @@ mod tests {
             environment.reset(seed).unwrap();
             let given = environment.settings().unwrap().learning_rate().unwrap();
             environment.step(&Action::new(vec![1, 1, 1])).unwrap();
+            let spec = environment.instances()[0].trainee.spec();
+            let context = Context::new(spec, environment.budget()).unwrap();
             let segment = &environment.segments()[0];
-            let found = segment.settings.learning_rate().unwrap();
+            let size = segment.settings.number(BATCH_SIZE).unwrap();
+            let wanted = ContextServo::default().set_point(&context, 0.0, size);
             let ratio = segment.report.gradients.unwrap().update_ratio;
-            assert!(
-                (0.1..10.0).contains(&(ratio / 0.011)),
-                "{given} {found} {ratio}"
-            );
+            let times = ratio / wanted;
+            assert!((0.1..10.0).contains(&times), "{given}: {times}");
             // The probe is paid for.
             assert!(segment.spent > segment.report.cost);
         }
