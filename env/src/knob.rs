@@ -242,8 +242,14 @@ impl Knob {
                 "batch sizes come from Values([..]), an Integer domain or a Grid of whole numbers",
             ));
         }
+        // A prior never wants more than there are, and on whole numbers it gets what it wants.
+        let bounded = matches!(
+            (&self.moves, &self.domain),
+            (Moves::Residual { .. }, Domain::Integer { .. })
+        );
+        let most = if bounded { usize::MAX } else { train_examples };
         for number in self.domain.numbers() {
-            if number.fract() != 0.0 || number < 1.0 || number > train_examples as f64 {
+            if number.fract() != 0.0 || number < 1.0 || number > most as f64 {
                 return Err(Error::config(
                     "domain",
                     number,
