@@ -81,6 +81,8 @@ pub struct Instance {
     pub reference_loss: Option<f64>,
     /// Validation loss, or error of another objective, to reach; time to target is measured to it.
     pub target_loss: Option<f64>,
+    /// Factor on the budget of the process.
+    pub budget_factor: f64,
 }
 
 impl From<Box<dyn Trainee>> for Instance {
@@ -89,6 +91,7 @@ impl From<Box<dyn Trainee>> for Instance {
             trainee,
             reference_loss: None,
             target_loss: None,
+            budget_factor: 1.0,
         }
     }
 }
@@ -443,7 +446,7 @@ impl Environment for TuningEnv {
         let config = &self.config;
 
         let epoch = instance.trainee.spec().epoch_cost(Budget::REFERENCE_BATCH);
-        let budget = config.budget.draw(epoch, &mut rng)?;
+        let budget = config.budget.draw(epoch, &mut rng)? * instance.budget_factor;
         let positions: Vec<Position> = config
             .knobs
             .iter()

@@ -98,9 +98,12 @@ impl Registry {
 }
 
 /// The tuning tasks of an experiment with their data, from which environments are made.
+#[derive(Clone)]
 pub struct Tuning {
     /// The tasks, read and split.
     pub tasks: Vec<PreparedTask>,
+    /// The factor on the budget of each.
+    pub budgets: Vec<f64>,
     cost: CostModel,
     process: TuningConfig,
     device: Device,
@@ -159,6 +162,7 @@ impl Tuning {
             .map(TaskConfig::prepare)
             .collect::<trimtab_models::Result<Vec<_>>>()?;
         let tuning = Self {
+            budgets: vec![1.0; tasks.len()],
             tasks,
             cost,
             process: process.clone(),
@@ -173,9 +177,26 @@ impl Tuning {
         let tasks = self.tasks.iter();
         Self {
             tasks: tasks.map(|task| task.with_optimizer(optimizer)).collect(),
-            cost: self.cost,
-            process: self.process.clone(),
-            device: self.device.clone(),
+            ..self.clone()
+        }
+    }
+
+    /// Every task with each of these factors on the budget, which its name then tells; as they are for a single 1.
+    #[must_use]
+    pub fn at_budgets(&self, factors: &[f64]) -> Self {
+        if factors == [1.0] {
+            return self.clone();
+        }
+        let pairs = self
+            .tasks
+            .iter()
+            .flat_map(|task| factors.iter().map(move |factor| (task, *factor)));
+        let named =
+            |(task, factor): (&PreparedTask, f64)| task.named(format!("{} x{factor}", task.name()));
+        Self {
+            tasks: pairs.clone().map(named).collect(),
+            budgets: pairs.map(|(_, factor)| factor).collect(),
+            ..self.clone()
         }
     }
 
@@ -199,6 +220,7 @@ impl Tuning {
                     trainee: task.trainee(self.cost, &self.device)?,
                     reference_loss: loss,
                     target_loss: loss,
+                    budget_factor: self.budgets[index],
                 })
             })
             .collect::<trimtab_models::Result<Vec<_>>>()?;

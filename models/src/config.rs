@@ -203,6 +203,13 @@ impl PreparedTask {
         other
     }
 
+    /// The same task by another name.
+    pub fn named(&self, name: impl Into<String>) -> Self {
+        let mut other = self.clone();
+        other.name = name.into();
+        other
+    }
+
     /// The task's name.
     pub fn name(&self) -> &str {
         &self.name

@@ -279,6 +279,7 @@ impl From<NoisyQuadratic> for Instance {
             trainee: Box::new(trainee),
             reference_loss: Some(best),
             target_loss: Some(1.5 * best),
+            budget_factor: 1.0,
         }
     }
 }

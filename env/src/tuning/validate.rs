@@ -77,6 +77,13 @@ pub(super) fn validate(instances: &[Instance], config: &TuningConfig) -> Result<
         if let crate::CostModel::Modelled(time) = spec.cost {
             time.validate().map_err(|error| error.within("cost"))?;
         }
+        if !(instance.budget_factor.is_finite() && instance.budget_factor > 0.0) {
+            return Err(Error::config(
+                format!("{}.budget_factor", spec.name),
+                instance.budget_factor,
+                "give a finite number above 0",
+            ));
+        }
         for (field, loss) in [
             ("reference_loss", instance.reference_loss),
             ("target_loss", instance.target_loss),

@@ -31,6 +31,9 @@ pub struct CompareConfig {
     pub cost: CostModel,
     /// Budget and segments of one run; the knobs are those of the policies and of nobody else.
     pub process: TuningConfig,
+    /// Factors on the budget: each training is compared with each of them. By default with its budget as it is.
+    #[serde(default = "one_budget")]
+    pub budgets: Vec<f64>,
     /// Seeds of each method on each task.
     pub seeds: u64,
     /// What searches search.
@@ -49,6 +52,10 @@ pub struct CompareConfig {
     /// difference excludes 0.
     #[serde(default = "win_share")]
     pub win_share: f64,
+}
+
+fn one_budget() -> Vec<f64> {
+    vec![1.0]
 }
 
 fn largest_ratio() -> f64 {
@@ -159,6 +166,11 @@ impl CompareConfig {
         };
         some("tasks", self.tasks.is_empty())?;
         some("methods", self.methods.is_empty())?;
+        some("budgets", self.budgets.is_empty())?;
+        if let Some(factor) = self.budgets.iter().find(|f| !(f.is_finite() && **f > 0.0)) {
+            let allowed = "give finite numbers above 0";
+            return Err(Error::config("budgets", factor, allowed));
+        }
         some("grid.learning_rates", self.grid.learning_rates.is_empty())?;
         some("grid.batch_sizes", self.grid.batch_sizes.is_empty())?;
         for (field, number) in [

@@ -59,6 +59,8 @@ pub fn compare(
     config.validate()?;
     let trainings = config.trainings();
     let tuning = Tuning::new(&trainings, config.cost, &config.process, device)?;
+    let tuning = tuning.at_budgets(&config.budgets);
+    let tasks = tuning.tasks.len();
     let environments: Vec<_> = tuning
         .environments(&[], jobs)?
         .into_iter()
@@ -91,7 +93,7 @@ pub fn compare(
             .collect(),
     };
     for schedule in comparison.needed() {
-        let missing = (0..trainings.len()).any(|task| comparison.tuned(&schedule, task).is_none());
+        let missing = (0..tasks).any(|task| comparison.tuned(&schedule, task).is_none());
         if missing {
             let tuned = comparison.tune(&schedule, interrupted, out, observer)?;
             let new: Vec<Line> = tuned.iter().cloned().map(Line::Tuned).collect();
@@ -120,11 +122,10 @@ pub fn compare(
         })
     };
     let all = (0..config.methods.len()).flat_map(|method| {
-        (0..trainings.len())
-            .flat_map(move |task| (0..config.seeds).map(move |seed| (method, task, seed)))
+        (0..tasks).flat_map(move |task| (0..config.seeds).map(move |seed| (method, task, seed)))
     });
     let todo: Vec<Job> = all.filter(|job| !done(job)).collect();
-    let total = (config.methods.len() * trainings.len()) as u64 * config.seeds;
+    let total = (config.methods.len() * tasks) as u64 * config.seeds;
     observer.begin(Phase::Evaluation, total, total - todo.len() as u64);
     for chunk in todo.chunks(CHUNK * comparison.environments.len()) {
         stop_if(interrupted, out)?;
@@ -392,8 +393,10 @@ impl Comparison<'_> {
         let own = config(task);
         let others: Vec<&Tuned> = (0..self.tuning.tasks.len())
             .filter(|other| {
+                let budgets = &self.tuning.budgets;
+                let same_budget = budgets[*other] == budgets[task];
                 let other = config(*other);
-                other.optimizer == own.optimizer && other.data != own.data
+                same_budget && other.optimizer == own.optimizer && other.data != own.data
             })
             .filter_map(|other| self.tuned(&Schedule::Constant, other))
             .collect();
