@@ -168,13 +168,9 @@ impl TaskDistribution {
             standardise: source.standardise,
             seed: rng.random(),
         };
-        let late = (rng.random::<f64>() < self.late).then(|| Late {
-            share: 0.2 + 0.6 * rng.random::<f64>(),
-            after: 2.0 * 15f64.powf(rng.random::<f64>()),
-        });
         let layers = whole(self.layers, &mut rng);
         let width = whole(self.width, &mut rng);
-        TaskConfig {
+        let mut task = TaskConfig {
             name: Some(format!("task {index}")),
             data: source.data,
             pool: source.pool,
@@ -186,11 +182,17 @@ impl TaskDistribution {
             optimizer: *pick(&self.optimizers, &mut rng),
             label_noise,
             imbalance,
-            late,
+            late: None,
             gradient_samples: crate::TraineeConfig::default().gradient_samples,
             validation_rows: Some(self.validation_rows),
             metrics: Vec::new(),
-        }
+        };
+        // Last, so that the share of late data changes nothing else of the tasks.
+        task.late = (rng.random::<f64>() < self.late).then(|| Late {
+            share: 0.2 + 0.6 * rng.random::<f64>(),
+            after: 2.0 * 15f64.powf(rng.random::<f64>()),
+        });
+        task
     }
 }
 
