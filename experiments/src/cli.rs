@@ -1,8 +1,13 @@
 //! The command lines of the binaries.
 
+mod explain;
+mod fit;
+
+pub use explain::explain;
+pub use fit::fit;
+
 use crate::compare::{self, CompareConfig};
 use crate::config::QUICKSTART;
-use crate::fit::{self, FitConfig};
 use crate::observer::{Both, Progress};
 use crate::run_directory::{read_events, read_json, write_json};
 use crate::runner::{self, Options, recorded_references};
@@ -203,26 +208,6 @@ struct Compare {
     /// One JSON object a line instead of a table
     #[arg(long)]
     json: bool,
-    #[command(flatten)]
-    machine: Machine,
-}
-
-/// Fits the context servo to a distribution over training tasks.
-#[derive(Parser)]
-#[command(
-    name = "fit",
-    version,
-    about,
-    after_help = "Examples:
-  fit                                           the bundled fit, into runs/fit
-  fit my.ron --out runs/mine                    one of your own; run it again to go on after a kill"
-)]
-struct Fit {
-    /// Config file; without one the bundled fit runs
-    config: Option<PathBuf>,
-    /// Run directory; by default runs/<name>. Generations that are there already are kept
-    #[arg(long)]
-    out: Option<PathBuf>,
     #[command(flatten)]
     machine: Machine,
 }
@@ -524,36 +509,6 @@ pub fn compare() -> ExitCode {
                 say(path.display())?;
             }
         }
-        Ok(())
-    })
-}
-
-/// The `fit` binary.
-pub fn fit() -> ExitCode {
-    let arguments = Fit::parse();
-    exit(|| {
-        let config = match &arguments.config {
-            Some(path) => FitConfig::load(path)?,
-            None => FitConfig::parse(fit::config::FIT, "fit.ron")?,
-        };
-        stop_on_ctrl_c()?;
-        let out = arguments
-            .out
-            .clone()
-            .unwrap_or_else(|| PathBuf::from("runs").join(&config.name));
-        let device = trimtab_models::device(&arguments.machine.device)?;
-        let jobs = arguments.machine.jobs()?;
-        let mut progress = Progress::default();
-        let fit = fit::fit(&config, &out, jobs, &device, &INTERRUPTED, &mut progress)?;
-        println!(
-            "{} runs; on {} tasks that it has not played the fit is {:+.3} ± {:.3} from where it began (mean log ratio of the best validation loss), better on {:.0} %",
-            fit.runs,
-            config.check,
-            fit.gain,
-            fit.standard_error,
-            100.0 * fit.wins
-        );
-        println!("{}", out.join("context_servo.ron").display());
         Ok(())
     })
 }

@@ -8,6 +8,7 @@ pub mod config;
 pub mod environments;
 pub mod error;
 pub mod evaluation;
+pub mod explain;
 pub mod fit;
 pub mod observer;
 pub mod pictures;

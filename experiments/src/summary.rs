@@ -2,7 +2,7 @@
 
 use crate::record::{EpisodeRecord, EvaluationRecord, ReferenceRecord};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 /// `summary.json`.
@@ -219,6 +219,9 @@ pub fn paired(records: &[EvaluationRecord]) -> BTreeMap<String, Estimate> {
         .collect()
 }
 
+/// Tables of more tasks have their means alone.
+const MOST_TASKS: usize = 24;
+
 /// The figures as a table.
 pub fn table(summary: &Summary, references: &[ReferenceRecord]) -> String {
     let mut text = String::new();
@@ -237,7 +240,14 @@ pub fn table(summary: &Summary, references: &[ReferenceRecord]) -> String {
         .max()
         .unwrap_or(4)
         .max("environment".len());
-    let rows = || summary.tasks.iter().chain(&summary.evaluation);
+    // Nobody reads a table of hundreds of tasks; `summary.json` has them.
+    let distinct: BTreeSet<&str> = summary.tasks.iter().map(|row| row.task.as_str()).collect();
+    let each = if distinct.len() > MOST_TASKS {
+        &[]
+    } else {
+        summary.tasks.as_slice()
+    };
+    let rows = || each.iter().chain(&summary.evaluation);
     // An environment that is no training has none of its figures.
     if rows().all(|row| row.validation_loss.is_none()) {
         let _ = writeln!(
@@ -293,7 +303,11 @@ pub fn table(summary: &Summary, references: &[ReferenceRecord]) -> String {
             difference.standard_error
         );
     }
-    for reference in references {
+    // A learning rate of 0 stands for a prior in the place of a grid.
+    let grids = references
+        .iter()
+        .filter(|reference| reference.learning_rate > 0.0);
+    for reference in grids.take(MOST_TASKS) {
         let _ = writeln!(
             text,
             "best fixed setting of {}: learning rate {}, batch size {} (found for {:.1} s of cost, reruns {:.4})",

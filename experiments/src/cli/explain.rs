@@ -1,0 +1,92 @@
+//! The command line of `explain`.
+
+use super::{Machine, exit, say};
+use crate::observer::Progress;
+use crate::run_directory::write_json;
+use crate::{Config, Error, Registry, explain, plot};
+use clap::Parser;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use trimtab_agent::Policy;
+use trimtab_env::{Context, ContextServo};
+
+/// Says what a policy looks at, and draws what the servo under it wants.
+#[derive(Parser)]
+#[command(
+    name = "explain",
+    version,
+    about,
+    after_help = "Examples:
+  explain runs/quickstart                       the features that move the policy of a run, into runs/quickstart/plots
+  explain runs/quickstart --episodes 200        from more episodes
+  explain --servo                               what the shipped context servo wants, into set_points.png"
+)]
+struct Explain {
+    /// Run directory
+    #[arg(required_unless_present = "servo")]
+    run: Option<PathBuf>,
+    /// Episodes that are played
+    #[arg(long, default_value_t = 64)]
+    episodes: u64,
+    /// Draw the set-points of the shipped context servo instead
+    #[arg(long, conflicts_with = "run")]
+    servo: bool,
+    /// With --servo: the picture
+    #[arg(long, default_value = "set_points.png")]
+    out: PathBuf,
+    #[command(flatten)]
+    machine: Machine,
+}
+
+/// Trainings that show what set-points depend on.
+fn trainings() -> Vec<(String, Context)> {
+    let training = |epochs: f64, adaptive: bool| {
+        let name = if adaptive { "Adam" } else { "SGD" };
+        let context = Context {
+            epochs,
+            examples: 2000.0,
+            parameters: 6000.0,
+            layers: 3.0,
+            adaptive,
+        };
+        (format!("{name}, {epochs} epochs"), context)
+    };
+    let epochs = [5.0, 20.0, 80.0].into_iter();
+    epochs
+        .flat_map(|epochs| [training(epochs, false), training(epochs, true)])
+        .collect()
+}
+
+/// The `explain` binary, with the environments of `registry`.
+pub fn explain(registry: &Registry) -> ExitCode {
+    let arguments = Explain::parse();
+    exit(|| {
+        let Some(run) = &arguments.run else {
+            let servo = ContextServo::default();
+            plot::set_points(&arguments.out, &servo, &trainings())?;
+            return say(arguments.out.display());
+        };
+        if arguments.episodes == 0 {
+            return Err(Error::config("--episodes", 0, "give at least 1"));
+        }
+        let config = Config::load(&run.join("config.ron"))?;
+        config.validate()?;
+        let policy = Policy::load(run.join("policy.json"))?;
+        let device = trimtab_models::device(&arguments.machine.device)?;
+        let mut progress = Progress::default();
+        let episodes = arguments.episodes;
+        let seen = explain::play(&config, registry, &policy, episodes, &device, &mut progress)?;
+        let importances = explain::importances(&policy, &seen, config.seed);
+        write_json(&run.join("importance.json"), &importances)?;
+        let heads: Vec<&str> = policy
+            .spec()
+            .heads
+            .iter()
+            .map(|h| h.name.as_str())
+            .collect();
+        let picture = run.join("plots").join("importance.png");
+        plot::importance(&picture, &heads, &importances)?;
+        say(explain::table(&policy, &importances).trim_end())?;
+        say(picture.display())
+    })
+}

@@ -1,0 +1,57 @@
+//! The command line of `fit`.
+
+use super::{INTERRUPTED, Machine, exit, say, stop_on_ctrl_c};
+use crate::fit::{self, FitConfig};
+use crate::observer::Progress;
+use clap::Parser;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Fits the context servo to a distribution over training tasks.
+#[derive(Parser)]
+#[command(
+    name = "fit",
+    version,
+    about,
+    after_help = "Examples:
+  fit                                           the bundled fit, into runs/fit
+  fit my.ron --out runs/mine                    one of your own; run it again to go on after a kill"
+)]
+struct Fit {
+    /// Config file; without one the bundled fit runs
+    config: Option<PathBuf>,
+    /// Run directory; by default runs/<name>. Generations that are there already are kept
+    #[arg(long)]
+    out: Option<PathBuf>,
+    #[command(flatten)]
+    machine: Machine,
+}
+
+/// The `fit` binary.
+pub fn fit() -> ExitCode {
+    let arguments = Fit::parse();
+    exit(|| {
+        let config = match &arguments.config {
+            Some(path) => FitConfig::load(path)?,
+            None => FitConfig::parse(fit::config::FIT, "fit.ron")?,
+        };
+        stop_on_ctrl_c()?;
+        let out = arguments
+            .out
+            .clone()
+            .unwrap_or_else(|| PathBuf::from("runs").join(&config.name));
+        let device = trimtab_models::device(&arguments.machine.device)?;
+        let jobs = arguments.machine.jobs()?;
+        let mut progress = Progress::default();
+        let fit = fit::fit(&config, &out, jobs, &device, &INTERRUPTED, &mut progress)?;
+        say(format_args!(
+            "{} runs; on {} tasks that it has not played the fit is {:+.3} ± {:.3} from where it began (mean log ratio of the best validation loss), better on {:.0} %",
+            fit.runs,
+            config.check,
+            fit.gain,
+            fit.standard_error,
+            100.0 * fit.wins
+        ))?;
+        say(out.join("context_servo.ron").display())
+    })
+}
