@@ -49,7 +49,7 @@ pub fn set_points(
         .collect();
     let x = Axis::linear(0.0, 1.0, 10);
     let above = Axis::around(Scale::Log10, goals.iter().flatten().copied(), 6);
-    let below = Axis::around(Scale::Log2, sizes.iter().flatten().copied(), 6);
+    let below = Axis::around(Scale::Linear, sizes.iter().flatten().copied(), 6);
     let entries: Vec<(Mark, String)> = trainings
         .iter()
         .enumerate()
