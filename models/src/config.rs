@@ -216,6 +216,7 @@ impl PreparedTask {
             gradient_samples: self.config.gradient_samples,
             validation_rows: self.config.validation_rows,
             cost,
+            ..TraineeConfig::default()
         };
         let split = Arc::clone(&self.split);
         Ok(match &self.config.model {
