@@ -232,6 +232,7 @@ impl PreparedTask {
             late: self.config.late,
             cost,
             metrics: self.config.metrics.clone(),
+            ..TraineeConfig::default()
         };
         let split = Arc::clone(&self.split);
         Ok(match &self.config.model {

@@ -1,5 +1,6 @@
 //! Statistics of gradients and updates, taken over some updates of a segment.
 
+use std::ops::Range;
 use trimtab_env::GradientStatistics;
 
 /// Gathers [`GradientStatistics`] from flat gradients and weights. It owns its buffers, so that a segment allocates
@@ -14,6 +15,8 @@ pub struct GradientProbe {
     before: Vec<f32>,
     update: Vec<f32>,
     ratios: f64,
+    /// Of the last update.
+    length: f64,
     lengths: f64,
     cosines: f64,
     cosine_samples: u64,
@@ -42,27 +45,49 @@ impl GradientProbe {
     /// beginning of the segment, without gaps.
     pub fn record(&mut self, gradient: &[f32], weights: &[f32]) {
         self.samples += 1;
-        let square = dot(gradient, gradient);
-        self.squares += square;
-        for (sum, g) in self.sum.iter_mut().zip(gradient) {
-            *sum += g;
-        }
-        if self.update.is_empty() {
+        let first = self.update.is_empty();
+        if first {
             self.update.resize(weights.len(), 0.0);
-        } else {
-            let length = dot(&self.update, &self.update).sqrt() * square.sqrt();
+        }
+        // One pass over all five vectors, whose memory is what takes the time.
+        let mut pass = |range: Range<usize>, sums: &mut [[f32; LANES]; 4]| {
+            let (g, after) = (&gradient[range.clone()], &weights[range.clone()]);
+            let sum = &mut self.sum[range.clone()];
+            let update = &mut self.update[range.clone()];
+            let before = &mut self.before[range];
+            let [square, against, moved, size] = sums;
+            for lane in 0..g.len().min(LANES) {
+                square[lane] += g[lane] * g[lane];
+                against[lane] += g[lane] * update[lane];
+                size[lane] += before[lane] * before[lane];
+                sum[lane] += g[lane];
+                update[lane] = after[lane] - before[lane];
+                moved[lane] += update[lane] * update[lane];
+                before[lane] = after[lane];
+            }
+        };
+        let (mut whole, mut rest) = ([[0.0; LANES]; 4], [[0.0; LANES]; 4]);
+        let end = weights.len() / LANES * LANES;
+        for from in (0..end).step_by(LANES) {
+            pass(from..from + LANES, &mut whole);
+        }
+        pass(end..weights.len(), &mut rest);
+        let total = |quantity: usize| {
+            let partial = whole[quantity].iter().map(|x| f64::from(*x));
+            partial.sum::<f64>() + f64::from(rest[quantity].iter().sum::<f32>())
+        };
+        let [square, against, moved, size] = [0, 1, 2, 3].map(total);
+        if !first {
+            let length = self.length * square.sqrt();
             if length > 0.0 {
-                self.cosines -= dot(gradient, &self.update) / length;
+                self.cosines -= against / length;
                 self.cosine_samples += 1;
             }
         }
-        for ((update, after), before) in self.update.iter_mut().zip(weights).zip(&self.before) {
-            *update = after - before;
-        }
-        let length = dot(&self.update, &self.update).sqrt();
-        self.lengths += length;
-        self.ratios += length / dot(&self.before, &self.before).sqrt().max(1e-30);
-        self.before.copy_from_slice(weights);
+        self.squares += square;
+        self.length = moved.sqrt();
+        self.lengths += self.length;
+        self.ratios += self.length / size.sqrt().max(1e-30);
     }
 
     /// The statistics of the segment, which ended at `weights` after `updates` updates; `None` if none was recorded.
@@ -92,9 +117,11 @@ impl GradientProbe {
     }
 }
 
+/// Numbers that are summed side by side, so that a sum can be vectorised.
+const LANES: usize = 8;
+
 /// The dot product, in eight partial sums so that it can be vectorised.
 fn dot(a: &[f32], b: &[f32]) -> f64 {
-    const LANES: usize = 8;
     let mut partial = [0f32; LANES];
     let (a_chunks, b_chunks) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
     let rest: f32 = a_chunks

@@ -48,20 +48,26 @@ impl Rates {
 pub(crate) struct Stretch {
     pub meter: Meter,
     samples: u64,
+    interval: u64,
     rates: Rates,
     losses: Vec<f64>,
     finite: bool,
+    /// Updates that are not yet part of decay and average.
+    pending: u64,
     probe: GradientProbe,
     gradient: Vec<f32>,
     weights: Vec<f32>,
 }
 
 impl Stretch {
-    /// `samples` updates at the beginning of each stretch are looked at for gradient statistics.
-    pub(crate) fn new(cost: CostModel, samples: u64) -> Self {
+    /// `samples` updates at the beginning of each stretch are looked at for gradient statistics. Decay and average follow
+    /// each of these, and then every `interval` updates.
+    pub(crate) fn new(cost: CostModel, samples: u64, interval: u64) -> Self {
         Self {
             meter: Meter::new(cost),
             samples,
+            interval,
+            pending: 0,
             rates: Rates {
                 learning_rate: 0.0,
                 batch_size: 1,
@@ -90,6 +96,7 @@ impl Stretch {
         self.rates = rates;
         self.losses.clear();
         self.finite = true;
+        self.pending = 0;
         *averaged = (rates.averaging > 0.0).then(|| averaged.take().unwrap_or_default());
         if self.samples > 0 {
             flat_weights(model, &mut self.weights);
@@ -129,17 +136,12 @@ impl Stretch {
             flat_gradients(&model, &gradients, &mut self.gradient);
         }
         let mut model = step(self.rates.learning_rate, model, gradients);
-        if self.rates.weight_decay > 0.0 {
-            model = scaled(model, 1.0 - self.rates.weight_decay);
+        self.pending += 1;
+        if looking || self.pending >= self.interval {
+            model = self.settle(model, averaged, looking);
         }
         if looking {
-            flat_weights(&model, &mut self.weights);
             self.probe.record(&self.gradient, &self.weights);
-        }
-        match averaged {
-            Some(averaged) if looking => averaged.update(&self.weights, self.rates.averaging),
-            Some(averaged) => averaged.update_from(&model, self.rates.averaging),
-            None => {}
         }
         self.finite &= loss.is_finite();
         self.losses.push(loss);
@@ -147,18 +149,42 @@ impl Stretch {
         model
     }
 
-    /// What the stretch was like, which ended at `model`; nothing has been evaluated.
-    pub(crate) fn report<M: Module>(&mut self, model: &M) -> Report {
+    /// Makes up for decay and average of the updates since the last time. The weights are put side by side on the way, and
+    /// otherwise only if they are `wanted`.
+    fn settle<M: Module>(
+        &mut self,
+        mut model: M,
+        averaged: &mut Option<AveragedWeights>,
+        wanted: bool,
+    ) -> M {
+        let pending = std::mem::take(&mut self.pending);
+        if self.rates.weight_decay > 0.0 && pending > 0 {
+            let kept = (1.0 - self.rates.weight_decay).powi(pending as i32);
+            model = scaled(model, kept as f32, &mut self.weights);
+        } else if wanted || averaged.is_some() {
+            flat_weights(&model, &mut self.weights);
+        }
+        if let Some(averaged) = averaged
+            && pending > 0
+        {
+            averaged.update(&self.weights, self.rates.averaging, pending);
+        }
+        model
+    }
+
+    /// The end of the stretch at `model`: the model after it, and what the stretch was like. Nothing has been evaluated.
+    pub(crate) fn finish<M: Module>(
+        &mut self,
+        model: M,
+        averaged: &mut Option<AveragedWeights>,
+    ) -> (M, Report) {
         let updates = self.updates();
-        let gradients = if self.samples > 0 {
-            flat_weights(model, &mut self.weights);
-            self.probe.finish(&self.weights, updates)
-        } else {
-            None
-        };
+        let model = self.settle(model, averaged, self.samples > 0);
+        let gradients = self.probe.finish(&self.weights, updates);
+        let gradients = gradients.filter(|_| self.samples > 0);
         // The last update may have left numbers that no loss has seen yet.
         let finite = self.finite && gradients.is_none_or(|gradients| gradients.is_finite());
-        Report {
+        let report = Report {
             updates,
             examples: updates * self.rates.batch_size as u64,
             cost: self.meter.spent(),
@@ -168,6 +194,7 @@ impl Stretch {
             validation: None,
             gradients: gradients.filter(GradientStatistics::is_finite),
             utilisation: self.meter.utilisation(self.rates.batch_size),
-        }
+        };
+        (model, report)
     }
 }

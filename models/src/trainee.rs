@@ -33,6 +33,9 @@ pub struct TraineeConfig {
     pub optimizer: OptimizerConfig,
     /// How many updates at the beginning of each segment are looked at for gradient statistics; 0 switches them off.
     pub gradient_samples: u64,
+    /// After how many updates weight decay and averaged weights catch up, both as if the weights had been the same since
+    /// the last time; more than 1 saves time. Updates that are looked at are followed each by itself.
+    pub smoothing_interval: u64,
     /// At most this many rows of the validation split are evaluated after each segment: the first ones, always the
     /// same. `None` takes all.
     pub validation_rows: Option<usize>,
@@ -50,6 +53,7 @@ impl Default for TraineeConfig {
         Self {
             optimizer: OptimizerConfig::sgd(),
             gradient_samples: 8,
+            smoothing_interval: 1,
             validation_rows: None,
             late: None,
             cost: CostModel::default(),
@@ -144,7 +148,11 @@ impl<T: Task> TaskTrainee<T> {
                 .collect(),
         };
         Ok(Self {
-            stretch: Stretch::new(config.cost, config.gradient_samples),
+            stretch: Stretch::new(
+                config.cost,
+                config.gradient_samples,
+                config.smoothing_interval,
+            ),
             task,
             config,
             spec,
@@ -244,7 +252,7 @@ impl<T: Task> TaskTrainee<T> {
                 |lr, model, gradients| optimizer.step(lr, model, gradients),
             );
         }
-        let report = self.stretch.report(&model);
+        let (model, report) = self.stretch.finish(model, &mut averaged);
         self.state = Some(State {
             model,
             optimizer,

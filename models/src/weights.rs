@@ -85,21 +85,34 @@ pub fn with_weights<M: Module>(module: M, flat: &[f32]) -> M {
     module.map(&mut Weights(flat))
 }
 
-/// The module with every weight that learns multiplied by `factor`.
-pub fn scaled<M: Module>(module: M, factor: f64) -> M {
-    struct Scale(f64);
-    impl ModuleMapper for Scale {
+/// The module with every weight that learns multiplied by `factor`. Puts all weights into `flat` on the way, in the order
+/// of [`flat_weights`]: to visit a parameter costs more than to copy it.
+pub fn scaled<M: Module>(module: M, factor: f32, flat: &mut Vec<f32>) -> M {
+    struct Scale<'a>(f32, &'a mut Vec<f32>);
+    impl ModuleMapper for Scale<'_> {
         fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-            param.map(|tensor| {
-                if !tensor.is_require_grad() {
-                    return tensor;
+            if !param.is_require_grad() {
+                extend(self.1, &param.val().into_data());
+                return param;
+            }
+            param.map(|old| {
+                let (device, number) = (old.device(), old.dtype());
+                let mut data = old.into_data();
+                match data.as_mut_slice::<f32>() {
+                    Ok(weights) => weights.iter_mut().for_each(|weight| *weight *= self.0),
+                    // A backend may keep its floats in another type.
+                    Err(_) => {
+                        let weights = data.iter::<f32>().map(|weight| weight * self.0);
+                        data = TensorData::new(weights.collect::<Vec<f32>>(), data.shape().clone());
+                    }
                 }
-                let shrunk = tensor.detach().mul_scalar(self.0).detach();
-                shrunk.require_grad()
+                extend(self.1, &data);
+                Tensor::from_data(data, (&device, number)).require_grad()
             })
         }
     }
-    module.map(&mut Scale(factor))
+    flat.clear();
+    module.map(&mut Scale(factor, flat))
 }
 
 /// Layers of weights: parameters with two dimensions or more.

@@ -381,7 +381,7 @@ fn averaged_weights_are_evaluated_and_leave_the_training_alone() {
     let mut expected = AveragedWeights::default();
     for _ in 0..20 {
         plain.advance(&settings, one).unwrap();
-        expected.update(&flat(&plain), averaging);
+        expected.update(&flat(&plain), averaging, 1);
         averaged
             .advance(&settings.clone().with(AVERAGING, averaging), one)
             .unwrap();

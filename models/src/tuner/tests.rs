@@ -111,6 +111,7 @@ fn knobs(lr: f64) -> Vec<Knob> {
 fn environment(optimizer: OptimizerConfig, lr: f64, knobs: Vec<Knob>) -> TuningEnv {
     let config = TraineeConfig {
         optimizer,
+        smoothing_interval: SMOOTHING_INTERVAL,
         ..Default::default()
     };
     let trainee = TaskTrainee::new(task(), config, &Device::flex()).unwrap();
@@ -127,6 +128,7 @@ fn environment(optimizer: OptimizerConfig, lr: f64, knobs: Vec<Knob>) -> TuningE
         observation: ObservationConfig::default(),
         divergence: Default::default(),
         stop_at_target: false,
+        objective: Default::default(),
     };
     TuningEnv::new(instances, process).unwrap()
 }
@@ -169,7 +171,7 @@ fn a_tuner_is_the_environment_with_its_prior() {
         {}
         let (tuner, weights) = own_loop(optimizer, lr, |_, loss| loss, None);
         assert_same(&environment, &tuner);
-        assert!(tuner.best_loss() < 0.8, "{}", tuner.best_loss());
+        assert!(tuner.best_loss() < 1.2, "{}", tuner.best_loss());
         assert_eq!(best(environment), weights);
     }
 }
@@ -233,7 +235,7 @@ fn a_divergence_brings_back_the_best_weights_and_lowers_the_rate() {
         assert!((rate(index + 1) / rate(index) - 0.25).abs() < 1e-9);
         assert!(segments[index].report.validation.is_none());
     }
-    assert!(tuner.best_loss() < 0.8);
+    assert!(tuner.best_loss() < 1.2);
     assert!(weights.iter().all(|weight| weight.is_finite()));
 }
 
