@@ -20,7 +20,7 @@ use trimtab_env::{
 
 /// Updates at the beginning of each segment that are looked at: as many as when the servo was fitted.
 const SAMPLES: u64 = 8;
-/// After how many updates decay and average catch up. Doing so at each costs a twentieth of the time of a small MLP.
+/// After how many updates decay and average catch up. To do so at each costs a tenth of the time of a small MLP.
 const SMOOTHING_INTERVAL: u64 = 8;
 
 /// What a [`Tuner`] has to know of a training.

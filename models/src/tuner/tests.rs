@@ -235,7 +235,10 @@ fn a_divergence_brings_back_the_best_weights_and_lowers_the_rate() {
         assert!((rate(index + 1) / rate(index) - 0.25).abs() < 1e-9);
         assert!(segments[index].report.validation.is_none());
     }
-    assert!(tuner.best_loss() < 1.2);
+    assert!(
+        tuner.best_loss() < segments[8].best_loss,
+        "training went on"
+    );
     assert!(weights.iter().all(|weight| weight.is_finite()));
 }
 
