@@ -5,7 +5,7 @@ use crate::{Task, TaskTrainee, TraineeConfig};
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 use trimtab_env::{
-    Action, Budget, ContextServo, Domain, Environment, Error, Initial, Knob, Moves,
+    Action, Budget, Context, ContextServo, Cost, Domain, Environment, Error, Initial, Knob, Moves,
     ObservationConfig, Outcome, RewardConfig, Segment, Segments, Settings, TestReport,
     TuningConfig, TuningEnv, UpdateTime,
 };
@@ -60,6 +60,17 @@ pub struct Trained<M> {
     pub test: TestReport,
 }
 
+/// A training under way, after one of its segments.
+#[derive(Clone, Copy, Debug)]
+pub struct Underway<'a> {
+    /// The segment.
+    pub segment: &'a Segment,
+    /// What the training may cost in all.
+    pub budget: Cost,
+    /// The size of the updates relative to the weights that is wanted of the next segment.
+    pub wanted: f64,
+}
+
 /// Trains `task` to a budget on `device` (without autodiff; it is added here) under a [`ContextServo`].
 ///
 /// ```no_run
@@ -80,6 +91,19 @@ pub fn train<T: Task>(
     config: &TrainConfig,
     device: &Device,
 ) -> trimtab_env::Result<Trained<T::Model>> {
+    train_watched(task, config, device, &mut |_| Ok(()))
+}
+
+/// The same as [`train`], and tells `watch` of every segment as soon as it has ended.
+///
+/// # Errors
+/// Those of [`train`]; whatever `watch` returns ends the training.
+pub fn train_watched<T: Task, E: From<Error>>(
+    task: T,
+    config: &TrainConfig,
+    device: &Device,
+    watch: &mut dyn FnMut(Underway) -> std::result::Result<(), E>,
+) -> std::result::Result<Trained<T::Model>, E> {
     let name = task.name();
     let trainee_config = TraineeConfig {
         optimizer: config.optimizer,
@@ -96,7 +120,23 @@ pub fn train<T: Task>(
         process(config)?,
     )?;
     environment.reset(config.seed)?;
-    while !environment.step(&Action::new(vec![0]))?.status.is_over() {}
+    let budget = environment.budget();
+    let context = Context::new(environment.instances()[0].trainee.spec(), budget);
+    loop {
+        let over = environment.step(&Action::new(vec![0]))?.status.is_over();
+        if let (Some(segment), Some(context)) = (environment.segments().last(), &context) {
+            let share = environment.spent_share();
+            let size = config.servo.batch_size(context, share, 0.0);
+            watch(Underway {
+                segment,
+                budget,
+                wanted: config.servo.set_point(context, share, size),
+            })?;
+        }
+        if over {
+            break;
+        }
+    }
 
     let outcome = environment.outcome()?;
     let segments = environment.segments().to_vec();
@@ -108,7 +148,7 @@ pub fn train<T: Task>(
         .ok()
         .and_then(|trainee| trainee.model());
     Ok(Trained {
-        model: model.ok_or(Error::NotReset { environment: name })?,
+        model: model.ok_or_else(|| Error::NotReset { environment: name })?,
         segments,
         outcome,
         test,
