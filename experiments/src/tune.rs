@@ -8,6 +8,7 @@ use crate::run_directory::{write_json, write_whole};
 use crate::{Error, Result, plot};
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -100,30 +101,34 @@ pub fn line(now: &Underway) -> String {
 fn reason(now: &Underway) -> String {
     let report = &now.segment.report;
     if report.diverged {
-        return "diverged: back to the best weights, a quarter of the rate".to_owned();
+        let then = if now.wanted.is_some() {
+            ", a quarter of the rate"
+        } else {
+            ""
+        };
+        return format!("diverged: back to the best weights{then}");
     }
-    if now.segment.spent >= now.budget {
+    let Some(wanted) = now.wanted else {
         return "the budget is spent".to_owned();
-    }
+    };
     let ratio = report.gradients.map(|gradients| gradients.update_ratio);
     let Some(ratio) = ratio.filter(|ratio| ratio.is_finite() && *ratio > 0.0) else {
         return "the size of the updates is not known: keep the rate".to_owned();
     };
-    let wanted = now.wanted;
     let measured = format!("updates {ratio:.1e} of the weights, {wanted:.1e} wanted");
     if wanted > CLOSE * ratio {
         format!("{measured}: raise the rate")
     } else if ratio > CLOSE * wanted {
         format!("{measured}: lower the rate")
     } else {
-        format!("{measured}: keep the rate")
+        format!("{measured}: close enough")
     }
 }
 
 /// Tunes, tells `say` every line, and leaves everything in the folder `out`.
 ///
 /// # Errors
-/// Everything that is wrong with data and options is found before the first update, by name; [`Error::Exists`] if `out`
+/// Everything that is wrong with data and options is found before the first update, by name; [`Error::Config`] if `out`
 /// is there already.
 pub fn tune(
     tune: &Tune,
@@ -259,7 +264,7 @@ fn evaluate(
     test: &Dataset,
     metrics: &[Metric],
     device: &Device,
-) -> Result<std::collections::BTreeMap<String, f64>> {
+) -> Result<BTreeMap<String, f64>> {
     let standardiser = &model.standardiser;
     let features = model.features();
     let inputs = (test.inputs.iter().enumerate()).map(|(at, input)| {
@@ -293,7 +298,7 @@ fn evaluate(
             predicted: &predicted,
         },
     };
-    let mut figures = std::collections::BTreeMap::new();
+    let mut figures = BTreeMap::new();
     for metric in metrics {
         let figure = metric.evaluate(&predictions)?;
         // One that is not defined for these rows is absent: no record could hold it.

@@ -67,8 +67,8 @@ pub struct Underway<'a> {
     pub segment: &'a Segment,
     /// What the training may cost in all.
     pub budget: Cost,
-    /// The size of the updates relative to the weights that is wanted of the next segment.
-    pub wanted: f64,
+    /// The size of the updates relative to the weights that is wanted of the next segment; `None` after the last one.
+    pub wanted: Option<f64>,
 }
 
 /// Trains `task` to a budget on `device` (without autodiff; it is added here) under a [`ContextServo`].
@@ -130,7 +130,7 @@ pub fn train_watched<T: Task, E: From<Error>>(
             watch(Underway {
                 segment,
                 budget,
-                wanted: config.servo.set_point(context, share, size),
+                wanted: (!over).then(|| config.servo.set_point(context, share, size)),
             })?;
         }
         if over {
@@ -223,6 +223,58 @@ mod tests {
         flat_weights(&trained.model, &mut a);
         flat_weights(&again.model, &mut b);
         assert_eq!(a, b);
+    }
+
+    /// What is said to be wanted is what the servo then goes by: the next learning rate follows from it.
+    #[test]
+    fn who_watches_sees_every_segment_and_what_is_wanted_next() {
+        let mut seen = Vec::new();
+        let trained = train_watched::<_, Error>(
+            task(),
+            &TrainConfig::default(),
+            &Device::flex(),
+            &mut |now| {
+                seen.push((now.segment.clone(), now.budget, now.wanted));
+                Ok(())
+            },
+        );
+        let segments: Vec<Segment> = seen.iter().map(|(segment, ..)| segment.clone()).collect();
+        assert_eq!(segments, trained.unwrap().segments);
+        let rate = |segment: &Segment| segment.settings.learning_rate().unwrap();
+        for pair in seen.windows(2) {
+            let [(segment, _, wanted), (next, ..)] = pair else {
+                unreachable!("windows of two")
+            };
+            let ratio = segment.report.gradients.unwrap().update_ratio;
+            let expected = (wanted.unwrap() / ratio).clamp(1.0 / 64.0, 64.0);
+            let factor = rate(next) / rate(segment);
+            assert!(
+                (factor / expected - 1.0).abs() < 1e-9,
+                "{factor} {expected}"
+            );
+        }
+        let (last, budget, wanted) = seen.last().unwrap();
+        assert_eq!(*wanted, None);
+        assert!(last.spent > 0.95 * budget);
+    }
+
+    #[test]
+    fn who_watches_can_stop_a_training() {
+        let mut segments = 0;
+        let stopped = train_watched(
+            task(),
+            &TrainConfig::default(),
+            &Device::flex(),
+            &mut |_| {
+                segments += 1;
+                if segments == 3 {
+                    return Err(Error::config("test", "stop", "none"));
+                }
+                Ok(())
+            },
+        );
+        assert!(stopped.is_err());
+        assert_eq!(segments, 3);
     }
 
     #[test]

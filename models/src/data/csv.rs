@@ -310,6 +310,30 @@ mod tests {
     }
 
     #[test]
+    fn new_rows_are_found_by_the_names_of_their_columns() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("new.csv");
+        std::fs::write(&path, "c,note,a\n1,late,2\n\n3,,4\n").unwrap();
+        assert_eq!(read_columns(&path).unwrap(), ["c", "note", "a"]);
+        let names = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(
+            read_rows(&path, &names(&["a", "c"])).unwrap(),
+            [2., 1., 4., 3.]
+        );
+        let message = |columns: &[&str]| {
+            let read = read_rows(&path, &names(columns));
+            read.unwrap_err().to_string()
+        };
+        let missing = message(&["a", "b"]);
+        assert!(
+            missing.contains("`b`") && missing.contains("`c`, `note`, `a`"),
+            "{missing}"
+        );
+        let text = message(&["note"]);
+        assert!(text.contains("line 2, column `note`: `late`"), "{text}");
+    }
+
+    #[test]
     fn bad_headers_are_said_with_what_there_is() {
         use TargetKind::Detect;
         fails("", Detect, &["empty file"]);
