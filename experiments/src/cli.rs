@@ -2,9 +2,11 @@
 
 mod explain;
 mod fit;
+mod tune;
 
 pub use explain::explain;
 pub use fit::fit;
+pub use tune::{predict, tune};
 
 use crate::compare::{self, CompareConfig};
 use crate::config::QUICKSTART;

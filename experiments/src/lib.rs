@@ -19,6 +19,7 @@ pub mod run_directory;
 pub mod runner;
 pub mod summary;
 pub mod tensorboard;
+pub mod tune;
 
 pub use config::Config;
 pub use environments::Registry;

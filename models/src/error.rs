@@ -101,6 +101,21 @@ pub enum Error {
         columns: Vec<String>,
     },
 
+    /// The CSV file does not have a feature that a model was trained on.
+    #[error(
+        "{path}: line 1: no column is called `{column}`, which the model was trained on: add it to the columns there \
+         are (the separator is a comma): {}",
+        .columns.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+    )]
+    MissingColumn {
+        /// The file.
+        path: PathBuf,
+        /// The column that is looked for.
+        column: String,
+        /// The columns there are.
+        columns: Vec<String>,
+    },
+
     /// The CSV file has a target and nothing to predict it from.
     #[error(
         "{path}: line 1: `{target}` is the only column: expected at least one feature beside it"

@@ -5,7 +5,7 @@ use crate::{Task, TaskTrainee, TraineeConfig};
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 use trimtab_env::{
-    Action, Budget, ContextServo, Domain, Environment, Error, Initial, Knob, Moves,
+    Action, Budget, Context, ContextServo, Cost, Domain, Environment, Error, Initial, Knob, Moves,
     ObservationConfig, Outcome, RewardConfig, Segment, Segments, Settings, TestReport,
     TuningConfig, TuningEnv, UpdateTime,
 };
@@ -60,6 +60,17 @@ pub struct Trained<M> {
     pub test: TestReport,
 }
 
+/// A training under way, after one of its segments.
+#[derive(Clone, Copy, Debug)]
+pub struct Underway<'a> {
+    /// The segment.
+    pub segment: &'a Segment,
+    /// What the training may cost in all.
+    pub budget: Cost,
+    /// The size of the updates relative to the weights that is wanted of the next segment; `None` after the last one.
+    pub wanted: Option<f64>,
+}
+
 /// Trains `task` to a budget on `device` (without autodiff; it is added here) under a [`ContextServo`].
 ///
 /// ```no_run
@@ -80,6 +91,19 @@ pub fn train<T: Task>(
     config: &TrainConfig,
     device: &Device,
 ) -> trimtab_env::Result<Trained<T::Model>> {
+    train_watched(task, config, device, &mut |_| Ok(()))
+}
+
+/// The same as [`train`], and tells `watch` of every segment as soon as it has ended.
+///
+/// # Errors
+/// Those of [`train`]; whatever `watch` returns ends the training.
+pub fn train_watched<T: Task, E: From<Error>>(
+    task: T,
+    config: &TrainConfig,
+    device: &Device,
+    watch: &mut dyn FnMut(Underway) -> std::result::Result<(), E>,
+) -> std::result::Result<Trained<T::Model>, E> {
     let name = task.name();
     let trainee_config = TraineeConfig {
         optimizer: config.optimizer,
@@ -96,7 +120,23 @@ pub fn train<T: Task>(
         process(config)?,
     )?;
     environment.reset(config.seed)?;
-    while !environment.step(&Action::new(vec![0]))?.status.is_over() {}
+    let budget = environment.budget();
+    let context = Context::new(environment.instances()[0].trainee.spec(), budget);
+    loop {
+        let over = environment.step(&Action::new(vec![0]))?.status.is_over();
+        if let (Some(segment), Some(context)) = (environment.segments().last(), &context) {
+            let share = environment.spent_share();
+            let size = config.servo.batch_size(context, share, 0.0);
+            watch(Underway {
+                segment,
+                budget,
+                wanted: (!over).then(|| config.servo.set_point(context, share, size)),
+            })?;
+        }
+        if over {
+            break;
+        }
+    }
 
     let outcome = environment.outcome()?;
     let segments = environment.segments().to_vec();
@@ -108,7 +148,7 @@ pub fn train<T: Task>(
         .ok()
         .and_then(|trainee| trainee.model());
     Ok(Trained {
-        model: model.ok_or(Error::NotReset { environment: name })?,
+        model: model.ok_or_else(|| Error::NotReset { environment: name })?,
         segments,
         outcome,
         test,
@@ -183,6 +223,58 @@ mod tests {
         flat_weights(&trained.model, &mut a);
         flat_weights(&again.model, &mut b);
         assert_eq!(a, b);
+    }
+
+    /// What is said to be wanted is what the servo then goes by: the next learning rate follows from it.
+    #[test]
+    fn who_watches_sees_every_segment_and_what_is_wanted_next() {
+        let mut seen = Vec::new();
+        let trained = train_watched::<_, Error>(
+            task(),
+            &TrainConfig::default(),
+            &Device::flex(),
+            &mut |now| {
+                seen.push((now.segment.clone(), now.budget, now.wanted));
+                Ok(())
+            },
+        );
+        let segments: Vec<Segment> = seen.iter().map(|(segment, ..)| segment.clone()).collect();
+        assert_eq!(segments, trained.unwrap().segments);
+        let rate = |segment: &Segment| segment.settings.learning_rate().unwrap();
+        for pair in seen.windows(2) {
+            let [(segment, _, wanted), (next, ..)] = pair else {
+                unreachable!("windows of two")
+            };
+            let ratio = segment.report.gradients.unwrap().update_ratio;
+            let expected = (wanted.unwrap() / ratio).clamp(1.0 / 64.0, 64.0);
+            let factor = rate(next) / rate(segment);
+            assert!(
+                (factor / expected - 1.0).abs() < 1e-9,
+                "{factor} {expected}"
+            );
+        }
+        let (last, budget, wanted) = seen.last().unwrap();
+        assert_eq!(*wanted, None);
+        assert!(last.spent > 0.95 * budget);
+    }
+
+    #[test]
+    fn who_watches_can_stop_a_training() {
+        let mut segments = 0;
+        let stopped = train_watched(
+            task(),
+            &TrainConfig::default(),
+            &Device::flex(),
+            &mut |_| {
+                segments += 1;
+                if segments == 3 {
+                    return Err(Error::config("test", "stop", "none"));
+                }
+                Ok(())
+            },
+        );
+        assert!(stopped.is_err());
+        assert_eq!(segments, 3);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod benchmark;
 mod compare;
+mod tune;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

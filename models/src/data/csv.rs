@@ -40,16 +40,7 @@ pub fn read_csv(path: impl AsRef<Path>, options: &CsvOptions) -> Result<Dataset>
 /// Those of [`read_csv`], but for reading.
 pub fn parse_csv(path: &Path, bytes: &[u8], options: &CsvOptions) -> Result<Dataset> {
     let bytes = gzip::decompress(path, bytes)?;
-    if bytes.trim_ascii().is_empty() {
-        return Err(Error::EmptyFile {
-            path: path.into(),
-            expected: "a header and rows",
-        });
-    }
-    let mut reader = ReaderBuilder::new()
-        .trim(Trim::All)
-        .flexible(true)
-        .from_reader(bytes.as_slice());
+    let mut reader = reader(path, &bytes)?;
     let header = read_header(path, &mut reader)?;
     let Some(target) = header.iter().position(|name| *name == options.target) else {
         return Err(Error::MissingTarget {
@@ -68,26 +59,7 @@ pub fn parse_csv(path: &Path, bytes: &[u8], options: &CsvOptions) -> Result<Data
 
     let mut inputs = Vec::new();
     let mut cells = Vec::new();
-    let mut record = StringRecord::new();
-    loop {
-        // The reader counts the blank lines before a row as part of it.
-        let start = reader.position().byte() as usize;
-        let rest = bytes.get(start..).unwrap_or_default();
-        let line = reader.position().line() + blank_lines(rest);
-        let more = reader
-            .read_record(&mut record)
-            .map_err(|source| unreadable(path, line, source))?;
-        if !more {
-            break;
-        }
-        if record.len() != header.len() {
-            return Err(Error::RaggedRow {
-                path: path.into(),
-                line,
-                expected: header.len(),
-                found: record.len(),
-            });
-        }
+    each_row(path, &bytes, &mut reader, &header, |line, record| {
         for (column, value) in record.iter().enumerate() {
             if column == target {
                 cells.push(Cell {
@@ -96,15 +68,10 @@ pub fn parse_csv(path: &Path, bytes: &[u8], options: &CsvOptions) -> Result<Data
                 });
                 continue;
             }
-            let number = number(value).ok_or_else(|| Error::NotANumber {
-                path: path.into(),
-                line,
-                column: header[column].clone(),
-                value: value.into(),
-            })?;
-            inputs.push(number);
+            inputs.push(input(path, line, &header[column], value)?);
         }
-    }
+        Ok(())
+    })?;
     if cells.is_empty() {
         return Err(Error::EmptyFile {
             path: path.into(),
@@ -125,6 +92,107 @@ pub fn parse_csv(path: &Path, bytes: &[u8], options: &CsvOptions) -> Result<Data
     )?;
     dataset.require_two_classes(&path.display().to_string())?;
     Ok(dataset)
+}
+
+/// The names of the columns of a CSV file, in their order; gzip is undone.
+///
+/// # Errors
+/// The file cannot be read or has no header.
+pub fn read_columns(path: impl AsRef<Path>) -> Result<Vec<String>> {
+    let path = path.as_ref();
+    let bytes = gzip::decompress(path, &gzip::read(path)?)?;
+    read_header(path, &mut reader(path, &bytes)?)
+}
+
+/// Rows of which nothing is known but the inputs: the columns `features` of a CSV file, found by their names and put in
+/// this order, row after row. Other columns are not looked at; gzip is undone.
+///
+/// # Errors
+/// As for [`read_csv`], and [`Error::MissingColumn`] for a feature that the file does not have.
+pub fn read_rows(path: impl AsRef<Path>, features: &[String]) -> Result<Vec<f32>> {
+    let path = path.as_ref();
+    let bytes = gzip::decompress(path, &gzip::read(path)?)?;
+    let mut reader = reader(path, &bytes)?;
+    let header = read_header(path, &mut reader)?;
+    let place = |feature: &String| {
+        let found = header.iter().position(|name| name == feature);
+        found.ok_or_else(|| Error::MissingColumn {
+            path: path.into(),
+            column: feature.clone(),
+            columns: header.clone(),
+        })
+    };
+    let places = features.iter().map(place).collect::<Result<Vec<_>>>()?;
+    let mut inputs = Vec::new();
+    each_row(path, &bytes, &mut reader, &header, |line, record| {
+        for &column in &places {
+            inputs.push(input(path, line, &header[column], &record[column])?);
+        }
+        Ok(())
+    })?;
+    if inputs.is_empty() {
+        return Err(Error::EmptyFile {
+            path: path.into(),
+            expected: "rows after the header",
+        });
+    }
+    Ok(inputs)
+}
+
+/// A reader of what is in a file, which has to be something.
+fn reader<'a>(path: &Path, bytes: &'a [u8]) -> Result<Reader<&'a [u8]>> {
+    if bytes.trim_ascii().is_empty() {
+        return Err(Error::EmptyFile {
+            path: path.into(),
+            expected: "a header and rows",
+        });
+    }
+    Ok(ReaderBuilder::new()
+        .trim(Trim::All)
+        .flexible(true)
+        .from_reader(bytes))
+}
+
+/// Gives every row after the header to `take`, with its line.
+fn each_row(
+    path: &Path,
+    bytes: &[u8],
+    reader: &mut Reader<&[u8]>,
+    header: &[String],
+    mut take: impl FnMut(u64, &StringRecord) -> Result<()>,
+) -> Result<()> {
+    let mut record = StringRecord::new();
+    loop {
+        // The reader counts the blank lines before a row as part of it.
+        let start = reader.position().byte() as usize;
+        let rest = bytes.get(start..).unwrap_or_default();
+        let line = reader.position().line() + blank_lines(rest);
+        let more = reader
+            .read_record(&mut record)
+            .map_err(|source| unreadable(path, line, source))?;
+        if !more {
+            return Ok(());
+        }
+        if record.len() != header.len() {
+            return Err(Error::RaggedRow {
+                path: path.into(),
+                line,
+                expected: header.len(),
+                found: record.len(),
+            });
+        }
+        take(line, &record)?;
+    }
+}
+
+/// An input of the column `column`.
+fn input(path: &Path, line: u64, column: &str, value: &str) -> Result<f32> {
+    number(value).ok_or_else(|| Error::NotANumber {
+        path: path.into(),
+        line,
+        column: column.into(),
+        value: value.into(),
+    })
 }
 
 /// The names of the columns.
@@ -239,6 +307,30 @@ mod tests {
         };
         let message = read_csv("no/such.csv", &options).unwrap_err().to_string();
         assert!(message.contains("no/such.csv: cannot be read"), "{message}");
+    }
+
+    #[test]
+    fn new_rows_are_found_by_the_names_of_their_columns() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("new.csv");
+        std::fs::write(&path, "c,note,a\n1,late,2\n\n3,,4\n").unwrap();
+        assert_eq!(read_columns(&path).unwrap(), ["c", "note", "a"]);
+        let names = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(
+            read_rows(&path, &names(&["a", "c"])).unwrap(),
+            [2., 1., 4., 3.]
+        );
+        let message = |columns: &[&str]| {
+            let read = read_rows(&path, &names(columns));
+            read.unwrap_err().to_string()
+        };
+        let missing = message(&["a", "b"]);
+        assert!(
+            missing.contains("`b`") && missing.contains("`c`, `note`, `a`"),
+            "{missing}"
+        );
+        let text = message(&["note"]);
+        assert!(text.contains("line 2, column `note`: `late`"), "{text}");
     }
 
     #[test]

@@ -55,10 +55,7 @@ pub fn parse_idx(
     let dataset = Dataset::new(
         super::stem(images_path),
         [1, height, width],
-        pixels
-            .iter()
-            .map(|&pixel| f32::from(pixel) / 255.)
-            .collect(),
+        scaled(pixels),
         Targets::Classes {
             labels: labels.iter().map(|&label| u32::from(label)).collect(),
             names: (0..classes).map(|class| class.to_string()).collect(),
@@ -66,6 +63,24 @@ pub fn parse_idx(
     )?;
     dataset.require_two_classes(&labels_path.display().to_string())?;
     Ok(dataset)
+}
+
+/// Images alone, of which nothing else is known: their shape (channels, height, width) and the pixels of one after the
+/// other, scaled to 0..=1; gzip is undone.
+///
+/// # Errors
+/// Those of [`read_idx`] for the images.
+pub fn read_images(images: impl AsRef<Path>) -> Result<([usize; 3], Vec<f32>)> {
+    let path = images.as_ref();
+    let bytes = gzip::decompress(path, &gzip::read(path)?)?;
+    let ([_, height, width], pixels) = content(path, &bytes, IMAGES)?;
+    Ok(([1, height, width], scaled(pixels)))
+}
+
+/// Pixels from 0..=255 to 0..=1.
+fn scaled(pixels: &[u8]) -> Vec<f32> {
+    let pixels = pixels.iter();
+    pixels.map(|&pixel| f32::from(pixel) / 255.).collect()
 }
 
 /// The sizes in the header of an IDX file of unsigned bytes in `N` dimensions, and the bytes after it.

@@ -1,0 +1,240 @@
+//! The command lines of `tune` and `predict`.
+
+use super::{exit, say};
+use crate::run_directory::write_whole;
+use crate::tune::{self, TrainedModel, Tune};
+use crate::{Error, Result};
+use clap::{Parser, ValueEnum};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use trimtab_env::TestReport;
+use trimtab_models::data::{Embedded, SplitConfig, Standardise, TargetKind};
+use trimtab_models::mlp::Activation;
+use trimtab_models::{DataConfig, ModelConfig, OptimizerConfig, TaskConfig, TrainConfig};
+
+/// Tunes a training of your own data in one run, and leaves the trained model.
+#[derive(Parser)]
+#[command(
+    name = "tune",
+    version,
+    about,
+    after_help = "Examples:
+  tune                                          embedded digits, into runs/tune
+  tune --data houses.csv --target price         a table; classes or values are found from the column
+  tune --data images.idx --labels labels.idx --channels 8,16
+  tune --data houses.csv --target price --compare-defaults --out runs/houses"
+)]
+struct TuneArguments {
+    /// CSV file with a header, or IDX file of images; without one embedded digits
+    #[arg(long)]
+    data: Option<PathBuf>,
+    /// The column of the CSV file that is to be predicted
+    #[arg(long, requires = "data", conflicts_with = "labels")]
+    target: Option<String>,
+    /// IDX file of the images' labels
+    #[arg(long, requires = "data")]
+    labels: Option<PathBuf>,
+    /// Widths of the hidden layers of the multilayer perceptron
+    #[arg(long, value_delimiter = ',', default_value = "64,64")]
+    hidden: Vec<usize>,
+    /// Channels of the convolutions: a convolutional network, for images
+    #[arg(long, value_delimiter = ',')]
+    channels: Vec<usize>,
+    /// Nonlinearity of the multilayer perceptron
+    #[arg(long, value_enum, default_value = "relu")]
+    activation: ActivationName,
+    /// Optimiser
+    #[arg(long, value_enum, default_value = "adam")]
+    optimizer: OptimizerName,
+    /// Where the search for the first learning rate begins; by default the optimiser's usual one
+    #[arg(long)]
+    learning_rate: Option<f64>,
+    /// Budget: the cost of this many passes over the training rows with batches of 64
+    #[arg(long, default_value_t = 20.0)]
+    epochs: f64,
+    /// Seed of the split, the initial weights and the order of the rows
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Folder for everything
+    #[arg(long, default_value = "runs/tune")]
+    out: PathBuf,
+    /// Train once more with default settings for the same budget, to compare
+    #[arg(long)]
+    compare_defaults: bool,
+    /// Backend: flex, libtorch (feature tch), cuda, wgpu
+    #[arg(long, default_value = "flex")]
+    device: String,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum ActivationName {
+    Relu,
+    Tanh,
+    Gelu,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum OptimizerName {
+    Adam,
+    Adamw,
+    Sgd,
+}
+
+impl TuneArguments {
+    fn data(&self) -> Result<DataConfig> {
+        let Some(path) = self.data.clone() else {
+            return Ok(DataConfig::Embedded(Embedded::Digits));
+        };
+        match (&self.target, &self.labels) {
+            (Some(target), _) => Ok(DataConfig::Csv {
+                path,
+                target: target.clone(),
+                kind: TargetKind::Detect,
+            }),
+            (None, Some(labels)) => Ok(DataConfig::Idx {
+                images: path,
+                labels: labels.clone(),
+            }),
+            (None, None) => Err(Error::config(
+                "--data",
+                path.display(),
+                "name the column to predict with --target, or the file of the labels of images with --labels",
+            )),
+        }
+    }
+
+    fn tune(&self) -> Result<Tune> {
+        let data = self.data()?;
+        let optimizer = match self.optimizer {
+            OptimizerName::Adam => OptimizerConfig::adam(),
+            OptimizerName::Adamw => OptimizerConfig::adam_w(),
+            OptimizerName::Sgd => OptimizerConfig::sgd(),
+        };
+        let activation = match self.activation {
+            ActivationName::Relu => Activation::Relu,
+            ActivationName::Tanh => Activation::Tanh,
+            ActivationName::Gelu => Activation::Gelu,
+        };
+        let images = matches!(data, DataConfig::Idx { .. });
+        let task = TaskConfig {
+            name: None,
+            data,
+            pool: 1,
+            split: SplitConfig {
+                standardise: if images || !self.channels.is_empty() {
+                    Standardise::Global
+                } else {
+                    Standardise::PerFeature
+                },
+                seed: self.seed,
+                ..SplitConfig::default()
+            },
+            label_noise: 0.0,
+            imbalance: 1.0,
+            late: None,
+            model: if self.channels.is_empty() {
+                ModelConfig::Mlp {
+                    hidden: self.hidden.clone(),
+                    activation,
+                }
+            } else {
+                ModelConfig::Cnn {
+                    channels: self.channels.clone(),
+                }
+            },
+            optimizer,
+            gradient_samples: trimtab_models::TraineeConfig::default().gradient_samples,
+            validation_rows: None,
+            metrics: Vec::new(),
+        };
+        Ok(Tune {
+            task,
+            training: TrainConfig {
+                optimizer,
+                learning_rate: self.learning_rate,
+                epochs: self.epochs,
+                seed: self.seed,
+                ..TrainConfig::default()
+            },
+            compare_defaults: self.compare_defaults,
+        })
+    }
+}
+
+/// A test report as a line.
+fn figures(name: &str, report: &TestReport) -> String {
+    let metrics = report.metrics.iter();
+    let metrics = metrics.map(|(metric, figure)| format!(", {metric} {figure:.4}"));
+    format!(
+        "test, {name}: loss {:.4}{}",
+        report.loss,
+        metrics.collect::<String>()
+    )
+}
+
+/// The `tune` binary.
+pub fn tune() -> ExitCode {
+    let arguments = TuneArguments::parse();
+    exit(|| {
+        let device = trimtab_models::device(&arguments.device)?;
+        let out = &arguments.out;
+        let report = tune::tune(&arguments.tune()?, out, &device, &mut |line| say(line))?;
+        say(figures("tuned", &report.tuned))?;
+        if let Some(defaults) = &report.defaults {
+            say(figures("default settings", defaults))?;
+        }
+        say(format_args!("everything is in {}", out.display()))?;
+        let new = match &arguments.data {
+            None => out.join("test.csv").display().to_string(),
+            Some(_) if arguments.labels.is_some() => "new.idx".to_owned(),
+            Some(_) => "new.csv".to_owned(),
+        };
+        let model = out.join("model.json");
+        say(format_args!(
+            "to predict: predict --model {} --data {new} --out predictions.csv",
+            model.display()
+        ))
+    })
+}
+
+/// Predicts new rows with a model that `tune` trained.
+#[derive(Parser)]
+#[command(
+    name = "predict",
+    version,
+    about,
+    after_help = "Example:
+  predict --model runs/tune/model.json --data new.csv --out predictions.csv"
+)]
+struct PredictArguments {
+    /// The model
+    #[arg(long)]
+    model: PathBuf,
+    /// CSV file with the columns that the model was trained on, in any order; or IDX file of images
+    #[arg(long)]
+    data: PathBuf,
+    /// The predictions, a row for each row
+    #[arg(long, default_value = "predictions.csv")]
+    out: PathBuf,
+    /// Backend: flex, libtorch (feature tch), cuda, wgpu
+    #[arg(long, default_value = "flex")]
+    device: String,
+}
+
+/// The `predict` binary.
+pub fn predict() -> ExitCode {
+    let arguments = PredictArguments::parse();
+    exit(|| {
+        let device = trimtab_models::device(&arguments.device)?;
+        let model = TrainedModel::load(&arguments.model)?;
+        let rows = model.rows(&arguments.data)?;
+        let text = model.csv(&model.predict(&rows, &device)?);
+        write_whole(&arguments.out, text.as_bytes())?;
+        say(format_args!(
+            "{} predictions of `{}` are in {}",
+            rows.len() / model.features(),
+            model.target,
+            arguments.out.display()
+        ))
+    })
+}

@@ -1,0 +1,258 @@
+//! A trained model as a file: everything that predictions on new rows need.
+
+use crate::run_directory::{read_json, write_whole};
+use crate::{Error, Result};
+use burn::tensor::activation::softmax;
+use burn::tensor::{Device, Tensor, TensorData};
+use serde::{Deserialize, Serialize};
+use std::fmt::Write as _;
+use std::path::Path;
+use trimtab_models::cnn::Cnn;
+use trimtab_models::data::{Standardiser, read_images, read_rows};
+use trimtab_models::mlp::Mlp;
+use trimtab_models::weights::{flat_weights, with_weights};
+use trimtab_models::{Error as ModelError, ModelConfig};
+
+/// Rows that are predicted at once.
+const ROWS: usize = 512;
+
+/// What the inputs of a model are called.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Inputs {
+    /// Columns of a CSV file by these names.
+    Columns(Vec<String>),
+    /// Images of an IDX file.
+    Images,
+}
+
+/// A model with its weights, and how rows become inputs and outputs predictions.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainedModel {
+    /// The architecture.
+    pub model: ModelConfig,
+    /// Channels, height and width of an input; `[1, 1, features]` for a table.
+    pub shape: [usize; 3],
+    /// What the inputs are called.
+    pub inputs: Inputs,
+    /// What is predicted.
+    pub target: String,
+    /// The names of the classes; `None` for values.
+    pub classes: Option<Vec<String>>,
+    /// From the user's units to those of the model and back.
+    pub standardiser: Standardiser,
+    /// All weights in the order of [`flat_weights`].
+    pub weights: Vec<f32>,
+}
+
+/// Predictions, one a row.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Predicted {
+    /// Probabilities of the classes, one row of them after the other.
+    Classes(Vec<f32>),
+    /// Values in the units of the target.
+    Values(Vec<f32>),
+}
+
+/// The model on a device.
+enum Network {
+    Mlp(Mlp),
+    Cnn(Cnn),
+}
+
+impl TrainedModel {
+    /// Reads a model.
+    ///
+    /// # Errors
+    /// [`Error::File`], [`Error::Record`], and [`Error::Config`] naming the part that does not fit the others.
+    pub fn load(path: &Path) -> Result<Self> {
+        let model: Self = read_json(path)?;
+        model.check().map_err(|problem| Error::Record {
+            path: path.to_owned(),
+            line: 1,
+            problem,
+        })?;
+        Ok(model)
+    }
+
+    /// Writes the model, whole or not at all.
+    ///
+    /// # Errors
+    /// [`Error::File`].
+    pub fn save(&self, path: &Path) -> Result<()> {
+        let mut text = serde_json::to_vec(self).map_err(|error| Error::file(path)(error.into()))?;
+        text.push(b'\n');
+        write_whole(path, &text)
+    }
+
+    /// Numbers a row.
+    pub fn features(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// How many outputs the network has.
+    fn outputs(&self) -> usize {
+        self.classes.as_ref().map_or(1, Vec::len)
+    }
+
+    /// Whether the parts fit each other, the weights excepted.
+    fn check(&self) -> std::result::Result<(), String> {
+        let features = (self.shape.iter()).try_fold(1usize, |all, size| all.checked_mul(*size));
+        let Some(features) = features.filter(|features| *features > 0) else {
+            return Err(format!("shape {:?} holds no inputs", self.shape));
+        };
+        let found = [self.standardiser.mean.len(), self.standardiser.scale.len()];
+        if found != [features; 2] {
+            return Err(format!(
+                "the standardiser is for {found:?} features, the shape has {features}"
+            ));
+        }
+        match &self.inputs {
+            Inputs::Columns(names) if names.len() != features => Err(format!(
+                "{} columns are named, the shape has {features}",
+                names.len()
+            )),
+            _ if self.outputs() == 0 => Err("there are no classes".to_owned()),
+            _ => Ok(()),
+        }
+    }
+
+    /// The network with the weights.
+    fn network(&self, device: &Device) -> Result<Network> {
+        let fits = |expected: &[f32]| {
+            if expected.len() == self.weights.len() {
+                return Ok(());
+            }
+            let allowed = format!("this model has {}; tune it again", expected.len());
+            Err(Error::config(
+                "weights",
+                format!("{} numbers", self.weights.len()),
+                allowed,
+            ))
+        };
+        let mut fresh = Vec::new();
+        match &self.model {
+            ModelConfig::Mlp { hidden, activation } => {
+                let mut widths = vec![self.features()];
+                widths.extend(hidden);
+                widths.push(self.outputs());
+                let network = Mlp::new(&widths, *activation, device);
+                flat_weights(&network, &mut fresh);
+                fits(&fresh)?;
+                Ok(Network::Mlp(with_weights(network, &self.weights)))
+            }
+            ModelConfig::Cnn { channels } => {
+                let network = Cnn::new(self.shape, channels, self.outputs(), device);
+                flat_weights(&network, &mut fresh);
+                fits(&fresh)?;
+                Ok(Network::Cnn(with_weights(network, &self.weights)))
+            }
+        }
+    }
+
+    /// Predicts from rows in the user's units, one after the other.
+    ///
+    /// # Errors
+    /// [`Error::Config`] if the weights do not fit the model.
+    pub fn predict(&self, rows: &[f32], device: &Device) -> Result<Predicted> {
+        let network = self.network(device)?;
+        let features = self.features();
+        let mut outputs = Vec::new();
+        for chunk in rows.chunks(ROWS * features) {
+            let scaled = (chunk.iter().enumerate()).map(|(at, input)| {
+                let (mean, scale) = (
+                    self.standardiser.mean[at % features],
+                    self.standardiser.scale[at % features],
+                );
+                ((f64::from(*input) - mean) / scale) as f32
+            });
+            let count = chunk.len() / features;
+            let data = TensorData::new(scaled.collect::<Vec<f32>>(), [count, features]);
+            let inputs = Tensor::<2>::from_data(data, device);
+            let output = match &network {
+                Network::Mlp(mlp) => mlp.forward(inputs),
+                Network::Cnn(cnn) => {
+                    let [channels, height, width] = self.shape;
+                    cnn.forward(inputs.reshape([count, channels, height, width]))
+                }
+            };
+            let output = match &self.classes {
+                Some(_) => softmax(output, 1),
+                None => output,
+            };
+            outputs.extend(output.into_data().iter::<f32>());
+        }
+        Ok(match &self.classes {
+            Some(_) => Predicted::Classes(outputs),
+            None => {
+                let restored = outputs
+                    .iter()
+                    .map(|value| self.standardiser.restore_target(*value));
+                Predicted::Values(restored.collect())
+            }
+        })
+    }
+
+    /// The rows of a file: a CSV file that has the model's columns, or images.
+    ///
+    /// # Errors
+    /// The file's, by column and line.
+    pub fn rows(&self, path: &Path) -> Result<Vec<f32>> {
+        match &self.inputs {
+            Inputs::Columns(names) => Ok(read_rows(path, names)?),
+            Inputs::Images => {
+                let (shape, pixels) = read_images(path)?;
+                if shape == self.shape {
+                    return Ok(pixels);
+                }
+                Err(Error::Models(ModelError::Inconsistent {
+                    dataset: path.display().to_string(),
+                    field: "the shape of an image".to_owned(),
+                    found: format!("{shape:?}"),
+                    expected: format!("{:?}, which the model was trained on", self.shape),
+                }))
+            }
+        }
+    }
+
+    /// Predictions as CSV: the predicted class with its probability, or the predicted value.
+    pub fn csv(&self, predicted: &Predicted) -> String {
+        let mut text = quoted(&self.target);
+        match (predicted, &self.classes) {
+            (Predicted::Classes(all), Some(names)) => {
+                text += ",probability\n";
+                for probabilities in all.chunks(names.len()) {
+                    let best = most_probable(probabilities);
+                    let _ = writeln!(text, "{},{:.4}", quoted(&names[best]), probabilities[best]);
+                }
+            }
+            (Predicted::Classes(values) | Predicted::Values(values), _) => {
+                text.push('\n');
+                for value in values {
+                    let _ = writeln!(text, "{value}");
+                }
+            }
+        }
+        text
+    }
+}
+
+/// The place of the largest probability, the first of several.
+fn most_probable(probabilities: &[f32]) -> usize {
+    (0..probabilities.len()).fold(0, |best, i| {
+        if probabilities[i] > probabilities[best] {
+            i
+        } else {
+            best
+        }
+    })
+}
+
+/// A cell of a CSV file, quoted as in RFC 4180 where that is needed.
+pub(super) fn quoted(cell: &str) -> String {
+    if cell.contains([',', '"', '\n', '\r']) {
+        format!("\"{}\"", cell.replace('"', "\"\""))
+    } else {
+        cell.to_owned()
+    }
+}

@@ -1,0 +1,283 @@
+//! The binaries `tune` and `predict`, on data as a user brings them.
+
+use super::{Folder, bad, good};
+use serde_json::Value;
+use std::fmt::Write as _;
+use std::process::{Command, Output};
+
+fn tune(folder: &Folder, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_tune"))
+        .current_dir(&folder.0)
+        .args(arguments)
+        .output()
+        .unwrap()
+}
+
+fn predict(folder: &Folder, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_predict"))
+        .current_dir(&folder.0)
+        .args(arguments)
+        .output()
+        .unwrap()
+}
+
+/// Two inputs on a grid over -1 to 1, very differently scaled, and what `target` makes of them.
+fn table(target: impl Fn(f64, f64) -> String) -> String {
+    let mut text = "width,\"height, mm\",answer\n".to_owned();
+    for i in 0..400 {
+        let (x, y) = (f64::from(i % 20) / 9.5 - 1.0, f64::from(i / 20) / 9.5 - 1.0);
+        let _ = writeln!(text, "{x},{},{}", 500.0 + 100.0 * y, target(x, y));
+    }
+    text
+}
+
+/// Classes that no line separates.
+fn classes() -> String {
+    let class = |x: f64, y: f64| x * x + y * y < 0.6;
+    table(|x, y| if class(x, y) { "in" } else { "\"out, far\"" }.to_owned())
+}
+
+fn values() -> String {
+    table(|x, y| (1000.0 + 50.0 * (2.0 * x - y)).to_string())
+}
+
+/// The rows of a CSV file after its header; the cells of these files that have a comma come last.
+fn rows(text: &str) -> Vec<&str> {
+    text.lines().skip(1).collect()
+}
+
+fn report(folder: &Folder, out: &str) -> Value {
+    serde_json::from_str(&folder.read(&format!("{out}/report.json"))).unwrap()
+}
+
+#[test]
+fn classes_are_tuned_and_predicted() {
+    let folder = Folder::new("tune-classes");
+    let text = classes();
+    std::fs::write(folder.0.join("data.csv"), &text).unwrap();
+    let arguments = [
+        "--data", "data.csv", "--target", "answer", "--hidden", "32,32", "--epochs", "100",
+    ];
+    let output = tune(
+        &folder,
+        &[&arguments[..], &["--out", "one", "--compare-defaults"]].concat(),
+    );
+    good(&output);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    for words in [
+        "classification into 2",
+        "of the weights",
+        "the budget is spent",
+        "default settings",
+        "predict --model one/model.json",
+    ] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+
+    let segments = folder.read("one/segments.jsonl");
+    let schedule = folder.read("one/schedule.ron");
+    assert_eq!(segments.lines().count(), schedule.matches("share:").count());
+    let png = std::fs::read(folder.0.join("one/tune.png")).unwrap();
+    assert_eq!(&png[1..4], b"PNG");
+    let report = report(&folder, "one");
+    for training in ["tuned", "defaults"] {
+        for figure in ["accuracy", "f1_macro"] {
+            let figure = report[training]["metrics"][figure].as_f64().unwrap();
+            assert!(figure > 0.5 && figure <= 1.0, "{report}");
+        }
+    }
+
+    // The same columns in another order, one more, and no target.
+    let mut new = "\"height, mm\",nothing,width\n".to_owned();
+    for row in rows(&text) {
+        let cells: Vec<&str> = row.splitn(3, ',').collect();
+        let _ = writeln!(new, "{},?,{}", cells[1], cells[0]);
+    }
+    std::fs::write(folder.0.join("new.csv"), new).unwrap();
+    good(&predict(
+        &folder,
+        &[
+            "--model",
+            "one/model.json",
+            "--data",
+            "new.csv",
+            "--out",
+            "p.csv",
+        ],
+    ));
+    let predicted = folder.read("p.csv");
+    assert!(predicted.starts_with("answer,probability\n"), "{predicted}");
+    let right = rows(&text)
+        .into_iter()
+        .zip(rows(&predicted))
+        .filter(|(row, predicted)| {
+            let (class, probability) = predicted.rsplit_once(',').unwrap();
+            assert!((0.5..=1.0).contains(&probability.parse::<f64>().unwrap()));
+            row.splitn(3, ',').last() == Some(class)
+        })
+        .count();
+    assert_eq!(rows(&predicted).len(), 400);
+    assert!(right >= 380, "{right} of 400");
+
+    // The target may be there, and the same seed gives the same model.
+    good(&predict(
+        &folder,
+        &[
+            "--model",
+            "one/model.json",
+            "--data",
+            "data.csv",
+            "--out",
+            "q.csv",
+        ],
+    ));
+    assert_eq!(folder.read("q.csv"), predicted);
+    good(&tune(
+        &folder,
+        &[&arguments[..], &["--out", "two"]].concat(),
+    ));
+    assert_eq!(folder.read("one/model.json"), folder.read("two/model.json"));
+    let message = bad(&tune(
+        &folder,
+        &[&arguments[..], &["--out", "two"]].concat(),
+    ));
+    assert!(
+        message.contains("--out") && message.contains("two"),
+        "{message}"
+    );
+}
+
+#[test]
+fn values_are_tuned_and_predicted_in_their_own_units() {
+    let folder = Folder::new("tune-values");
+    let text = values();
+    std::fs::write(folder.0.join("data.csv"), &text).unwrap();
+    let output = tune(
+        &folder,
+        &[
+            "--data", "data.csv", "--target", "answer", "--hidden", "16", "--epochs", "60",
+        ],
+    );
+    good(&output);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(said.contains("regression"), "{said}");
+    let metrics = report(&folder, "runs/tune")["tuned"]["metrics"].clone();
+    assert!(metrics["r2"].as_f64().unwrap() > 0.98, "{metrics}");
+    assert_eq!(metrics.as_object().unwrap().len(), 3, "{metrics}");
+
+    good(&predict(
+        &folder,
+        &["--model", "runs/tune/model.json", "--data", "data.csv"],
+    ));
+    let predicted = folder.read("predictions.csv");
+    let errors = rows(&text)
+        .into_iter()
+        .zip(rows(&predicted))
+        .map(|(row, predicted)| {
+            let truth: f64 = row.rsplit_once(',').unwrap().1.parse().unwrap();
+            (predicted.parse::<f64>().unwrap() - truth).abs()
+        });
+    // The values have a deviation of 68.
+    assert!(errors.sum::<f64>() / 400.0 < 7.0);
+}
+
+#[test]
+fn what_is_wrong_with_data_is_said_by_file_column_and_line() {
+    let folder = Folder::new("tune-wrong");
+    std::fs::write(folder.0.join("data.csv"), classes()).unwrap();
+    let message = bad(&tune(&folder, &["--data", "data.csv", "--target", "anser"]));
+    for words in ["data.csv", "`anser`", "`width`", "`height, mm`", "`answer`"] {
+        assert!(message.contains(words), "{message}");
+    }
+    let message = bad(&tune(&folder, &["--data", "data.csv"]));
+    assert!(message.contains("--target"), "{message}");
+    let table = ["--data", "data.csv", "--target", "answer"];
+    let message = bad(&tune(&folder, &[&table[..], &["--channels", "4"]].concat()));
+    assert!(message.contains("Cnn"), "{message}");
+    let message = bad(&tune(&folder, &[&table[..], &["--epochs", "0"]].concat()));
+    assert!(message.contains("budget"), "{message}");
+    assert!(!folder.0.join("runs").exists());
+
+    good(&tune(
+        &folder,
+        &[&table[..], &["--hidden", "4", "--epochs", "1"]].concat(),
+    ));
+    let wrong = |text: &str, words: &[&str]| {
+        std::fs::write(folder.0.join("new.csv"), text).unwrap();
+        let arguments = ["--model", "runs/tune/model.json", "--data", "new.csv"];
+        let message = bad(&predict(&folder, &arguments));
+        for word in words {
+            assert!(message.contains(word), "{message}");
+        }
+    };
+    wrong(
+        "width,h\n1,2\n",
+        &["new.csv", "`height, mm`", "`width`, `h`"],
+    );
+    wrong(
+        "width,\"height, mm\"\n1,2\n\n1,two\n",
+        &["new.csv", "line 4", "`height, mm`", "`two`"],
+    );
+    wrong("width,\"height, mm\"\n", &["new.csv", "rows"]);
+    wrong("width,\"height, mm\"\n1\n", &["new.csv", "line 2"]);
+    assert!(!folder.0.join("predictions.csv").exists());
+
+    let model = folder.read("runs/tune/model.json");
+    std::fs::write(
+        folder.0.join("runs/tune/model.json"),
+        model.replace("\"hidden\":[4]", "\"hidden\":[5]"),
+    )
+    .unwrap();
+    wrong("width,\"height, mm\"\n1,2\n", &["weights"]);
+}
+
+/// Images of two sizes of squares, in IDX, by a small convolutional network.
+#[test]
+fn images_are_tuned_and_predicted() {
+    let folder = Folder::new("tune-images");
+    let (count, side) = (120u32, 6u32);
+    let mut images: Vec<u8> = [0x803, count, side, side]
+        .iter()
+        .flat_map(|n| n.to_be_bytes())
+        .collect();
+    let mut labels: Vec<u8> = [0x801, count]
+        .iter()
+        .flat_map(|n| n.to_be_bytes())
+        .collect();
+    for i in 0..count {
+        let large = i % 2;
+        let (left, top, size) = (i / 2 % 3, i / 6 % 3, 1 + 2 * large);
+        for at in 0..side * side {
+            let (x, y) = (at % side, at / side);
+            let inside = (left..left + size).contains(&x) && (top..top + size).contains(&y);
+            images.push(if inside { 255 } else { 0 });
+        }
+        labels.push(large as u8);
+    }
+    std::fs::write(folder.0.join("images.idx"), images).unwrap();
+    std::fs::write(folder.0.join("labels.idx"), labels).unwrap();
+    good(&tune(
+        &folder,
+        &[
+            "--data",
+            "images.idx",
+            "--labels",
+            "labels.idx",
+            "--channels",
+            "4",
+            "--epochs",
+            "60",
+        ],
+    ));
+    good(&predict(
+        &folder,
+        &["--model", "runs/tune/model.json", "--data", "images.idx"],
+    ));
+    let predicted = folder.read("predictions.csv");
+    let right = rows(&predicted)
+        .iter()
+        .enumerate()
+        .filter(|(i, row)| row.starts_with(&format!("{},", i % 2)))
+        .count();
+    assert!(right >= 118, "{right} of 120");
+}
