@@ -35,6 +35,9 @@ fn digits() -> TaskConfig {
         gradient_samples: 8,
         validation_rows: None,
         metrics: vec![Metric::F1(Average::Macro), Metric::LogLoss],
+        label_noise: 0.0,
+        imbalance: 1.0,
+        late: None,
     }
 }
 
