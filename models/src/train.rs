@@ -125,7 +125,8 @@ pub fn train_watched<T: Task, E: From<Error>>(
     loop {
         let over = environment.step(&Action::new(vec![0]))?.status.is_over();
         if let (Some(segment), Some(context)) = (environment.segments().last(), &context) {
-            let share = environment.spent_share();
+            // The next segment is steered for its middle.
+            let share = 0.5 * (environment.spent_share() + environment.next_share());
             let size = config.servo.batch_size(context, share, 0.0);
             watch(Underway {
                 segment,
