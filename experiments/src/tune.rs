@@ -69,7 +69,7 @@ pub fn metrics(targets: &Targets) -> Vec<Metric> {
     }
 }
 
-/// The heading of the lines that [`line`] makes.
+/// The heading of the lines that [`line()`] makes.
 pub fn heading() -> String {
     format!(
         "{:>6}  {:>9}  {:>5}  {:>9}  {:>10}  {:>9}  {:>8}  {:>9}  what is next and why",
