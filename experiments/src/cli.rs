@@ -256,6 +256,11 @@ fn print_json<T: serde::Serialize>(rows: &[T]) -> Result<()> {
     Ok(())
 }
 
+/// The folder of a run: the one that is given, or that of its name.
+fn run_folder(out: Option<&Path>, name: &str) -> PathBuf {
+    out.map_or_else(|| PathBuf::from("runs").join(name), Path::to_owned)
+}
+
 /// Makes the first Ctrl-C a wish to stop at the next checkpoint. A second one stops at once; what is on disk stays whole
 /// either way.
 fn stop_on_ctrl_c() -> Result<()> {
@@ -298,10 +303,7 @@ pub fn train(registry: &Registry) -> ExitCode {
             return Ok(());
         }
         stop_on_ctrl_c()?;
-        let out = arguments
-            .out
-            .clone()
-            .unwrap_or_else(|| PathBuf::from("runs").join(&config.name));
+        let out = run_folder(arguments.out.as_deref(), &config.name);
         let options = Options {
             out: out.clone(),
             jobs: arguments.machine.jobs()?,
@@ -492,10 +494,7 @@ pub fn compare() -> ExitCode {
         }
         let config = config.with_training_costs()?;
         stop_on_ctrl_c()?;
-        let out = arguments
-            .out
-            .clone()
-            .unwrap_or_else(|| PathBuf::from("runs").join(&config.name));
+        let out = run_folder(arguments.out.as_deref(), &config.name);
         let device = trimtab_models::device(&arguments.machine.device)?;
         let jobs = arguments.machine.jobs()?;
         let mut progress = Progress::default();

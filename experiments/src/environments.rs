@@ -4,10 +4,15 @@ use crate::config::{Config, EnvironmentConfig};
 use crate::{Error, Result};
 use burn::tensor::Device;
 use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use trimtab_agent::RolloutConfig;
+use trimtab_agent::controller::ContextServoController;
+use trimtab_env::context_servo::Steering;
 use trimtab_env::tuning::Instance;
 use trimtab_env::vector::VectorEnvironment;
-use trimtab_env::{CostModel, Environment, Order, Part, TuningConfig, TuningEnv, suite};
+use trimtab_env::{
+    Context, ContextServo, CostModel, Environment, Order, Part, TuningConfig, TuningEnv, suite,
+};
 use trimtab_models::config::PreparedTask;
 use trimtab_models::{OptimizerConfig, TaskConfig};
 
@@ -181,6 +186,18 @@ impl Tuning {
         }
     }
 
+    /// The task number `task` alone.
+    #[must_use]
+    pub fn alone(&self, task: usize) -> Self {
+        Self {
+            tasks: vec![self.tasks[task].clone()],
+            budgets: vec![self.budgets[task]],
+            cost: self.cost,
+            process: self.process.clone(),
+            device: self.device.clone(),
+        }
+    }
+
     /// Every task with each of these factors on the budget, which its name then tells; as they are for a single 1.
     #[must_use]
     pub fn at_budgets(&self, factors: &[f64]) -> Self {
@@ -264,4 +281,31 @@ pub fn rollout_environments(
         (None, EnvironmentConfig::Tuning { .. }) => Vec::new(),
     };
     Ok(VectorEnvironment::new(environments, jobs.max(1))?)
+}
+
+/// An environment that several threads share, each for an episode at a time.
+pub(crate) fn lock(environment: &Mutex<TuningEnv>) -> MutexGuard<'_, TuningEnv> {
+    // A poisoned lock means that a thread panicked, which ends everything anyway.
+    environment.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A context servo for the episode that `seed` begins, at the learning rate with which the knobs begin.
+///
+/// # Errors
+/// The environment's, and [`Error::Config`] if its cost is measured.
+pub fn steered(
+    environment: &mut TuningEnv,
+    name: &str,
+    servo: ContextServo,
+    seed: u64,
+) -> Result<ContextServoController> {
+    environment.reset(seed)?;
+    let initial = environment.settings()?;
+    let instance = environment.instance().unwrap_or(0);
+    let spec = environment.instances()[instance].trainee.spec();
+    let context = Context::new(spec, environment.budget())
+        .ok_or_else(|| Error::config("cost", "Measured", "a context servo needs Modelled(..)"))?;
+    let steering = Steering::new(servo, context, initial.learning_rate()?);
+    let base = environment.config().settings.clone();
+    Ok(ContextServoController::new(name, base, steering))
 }

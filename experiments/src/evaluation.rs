@@ -1,7 +1,7 @@
 //! Controllers compared on seeds that nobody has trained on.
 
 use crate::config::EnvironmentConfig;
-use crate::environments::{Registry, Tuning};
+use crate::environments::{Registry, Tuning, lock};
 use crate::observer::{Observer, Phase};
 use crate::record::{EvaluationRecord, ReferenceRecord};
 use crate::{Config, Result, reference};
@@ -55,9 +55,7 @@ pub fn tuning(
             index / seeds % tasks,
             index % seeds,
         );
-        let mut environment = environments[worker]
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut environment = lock(&environments[worker]);
         let fixed = |lr: f64, batch: usize| -> Box<dyn Controller> {
             let held = environment.config().settings.clone();
             let settings = held.with(LEARNING_RATE, lr).with(BATCH_SIZE, batch as f64);

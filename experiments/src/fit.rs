@@ -4,20 +4,19 @@ pub mod config;
 
 pub use config::FitConfig;
 
-use crate::environments::Tuning;
+use crate::environments::{Tuning, lock, steered};
 use crate::observer::{Observer, Phase};
-use crate::run_directory::{append_lines, read_lines, write_json, write_whole};
+use crate::run_directory::{append_lines, open_records, write_json, write_whole};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use trimtab_agent::controller::{ContextServoController, run};
+use trimtab_agent::controller::run;
 use trimtab_agent::searcher::{CrossEntropy, Proposal, Searcher, Trial};
-use trimtab_env::context_servo::Steering;
 use trimtab_env::stream::derived_seed;
 use trimtab_env::vector::in_parallel;
-use trimtab_env::{Context, ContextServo, Cost, Environment, Settings, TuningEnv};
+use trimtab_env::{ContextServo, Cost, Settings, TuningEnv};
 
 /// One generation of a fit, as it is recorded.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -73,7 +72,7 @@ pub fn fit(
         derived_seed(config.seed, "searcher", 0),
     )?;
     let field = Field::new(config, "tasks", config.tasks, jobs, device)?;
-    let done: Vec<Generation> = open(config, out)?;
+    let done: Vec<Generation> = open_records(config, out, "a fit")?;
     let file = out.join("records.jsonl");
     let population = config.searcher.population;
     let each = (population + 1) * config.episodes;
@@ -129,28 +128,6 @@ pub fn fit(
     Ok(fit)
 }
 
-/// Makes the directory, or reads the generations that are in it.
-fn open(config: &FitConfig, out: &Path) -> Result<Vec<Generation>> {
-    let file = out.join("config.json");
-    let text = serde_json::to_string_pretty(config)
-        .map_err(|error| Error::config("config", error, "give finite numbers"))?;
-    let records = out.join("records.jsonl");
-    match std::fs::read_to_string(&file) {
-        Ok(old) if old == text && records.exists() => read_lines(&records),
-        Ok(old) if old == text => Ok(Vec::new()),
-        Ok(_) => Err(Error::NoRun {
-            path: out.to_owned(),
-            problem: "it holds a fit with another config; choose another folder with --out"
-                .to_owned(),
-        }),
-        Err(_) => {
-            std::fs::create_dir_all(out).map_err(Error::file(out))?;
-            write_whole(&file, text.as_bytes())?;
-            Ok(Vec::new())
-        }
-    }
-}
-
 /// A whole generation.
 fn ask(searcher: &mut CrossEntropy, population: usize) -> Result<Vec<Trial>> {
     let mut trials = Vec::with_capacity(population);
@@ -187,12 +164,6 @@ impl Field {
         })
     }
 
-    fn lock(&self, worker: usize) -> MutexGuard<'_, TuningEnv> {
-        self.environments[worker]
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// The best validation loss of one training under `servo`, and what it cost.
     fn play(
         &self,
@@ -201,7 +172,7 @@ impl Field {
         task: usize,
         seed: u64,
     ) -> Result<(f64, Cost)> {
-        let mut environment = self.lock(worker);
+        let mut environment = lock(&self.environments[worker]);
         environment.only(Some(task))?;
         let mut controller = steered(&mut environment, "fit", *servo, seed)?;
         run(&mut environment, &mut controller, seed)?;
@@ -269,27 +240,6 @@ impl Field {
 /// Losses are kept away from zero, as in the reward.
 fn log_ratio(a: f64, b: f64) -> f64 {
     (a.max(1e-9) / b.max(1e-9)).ln()
-}
-
-/// A context servo for the episode that `seed` begins, at the learning rate with which the knobs begin.
-///
-/// # Errors
-/// The environment's, and [`Error::Config`] if its cost is measured.
-pub fn steered(
-    environment: &mut TuningEnv,
-    name: &str,
-    servo: ContextServo,
-    seed: u64,
-) -> Result<ContextServoController> {
-    environment.reset(seed)?;
-    let initial = environment.settings()?;
-    let instance = environment.instance().unwrap_or(0);
-    let spec = environment.instances()[instance].trainee.spec();
-    let context = Context::new(spec, environment.budget())
-        .ok_or_else(|| Error::config("cost", "Measured", "a context servo needs Modelled(..)"))?;
-    let steering = Steering::new(servo, context, initial.learning_rate()?);
-    let base = environment.config().settings.clone();
-    Ok(ContextServoController::new(name, base, steering))
 }
 
 /// One field of a servo by its path, such as `end.capacity`.

@@ -1,7 +1,7 @@
 //! The best fixed setting of each task: a grid, whose winner is run again with fresh seeds. Where a process has a prior, what
 //! the prior reaches by itself.
 
-use crate::environments::{Goal, Tuning};
+use crate::environments::{Goal, Tuning, lock};
 use crate::observer::{Observer, Phase};
 use crate::record::ReferenceRecord;
 use crate::{Config, Result};
@@ -20,9 +20,7 @@ fn reference(
     batch: usize,
     seed: u64,
 ) -> Result<(f64, f64)> {
-    let mut environment = environment
-        .lock()
-        .unwrap_or_else(std::sync::PoisonError::into_inner);
+    let mut environment = lock(environment);
     environment.only(Some(task))?;
     let settings = environment
         .config()

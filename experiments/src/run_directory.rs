@@ -232,6 +232,50 @@ pub fn append_lines<T: Serialize>(path: &Path, records: &[T]) -> Result<()> {
     append().map_err(Error::file(path))
 }
 
+/// Makes the folder of a run that is a config and one file of records, or reads the records that are in it. `what` is what
+/// such a run is called in messages.
+///
+/// # Errors
+/// [`Error::NoRun`] if the folder holds one with another config, [`Error::Record`] with the line that is damaged, and
+/// [`Error::File`].
+pub(crate) fn open_records<T: serde::de::DeserializeOwned>(
+    config: &impl Serialize,
+    out: &Path,
+    what: &str,
+) -> Result<Vec<T>> {
+    let file = out.join("config.json");
+    let text = serde_json::to_string_pretty(config)
+        .map_err(|error| Error::config("config", error, "give finite numbers"))?;
+    match std::fs::read(&file) {
+        Ok(old) if old == text.as_bytes() => {
+            let records = out.join("records.jsonl");
+            if records.exists() {
+                read_lines(&records)
+            } else {
+                Ok(Vec::new())
+            }
+        }
+        Ok(_) => {
+            // Damaged is not the same as different.
+            let _: serde_json::Value = read_json(&file)?;
+            Err(Error::NoRun {
+                path: out.to_owned(),
+                problem: format!(
+                    "it holds {what} with another config; choose another folder with --out"
+                ),
+            })
+        }
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(Error::file(&file)(error))
+        }
+        Err(_) => {
+            std::fs::create_dir_all(out).map_err(Error::file(out))?;
+            write_whole(&file, text.as_bytes())?;
+            Ok(Vec::new())
+        }
+    }
+}
+
 /// Reads one JSON file of a run directory.
 ///
 /// # Errors

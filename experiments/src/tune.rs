@@ -4,7 +4,7 @@ mod trained_model;
 
 pub use trained_model::{Inputs, Predicted, TrainedModel};
 
-use crate::run_directory::{write_json, write_whole};
+use crate::run_directory::{append_lines, write_json, write_whole};
 use crate::{Error, Result, plot};
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
@@ -166,7 +166,7 @@ pub fn tune(
     let schedule = ron::ser::to_string_pretty(&schedule, ron::ser::PrettyConfig::default())
         .map_err(|error| Error::config("schedule.ron", error, "it cannot be written"))?;
     write_whole(&out.join("schedule.ron"), (schedule + "\n").as_bytes())?;
-    write_whole(&out.join("segments.jsonl"), &lines(&segments, out)?)?;
+    append_lines(&out.join("segments.jsonl"), &segments)?;
     write_json(&out.join("report.json"), &report)?;
     plot::training(
         &out.join("tune.png"),
@@ -337,17 +337,6 @@ fn with_defaults(
     environment.reset(training.seed)?;
     while !environment.step(&Action::new(vec![0]))?.status.is_over() {}
     Ok(environment.into_best()?.test()?)
-}
-
-/// One JSON object a line.
-fn lines(segments: &[Segment], out: &Path) -> Result<Vec<u8>> {
-    let mut text = Vec::new();
-    for segment in segments {
-        serde_json::to_writer(&mut text, segment)
-            .map_err(|error| Error::file(out)(error.into()))?;
-        text.push(b'\n');
-    }
-    Ok(text)
 }
 
 /// Rows as a CSV file with the names of the model.

@@ -1,6 +1,6 @@
 //! The command line of `fit`.
 
-use super::{INTERRUPTED, Machine, exit, say, stop_on_ctrl_c};
+use super::{INTERRUPTED, Machine, exit, run_folder, say, stop_on_ctrl_c};
 use crate::fit::{self, FitConfig};
 use crate::observer::Progress;
 use clap::Parser;
@@ -36,10 +36,7 @@ pub fn fit() -> ExitCode {
             None => FitConfig::parse(fit::config::FIT, "fit.ron")?,
         };
         stop_on_ctrl_c()?;
-        let out = arguments
-            .out
-            .clone()
-            .unwrap_or_else(|| PathBuf::from("runs").join(&config.name));
+        let out = run_folder(arguments.out.as_deref(), &config.name);
         let device = trimtab_models::device(&arguments.machine.device)?;
         let jobs = arguments.machine.jobs()?;
         let mut progress = Progress::default();

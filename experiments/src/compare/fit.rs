@@ -1,8 +1,9 @@
 //! Fitting a servo on some tasks.
 
 use super::record::Fitted;
-use super::run::{Comparison, lock, single};
+use super::run::{Comparison, single};
 use crate::Result;
+use crate::environments::lock;
 use crate::observer::{Observer, Phase};
 use trimtab_agent::controller::{ServoController, ServoParameters};
 use trimtab_agent::searcher::{CrossEntropy, CrossEntropyConfig, Proposal, Searcher, Trial};

@@ -5,10 +5,10 @@ use super::ledger::Ledger;
 use super::method::{Method, Peak};
 use super::record::{CompareRecord, Fitted, Line, Tuned};
 use super::statistics::median;
-use crate::environments::Tuning;
+use crate::environments::{Tuning, lock, steered};
 use crate::observer::{Observer, Phase};
 use crate::reference::best_of_grid;
-use crate::run_directory::{append_lines, read_json, read_lines, write_whole};
+use crate::run_directory::{append_lines, open_records};
 use crate::{Error, Result};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -77,7 +77,7 @@ pub fn compare(
     }
 
     let file = out.join("records.jsonl");
-    let mut lines = open(config, out)?;
+    let mut lines = open_records(config, out, "a comparison")?;
     let mut comparison = Comparison {
         config,
         tuning,
@@ -183,41 +183,6 @@ fn check_batches(config: &CompareConfig, tuning: &Tuning) -> Result<()> {
     Ok(())
 }
 
-/// Makes the directory, or reads what is in it.
-fn open(config: &CompareConfig, out: &Path) -> Result<Vec<Line>> {
-    let file = out.join("config.json");
-    let text = serde_json::to_string_pretty(config)
-        .map_err(|error| Error::config("config", error, "give finite numbers"))?;
-    match std::fs::read(&file) {
-        Ok(old) if old == text.as_bytes() => {
-            let file = out.join("records.jsonl");
-            if file.exists() {
-                read_lines(&file)
-            } else {
-                Ok(Vec::new())
-            }
-        }
-        Ok(_) => {
-            // Damaged is not the same as different.
-            let _: serde_json::Value = read_json(&file)?;
-            Err(Error::NoRun {
-                path: out.to_owned(),
-                problem:
-                    "it holds a comparison with another config; choose another folder with --out"
-                        .to_owned(),
-            })
-        }
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(Error::file(&file)(error))
-        }
-        Err(_) => {
-            std::fs::create_dir_all(out).map_err(Error::file(out))?;
-            write_whole(&file, text.as_bytes())?;
-            Ok(Vec::new())
-        }
-    }
-}
-
 fn stop_if(interrupted: &AtomicBool, out: &Path) -> Result<()> {
     if interrupted.load(Ordering::Relaxed) {
         return Err(Error::Stopped(out.to_owned()));
@@ -230,13 +195,6 @@ fn tuned(line: &Line) -> Option<&Tuned> {
         Line::Tuned(tuned) => Some(tuned),
         Line::Result(_) | Line::Fitted(_) => None,
     }
-}
-
-pub(super) fn lock(environment: &Mutex<TuningEnv>) -> std::sync::MutexGuard<'_, TuningEnv> {
-    // A poisoned lock means that a thread panicked, which ended the comparison already.
-    environment
-        .lock()
-        .unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 /// The target of a task by the rule of the config.
@@ -424,15 +382,16 @@ impl Comparison<'_> {
         let (mut own, mut other);
         let environment = match method {
             Method::Optimizer { optimizer, .. } => {
-                other = self.tuning.with_optimizer(*optimizer).environment(&[])?;
+                let one = self.tuning.alone(task).with_optimizer(*optimizer);
+                other = one.environment(&[])?;
                 &mut other
             }
             _ => {
                 own = lock(&self.environments[worker]);
+                own.only(Some(task))?;
                 &mut *own
             }
         };
-        environment.only(Some(task))?;
         let mut range_test = None;
         let (ledger, outcome) = match method {
             Method::Search {
@@ -531,7 +490,7 @@ impl Comparison<'_> {
                 ))
             }
             Method::ContextServo { name, servo, .. } => {
-                Box::new(crate::fit::steered(environment, name, *servo, seed)?)
+                Box::new(steered(environment, name, *servo, seed)?)
             }
             Method::Policy { name, .. } => {
                 let policy = self.policies.get(name).cloned();
