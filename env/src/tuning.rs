@@ -57,7 +57,7 @@ pub struct TuningConfig {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Divergence {
-    /// Factor on the learning rate, above 0 and at most 1.
+    /// Factor on the learning rate, above 0 and at most 1. A prior has a factor of its own.
     pub learning_rate_factor: f64,
     /// The episode is terminated at this many divergences; `None` goes on until the budget is spent.
     pub limit: Option<usize>,
