@@ -82,7 +82,15 @@ impl Axis {
         let values = match scale {
             Scale::Linear => linear_ticks(low, high, ticks),
             Scale::Log10 => log10_ticks(low, high, ticks),
-            Scale::Log2 => whole_powers(low, high, ticks).map(f64::exp2).collect(),
+            Scale::Log2 => {
+                let powers: Vec<f64> = whole_powers(low, high, ticks).map(f64::exp2).collect();
+                // Less than two octaves may hold a single power or none.
+                if powers.len() < 2 {
+                    linear_ticks(low.exp2(), high.exp2(), ticks)
+                } else {
+                    powers
+                }
+            }
         };
         let ticks = values.into_iter().map(|v| (v, plain(v))).collect();
         Self {
@@ -185,6 +193,23 @@ mod tests {
 
     fn labels(axis: &Axis) -> Vec<&str> {
         axis.ticks.iter().map(|(_, label)| label.as_str()).collect()
+    }
+
+    #[test]
+    fn a_range_of_less_than_an_octave_has_ticks_too() {
+        let labels = |values: [f64; 2]| {
+            let axis = Axis::around(Scale::Log2, values, 6);
+            axis.ticks
+                .iter()
+                .map(|(value, _)| *value)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(labels([16.0, 256.0]), [16.0, 32.0, 64.0, 128.0, 256.0]);
+        let narrow = labels([88.0, 124.0]);
+        assert!(
+            narrow.len() >= 2 && narrow.iter().all(|x| (80.0..130.0).contains(x)),
+            "{narrow:?}"
+        );
     }
 
     #[test]
