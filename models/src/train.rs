@@ -5,7 +5,7 @@ use crate::{Task, TaskTrainee, TraineeConfig};
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 use trimtab_env::{
-    Action, Budget, Context, ContextServo, Cost, Domain, Environment, Error, Initial, Knob, Moves,
+    Action, Budget, ContextServo, Cost, Domain, Environment, Error, Initial, Knob, Moves,
     ObservationConfig, Outcome, RewardConfig, Segment, Segments, Settings, TestReport,
     TuningConfig, TuningEnv, UpdateTime,
 };
@@ -121,17 +121,13 @@ pub fn train_watched<T: Task, E: From<Error>>(
     )?;
     environment.reset(config.seed)?;
     let budget = environment.budget();
-    let context = Context::new(environment.instances()[0].trainee.spec(), budget);
     loop {
         let over = environment.step(&Action::new(vec![0]))?.status.is_over();
-        if let (Some(segment), Some(context)) = (environment.segments().last(), &context) {
-            // The next segment is steered for its middle.
-            let share = 0.5 * (environment.spent_share() + environment.next_share());
-            let size = config.servo.batch_size(context, share, 0.0);
+        if let Some(segment) = environment.segments().last() {
             watch(Underway {
                 segment,
                 budget,
-                wanted: (!over).then(|| config.servo.set_point(context, share, size)),
+                wanted: environment.set_point().filter(|_| !over),
             })?;
         }
         if over {
