@@ -181,13 +181,16 @@ impl ContextServo {
             ));
         }
         for (field, value) in [
-            ("averaging", self.averaging),
             ("memory.raise", self.memory.raise),
             ("memory.lower", self.memory.lower),
         ] {
-            if !(0.0..=1.0).contains(&value) {
-                return Err(Error::config(field, value, "give a number from 0 to 1"));
+            if !(value.is_finite() && value >= 0.0) {
+                return Err(Error::config(field, value, "give a finite number from 0"));
             }
+        }
+        if !(0.0..=1.0).contains(&self.averaging) {
+            let allowed = "give a number from 0 to 1";
+            return Err(Error::config("averaging", self.averaging, allowed));
         }
         Ok(())
     }

@@ -12,6 +12,7 @@ pub mod payback;
 pub mod profile;
 pub mod record;
 pub mod report;
+pub mod rivals;
 pub mod run;
 mod search;
 pub mod statistics;

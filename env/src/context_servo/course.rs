@@ -58,7 +58,8 @@ impl Feedback {
 }
 
 /// How slowly a servo learns how large an update is at a given learning rate: of the `k`th measurement, counted from 0, it
-/// takes over the part `1 / (1 + memory k)`. With 0 it believes the last one, with 1 it takes the mean of all.
+/// takes over the part `1 / (1 + memory k)`. With 0 it believes the last one, with 1 it takes the mean of all, with more
+/// it keeps to the early ones.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Memory {

@@ -48,6 +48,9 @@ pub struct CompareConfig {
     /// Up to how many times the fastest method's time counts in the AlgoPerf score; 4 in its paper.
     #[serde(default = "largest_ratio")]
     pub largest_ratio: f64,
+    /// The method that is compared with each of the others in a table of its own.
+    #[serde(default)]
+    pub focus: Option<String>,
     /// A method is called better than another only if it wins on at least this share of the seeds and the interval of the
     /// difference excludes 0.
     #[serde(default = "win_share")]
@@ -134,6 +137,25 @@ impl CompareConfig {
         all.map(|(task, optimizer)| with(task, optimizer)).collect()
     }
 
+    /// The figures of all tasks, `figures[task]`, as one list for each data set: results on the same data are alike, however
+    /// the trainings differ, so that intervals must not take them for independent. Tasks are in the order of
+    /// [`CompareConfig::trainings`], each with all budgets.
+    pub fn clustered(&self, figures: &[Vec<f64>]) -> Vec<Vec<f64>> {
+        let each = self.optimizers.len().max(1) * self.budgets.len();
+        let mut clusters: Vec<(&TaskConfig, Vec<f64>)> = Vec::new();
+        for (task, own) in self.tasks.iter().zip(figures.chunks(each)) {
+            let own = own.iter().flatten().copied();
+            match clusters
+                .iter_mut()
+                .find(|(other, _)| other.data == task.data)
+            {
+                Some((_, cluster)) => cluster.extend(own),
+                None => clusters.push((task, own.collect())),
+            }
+        }
+        clusters.into_iter().map(|(_, cluster)| cluster).collect()
+    }
+
     /// The config with what the files of its policies say about the cost of their training.
     ///
     /// # Errors
@@ -180,6 +202,12 @@ impl CompareConfig {
             if number == 0 {
                 return Err(Error::config(field, 0, "give at least 1"));
             }
+        }
+        if let Some(focus) = &self.focus
+            && !self.methods.iter().any(|method| method.name() == focus)
+        {
+            let names: Vec<&str> = self.methods.iter().map(Method::name).collect();
+            return Err(Error::config("focus", focus, format!("one of {names:?}")));
         }
         if self.largest_ratio.is_nan() || self.largest_ratio <= 1.0 {
             return Err(Error::config(

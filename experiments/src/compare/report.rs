@@ -5,6 +5,7 @@ use super::method::{Method, Peak, Ruleset};
 use super::payback::{PaidAfter, paid_after};
 use super::profile;
 use super::record::{CompareRecord, Line};
+use super::rivals::{self, Rivals, rivals};
 use super::run::target;
 use super::statistics::{Interval, median, paired};
 use serde::{Deserialize, Serialize};
@@ -20,6 +21,9 @@ pub struct Report {
     pub methods: Vec<MethodReport>,
     /// The target of each task: name and validation loss.
     pub targets: Vec<(String, f64)>,
+    /// The method in focus against each of the others.
+    #[serde(default)]
+    pub rivals: Option<Rivals>,
 }
 
 /// The figures of one method.
@@ -177,7 +181,7 @@ pub fn report(config: &CompareConfig, lines: &[Line]) -> Report {
                 all.iter().filter(|d| wanted(**d)).count() as f64 / all.len().max(1) as f64
             };
             let (wins, losses) = (share(&|d| d < 0.0), share(&|d| d > 0.0));
-            let difference = paired(&differences, config.seed);
+            let difference = paired(&config.clustered(&differences), config.seed);
             let verdict = match difference {
                 _ if name == baseline => "baseline",
                 Some(i) if i.high < 0.0 && wins >= config.win_share => "better",
@@ -205,10 +209,10 @@ pub fn report(config: &CompareConfig, lines: &[Line]) -> Report {
                 times: times[index].clone(),
                 score: profile::score(&times, index, config.largest_ratio),
                 ruleset_score: score_within_ruleset(config, &times, index),
-                loss: paired(&to_target, config.seed),
+                loss: paired(&config.clustered(&to_target), config.seed),
                 difference,
                 wins,
-                test_difference: paired(&against(&test), config.seed),
+                test_difference: paired(&config.clustered(&against(&test)), config.seed),
                 verdict: verdict.to_owned(),
                 divergences: own
                     .iter()
@@ -220,11 +224,15 @@ pub fn report(config: &CompareConfig, lines: &[Line]) -> Report {
         .collect();
     settle(&mut methods);
     methods.sort_by(|a, b| b.score.total_cmp(&a.score));
-    Report {
+    let mut report = Report {
         baseline: baseline.to_owned(),
         methods,
         targets,
-    }
+        rivals: None,
+    };
+    let focus = config.focus.as_deref();
+    report.rivals = focus.and_then(|method| rivals(config, &records, &report, method));
+    report
 }
 
 /// The AlgoPerf score of a method among those of its ruleset.
@@ -325,16 +333,24 @@ pub fn table(report: &Report) -> String {
          \x20           no rival if no search does\n\
          time: mean over the tasks of the median time to target, in budgets; - if some task's median is never\n\
          score, within: AlgoPerf score among all methods, and among those of the same ruleset\n\
-         loss: mean log ratio of the final validation loss, with the bootstrap interval over tasks and seeds\n",
+         loss: mean log ratio of the final validation loss, with the bootstrap interval over data sets and runs\n",
     );
+    if let Some(rivals) = &report.rivals {
+        text.push('\n');
+        text.push_str(&rivals::table(rivals));
+    }
     text
 }
 
-fn line(row: &MethodReport) -> String {
-    let interval = |interval: &Option<Interval>| match interval {
+/// A mean with its interval, as tables show it.
+pub(super) fn interval(interval: &Option<Interval>) -> String {
+    match interval {
         Some(i) => format!("{:+.3} [{:+.3}, {:+.3}]", i.mean, i.low, i.high),
         None => "-".to_owned(),
-    };
+    }
+}
+
+fn line(row: &MethodReport) -> String {
     let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
     format!(
         "{:<22} {:>5.1} {:>7.2} {:>7.0} {:>10} {:>6.0}% {:>7} {:>6.3} {:>6.3} {:>22} {:>22} {:>4.0}%  {}\n",
@@ -388,6 +404,7 @@ mod tests {
             peak,
         };
         let mut config = CompareConfig::parse(COMPARE, "compare.ron").unwrap();
+        config.focus = Some("policy".to_owned());
         config.methods = vec![
             schedule("default", Peak::Default),
             schedule("best_static", Peak::Hindsight),
@@ -473,5 +490,21 @@ mod tests {
         for (line, begin) in lines.iter().zip(order) {
             assert!(line.starts_with(begin), "{line}");
         }
+    }
+
+    #[test]
+    fn the_method_in_focus_meets_each_of_the_others() {
+        let rivals = example().rivals.unwrap();
+        let names: Vec<&str> = rivals.rivals.iter().map(|r| r.rival.as_str()).collect();
+        // It ties with two and beats the third.
+        assert_eq!(names, ["best_static", "random_5", "default"]);
+        let [best, search, default] = [0, 1, 2].map(|i| &rivals.rivals[i]);
+        assert_eq!(best.validation.unwrap().mean, 0.0);
+        assert_eq!(default.validation.unwrap().mean, -(2f64.ln()));
+        // It takes 2 seconds; the best setting takes 1, the search 4, the default never gets there.
+        assert!((best.time.unwrap() - 2.0).abs() < 1e-12 && best.reached == [1, 0, 0]);
+        assert!((search.time.unwrap() - 0.5).abs() < 1e-12);
+        assert_eq!((default.time, default.reached), (None, [0, 1, 0]));
+        assert_eq!(default.wins, 1.0);
     }
 }
