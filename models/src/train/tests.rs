@@ -130,13 +130,16 @@ fn it_is_an_episode_under_the_prior() {
     let mut process = process(&config).unwrap();
     process.knobs[0].moves = nothing;
     process.prior = Some(config.servo);
-    let trainee = TaskTrainee::new(task(), TraineeConfig::default(), &Device::flex()).unwrap();
+    let trainee = TraineeConfig {
+        optimizer: config.optimizer,
+        ..TraineeConfig::default()
+    };
+    let trainee = TaskTrainee::new(task(), trainee, &Device::flex()).unwrap();
     let instance = trimtab_env::Instance::from(Box::new(trainee) as Box<dyn trimtab_env::Trainee>);
     let mut environment = TuningEnv::new(vec![instance], process).unwrap();
     environment.reset(5).unwrap();
     let nothing = trimtab_env::Action::new(vec![0]);
     while !environment.step(&nothing).unwrap().status.is_over() {}
-    // The reward depends on the process, nothing else does.
     assert_eq!(environment.segments(), trained.segments);
 }
 
