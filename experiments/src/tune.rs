@@ -90,10 +90,7 @@ pub fn tune(
     interrupted: &AtomicBool,
     say: &mut dyn FnMut(&str) -> Result<()>,
 ) -> Result<TuneReport> {
-    if out.exists() {
-        let allowed = "it is there already; choose another folder";
-        return Err(Error::config("--out", out.display(), allowed));
-    }
+    folder::check_new(out)?;
     let mut task = tune.task.prepare()?;
     check_classes(&task)?;
     let metrics = metrics(&task.split().train.targets);
@@ -109,7 +106,7 @@ pub fn tune(
     let mut watch = |now: Underway| {
         if !begun {
             // By now everything else has been found to be in order.
-            folder::check(out)?;
+            folder::check_writable(out)?;
             begun = true;
         }
         say(&line(&now))?;

@@ -36,15 +36,23 @@ fn part(out: &Path) -> PathBuf {
     out.with_file_name(name)
 }
 
-/// Checks that the folder can be made, so that nothing is trained in vain.
+/// Checks that the folder is not there yet.
 ///
 /// # Errors
-/// [`Error::Config`] if it is there already, [`Error::File`] if it cannot be made.
-pub(super) fn check(out: &Path) -> Result<()> {
+/// [`Error::Config`] if it is.
+pub(super) fn check_new(out: &Path) -> Result<()> {
     if out.exists() {
         let allowed = "it is there already; choose another folder";
         return Err(Error::config("--out", out.display(), allowed));
     }
+    Ok(())
+}
+
+/// Checks that the folder can be made, so that nothing is trained in vain.
+///
+/// # Errors
+/// [`Error::File`] if it cannot.
+pub(super) fn check_writable(out: &Path) -> Result<()> {
     let part = part(out);
     std::fs::create_dir_all(&part).map_err(Error::file(&part))?;
     std::fs::remove_dir_all(&part).map_err(Error::file(&part))

@@ -67,6 +67,17 @@ fn a_replay_is_the_run_again() {
 }
 
 #[test]
+fn a_start_probe_says_where_it_diverged() {
+    let folder = Folder::new("tune-probe");
+    let rate = ["--learning-rate", "1e30", "--optimizer", "sgd"];
+    let output = tune(&folder, &[&rate[..], &["--epochs", "1"]].concat());
+    good(&output);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let line = "start probe: at a rate of 1.00e30 it diverged: try again at 1.00e29";
+    assert_eq!(said.lines().nth(2), Some(line), "{said}");
+}
+
+#[test]
 fn the_kind_can_be_given_and_must_not_contradict_the_data() {
     let folder = Folder::new("tune-kind");
     let whole = |x: f64, n: f64| ((x + 1.0) / 2.0 * (n - 1.0)).round();
