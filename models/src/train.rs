@@ -189,7 +189,7 @@ pub fn train_watched<T: Task, E: From<Error>>(
 
 /// What decides on the settings of a training.
 enum Decider<'a> {
-    Servo(ContextServo, Steering),
+    Servo(&'a ContextServo, Box<Steering>),
     Replay(&'a RecordedSchedule),
 }
 
@@ -244,7 +244,7 @@ fn run<E: From<Error>>(
             if probe(environment, &config.servo, &mut steering, watch)?.is_break() {
                 return Ok(());
             }
-            Decider::Servo(config.servo, steering)
+            Decider::Servo(&config.servo, Box::new(steering))
         }
     };
     loop {
