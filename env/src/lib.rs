@@ -27,7 +27,7 @@ pub mod vector;
 pub mod wrappers;
 
 pub use checker::{CheckOptions, Violation, check_environment};
-pub use context_servo::{Context, ContextServo};
+pub use context_servo::{Context, ContextServo, Course};
 pub use cost::{Cost, CostModel, Meter, UpdateTime};
 pub use domain::Domain;
 pub use environment::{Environment, Outcome, Status, Step, Termination, Truncation};

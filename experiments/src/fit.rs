@@ -50,7 +50,7 @@ pub struct Fit {
 }
 
 /// Log ratios are kept within plus and minus this, so that a few trainings do not decide all.
-const CLIP: f64 = 1.0;
+const CLIP: f64 = 2.0;
 
 /// Runs a fit in the directory `out`, or what is missing of it there.
 ///

@@ -189,7 +189,7 @@ pub fn train_watched<T: Task, E: From<Error>>(
 
 /// What decides on the settings of a training.
 enum Decider<'a> {
-    Servo(&'a ContextServo, Box<Steering>),
+    Servo(Box<Steering>),
     Replay(&'a RecordedSchedule),
 }
 
@@ -197,13 +197,13 @@ impl Decider<'_> {
     /// The settings of the segment around the share `f` of the budget.
     fn settings(&mut self, f: f64) -> Settings {
         match self {
-            Self::Servo(_, steering) => steering.settings(f, &Offsets::default()),
+            Self::Servo(steering) => steering.settings(f, &Offsets::default()),
             Self::Replay(schedule) => schedule.at(f).clone(),
         }
     }
 
     fn record(&mut self, report: &Report) {
-        if let Self::Servo(_, steering) = self {
+        if let Self::Servo(steering) = self {
             steering.record(report);
         }
     }
@@ -211,15 +211,10 @@ impl Decider<'_> {
     /// What is to come around the share `f` of the budget.
     fn next(&self, f: f64) -> Next {
         match self {
-            Self::Servo(servo, steering) => Next::UpdateRatio(wanted(servo, steering.context(), f)),
+            Self::Servo(steering) => Next::UpdateRatio(steering.set_point(f, &Offsets::default())),
             Self::Replay(_) => Next::Recorded,
         }
     }
-}
-
-/// The size of the updates relative to the weights that is wanted where the share `f` of the budget is spent.
-fn wanted(servo: &ContextServo, context: &Context, f: f64) -> f64 {
-    servo.set_point(context, f, servo.batch_size(context, f, 0.0))
 }
 
 /// Trains until the budget is spent or `watch` ends it.
@@ -241,10 +236,10 @@ fn run<E: From<Error>>(
             let context = Context::new(spec, budget)
                 .ok_or_else(|| Error::config("cost", "measured", "the servo needs a cost model"))?;
             let mut steering = Steering::new(config.servo, context, initial_rate(config)?);
-            if probe(environment, &config.servo, &mut steering, watch)?.is_break() {
+            if probe(environment, &mut steering, watch)?.is_break() {
                 return Ok(());
             }
-            Decider::Servo(&config.servo, Box::new(steering))
+            Decider::Servo(Box::new(steering))
         }
     };
     loop {
@@ -273,7 +268,6 @@ fn run<E: From<Error>>(
 /// Tries first updates until one says at which learning rate to start.
 fn probe<E: From<Error>>(
     environment: &mut TuningEnv,
-    servo: &ContextServo,
     steering: &mut Steering,
     watch: &mut dyn FnMut(Underway) -> std::result::Result<ControlFlow<()>, E>,
 ) -> std::result::Result<ControlFlow<()>, E> {
@@ -291,7 +285,7 @@ fn probe<E: From<Error>>(
             let probed = Probed {
                 settings: &settings,
                 report,
-                wanted: wanted(servo, steering.context(), 0.0),
+                wanted: steering.set_point(0.0, &Offsets::default()),
                 then,
                 again: again.is_some(),
             };

@@ -73,6 +73,15 @@ impl Steering {
 }
 
 impl TuningEnv {
+    /// The size of the updates, relative to the weights, that the prior wants of the next segment; `None` without a prior.
+    pub fn set_point(&self) -> Option<f64> {
+        let episode = self.episode.as_ref()?;
+        // A segment is steered for its middle.
+        let f = 0.5 * (self.spent_share() + self.next_share());
+        let offsets = offsets(&self.config.knobs, &episode.positions);
+        Some(episode.steering.as_ref()?.set_point(f, &offsets))
+    }
+
     /// Lets the prior try its first updates out, before the first segment.
     pub(super) fn start_probe(&mut self) -> Result<()> {
         let wanted = |environment: &Self| {
@@ -96,8 +105,8 @@ mod tests {
     use crate::settings::{BATCH_SIZE, WEIGHT_DECAY};
     use crate::suite::NoisyQuadratic;
     use crate::{
-        Action, Context, ContextServo, Domain, Environment, Initial, Knob, Moves, TuningConfig,
-        TuningEnv,
+        Action, Context, ContextServo, Course, Domain, Environment, Initial, Knob, Moves,
+        TuningConfig, TuningEnv,
     };
 
     fn residual() -> Moves {
@@ -143,7 +152,7 @@ mod tests {
             let context = Context::new(spec, environment.budget()).unwrap();
             let segment = &environment.segments()[0];
             let size = segment.settings.number(BATCH_SIZE).unwrap();
-            let wanted = ContextServo::default().set_point(&context, 0.0, size);
+            let wanted = ContextServo::default().set_point(&context, &Course::default(), 0.0, size);
             let ratio = segment.report.gradients.unwrap().update_ratio;
             let times = ratio / wanted;
             assert!((0.1..10.0).contains(&times), "{given}: {times}");

@@ -1,0 +1,79 @@
+//! What is known of a training before it begins, and numbers that depend on it.
+
+use crate::{Cost, TraineeSpec};
+use serde::{Deserialize, Serialize};
+
+/// What is known of a training before it begins.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Context {
+    /// Passes over the training examples that the budget buys at a batch size of 64.
+    pub epochs: f64,
+    /// Training examples.
+    pub examples: f64,
+    /// Number of weights.
+    pub parameters: f64,
+    /// Layers of weights; hidden layers are one fewer.
+    pub layers: f64,
+    /// Whether the optimiser normalises its updates for each weight, as Adam does.
+    pub adaptive: bool,
+}
+
+impl Context {
+    /// The context of a training with this budget; `None` if its cost is measured, so that nobody knows beforehand how many
+    /// passes the budget buys.
+    pub fn new(spec: &TraineeSpec, budget: Cost) -> Option<Self> {
+        let epoch = spec.epoch_cost(crate::Budget::REFERENCE_BATCH)?;
+        Some(Self {
+            epochs: budget / epoch,
+            examples: spec.train_examples as f64,
+            parameters: spec.parameters as f64,
+            layers: spec.layers as f64,
+            adaptive: spec.adaptive,
+        })
+    }
+
+    /// The names of [`Context::features`].
+    pub const FEATURES: [&str; 4] = ["epochs", "adaptive", "capacity", "depth"];
+
+    /// The four numbers that set-points depend on: `log10(epochs / 20)`, -1/2 or 1/2 for the optimiser,
+    /// `log10(parameters / (3 examples))` and hidden layers less 2; each kept within -3 and 3, far beyond what any fit has
+    /// seen.
+    pub fn features(&self) -> [f64; 4] {
+        let log = |ratio: f64| ratio.max(1e-30).log10();
+        [
+            log(self.epochs / 20.0),
+            if self.adaptive { 0.5 } else { -0.5 },
+            log(self.parameters / (3.0 * self.examples.max(1.0))),
+            self.layers - 3.0,
+        ]
+        .map(|feature| feature.clamp(-3.0, 3.0))
+    }
+}
+
+/// A number that depends on the context: linear in [`Context::features`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Terms {
+    /// The number for 20 epochs, as many parameters as three times the examples, and two hidden layers.
+    pub base: f64,
+    /// Change for ten times the epochs.
+    pub epochs: f64,
+    /// Difference between an adaptive optimiser and another.
+    pub adaptive: f64,
+    /// Change for ten times the parameters an example.
+    pub capacity: f64,
+    /// Change for one more layer.
+    pub depth: f64,
+}
+
+impl Terms {
+    /// The number in this context.
+    pub fn at(&self, context: &Context) -> f64 {
+        let [epochs, adaptive, capacity, depth] = context.features();
+        self.base
+            + self.epochs * epochs
+            + self.adaptive * adaptive
+            + self.capacity * capacity
+            + self.depth * depth
+    }
+}

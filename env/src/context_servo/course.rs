@@ -1,0 +1,151 @@
+//! What a training has shown of itself so far, and numbers that depend on it.
+
+use crate::Report;
+use serde::{Deserialize, Serialize};
+
+/// Logarithms are kept within plus and minus this: three decades, far beyond what any fit has seen.
+const LIMIT: f64 = 3.0;
+
+/// The course of a training so far, as common logarithms of ratios of losses. Both are 0 before anything is known, and where
+/// losses are not positive.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Course {
+    /// Training loss of the last segment relative to the first that was seen.
+    pub progress: f64,
+    /// Validation loss after the last segment relative to its training loss.
+    pub gap: f64,
+    first: Option<f64>,
+}
+
+impl Course {
+    /// Takes the report of a probe or a segment. What diverged says nothing.
+    pub fn record(&mut self, report: &Report) {
+        let Some(train) = report.train.filter(|_| !report.diverged) else {
+            return;
+        };
+        let first = *self.first.get_or_insert(train.mean);
+        self.progress = log_ratio(train.mean, first);
+        if let Some(validation) = &report.validation {
+            self.gap = log_ratio(validation.loss, train.mean);
+        }
+    }
+}
+
+fn log_ratio(a: f64, b: f64) -> f64 {
+    if a > 0.0 && b > 0.0 {
+        (a / b).log10().clamp(-LIMIT, LIMIT)
+    } else {
+        0.0
+    }
+}
+
+/// What the [`Course`] of a training adds to a common logarithm.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Feedback {
+    /// Change for ten times the training loss. With 0 the size of the updates is regulated; with 1 it goes with the loss, as at
+    /// a fixed learning rate it about does where a loss can vanish.
+    pub progress: f64,
+    /// Change for ten times the validation loss relative to the training loss.
+    pub gap: f64,
+}
+
+impl Feedback {
+    /// The number in this course.
+    pub fn at(&self, course: &Course) -> f64 {
+        self.progress * course.progress + self.gap * course.gap
+    }
+}
+
+/// How slowly a servo learns how large an update is at a given learning rate: of the `k`th measurement, counted from 0, it
+/// takes over the part `1 / (1 + memory k)`. With 0 it believes the last one, with 1 it takes the mean of all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Memory {
+    /// Where a measurement asks for a higher rate.
+    pub raise: f64,
+    /// Where it asks for a lower one.
+    pub lower: f64,
+}
+
+impl Memory {
+    /// The estimate after one more measurement of the logarithm of learning rate over size of the updates, with `before`
+    /// measurements so far.
+    pub fn learn(&self, estimate: Option<f64>, measured: f64, before: u64) -> f64 {
+        let Some(estimate) = estimate else {
+            return measured;
+        };
+        let memory = if measured > estimate {
+            self.raise
+        } else {
+            self.lower
+        };
+        estimate + (measured - estimate) / (1.0 + memory * before as f64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{TrainLoss, Validation};
+
+    fn report(train: f64, validation: f64) -> Report {
+        Report {
+            train: TrainLoss::of(&[train]),
+            validation: Some(Validation {
+                loss: validation,
+                ..Default::default()
+            }),
+            ..Default::default()
+        }
+    }
+
+    #[test]
+    fn a_course_is_relative_to_the_first_training_loss() {
+        let mut course = Course::default();
+        course.record(&report(2.0, 2.0));
+        assert_eq!((course.progress, course.gap), (0.0, 0.0));
+        course.record(&report(0.02, 0.2));
+        assert!((course.progress + 2.0).abs() < 1e-12 && (course.gap - 1.0).abs() < 1e-12);
+        let feedback = Feedback {
+            progress: 0.5,
+            gap: -0.25,
+        };
+        assert!((feedback.at(&course) + 1.25).abs() < 1e-12);
+        // What diverged says nothing, and losses that are not positive have no logarithm.
+        let before = course;
+        course.record(&Report {
+            diverged: true,
+            ..report(1e9, 1e9)
+        });
+        assert_eq!(course, before);
+        course.record(&report(-1.0, 0.5));
+        assert_eq!((course.progress, course.gap), (0.0, 0.0));
+    }
+
+    #[test]
+    fn memory_is_the_last_measurement_or_the_mean_of_all() {
+        let learn = |memory: f64, values: &[f64]| {
+            let memory = Memory {
+                raise: memory,
+                lower: memory,
+            };
+            values
+                .iter()
+                .enumerate()
+                .fold(None, |estimate, (k, value)| {
+                    Some(memory.learn(estimate, *value, k as u64))
+                })
+        };
+        assert_eq!(learn(0.0, &[3.0, 1.0, 2.0]), Some(2.0));
+        let mean = learn(1.0, &[3.0, 1.0, 5.0]).unwrap();
+        assert!((mean - 3.0).abs() < 1e-12);
+        // Raising and lowering are apart.
+        let fast_down = Memory {
+            raise: 1.0,
+            lower: 0.0,
+        };
+        assert_eq!(fast_down.learn(Some(2.0), 1.0, 5), 1.0);
+        assert_eq!(fast_down.learn(Some(2.0), 8.0, 5), 3.0);
+    }
+}

@@ -1,0 +1,345 @@
+//! A context servo at work on one training.
+
+use super::{Context, ContextServo, Course, MAX_DECAY};
+use crate::settings::{AVERAGING, BATCH_SIZE, LEARNING_RATE, WEIGHT_DECAY};
+use crate::{Report, Settings};
+use serde::{Deserialize, Serialize};
+
+/// Largest factor by which one segment changes the learning rate.
+const MAX_CHANGE: f64 = 64.0;
+/// The size of an update that the start probe looks for is found at the latest after so many attempts.
+const PROBES: usize = 6;
+/// What a diverged start probe divides the learning rate by.
+const PROBE_FACTOR: f64 = 10.0;
+/// What a diverged segment multiplies the learning rate with.
+const DIVERGED_FACTOR: f64 = 0.25;
+
+/// What a policy adds to a [`ContextServo`]: natural logarithms of factors, 0 for none.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Offsets {
+    /// On the set-point.
+    pub update_ratio: f64,
+    /// On the batch size.
+    pub batch_size: f64,
+    /// On the weight decay.
+    pub weight_decay: f64,
+}
+
+/// A [`ContextServo`] at work on one training. It is told what happens and says which settings hold next.
+///
+/// ```
+/// use trimtab_env::context_servo::{Context, ContextServo, Offsets, Steering};
+/// use trimtab_env::Report;
+/// let context = Context { epochs: 20.0, examples: 1000.0, parameters: 3000.0, layers: 3.0, adaptive: true };
+/// let mut steering = Steering::new(ContextServo::default(), context, 0.1);
+/// while let Some(settings) = steering.probe() {
+///     // One update with these settings, and the weights put back.
+///     assert_eq!(settings.learning_rate()?, 0.1);
+///     steering.probed(&Report::default());
+/// }
+/// let settings = steering.settings(0.0, &Offsets::default());
+/// assert_eq!(settings.batch_size()?, 51);
+/// # Ok::<(), trimtab_env::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Steering {
+    servo: ContextServo,
+    context: Context,
+    course: Course,
+    lr: f64,
+    /// Logarithm of learning rate over size of the updates, once segments have measured it.
+    gain: Option<f64>,
+    /// Segments that have measured it.
+    measurements: u64,
+    /// Whether the last one did.
+    fresh: bool,
+    probes: usize,
+    probing: bool,
+}
+
+impl Steering {
+    /// Begins a training at the learning rate `lr`.
+    pub fn new(servo: ContextServo, context: Context, lr: f64) -> Self {
+        Self {
+            probing: servo.probe,
+            servo,
+            context,
+            course: Course::default(),
+            lr,
+            gain: None,
+            measurements: 0,
+            fresh: false,
+            probes: 0,
+        }
+    }
+
+    /// The context.
+    pub fn context(&self) -> &Context {
+        &self.context
+    }
+
+    /// What the training has shown so far.
+    pub fn course(&self) -> &Course {
+        &self.course
+    }
+
+    /// The size of the updates that is wanted where the share `f` of the budget is used.
+    pub fn set_point(&self, f: f64, offsets: &Offsets) -> f64 {
+        let size = self.servo.batch_size(&self.context, f, offsets.batch_size);
+        self.servo.set_point(&self.context, &self.course, f, size) * offsets.update_ratio.exp()
+    }
+
+    /// The settings with which one update is to be tried before anything else; `None` once enough is known.
+    pub fn probe(&self) -> Option<Settings> {
+        let size = self.servo.batch_size(&self.context, 0.0, 0.0);
+        self.probing.then(|| {
+            Settings::default()
+                .with(LEARNING_RATE, self.lr)
+                .with(BATCH_SIZE, size)
+        })
+    }
+
+    /// Takes the report of the update that was tried.
+    pub fn probed(&mut self, report: &Report) {
+        self.probes += 1;
+        self.course.record(report);
+        let measured = update_ratio(report);
+        match measured {
+            Some(ratio) if ratio > 0.0 => {
+                // Where the first update stands does not bound where it should be: no clip.
+                self.lr *= self.set_point(0.0, &Offsets::default()) / ratio;
+                self.probing = false;
+            }
+            _ if report.diverged && self.probes < PROBES => self.lr /= PROBE_FACTOR,
+            Some(_) | None => self.probing = false,
+        }
+    }
+
+    /// Takes the report of a segment.
+    pub fn record(&mut self, report: &Report) {
+        self.probing = false;
+        self.fresh = false;
+        self.course.record(report);
+        if report.diverged {
+            self.lr *= DIVERGED_FACTOR;
+            // Nothing is known of the weights that come back.
+            self.gain = None;
+            self.measurements = 0;
+        } else if let Some(ratio) = update_ratio(report).filter(|ratio| *ratio > 0.0) {
+            let measured = (self.lr / ratio).ln();
+            let memory = self.servo.memory;
+            self.gain = Some(memory.learn(self.gain, measured, self.measurements));
+            self.measurements += 1;
+            self.fresh = true;
+        }
+    }
+
+    /// The settings from here on, where the share `f` of the budget is used.
+    pub fn settings(&mut self, f: f64, offsets: &Offsets) -> Settings {
+        let size = self.servo.batch_size(&self.context, f, offsets.batch_size);
+        let rho = self.set_point(f, offsets);
+        if let Some(gain) = self.gain.filter(|_| self.fresh) {
+            let change = rho * gain.exp() / self.lr;
+            self.lr *= change.clamp(1.0 / MAX_CHANGE, MAX_CHANGE);
+        }
+        let decay =
+            self.servo.weight_decay(&self.context, &self.course, rho) * offsets.weight_decay.exp();
+        Settings::default()
+            .with(LEARNING_RATE, self.lr)
+            .with(BATCH_SIZE, size)
+            .with(WEIGHT_DECAY, decay.min(MAX_DECAY))
+            .with(AVERAGING, self.servo.averaging)
+    }
+}
+
+fn update_ratio(report: &Report) -> Option<f64> {
+    let ratio = report.gradients.map(|gradients| gradients.update_ratio);
+    ratio.filter(|ratio| ratio.is_finite() && !report.diverged)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{CONTEXT, servo};
+    use super::*;
+    use crate::context_servo::{Feedback, Memory};
+    use crate::{GradientStatistics, TrainLoss, Validation};
+    use proptest::prelude::*;
+
+    fn measured(ratio: f64) -> Report {
+        Report {
+            gradients: Some(GradientStatistics {
+                update_ratio: ratio,
+                ..Default::default()
+            }),
+            ..Default::default()
+        }
+    }
+
+    #[test]
+    fn a_probe_finds_the_rate_in_one_update() {
+        let mut steering = Steering::new(servo(), CONTEXT, 1.0);
+        // The size of the updates is a hundredth of the rate.
+        assert!(steering.probe().is_some());
+        steering.probed(&measured(0.01));
+        assert!(steering.probe().is_none());
+        let settings = steering.settings(0.0, &Offsets::default());
+        let size = settings.number(BATCH_SIZE).unwrap();
+        let wanted = servo().set_point(&CONTEXT, &Course::default(), 0.0, size);
+        let lr = settings.learning_rate().unwrap();
+        assert!((0.01 * lr / wanted - 1.0).abs() < 1e-12, "{lr}");
+    }
+
+    #[test]
+    fn a_probe_that_diverges_is_tried_again_at_a_tenth_but_not_for_ever() {
+        let mut steering = Steering::new(ContextServo::default(), CONTEXT, 1.0);
+        let diverged = Report {
+            diverged: true,
+            ..Default::default()
+        };
+        let mut rates = Vec::new();
+        while let Some(settings) = steering.probe() {
+            rates.push(settings.learning_rate().unwrap());
+            steering.probed(&diverged);
+        }
+        assert_eq!(rates.len(), PROBES);
+        assert!((rates[5] / 1e-5 - 1.0).abs() < 1e-9, "{rates:?}");
+    }
+
+    #[test]
+    fn segments_regulate_the_size_of_the_updates() {
+        let servo = ContextServo {
+            probe: false,
+            ..servo()
+        };
+        let mut steering = Steering::new(servo, CONTEXT, 0.1);
+        assert!(steering.probe().is_none());
+        let before = steering.settings(0.1, &Offsets::default());
+        assert_eq!(before.learning_rate().unwrap(), 0.1);
+        steering.record(&measured(0.02));
+        let after = steering.settings(0.1, &Offsets::default());
+        let rho = servo.set_point(
+            &CONTEXT,
+            &Course::default(),
+            0.1,
+            after.number(BATCH_SIZE).unwrap(),
+        );
+        let wanted = 0.1 * rho / 0.02;
+        assert!((after.learning_rate().unwrap() / wanted - 1.0).abs() < 1e-12);
+        // A measurement counts once; a divergence quarters what there is.
+        steering.record(&Report {
+            diverged: true,
+            ..Default::default()
+        });
+        let quarter = steering.settings(0.1, &Offsets::default());
+        assert!((quarter.learning_rate().unwrap() / (0.25 * wanted) - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn offsets_are_factors() {
+        let mut steering = Steering::new(servo(), CONTEXT, 0.1);
+        steering.record(&measured(0.02));
+        let mut other = steering.clone();
+        let plain = steering.settings(0.5, &Offsets::default());
+        let offsets = Offsets {
+            update_ratio: 2f64.ln(),
+            weight_decay: 3f64.ln(),
+            batch_size: 0.0,
+        };
+        let moved = other.settings(0.5, &offsets);
+        let ratio = |name: &str| moved.number(name).unwrap() / plain.number(name).unwrap();
+        assert!((ratio(LEARNING_RATE) - 2.0).abs() < 1e-12);
+        // The decay goes with the set-point, and has a factor of its own.
+        assert!((ratio(WEIGHT_DECAY) - 6.0).abs() < 1e-9);
+        assert_eq!(ratio(BATCH_SIZE), 1.0);
+    }
+
+    /// A loss that falls to a hundredth lowers the wanted updates by the exponent's share of two decades.
+    #[test]
+    fn the_course_moves_the_set_point_and_the_decay() {
+        let servo = ContextServo {
+            feedback: Feedback {
+                progress: 0.5,
+                gap: -0.25,
+            },
+            decay_feedback: Feedback {
+                progress: 0.0,
+                gap: 1.0,
+            },
+            ..servo()
+        };
+        let mut steering = Steering::new(servo, CONTEXT, 0.1);
+        let losses = |train: f64, validation: f64| Report {
+            train: TrainLoss::of(&[train]),
+            validation: Some(Validation {
+                loss: validation,
+                ..Default::default()
+            }),
+            ..measured(0.02)
+        };
+        steering.record(&losses(1.0, 1.0));
+        let before = steering.set_point(0.5, &Offsets::default());
+        let decay = |steering: &mut Steering| {
+            let settings = steering.settings(0.5, &Offsets::default());
+            settings.number(WEIGHT_DECAY).unwrap()
+        };
+        let decay_before = decay(&mut steering);
+        steering.record(&losses(0.01, 0.1));
+        let after = steering.set_point(0.5, &Offsets::default());
+        assert!((after / before / 10f64.powf(-1.0 - 0.25) - 1.0).abs() < 1e-9);
+        let times = decay(&mut steering) / decay_before;
+        assert!(
+            (times / 10f64.powf(-1.25 + 1.0) - 1.0).abs() < 1e-9,
+            "{times}"
+        );
+    }
+
+    /// With gradients that vanish, updates shrink at the same rate: the rate follows as far as the memory lets it.
+    #[test]
+    fn memory_keeps_the_rate_from_chasing_updates_that_vanish() {
+        let run = |memory: f64| {
+            let servo = ContextServo {
+                memory: Memory {
+                    raise: memory,
+                    lower: 0.0,
+                },
+                ..servo()
+            };
+            let mut steering = Steering::new(servo, CONTEXT, 1.0);
+            let mut gain = 1.0;
+            let mut lr = 1.0;
+            for _ in 0..20 {
+                steering.record(&measured(gain * lr));
+                lr = steering
+                    .settings(0.5, &Offsets::default())
+                    .learning_rate()
+                    .unwrap();
+                gain *= 0.8;
+            }
+            lr
+        };
+        let (last, all) = (run(0.0), run(1.0));
+        assert!(
+            (last / all / 0.8f64.powf(-9.5) - 1.0).abs() < 1e-6,
+            "{last} {all}"
+        );
+    }
+
+    proptest! {
+        /// Whatever the training is, the settings are possible ones.
+        #[test]
+        fn settings_are_always_possible(
+            epochs in 1e-3..1e6f64, examples in 1.0..1e9f64, parameters in 1.0..1e12f64, layers in 1.0..200.0f64,
+            adaptive: bool, f in 0.0..=1.0f64, ratio in 1e-12..1e3f64, z in -5.0..5.0f64,
+        ) {
+            let context = Context { epochs, examples: examples.round(), parameters, layers, adaptive };
+            let mut steering = Steering::new(ContextServo::default(), context, 0.1);
+            steering.record(&measured(ratio));
+            let offsets = Offsets { update_ratio: z, batch_size: z, weight_decay: z };
+            let settings = steering.settings(f, &offsets);
+            prop_assert!(settings.learning_rate().is_ok());
+            prop_assert!(settings.batch_size().unwrap() as f64 <= context.examples);
+            let decay = settings.number(WEIGHT_DECAY).unwrap();
+            prop_assert!((0.0..=MAX_DECAY).contains(&decay));
+        }
+    }
+}
