@@ -3,6 +3,7 @@ use crate::data::{Embedded, SplitConfig, split};
 use crate::mlp::{Activation, MlpTask};
 use crate::weights::flat_weights;
 use std::sync::Arc;
+use trimtab_env::context_servo::Memory;
 
 fn task() -> MlpTask {
     let config = SplitConfig {
@@ -45,6 +46,11 @@ fn who_watches_sees_every_segment_and_what_is_wanted_next() {
     let mut seen = Vec::new();
     let config = TrainConfig {
         learning_rate: Some(1e-6),
+        // With no memory the last measurement alone decides.
+        servo: ContextServo {
+            memory: Memory::default(),
+            ..Default::default()
+        },
         ..Default::default()
     };
     let trained = train_watched::<_, Error>(task(), &config, &Device::flex(), &mut |now| {
