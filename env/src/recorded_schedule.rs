@@ -1,6 +1,6 @@
 //! The schedule that a run chose, as data.
 
-use crate::{Error, Result, Segment, Settings};
+use crate::{Cost, Error, Result, Segment, Settings};
 use serde::{Deserialize, Serialize};
 
 /// The settings that held in a run, each from its share of what the run spent. It is written as a list, so that it can be
@@ -39,7 +39,18 @@ impl RecordedSchedule {
     /// # Errors
     /// [`Error::Config`] if there are no segments, or none that cost anything.
     pub fn of(segments: &[Segment]) -> Result<Self> {
-        let total = segments.last().map_or(0.0, |segment| segment.spent);
+        Self::within(
+            segments,
+            segments.last().map_or(0.0, |segment| segment.spent),
+        )
+    }
+
+    /// The schedule of a run, from its segments. Shares are of `total`, such as the budget of the run. Played on the same
+    /// budget, its segments are those of the run.
+    ///
+    /// # Errors
+    /// As [`RecordedSchedule::of`]; also if the run spent more than `total` before its last segment.
+    pub fn within(segments: &[Segment], total: Cost) -> Result<Self> {
         let entries = segments.iter().map(|segment| Entry {
             share: (segment.spent - segment.report.cost) / total,
             settings: segment.settings.clone(),
@@ -123,6 +134,8 @@ mod tests {
         let schedule = RecordedSchedule::of(&run).unwrap();
         let shares: Vec<f64> = schedule.entries().iter().map(|e| e.share).collect();
         assert_eq!(shares, [0.125, 0.5]);
+        let half = RecordedSchedule::within(&run, 4.0).unwrap();
+        assert_eq!([0, 1].map(|i| half.entries()[i].share), [0.0625, 0.25]);
         let rate = |f: f64| schedule.at(f).learning_rate().unwrap();
         assert_eq!([0.0, 0.3, 0.5, 1.0].map(rate), [0.1, 0.1, 0.2, 0.2]);
     }

@@ -261,7 +261,7 @@ fn run_folder(out: Option<&Path>, name: &str) -> PathBuf {
     out.map_or_else(|| PathBuf::from("runs").join(name), Path::to_owned)
 }
 
-/// Makes the first Ctrl-C a wish to stop at the next checkpoint. A second one stops at once; what is on disk stays whole
+/// Makes the first Ctrl-C a wish to stop at the next checkpoint, or after the segment under way. A second one stops at once; what is on disk stays whole
 /// either way.
 fn stop_on_ctrl_c() -> Result<()> {
     ctrlc::set_handler(|| {
@@ -280,7 +280,7 @@ fn exit(work: impl FnOnce() -> Result<()>) -> ExitCode {
         Err(Error::File { source, .. }) if source.kind() == ErrorKind::BrokenPipe => {
             ExitCode::SUCCESS
         }
-        Err(error @ (Error::Interrupted(_) | Error::Stopped(_))) => {
+        Err(error @ (Error::Interrupted(_) | Error::Stopped(_) | Error::Kept(_))) => {
             eprintln!("{error}");
             ExitCode::from(EXIT_INTERRUPTED)
         }

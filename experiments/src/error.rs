@@ -70,12 +70,23 @@ pub enum Error {
         /// What does not fit.
         problem: String,
     },
+    /// Weights cannot be read, or are those of another model.
+    #[error("{path}: not the weights of this model: {problem}; tune it again")]
+    Weights {
+        /// The file.
+        path: PathBuf,
+        /// What does not fit.
+        problem: String,
+    },
     /// Someone pressed Ctrl-C. Everything up to the last checkpoint is kept.
     #[error("interrupted; go on with --resume {0}")]
     Interrupted(PathBuf),
     /// Someone pressed Ctrl-C during a comparison. Every finished result is kept.
     #[error("interrupted; run the same command again to go on in {0}")]
     Stopped(PathBuf),
+    /// Someone pressed Ctrl-C while something was tuned. The best so far is kept.
+    #[error("interrupted; the best model so far and everything else are in {0}")]
+    Kept(PathBuf),
     /// The environment failed.
     #[error(transparent)]
     Environment(#[from] trimtab_env::Error),
@@ -101,6 +112,15 @@ impl Error {
             field: field.into(),
             given: given.to_string(),
             allowed: allowed.into(),
+        }
+    }
+
+    /// Puts a file's name to what is wrong with the weights in it.
+    pub(crate) fn weights(path: &Path) -> impl FnOnce(burn::store::RecordError) -> Self {
+        let path = path.to_owned();
+        move |error| Self::Weights {
+            path,
+            problem: error.to_string(),
         }
     }
 

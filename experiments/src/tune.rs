@@ -1,35 +1,41 @@
 //! Tunes a training of the user's own data in one run.
 
+mod folder;
 mod trained_model;
+mod words;
 
 pub use trained_model::{Inputs, Predicted, TrainedModel};
+pub use words::{heading, line};
 
-use crate::run_directory::{append_lines, write_json, write_whole};
-use crate::{Error, Result, plot};
+use crate::{Error, Result};
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use trimtab_env::metrics::{Average, Metric, Predictions};
 use trimtab_env::settings::BATCH_SIZE;
 use trimtab_env::{
     Action, Budget, CostModel, Domain, Environment, Initial, Instance, Knob, Moves,
-    ObservationConfig, RecordedSchedule, RewardConfig, Segment, Segments, Settings, TestReport,
-    TuningConfig, TuningEnv, UpdateTime,
+    ObservationConfig, RewardConfig, Segment, Segments, Settings, TestReport, TuningConfig,
+    TuningEnv, UpdateTime,
 };
 use trimtab_models::cnn::CnnTask;
 use trimtab_models::config::PreparedTask;
 use trimtab_models::data::{Dataset, Targets, read_columns, split_rows};
 use trimtab_models::mlp::MlpTask;
 use trimtab_models::weights::flat_weights;
-use trimtab_models::{DataConfig, ModelConfig, TaskConfig, TrainConfig, Underway, train_watched};
+use trimtab_models::{
+    DataConfig, ModelConfig, Next, TaskConfig, TrainConfig, Underway, train_watched,
+};
 
+/// So many classes are not too many for any number of rows.
+const FEW_CLASSES: usize = 20;
 /// Batch size of the training that [`Tune::compare_defaults`] adds.
 const DEFAULT_BATCH: usize = 64;
-/// Within this factor updates have the size that is wanted.
-const CLOSE: f64 = 1.05;
 
 /// What is tuned.
 #[derive(Clone, Debug)]
@@ -50,6 +56,8 @@ pub struct TuneReport {
     pub tuned: TestReport,
     /// The same training with default settings, if it was asked for.
     pub defaults: Option<TestReport>,
+    /// Whether it was stopped before its end. The tuned model is then the best so far.
+    pub interrupted: bool,
 }
 
 /// What a report has beside the loss.
@@ -69,63 +77,8 @@ pub fn metrics(targets: &Targets) -> Vec<Metric> {
     }
 }
 
-/// The heading of the lines that [`line()`] makes.
-pub fn heading() -> String {
-    format!(
-        "{:>6}  {:>9}  {:>5}  {:>9}  {:>10}  {:>9}  {:>8}  {:>9}  what is next and why",
-        "budget", "lr", "batch", "train", "validation", "best", "cost (s)", "remaining"
-    )
-}
-
-/// What happened in a segment, and what is done next and why, as a line. Costs are seconds of the cost model.
-pub fn line(now: &Underway) -> String {
-    let segment = now.segment;
-    let number = |value: Option<f64>| value.map_or("-".to_owned(), |value| format!("{value:.4}"));
-    let rate = segment.settings.learning_rate();
-    let batch = segment.settings.batch_size();
-    format!(
-        "{:>5.0}%  {:>9}  {:>5}  {:>9}  {:>10}  {:>9.4}  {:>8.4}  {:>9.4}  {}",
-        100.0 * (segment.spent / now.budget).min(1.0),
-        rate.map_or("-".to_owned(), |rate| format!("{rate:.2e}")),
-        batch.map_or("-".to_owned(), |size| size.to_string()),
-        number(segment.report.train.map(|train| train.mean)),
-        number(segment.report.validation.as_ref().map(|v| v.loss)),
-        segment.best_loss,
-        segment.spent,
-        (now.budget - segment.spent).max(0.0),
-        reason(now)
-    )
-}
-
-/// Why the next learning rate is what it is.
-fn reason(now: &Underway) -> String {
-    let report = &now.segment.report;
-    if report.diverged {
-        let then = if now.wanted.is_some() {
-            ", a quarter of the rate"
-        } else {
-            ""
-        };
-        return format!("diverged: back to the best weights{then}");
-    }
-    let Some(wanted) = now.wanted else {
-        return "the budget is spent".to_owned();
-    };
-    let ratio = report.gradients.map(|gradients| gradients.update_ratio);
-    let Some(ratio) = ratio.filter(|ratio| ratio.is_finite() && *ratio > 0.0) else {
-        return "the size of the updates is not known: keep the rate".to_owned();
-    };
-    let measured = format!("updates {ratio:.1e} of the weights, {wanted:.1e} wanted");
-    if wanted > CLOSE * ratio {
-        format!("{measured}: raise the rate")
-    } else if ratio > CLOSE * wanted {
-        format!("{measured}: lower the rate")
-    } else {
-        format!("{measured}: close enough")
-    }
-}
-
-/// Tunes, tells `say` every line, and leaves everything in the folder `out`.
+/// Tunes, tells `say` every line, and leaves everything in the folder `out`. Once `interrupted` is set it ends after the
+/// segment under way, with the best model so far.
 ///
 /// # Errors
 /// Everything that is wrong with data and options is found before the first update, by name; [`Error::Config`] if `out`
@@ -134,13 +87,12 @@ pub fn tune(
     tune: &Tune,
     out: &Path,
     device: &Device,
+    interrupted: &AtomicBool,
     say: &mut dyn FnMut(&str) -> Result<()>,
 ) -> Result<TuneReport> {
-    if out.exists() {
-        let allowed = "it is there already; choose another folder";
-        return Err(Error::config("--out", out.display(), allowed));
-    }
+    folder::check_new(out)?;
     let mut task = tune.task.prepare()?;
+    check_classes(&task)?;
     let metrics = metrics(&task.split().train.targets);
     let mut config = tune.task.clone();
     config.metrics.clone_from(&metrics);
@@ -148,64 +100,93 @@ pub fn tune(
     if tune.compare_defaults {
         task = config.prepare()?;
     }
-    say(&description(&task, &tune.training))?;
+    say(&words::description(&task, &tune.training))?;
     say(&heading())?;
-    let mut watch = |now: Underway| say(&line(&now));
+    let (mut begun, mut stopped, mut budget) = (false, false, 0.0);
+    let mut watch = |now: Underway| {
+        if !begun {
+            // By now everything else has been found to be in order.
+            folder::check_writable(out)?;
+            begun = true;
+        }
+        say(&line(&now))?;
+        let Underway::Ended(ended) = now else {
+            return Ok(ControlFlow::Continue(()));
+        };
+        budget = ended.budget;
+        stopped = ended.next != Next::Over && interrupted.load(Ordering::Relaxed);
+        Ok(if stopped {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        })
+    };
     let (weights, segments, mut tuned) = fit(&task, &tune.training, device, &mut watch)?;
     let model = trained_model(&config, &task, weights)?;
     tuned.metrics = evaluate(&model, &task.split().test, &metrics, device)?;
-    let defaults = if tune.compare_defaults {
-        Some(with_defaults(&task, &tune.training, device)?)
-    } else {
-        None
+    let mut report = TuneReport {
+        tuned,
+        defaults: None,
+        interrupted: stopped,
     };
-    let report = TuneReport { tuned, defaults };
-
-    std::fs::create_dir_all(out).map_err(Error::file(out))?;
-    let schedule = RecordedSchedule::of(&segments)?;
-    let schedule = ron::ser::to_string_pretty(&schedule, ron::ser::PrettyConfig::default())
-        .map_err(|error| Error::config("schedule.ron", error, "it cannot be written"))?;
-    write_whole(&out.join("schedule.ron"), (schedule + "\n").as_bytes())?;
-    append_lines(&out.join("segments.jsonl"), &segments)?;
-    write_json(&out.join("report.json"), &report)?;
-    plot::training(
-        &out.join("tune.png"),
-        task.name(),
-        &[("tuned".to_owned(), segments)],
-    )?;
-    if let DataConfig::Embedded(embedded) = &config.data {
-        let data = embedded.load()?;
-        let test = data.select(&split_rows(&data, &config.split)?.test);
-        write_whole(&out.join("test.csv"), table(&model, &test).as_bytes())?;
+    let test = match &config.data {
+        DataConfig::Embedded(embedded) => {
+            let data = embedded.load()?;
+            let test = data.select(&split_rows(&data, &config.split)?.test);
+            Some(table(&model, &test))
+        }
+        DataConfig::Csv { .. } | DataConfig::Idx { .. } | DataConfig::Teacher(_) => None,
+    };
+    let contents = folder::Contents {
+        name: task.name(),
+        model: &model,
+        segments: &segments,
+        budget,
+        report: &report,
+        test,
+    };
+    folder::write(out, contents)?;
+    // Whatever becomes of the comparison, the tuned model is kept by now.
+    if tune.compare_defaults && !stopped {
+        report.defaults = with_defaults(&task, &tune.training, device, interrupted)?;
+        report.interrupted = report.defaults.is_none();
+        folder::write_report(out, &report)?;
     }
-    model.save(&out.join("model.json"))?;
     Ok(report)
 }
 
-/// What is about to be trained.
-fn description(task: &PreparedTask, training: &TrainConfig) -> String {
-    let split = task.split();
-    let kind = match &split.train.targets {
-        Targets::Classes { names, .. } => format!("classification into {}", names.len()),
-        Targets::Values(_) => "regression".to_owned(),
+/// Many classes that have a row or two each are no classes, but values or names.
+fn check_classes(task: &PreparedTask) -> Result<()> {
+    let (DataConfig::Csv { target, .. }, split) = (&task.config().data, task.split()) else {
+        return Ok(());
     };
-    format!(
-        "{}: {kind}, {} features; {} rows to train on, {} for validation, {} for the test; {} epochs' budget",
-        task.name(),
-        split.train.features,
-        split.train.rows(),
-        split.validation.rows(),
-        split.test.rows(),
-        training.epochs
-    )
+    let Some(classes) = split.train.classes() else {
+        return Ok(());
+    };
+    // All rows of the file, but for a test of its own.
+    let mut rows = split.train.rows() + split.validation.rows();
+    if !matches!(&task.config().data, DataConfig::Csv { test: Some(_), .. }) {
+        rows += split.test.rows();
+    }
+    if classes <= FEW_CLASSES || 2 * classes <= rows {
+        return Ok(());
+    }
+    Err(Error::config(
+        "--kind",
+        "classification",
+        format!(
+            "column `{target}` has {classes} different values in {rows} rows, which are no classes: give --kind regression \
+             if they are numbers, or name another column with --target"
+        ),
+    ))
 }
 
-/// Weights, record and test loss of a training under the servo.
+/// Weights, record and test loss of a training.
 fn fit(
     task: &PreparedTask,
     training: &TrainConfig,
     device: &Device,
-    watch: &mut dyn FnMut(Underway) -> Result<()>,
+    watch: &mut dyn FnMut(Underway) -> Result<ControlFlow<()>>,
 ) -> Result<(Vec<f32>, Vec<Segment>, TestReport)> {
     let split = Arc::clone(task.split());
     let mut weights = Vec::new();
@@ -309,12 +290,14 @@ fn evaluate(
     Ok(figures)
 }
 
-/// The test report of the same training with the optimiser's default learning rate and batches of 64.
+/// The test report of the same training with the optimiser's default learning rate and batches of 64; `None` if it was
+/// interrupted.
 fn with_defaults(
     task: &PreparedTask,
     training: &TrainConfig,
     device: &Device,
-) -> Result<TestReport> {
+    interrupted: &AtomicBool,
+) -> Result<Option<TestReport>> {
     let cost = CostModel::Modelled(UpdateTime::default());
     let trainee = task.trainee(cost, device)?;
     let batch = DEFAULT_BATCH.min(trainee.spec().train_examples);
@@ -335,8 +318,14 @@ fn with_defaults(
     };
     let mut environment = TuningEnv::new(vec![Instance::from(trainee)], config)?;
     environment.reset(training.seed)?;
-    while !environment.step(&Action::new(vec![0]))?.status.is_over() {}
-    Ok(environment.into_best()?.test()?)
+    loop {
+        if interrupted.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
+        if environment.step(&Action::new(vec![0]))?.status.is_over() {
+            return Ok(Some(environment.into_best()?.test()?));
+        }
+    }
 }
 
 /// Rows as a CSV file with the names of the model.

@@ -2,8 +2,8 @@
 
 use crate::cnn::CnnTask;
 use crate::data::{
-    CsvOptions, Dataset, Embedded, Split, SplitConfig, TargetKind, Teacher, pool, read_csv,
-    read_idx, split, with_imbalance, with_label_noise,
+    CsvOptions, Dataset, Embedded, Split, SplitConfig, TargetKind, Teacher, pool, read_columns,
+    read_csv, read_idx, read_more, split, split_apart, with_imbalance, with_label_noise,
 };
 use crate::mlp::{Activation, MlpTask};
 use crate::{Error, Late, OptimizerConfig, Result, TaskTrainee, TraineeConfig};
@@ -29,6 +29,10 @@ pub enum DataConfig {
         /// Classification, regression, or found out from the column.
         #[serde(default)]
         kind: TargetKind,
+        /// A file of the same columns for the test, in place of a share of the rows. Its rows are taken as they are,
+        /// without `label_noise` and `imbalance`.
+        #[serde(default)]
+        test: Option<PathBuf>,
     },
     /// Synthetic data.
     Teacher(Teacher),
@@ -125,15 +129,27 @@ impl TaskConfig {
     /// # Errors
     /// Whatever is wrong with the files or the fields, by name.
     pub fn prepare(&self) -> Result<PreparedTask> {
+        let mut apart = None;
         let data: Arc<Dataset> = match &self.data {
             DataConfig::Embedded(embedded) => embedded.load()?,
-            DataConfig::Csv { path, target, kind } => Arc::new(read_csv(
+            DataConfig::Csv {
                 path,
-                &CsvOptions {
+                target,
+                kind,
+                test,
+            } => {
+                let options = CsvOptions {
                     target: target.clone(),
                     kind: *kind,
-                },
-            )?),
+                };
+                let data = read_csv(path, &options)?;
+                if let Some(test) = test {
+                    let mut features = read_columns(path)?;
+                    features.retain(|column| column != target);
+                    apart = Some(read_more(test, &features, target, &data.targets)?);
+                }
+                Arc::new(data)
+            }
             DataConfig::Teacher(teacher) => Arc::new(teacher.dataset()?),
             DataConfig::Idx { images, labels } => Arc::new(read_idx(images, labels)?),
         };
@@ -185,7 +201,10 @@ impl TaskConfig {
         Ok(PreparedTask {
             config: self.clone(),
             name,
-            split: Arc::new(split(&data, &self.split)?),
+            split: Arc::new(match apart {
+                Some(test) => split_apart(&data, test, &self.split)?,
+                None => split(&data, &self.split)?,
+            }),
         })
     }
 }

@@ -101,9 +101,9 @@ pub enum Error {
         columns: Vec<String>,
     },
 
-    /// The CSV file does not have a feature that a model was trained on.
+    /// The CSV file does not have a column of the data that are trained on.
     #[error(
-        "{path}: line 1: no column is called `{column}`, which the model was trained on: add it to the columns there \
+        "{path}: line 1: no column is called `{column}`, as one of the training data is: add it to the columns there \
          are (the separator is a comma): {}",
         .columns.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
     )]
@@ -177,6 +177,25 @@ pub enum Error {
         line: u64,
         /// The target column.
         column: String,
+    },
+
+    /// A cell that is no class of the column that it is to be told from.
+    #[error(
+        "{path}: line {line}, column `{column}`: `{value}` is not among the classes of the data that are trained on: \
+         expected one of {}",
+        .classes.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+    )]
+    UnknownClass {
+        /// The file.
+        path: PathBuf,
+        /// The line the row starts on.
+        line: u64,
+        /// The target column.
+        column: String,
+        /// The cell as given.
+        value: String,
+        /// The classes there are.
+        classes: Vec<String>,
     },
 
     /// A target column with both numbers and text, where the kind was to be detected.

@@ -1,13 +1,16 @@
 //! A training in one call.
 
 use crate::optimizer::OptimizerConfig;
+use crate::stretch::Rates;
 use crate::{Task, TaskTrainee, TraineeConfig};
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
+use std::ops::ControlFlow;
+use trimtab_env::context_servo::{Offsets, Steering};
 use trimtab_env::{
-    Action, Budget, ContextServo, Cost, Domain, Environment, Error, Initial, Knob, Moves,
-    ObservationConfig, Outcome, RewardConfig, Segment, Segments, Settings, TestReport,
-    TuningConfig, TuningEnv, UpdateTime,
+    Budget, Context, ContextServo, Cost, Domain, Environment, Error, Initial, Knob, Moves,
+    ObservationConfig, Outcome, RecordedSchedule, Report, RewardConfig, Segment, Segments,
+    Settings, TestReport, TuningConfig, TuningEnv, UpdateTime,
 };
 
 /// How [`train`] trains.
@@ -26,6 +29,10 @@ pub struct TrainConfig {
     pub validation_rows: Option<usize>,
     /// What regulates the training.
     pub servo: ContextServo,
+    /// The schedule of an earlier run, in place of the servo. On the same task, seed and budget it is that run again, if its
+    /// shares are of the budget ([`RecordedSchedule::within`]).
+    #[serde(default)]
+    pub replay: Option<RecordedSchedule>,
     /// How the budget is cut into segments.
     pub segments: Segments,
     /// What an update costs.
@@ -41,6 +48,7 @@ impl Default for TrainConfig {
             seed: 0,
             validation_rows: None,
             servo: ContextServo::default(),
+            replay: None,
             segments: Segments::default(),
             cost: UpdateTime::default(),
         }
@@ -60,15 +68,50 @@ pub struct Trained<M> {
     pub test: TestReport,
 }
 
-/// A training under way, after one of its segments.
+/// What happens in a training under way.
 #[derive(Clone, Copy, Debug)]
-pub struct Underway<'a> {
+pub enum Underway<'a> {
+    /// An update was tried before the first segment, and taken back.
+    Probed(Probed<'a>),
+    /// A segment has ended.
+    Ended(Ended<'a>),
+}
+
+/// An update of the start probe.
+#[derive(Clone, Copy, Debug)]
+pub struct Probed<'a> {
+    /// Its settings.
+    pub settings: &'a Settings,
+    /// What it did.
+    pub report: &'a Report,
+    /// The size of the updates relative to the weights that is wanted at the start.
+    pub wanted: f64,
+    /// The learning rate that follows: of another such update if `again`, else of the first segment.
+    pub then: f64,
+    /// Whether the probe goes on.
+    pub again: bool,
+}
+
+/// A segment that has ended.
+#[derive(Clone, Copy, Debug)]
+pub struct Ended<'a> {
     /// The segment.
     pub segment: &'a Segment,
     /// What the training may cost in all.
     pub budget: Cost,
-    /// The size of the updates relative to the weights that is wanted of the next segment; `None` after the last one.
-    pub wanted: Option<f64>,
+    /// What follows.
+    pub next: Next,
+}
+
+/// What follows a segment.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Next {
+    /// Another segment, whose updates should have this size relative to the weights.
+    UpdateRatio(f64),
+    /// Another segment, with recorded settings.
+    Recorded,
+    /// Nothing: the budget is spent.
+    Over,
 }
 
 /// Trains `task` to a budget on `device` (without autodiff; it is added here) under a [`ContextServo`].
@@ -91,18 +134,19 @@ pub fn train<T: Task>(
     config: &TrainConfig,
     device: &Device,
 ) -> trimtab_env::Result<Trained<T::Model>> {
-    train_watched(task, config, device, &mut |_| Ok(()))
+    train_watched(task, config, device, &mut |_| Ok(ControlFlow::Continue(())))
 }
 
-/// The same as [`train`], and tells `watch` of every segment as soon as it has ended.
+/// The same as [`train`], and tells `watch` of every update of the start probe and every segment as soon as it has ended.
+/// `watch` can end the training with [`ControlFlow::Break`]; what it came to is returned all the same.
 ///
 /// # Errors
-/// Those of [`train`]; whatever `watch` returns ends the training.
+/// Those of [`train`] and of `watch`.
 pub fn train_watched<T: Task, E: From<Error>>(
     task: T,
     config: &TrainConfig,
     device: &Device,
-    watch: &mut dyn FnMut(Underway) -> std::result::Result<(), E>,
+    watch: &mut dyn FnMut(Underway) -> std::result::Result<ControlFlow<()>, E>,
 ) -> std::result::Result<Trained<T::Model>, E> {
     let name = task.name();
     let trainee_config = TraineeConfig {
@@ -119,21 +163,12 @@ pub fn train_watched<T: Task, E: From<Error>>(
         )],
         process(config)?,
     )?;
-    environment.reset(config.seed)?;
-    let budget = environment.budget();
-    loop {
-        let over = environment.step(&Action::new(vec![0]))?.status.is_over();
-        if let Some(segment) = environment.segments().last() {
-            watch(Underway {
-                segment,
-                budget,
-                wanted: environment.set_point().filter(|_| !over),
-            })?;
-        }
-        if over {
-            break;
-        }
+    let examples = environment.instances()[0].trainee.spec().train_examples;
+    if let Some(schedule) = &config.replay {
+        possible(schedule, examples)?;
     }
+    environment.reset(config.seed)?;
+    run(&mut environment, config, watch)?;
 
     let outcome = environment.outcome()?;
     let segments = environment.segments().to_vec();
@@ -152,23 +187,151 @@ pub fn train_watched<T: Task, E: From<Error>>(
     })
 }
 
-/// A process in which the prior alone decides: its one knob has one choice, to change nothing.
-fn process(config: &TrainConfig) -> trimtab_env::Result<TuningConfig> {
+/// What decides on the settings of a training.
+enum Decider<'a> {
+    Servo(Box<Steering>),
+    Replay(&'a RecordedSchedule),
+}
+
+impl Decider<'_> {
+    /// The settings of the segment around the share `f` of the budget.
+    fn settings(&mut self, f: f64) -> Settings {
+        match self {
+            Self::Servo(steering) => steering.settings(f, &Offsets::default()),
+            Self::Replay(schedule) => schedule.at(f).clone(),
+        }
+    }
+
+    fn record(&mut self, report: &Report) {
+        if let Self::Servo(steering) = self {
+            steering.record(report);
+        }
+    }
+
+    /// What is to come around the share `f` of the budget.
+    fn next(&self, f: f64) -> Next {
+        match self {
+            Self::Servo(steering) => Next::UpdateRatio(steering.set_point(f, &Offsets::default())),
+            Self::Replay(_) => Next::Recorded,
+        }
+    }
+}
+
+/// Trains until the budget is spent or `watch` ends it.
+fn run<E: From<Error>>(
+    environment: &mut TuningEnv,
+    config: &TrainConfig,
+    watch: &mut dyn FnMut(Underway) -> std::result::Result<ControlFlow<()>, E>,
+) -> std::result::Result<(), E> {
+    let budget = environment.budget();
+    let mut decider = match &config.replay {
+        Some(schedule) => {
+            // What the recorded run spent before its first segment, on its start probe.
+            let first = schedule.entries().first().map_or(0.0, |entry| entry.share);
+            environment.spend_to(first)?;
+            Decider::Replay(schedule)
+        }
+        None => {
+            let spec = environment.instances()[0].trainee.spec();
+            let context = Context::new(spec, budget)
+                .ok_or_else(|| Error::config("cost", "measured", "the servo needs a cost model"))?;
+            let mut steering = Steering::new(config.servo, context, initial_rate(config)?);
+            if probe(environment, &mut steering, watch)?.is_break() {
+                return Ok(());
+            }
+            Decider::Servo(Box::new(steering))
+        }
+    };
+    loop {
+        let settings = decider.settings(middle(environment));
+        let over = environment.step_with(&settings)?.status.is_over();
+        let Some(segment) = environment.segments().last() else {
+            return Ok(());
+        };
+        decider.record(&segment.report);
+        let next = if over {
+            Next::Over
+        } else {
+            decider.next(middle(environment))
+        };
+        let ended = Ended {
+            segment,
+            budget,
+            next,
+        };
+        if watch(Underway::Ended(ended))?.is_break() || over {
+            return Ok(());
+        }
+    }
+}
+
+/// Tries first updates until one says at which learning rate to start.
+fn probe<E: From<Error>>(
+    environment: &mut TuningEnv,
+    steering: &mut Steering,
+    watch: &mut dyn FnMut(Underway) -> std::result::Result<ControlFlow<()>, E>,
+) -> std::result::Result<ControlFlow<()>, E> {
+    while let Some(settings) = steering.probe() {
+        for report in &environment.trial(&[(settings.clone(), 1)])? {
+            steering.probed(report);
+            let again = steering.probe();
+            let then = match &again {
+                Some(settings) => settings.learning_rate()?,
+                None => {
+                    let start = steering.clone().settings(0.0, &Offsets::default());
+                    start.learning_rate()?
+                }
+            };
+            let probed = Probed {
+                settings: &settings,
+                report,
+                wanted: steering.set_point(0.0, &Offsets::default()),
+                then,
+                again: again.is_some(),
+            };
+            if watch(Underway::Probed(probed))?.is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+    }
+    Ok(ControlFlow::Continue(()))
+}
+
+/// Where the next segment will be half over, as a share of the budget.
+fn middle(environment: &TuningEnv) -> f64 {
+    0.5 * (environment.spent_share() + environment.next_share())
+}
+
+/// Checks that a training of so many examples can have all settings of a schedule.
+fn possible(schedule: &RecordedSchedule, examples: usize) -> trimtab_env::Result<()> {
+    for (index, entry) in schedule.entries().iter().enumerate() {
+        Rates::of(&entry.settings, examples).map_err(|error| {
+            let allowed = "replay a schedule of a task like this one, or do without";
+            Error::config(format!("replay[{index}].settings"), error, allowed)
+        })?;
+    }
+    Ok(())
+}
+
+fn initial_rate(config: &TrainConfig) -> trimtab_env::Result<f64> {
     let lr = config
         .learning_rate
         .unwrap_or(config.optimizer.default_learning_rate());
-    if !(lr.is_finite() && lr > 0.0) {
-        let allowed = "give a finite number above 0";
-        return Err(Error::config("learning_rate", lr, allowed));
+    if lr.is_finite() && lr > 0.0 {
+        return Ok(lr);
     }
-    let nothing = Moves::Residual {
-        factors: vec![1.0],
-        max_offset: 1.0,
-    };
+    let allowed = "give a finite number above 0";
+    Err(Error::config("learning_rate", lr, allowed))
+}
+
+/// A process whose settings come from outside; its one knob has one choice, to change nothing.
+fn process(config: &TrainConfig) -> trimtab_env::Result<TuningConfig> {
+    let initial = Initial::Fixed(initial_rate(config)?.into());
     let any = Domain::LogUniform(1e-100, 1e100);
+    let nothing = Moves::Relative(vec![1.0]);
     Ok(TuningConfig {
-        knobs: vec![Knob::learning_rate(any, Initial::Fixed(lr.into()), nothing)],
-        prior: Some(config.servo),
+        knobs: vec![Knob::learning_rate(any, initial, nothing)],
+        prior: None,
         settings: Settings::default(),
         segments: config.segments,
         budget: Budget::Epochs(config.epochs),
@@ -181,114 +344,4 @@ fn process(config: &TrainConfig) -> trimtab_env::Result<TuningConfig> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::data::{Embedded, SplitConfig, split};
-    use crate::mlp::{Activation, MlpTask};
-    use crate::weights::flat_weights;
-    use std::sync::Arc;
-
-    fn task() -> MlpTask {
-        let config = SplitConfig {
-            max_train: Some(400),
-            ..Default::default()
-        };
-        let data = split(&Embedded::Digits.load().unwrap(), &config).unwrap();
-        MlpTask::new("digits", Arc::new(data), &[16], Activation::Relu)
-    }
-
-    #[test]
-    fn a_bad_learning_rate_is_left_and_the_best_weights_come_back() {
-        let config = TrainConfig {
-            learning_rate: Some(1e-6),
-            epochs: 40.0,
-            ..Default::default()
-        };
-        let trained = train(task(), &config, &Device::flex()).unwrap();
-        assert!(
-            trained.test.metrics["accuracy"] > 0.85,
-            "{:?}",
-            trained.test
-        );
-        let last = trained.segments.last().unwrap();
-        assert_eq!(trained.outcome["best_validation_loss"], last.best_loss);
-        assert_eq!(trained.outcome["test_loss"], trained.test.loss);
-
-        let again = train(task(), &config, &Device::flex()).unwrap();
-        assert_eq!(again.segments, trained.segments);
-        let (mut a, mut b) = (Vec::new(), Vec::new());
-        flat_weights(&trained.model, &mut a);
-        flat_weights(&again.model, &mut b);
-        assert_eq!(a, b);
-    }
-
-    /// What is said to be wanted is what the servo then goes by: the next learning rate follows from it.
-    #[test]
-    fn who_watches_sees_every_segment_and_what_is_wanted_next() {
-        let mut seen = Vec::new();
-        let trained = train_watched::<_, Error>(
-            task(),
-            &TrainConfig::default(),
-            &Device::flex(),
-            &mut |now| {
-                seen.push((now.segment.clone(), now.budget, now.wanted));
-                Ok(())
-            },
-        );
-        let segments: Vec<Segment> = seen.iter().map(|(segment, ..)| segment.clone()).collect();
-        assert_eq!(segments, trained.unwrap().segments);
-        let rate = |segment: &Segment| segment.settings.learning_rate().unwrap();
-        for pair in seen.windows(2) {
-            let [(segment, _, wanted), (next, ..)] = pair else {
-                unreachable!("windows of two")
-            };
-            let ratio = segment.report.gradients.unwrap().update_ratio;
-            let expected = (wanted.unwrap() / ratio).clamp(1.0 / 64.0, 64.0);
-            let factor = rate(next) / rate(segment);
-            assert!(
-                (factor / expected - 1.0).abs() < 1e-9,
-                "{factor} {expected}"
-            );
-        }
-        let (last, budget, wanted) = seen.last().unwrap();
-        assert_eq!(*wanted, None);
-        assert!(last.spent > 0.95 * budget);
-    }
-
-    #[test]
-    fn who_watches_can_stop_a_training() {
-        let mut segments = 0;
-        let stopped = train_watched(
-            task(),
-            &TrainConfig::default(),
-            &Device::flex(),
-            &mut |_| {
-                segments += 1;
-                if segments == 3 {
-                    return Err(Error::config("test", "stop", "none"));
-                }
-                Ok(())
-            },
-        );
-        assert!(stopped.is_err());
-        assert_eq!(segments, 3);
-    }
-
-    #[test]
-    fn what_cannot_be_is_refused_by_field() {
-        let refused = |config: TrainConfig, field: &str| {
-            let error = train(task(), &config, &Device::flex()).unwrap_err();
-            assert!(error.to_string().starts_with(field), "{error}");
-        };
-        let negative = TrainConfig {
-            learning_rate: Some(-1.0),
-            ..Default::default()
-        };
-        refused(negative, "learning_rate");
-        let none = TrainConfig {
-            epochs: 0.0,
-            ..Default::default()
-        };
-        refused(none, "budget");
-    }
-}
+mod tests;

@@ -1,9 +1,16 @@
 //! The binaries `tune` and `predict`, on data as a user brings them.
 
+#[cfg(unix)]
+mod interrupted;
+mod options;
+
 use super::{Folder, bad, good};
+use burn::module::Module;
+use burn::tensor::Device;
 use serde_json::Value;
 use std::fmt::Write as _;
 use std::process::{Command, Output};
+use trimtab_models::mlp::{Activation, Mlp};
 
 fn tune(folder: &Folder, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_tune"))
@@ -46,8 +53,22 @@ fn rows(text: &str) -> Vec<&str> {
     text.lines().skip(1).collect()
 }
 
+fn json(folder: &Folder, file: &str) -> Value {
+    serde_json::from_str(&folder.read(file)).unwrap()
+}
+
 fn report(folder: &Folder, out: &str) -> Value {
-    serde_json::from_str(&folder.read(&format!("{out}/report.json"))).unwrap()
+    json(folder, &format!("{out}/report.json"))
+}
+
+/// What a model predicts of the rows of `data.csv`.
+fn predicted(folder: &Folder, out: &str) -> String {
+    let model = format!("{out}/model.json");
+    good(&predict(
+        folder,
+        &["--model", &model, "--data", "data.csv", "--out", "all.csv"],
+    ));
+    folder.read("all.csv")
 }
 
 #[test]
@@ -73,6 +94,15 @@ fn classes_are_tuned_and_predicted() {
     ] {
         assert!(said.contains(words), "{words}: {said}");
     }
+
+    // The rate that the start probe comes to is that of the first segment.
+    let line = |at: usize| said.lines().nth(at).unwrap();
+    assert!(
+        line(2).starts_with("start probe: at a rate of 1.00e-3 updates"),
+        "{said}"
+    );
+    let start = line(2).rsplit_once("wanted: start at ").unwrap().1;
+    assert_eq!(line(3).split_whitespace().nth(1), Some(start), "{said}");
 
     let segments = folder.read("one/segments.jsonl");
     let schedule = folder.read("one/schedule.ron");
@@ -137,6 +167,36 @@ fn classes_are_tuned_and_predicted() {
         &[&arguments[..], &["--out", "two"]].concat(),
     ));
     assert_eq!(folder.read("one/model.json"), folder.read("two/model.json"));
+    let record = |out: &str| std::fs::read(folder.0.join(out).join("model.bpk")).unwrap();
+    assert_eq!(record("one"), record("two"));
+    assert_eq!(report["interrupted"], false);
+
+    // The weights are a record that burn reads, and what predictions are made with.
+    let model = json(&folder, "one/model.json");
+    assert_eq!(model.get("weights"), None);
+    let fresh = Mlp::new(&[2, 32, 32, 2], Activation::Relu, &Device::flex());
+    fresh.try_load_file(folder.0.join("one/model.bpk")).unwrap();
+    good(&tune(
+        &folder,
+        &[&arguments[..], &["--seed", "1", "--out", "other"]].concat(),
+    ));
+    std::fs::copy(
+        folder.0.join("other/model.bpk"),
+        folder.0.join("two/model.bpk"),
+    )
+    .unwrap();
+    good(&predict(
+        &folder,
+        &[
+            "--model",
+            "two/model.json",
+            "--data",
+            "data.csv",
+            "--out",
+            "q.csv",
+        ],
+    ));
+    assert_ne!(folder.read("q.csv"), predicted);
     let message = bad(&tune(
         &folder,
         &[&arguments[..], &["--out", "two"]].concat(),
@@ -222,13 +282,42 @@ fn what_is_wrong_with_data_is_said_by_file_column_and_line() {
     wrong("width,\"height, mm\"\n1\n", &["new.csv", "line 2"]);
     assert!(!folder.0.join("predictions.csv").exists());
 
-    let model = folder.read("runs/tune/model.json");
-    std::fs::write(
-        folder.0.join("runs/tune/model.json"),
-        model.replace("\"hidden\":[4]", "\"hidden\":[5]"),
-    )
-    .unwrap();
-    wrong("width,\"height, mm\"\n1,2\n", &["weights"]);
+    // The model's files: cut short, of another model, contradictory.
+    let row = "width,\"height, mm\"\n1,2\n";
+    let path = folder.0.join("runs/tune/model.bpk");
+    let weights = std::fs::read(&path).unwrap();
+    for cut in [0, 10, weights.len() / 2] {
+        std::fs::write(&path, &weights[..cut]).unwrap();
+        wrong(row, &["model.bpk", "tune it again"]);
+    }
+    std::fs::remove_file(&path).unwrap();
+    wrong(row, &["model.bpk"]);
+    std::fs::write(&path, &weights).unwrap();
+    let model = json(&folder, "runs/tune/model.json");
+    let change = |part: &str, to: Value| {
+        let mut model = model.clone();
+        *model.pointer_mut(part).unwrap() = to;
+        std::fs::write(folder.0.join("runs/tune/model.json"), model.to_string()).unwrap();
+    };
+    change("/model/Mlp/hidden", serde_json::json!([5]));
+    wrong(row, &["model.bpk", "not the weights of this model"]);
+    change("/inputs/Columns", serde_json::json!(["width"]));
+    wrong(row, &["model.json", "1 columns"]);
+    change("/model", model["model"].clone());
+    let arguments = ["--model", "runs/tune/model.json", "--data", "data.csv"];
+    good(&predict(&folder, &arguments));
+}
+
+/// Nothing is trained for a folder that cannot be made.
+#[cfg(unix)]
+#[test]
+fn a_folder_that_cannot_be_made_is_found_before_the_training() {
+    let folder = Folder::new("tune-out");
+    let output = tune(&folder, &["--out", "/proc/nowhere/run"]);
+    let message = bad(&output);
+    assert!(message.contains("/proc/nowhere"), "{message}");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(said.lines().count(), 2, "{said}");
 }
 
 /// Images of two sizes of squares, in IDX, by a small convolutional network.

@@ -40,6 +40,22 @@ impl TuningEnv {
         episode.next_segment = plan.remaining(episode.next_segment, episode.spent, episode.budget);
         Ok(reports)
     }
+
+    /// Counts what is spent elsewhere: afterwards at least the share `f` of the budget is spent. A replay pays so for the
+    /// trials of the run that it replays.
+    ///
+    /// # Errors
+    /// As [`TuningEnv::step_with`].
+    pub fn spend_to(&mut self, f: f64) -> Result<()> {
+        self.running()?;
+        if let Some(episode) = &mut self.episode {
+            episode.spent = episode.spent.max(f * episode.budget);
+            let plan = &self.config.segments;
+            episode.next_segment =
+                plan.remaining(episode.next_segment, episode.spent, episode.budget);
+        }
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -90,6 +106,22 @@ mod tests {
             (total / plain.outcome().unwrap()["cost"] - 1.0).abs() < 0.05,
             "{total}"
         );
+    }
+
+    #[test]
+    fn what_was_spent_elsewhere_shortens_the_training_as_a_trial_does() {
+        let (mut tried, mut paid) = (environment(), environment());
+        let settings = tried.settings().unwrap();
+        tried.trial(&[(settings.clone(), 3)]).unwrap();
+        paid.spend_to(tried.spent_share()).unwrap();
+        while !tried.step_with(&settings).unwrap().status.is_over() {}
+        while !paid.step_with(&settings).unwrap().status.is_over() {}
+        assert_eq!(paid.segments(), tried.segments());
+        assert!(paid.spend_to(1.0).is_err());
+        let mut back = environment();
+        let before = back.spent_share();
+        back.spend_to(0.0).unwrap();
+        assert_eq!(back.spent_share(), before);
     }
 
     #[test]

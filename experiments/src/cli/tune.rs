@@ -1,13 +1,14 @@
 //! The command lines of `tune` and `predict`.
 
-use super::{exit, say};
+use super::{INTERRUPTED, exit, say, stop_on_ctrl_c};
+use crate::config::parse_ron;
 use crate::run_directory::write_whole;
 use crate::tune::{self, TrainedModel, Tune};
 use crate::{Error, Result};
 use clap::{Parser, ValueEnum};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use trimtab_env::TestReport;
+use trimtab_env::{RecordedSchedule, TestReport};
 use trimtab_models::data::{Embedded, SplitConfig, Standardise, TargetKind};
 use trimtab_models::mlp::Activation;
 use trimtab_models::{DataConfig, ModelConfig, OptimizerConfig, TaskConfig, TrainConfig};
@@ -22,7 +23,10 @@ use trimtab_models::{DataConfig, ModelConfig, OptimizerConfig, TaskConfig, Train
   tune                                          embedded digits, into runs/tune
   tune --data houses.csv --target price         a table; classes or values are found from the column
   tune --data images.idx --labels labels.idx --channels 8,16
-  tune --data houses.csv --target price --compare-defaults --out runs/houses"
+  tune --data houses.csv --target price --compare-defaults --out runs/houses
+  tune --data houses.csv --target price --test sold-later.csv
+  tune --data houses.csv --target price --replay runs/houses/schedule.ron --seed 1 --out runs/again
+Ctrl-C ends the training after the segment under way and keeps the best model so far; a second one stops at once."
 )]
 struct TuneArguments {
     /// CSV file with a header, or IDX file of images; without one embedded digits
@@ -31,6 +35,12 @@ struct TuneArguments {
     /// The column of the CSV file that is to be predicted
     #[arg(long, requires = "data", conflicts_with = "labels")]
     target: Option<String>,
+    /// What the target column holds; by default found from it: text, or up to 20 different whole numbers, are classes
+    #[arg(long, value_enum, requires = "target")]
+    kind: Option<Kind>,
+    /// CSV file with the same columns to test on, instead of a fifth of the data
+    #[arg(long, value_name = "FILE", requires = "target")]
+    test: Option<PathBuf>,
     /// IDX file of the images' labels
     #[arg(long, requires = "data")]
     labels: Option<PathBuf>,
@@ -58,12 +68,21 @@ struct TuneArguments {
     /// Folder for everything
     #[arg(long, default_value = "runs/tune")]
     out: PathBuf,
+    /// Train with the schedule.ron of an earlier run, instead of regulating anew
+    #[arg(long, value_name = "FILE", conflicts_with = "learning_rate")]
+    replay: Option<PathBuf>,
     /// Train once more with default settings for the same budget, to compare
     #[arg(long)]
     compare_defaults: bool,
     /// Backend: flex, libtorch (feature tch), cuda, wgpu
     #[arg(long, default_value = "flex")]
     device: String,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Kind {
+    Classification,
+    Regression,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -89,7 +108,12 @@ impl TuneArguments {
             (Some(target), _) => Ok(DataConfig::Csv {
                 path,
                 target: target.clone(),
-                kind: TargetKind::Detect,
+                kind: match self.kind {
+                    None => TargetKind::Detect,
+                    Some(Kind::Classification) => TargetKind::Classification,
+                    Some(Kind::Regression) => TargetKind::Regression,
+                },
+                test: self.test.clone(),
             }),
             (None, Some(labels)) => Ok(DataConfig::Idx {
                 images: path,
@@ -101,6 +125,14 @@ impl TuneArguments {
                 "name the column to predict with --target, or the file of the labels of images with --labels",
             )),
         }
+    }
+
+    fn replay(&self) -> Result<Option<RecordedSchedule>> {
+        let Some(path) = &self.replay else {
+            return Ok(None);
+        };
+        let text = std::fs::read_to_string(path).map_err(Error::file(path))?;
+        parse_ron(&text, &path.display().to_string()).map(Some)
     }
 
     fn tune(&self) -> Result<Tune> {
@@ -154,6 +186,7 @@ impl TuneArguments {
                 learning_rate: self.learning_rate,
                 epochs: self.epochs,
                 seed: self.seed,
+                replay: self.replay()?,
                 ..TrainConfig::default()
             },
             compare_defaults: self.compare_defaults,
@@ -178,10 +211,15 @@ pub fn tune() -> ExitCode {
     exit(|| {
         let device = trimtab_models::device(&arguments.device)?;
         let out = &arguments.out;
-        let report = tune::tune(&arguments.tune()?, out, &device, &mut |line| say(line))?;
+        let tune = arguments.tune()?;
+        stop_on_ctrl_c()?;
+        let report = tune::tune(&tune, out, &device, &INTERRUPTED, &mut |line| say(line))?;
         say(figures("tuned", &report.tuned))?;
         if let Some(defaults) = &report.defaults {
             say(figures("default settings", defaults))?;
+        }
+        if report.interrupted {
+            return Err(Error::Kept(out.clone()));
         }
         say(format_args!("everything is in {}", out.display()))?;
         let new = match &arguments.data {
@@ -207,7 +245,7 @@ pub fn tune() -> ExitCode {
   predict --model runs/tune/model.json --data new.csv --out predictions.csv"
 )]
 struct PredictArguments {
-    /// The model
+    /// The model's model.json, with its model.bpk beside it
     #[arg(long)]
     model: PathBuf,
     /// CSV file with the columns that the model was trained on, in any order; or IDX file of images

@@ -1,12 +1,15 @@
-//! A trained model as a file: everything that predictions on new rows need.
+//! A trained model as files: everything that predictions on new rows need. The weights are a record of burn, and what else
+//! there is to know is JSON beside it.
 
-use crate::run_directory::{read_json, write_whole};
+use crate::run_directory::{read_json, write_json, write_whole};
 use crate::{Error, Result};
+use burn::module::{Module, ModuleMapper, Param, ParamId};
+use burn::store::{ModuleRecord, RecordError};
 use burn::tensor::activation::softmax;
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Bytes, Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use trimtab_models::cnn::Cnn;
 use trimtab_models::data::{Standardiser, read_images, read_rows};
 use trimtab_models::mlp::Mlp;
@@ -41,7 +44,8 @@ pub struct TrainedModel {
     pub classes: Option<Vec<String>>,
     /// From the user's units to those of the model and back.
     pub standardiser: Standardiser,
-    /// All weights in the order of [`flat_weights`].
+    /// All weights in the order of [`flat_weights`]; they have a file of their own.
+    #[serde(skip)]
     pub weights: Vec<f32>,
 }
 
@@ -60,29 +64,84 @@ enum Network {
     Cnn(Cnn),
 }
 
+impl Network {
+    fn weights(&self) -> Vec<f32> {
+        let mut flat = Vec::new();
+        match self {
+            Self::Mlp(mlp) => flat_weights(mlp, &mut flat),
+            Self::Cnn(cnn) => flat_weights(cnn, &mut flat),
+        }
+        flat
+    }
+
+    fn with_weights(self, flat: &[f32]) -> Self {
+        match self {
+            Self::Mlp(mlp) => Self::Mlp(with_weights(mlp, flat)),
+            Self::Cnn(cnn) => Self::Cnn(with_weights(cnn, flat)),
+        }
+    }
+
+    fn into_record(self) -> ModuleRecord {
+        match self {
+            Self::Mlp(mlp) => mlp.map(&mut Numbered(0)).into_record(),
+            Self::Cnn(cnn) => cnn.map(&mut Numbered(0)).into_record(),
+        }
+    }
+
+    fn with_record(self, record: ModuleRecord) -> std::result::Result<Self, RecordError> {
+        Ok(match self {
+            Self::Mlp(mlp) => Self::Mlp(mlp.try_load_record(record)?),
+            Self::Cnn(cnn) => Self::Cnn(cnn.try_load_record(record)?),
+        })
+    }
+}
+
+/// Gives parameters the identities 1, 2, 3, .. in place of random ones, so that the same weights are the same file.
+struct Numbered(u64);
+
+impl ModuleMapper for Numbered {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        self.0 += 1;
+        let (_, weights, mapper) = param.consume();
+        Param::from_mapped_value(ParamId::from(self.0), weights, mapper)
+    }
+}
+
+/// Where the weights of the model in `path` are: `model.bpk` beside `model.json`.
+fn weights_file(path: &Path) -> PathBuf {
+    path.with_extension("bpk")
+}
+
 impl TrainedModel {
-    /// Reads a model.
+    /// Reads a model: `path`, and the record beside it that has the same name and the extension `bpk`.
     ///
     /// # Errors
-    /// [`Error::File`], [`Error::Record`], and [`Error::Config`] naming the part that does not fit the others.
+    /// [`Error::File`]; [`Error::Record`] naming the part that does not fit the others; [`Error::Weights`].
     pub fn load(path: &Path) -> Result<Self> {
-        let model: Self = read_json(path)?;
+        let mut model: Self = read_json(path)?;
         model.check().map_err(|problem| Error::Record {
             path: path.to_owned(),
             line: 1,
             problem,
         })?;
+        let file = weights_file(path);
+        let bytes = std::fs::read(&file).map_err(Error::file(&file))?;
+        let network = ModuleRecord::from_bytes(Bytes::from_bytes_vec(bytes))
+            .and_then(|record| model.fresh(&Device::flex()).with_record(record));
+        model.weights = network.map_err(Error::weights(&file))?.weights();
         Ok(model)
     }
 
-    /// Writes the model, whole or not at all.
+    /// Writes the model, each of its two files whole or not at all.
     ///
     /// # Errors
-    /// [`Error::File`].
+    /// [`Error::File`]; [`Error::Config`] if the weights do not fit the model.
     pub fn save(&self, path: &Path) -> Result<()> {
-        let mut text = serde_json::to_vec(self).map_err(|error| Error::file(path)(error.into()))?;
-        text.push(b'\n');
-        write_whole(path, &text)
+        let file = weights_file(path);
+        let record = self.network(&Device::flex())?.into_record();
+        let bytes = record.into_bytes().map_err(Error::weights(&file))?;
+        write_whole(&file, &bytes)?;
+        write_json(path, self)
     }
 
     /// Numbers a row.
@@ -117,37 +176,33 @@ impl TrainedModel {
         }
     }
 
-    /// The network with the weights.
-    fn network(&self, device: &Device) -> Result<Network> {
-        let fits = |expected: &[f32]| {
-            if expected.len() == self.weights.len() {
-                return Ok(());
-            }
-            let allowed = format!("this model has {}; tune it again", expected.len());
-            Err(Error::config(
-                "weights",
-                format!("{} numbers", self.weights.len()),
-                allowed,
-            ))
-        };
-        let mut fresh = Vec::new();
+    /// A network of this architecture.
+    fn fresh(&self, device: &Device) -> Network {
         match &self.model {
             ModelConfig::Mlp { hidden, activation } => {
                 let mut widths = vec![self.features()];
                 widths.extend(hidden);
                 widths.push(self.outputs());
-                let network = Mlp::new(&widths, *activation, device);
-                flat_weights(&network, &mut fresh);
-                fits(&fresh)?;
-                Ok(Network::Mlp(with_weights(network, &self.weights)))
+                Network::Mlp(Mlp::new(&widths, *activation, device))
             }
             ModelConfig::Cnn { channels } => {
-                let network = Cnn::new(self.shape, channels, self.outputs(), device);
-                flat_weights(&network, &mut fresh);
-                fits(&fresh)?;
-                Ok(Network::Cnn(with_weights(network, &self.weights)))
+                Network::Cnn(Cnn::new(self.shape, channels, self.outputs(), device))
             }
         }
+    }
+
+    /// The network with the weights.
+    fn network(&self, device: &Device) -> Result<Network> {
+        let fresh = self.fresh(device);
+        let expected = fresh.weights().len();
+        if expected == self.weights.len() {
+            return Ok(fresh.with_weights(&self.weights));
+        }
+        Err(Error::config(
+            "weights",
+            format!("{} numbers", self.weights.len()),
+            format!("this model has {expected}"),
+        ))
     }
 
     /// Predicts from rows in the user's units, one after the other.

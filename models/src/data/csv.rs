@@ -6,7 +6,7 @@ use ::csv::{ErrorKind, Reader, ReaderBuilder, StringRecord, Trim};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Dataset, gzip,
+    Dataset, Targets, gzip,
     target::{Cell, TargetColumn, TargetKind, number},
 };
 use crate::error::{Error, Result};
@@ -110,24 +110,64 @@ pub fn read_columns(path: impl AsRef<Path>) -> Result<Vec<String>> {
 /// # Errors
 /// As for [`read_csv`], and [`Error::MissingColumn`] for a feature that the file does not have.
 pub fn read_rows(path: impl AsRef<Path>, features: &[String]) -> Result<Vec<f32>> {
+    Ok(named_columns(path.as_ref(), features, None)?.0)
+}
+
+/// More rows of what another file has been read of: its `features` in this order as for [`read_rows`], and the column
+/// `target` in terms of `targets`, the other file's: the same classes, or values.
+///
+/// # Errors
+/// As for [`read_rows`], and [`Error::UnknownClass`] for a class that `targets` does not have.
+pub fn read_more(
+    path: impl AsRef<Path>,
+    features: &[String],
+    target: &str,
+    targets: &Targets,
+) -> Result<Dataset> {
     let path = path.as_ref();
+    let (inputs, cells) = named_columns(path, features, Some(target))?;
+    let column = TargetColumn {
+        path,
+        name: target,
+        cells,
+    };
+    Dataset::new(
+        super::stem(path),
+        [1, 1, features.len()],
+        inputs,
+        column.targets_like(targets)?,
+    )
+}
+
+/// The columns `features`, found by their names, row after row, and the cells of the column `target`.
+fn named_columns(
+    path: &Path,
+    features: &[String],
+    target: Option<&str>,
+) -> Result<(Vec<f32>, Vec<Cell>)> {
     let bytes = gzip::decompress(path, &gzip::read(path)?)?;
     let mut reader = reader(path, &bytes)?;
     let header = read_header(path, &mut reader)?;
-    let place = |feature: &String| {
+    let place = |feature: &str| {
         let found = header.iter().position(|name| name == feature);
         found.ok_or_else(|| Error::MissingColumn {
             path: path.into(),
-            column: feature.clone(),
+            column: feature.to_owned(),
             columns: header.clone(),
         })
     };
-    let places = features.iter().map(place).collect::<Result<Vec<_>>>()?;
-    let mut inputs = Vec::new();
+    let places = features.iter().map(|feature| place(feature));
+    let places = places.collect::<Result<Vec<_>>>()?;
+    let target = target.map(place).transpose()?;
+    let (mut inputs, mut cells) = (Vec::new(), Vec::new());
     each_row(path, &bytes, &mut reader, &header, |line, record| {
         for &column in &places {
             inputs.push(input(path, line, &header[column], &record[column])?);
         }
+        cells.extend(target.map(|column| Cell {
+            line,
+            text: record[column].into(),
+        }));
         Ok(())
     })?;
     if inputs.is_empty() {
@@ -136,7 +176,7 @@ pub fn read_rows(path: impl AsRef<Path>, features: &[String]) -> Result<Vec<f32>
             expected: "rows after the header",
         });
     }
-    Ok(inputs)
+    Ok((inputs, cells))
 }
 
 /// A reader of what is in a file, which has to be something.
@@ -239,7 +279,6 @@ fn unreadable(path: &Path, line: u64, source: ::csv::Error) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::Targets;
 
     fn parse(text: &str, kind: TargetKind) -> Result<Dataset> {
         let options = CsvOptions {
@@ -331,6 +370,58 @@ mod tests {
         );
         let text = message(&["note"]);
         assert!(text.contains("line 2, column `note`: `late`"), "{text}");
+    }
+
+    #[test]
+    fn more_rows_take_the_classes_of_the_first() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("more.csv");
+        let more = |text: &str, first: &Dataset| {
+            std::fs::write(&path, text).unwrap();
+            read_more(&path, &["a".into(), "b".into()], "y", &first.targets)
+        };
+        let first = parse("a,b,y\n1,2,pear\n3,4,fig\n5,6,plum\n", TargetKind::Detect).unwrap();
+        let second = more("b,y,note,a\n2,plum,?,1\n4,pear,?,3\n", &first).unwrap();
+        assert_eq!((second.name.as_str(), second.shape), ("more", [1, 1, 2]));
+        assert_eq!(second.inputs, [1., 2., 3., 4.]);
+        // Sorted as text: fig, pear, plum.
+        let Targets::Classes { labels, names } = &second.targets else {
+            panic!("not classes")
+        };
+        assert_eq!((labels.as_slice(), names.len()), (&[2, 1][..], 3));
+
+        let numbers = parse("a,b,y\n1,2,9\n3,4,10\n", TargetKind::Detect).unwrap();
+        let second = more("a,b,y\n1,2,10.0\n", &numbers).unwrap();
+        assert!(matches!(second.targets, Targets::Classes { labels, .. } if labels == [1]));
+        let values = parse("a,b,y\n1,2,9\n3,4,1.5\n", TargetKind::Detect).unwrap();
+        let second = more("a,b,y\n1,2,10\n", &values).unwrap();
+        assert_eq!(second.targets, Targets::Values(vec![10.]));
+
+        for (text, first, words) in [
+            (
+                "a,b,y\n1,2,fig\n\n1,2,date\n",
+                &first,
+                ["line 4, column `y`: `date`", "`fig`, `pear`, `plum`"],
+            ),
+            (
+                "a,b,y\n1,2,11\n",
+                &numbers,
+                ["line 2, column `y`: `11`", "`9`, `10`"],
+            ),
+            (
+                "a,b,y\n1,2,many\n",
+                &values,
+                ["line 2, column `y`: `many`", "number"],
+            ),
+            ("a,b,z\n1,2,3\n", &values, ["`y`", "`a`, `b`, `z`"]),
+            ("a,y\n1,2\n", &values, ["`b`", "`a`, `y`"]),
+            ("a,b,y\n", &values, ["empty", "rows"]),
+        ] {
+            let message = more(text, first).unwrap_err().to_string();
+            for word in words.iter().chain(&["more.csv"]) {
+                assert!(message.contains(word), "`{word}`: {message}");
+            }
+        }
     }
 
     #[test]

@@ -13,11 +13,11 @@ mod target;
 mod teacher;
 
 pub use corruption::{with_imbalance, with_label_noise};
-pub use csv::{CsvOptions, parse_csv, read_columns, read_csv, read_rows};
+pub use csv::{CsvOptions, parse_csv, read_columns, read_csv, read_more, read_rows};
 pub use embedded::Embedded;
 pub use idx::{parse_idx, read_idx, read_images};
 pub use pool::pool;
-pub use split::{Share, Split, SplitConfig, SplitRows, split, split_rows};
+pub use split::{Share, Split, SplitConfig, SplitRows, split, split_apart, split_rows};
 pub use standardiser::{Standardise, Standardiser};
 pub use target::TargetKind;
 pub use teacher::Teacher;

@@ -96,19 +96,38 @@ pub struct SplitRows {
 /// Those of [`split_rows`].
 pub fn split(dataset: &Dataset, config: &SplitConfig) -> Result<Split> {
     let rows = split_rows(dataset, config)?;
+    let test = dataset.select(&rows.test);
+    Ok(standardised(dataset, &rows, test, config))
+}
+
+/// The same as [`split`] with a test of its own: all rows of `dataset` are for training and validation, and the share of the
+/// test has no say.
+///
+/// # Errors
+/// Those of [`split_rows`].
+pub fn split_apart(dataset: &Dataset, test: Dataset, config: &SplitConfig) -> Result<Split> {
+    let rows = deal(dataset, config, 0)?;
+    Ok(standardised(dataset, &rows, test, config))
+}
+
+fn standardised(
+    dataset: &Dataset,
+    rows: &SplitRows,
+    mut test: Dataset,
+    config: &SplitConfig,
+) -> Split {
     let mut train = dataset.select(&rows.train);
     let mut validation = dataset.select(&rows.validation);
-    let mut test = dataset.select(&rows.test);
     let standardiser = Standardiser::fit(&train, config.standardise);
     for part in [&mut train, &mut validation, &mut test] {
         standardiser.apply(part);
     }
-    Ok(Split {
+    Split {
         train,
         validation,
         test,
         standardiser,
-    })
+    }
 }
 
 /// Shuffles the rows and deals them out: every row to one part, the same rows for the same seed.
@@ -122,10 +141,16 @@ pub fn split(dataset: &Dataset, config: &SplitConfig) -> Result<Split> {
 /// be left to train on, [`Error::OneClass`], and those of [`Dataset::check`].
 pub fn split_rows(dataset: &Dataset, config: &SplitConfig) -> Result<SplitRows> {
     dataset.check()?;
+    let test = config.test.rows("test", dataset.rows())?;
+    deal(dataset, config, test)
+}
+
+/// Deals the rows out, `test` of them to the test.
+fn deal(dataset: &Dataset, config: &SplitConfig, test: usize) -> Result<SplitRows> {
+    dataset.check()?;
     dataset.require_two_classes(&dataset.name)?;
     let rows = dataset.rows();
     let validation = config.validation.rows("validation", rows)?;
-    let test = config.test.rows("test", rows)?;
     if config.max_train == Some(0) {
         return Err(Error::Setting {
             field: "max_train".into(),
@@ -285,6 +310,29 @@ mod tests {
         }
         let mean = rows.train.iter().sum::<usize>() as f64 / 30.;
         assert!((split.standardiser.target_mean - mean).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_test_of_its_own_is_kept_whole_and_has_no_say_in_the_statistics() {
+        let dataset = values(50);
+        let mut test = values(7);
+        test.inputs.iter_mut().for_each(|input| *input += 1000.);
+        let split = split_apart(&dataset, test.clone(), &SplitConfig::default()).unwrap();
+        assert_eq!((split.train.rows(), split.validation.rows()), (40, 10));
+        let restored = |input: &f32| {
+            let (mean, scale) = (split.standardiser.mean[0], split.standardiser.scale[0]);
+            (f64::from(*input) * scale + mean).round() as f32
+        };
+        let inputs: Vec<f32> = split.test.inputs.iter().map(restored).collect();
+        assert_eq!(inputs, test.inputs);
+        let mut rest: Vec<f32> = (split.train.inputs.iter())
+            .chain(&split.validation.inputs)
+            .map(restored)
+            .collect();
+        rest.sort_by(f32::total_cmp);
+        assert_eq!(rest, dataset.inputs);
+        let mean = split.train.inputs.iter().sum::<f32>() / 40.;
+        assert!(mean.abs() < 1e-6, "{mean}");
     }
 
     #[test]

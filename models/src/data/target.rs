@@ -52,6 +52,36 @@ impl TargetColumn<'_> {
         }
     }
 
+    /// The targets in terms of those of another column: the same classes in the same order, or values.
+    pub fn targets_like(&self, others: &Targets) -> Result<Targets> {
+        let Targets::Classes { names, .. } = others else {
+            return self.values();
+        };
+        // As among the cells of one column, `1` is the same as `1.0` if all classes are numbers.
+        let numbers: Option<Vec<f64>> = names.iter().map(|name| name.parse().ok()).collect();
+        let class = |cell: &Cell| {
+            let text = || names.iter().position(|name| *name == cell.text);
+            let number = || {
+                let number: f64 = cell.text.parse().ok()?;
+                numbers.as_ref()?.iter().position(|other| *other == number)
+            };
+            let label = text().or_else(number);
+            label
+                .map(|label| label as u32)
+                .ok_or_else(|| Error::UnknownClass {
+                    path: self.path.into(),
+                    line: cell.line,
+                    column: self.name.into(),
+                    value: cell.text.clone(),
+                    classes: names.clone(),
+                })
+        };
+        Ok(Targets::Classes {
+            labels: self.cells.iter().map(class).collect::<Result<_>>()?,
+            names: names.clone(),
+        })
+    }
+
     fn detect(&self) -> Result<Targets> {
         let text = |cell: &&Cell| number(&cell.text).is_none();
         match self.cells.iter().find(text) {

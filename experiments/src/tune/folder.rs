@@ -1,0 +1,92 @@
+//! The folder that a tuned training leaves.
+//!
+//! ```text
+//! model.json      what predictions need beside the weights: architecture, columns, classes, standardiser
+//! model.bpk       the weights with the best validation loss, as a record of burn
+//! schedule.ron    the settings that held, each from its share of the budget
+//! segments.jsonl  everything that was recorded, one segment a line
+//! report.json     figures of the test split
+//! tune.png        the training as a picture
+//! test.csv        of embedded data: the test rows
+//! ```
+
+use super::{TrainedModel, TuneReport};
+use crate::run_directory::{append_lines, write_json, write_whole};
+use crate::{Error, Result, plot};
+use std::path::{Path, PathBuf};
+use trimtab_env::{Cost, RecordedSchedule, Segment};
+
+/// What goes into the folder.
+pub(super) struct Contents<'a> {
+    /// The task's name.
+    pub name: &'a str,
+    pub model: &'a TrainedModel,
+    pub segments: &'a [Segment],
+    /// What the training was allowed to cost.
+    pub budget: Cost,
+    pub report: &'a TuneReport,
+    /// `test.csv`, if there is to be one.
+    pub test: Option<String>,
+}
+
+/// The folder by its other name, until it is whole.
+fn part(out: &Path) -> PathBuf {
+    let mut name = out.file_name().unwrap_or_default().to_owned();
+    name.push(".part");
+    out.with_file_name(name)
+}
+
+/// Checks that the folder is not there yet.
+///
+/// # Errors
+/// [`Error::Config`] if it is.
+pub(super) fn check_new(out: &Path) -> Result<()> {
+    if out.exists() {
+        let allowed = "it is there already; choose another folder";
+        return Err(Error::config("--out", out.display(), allowed));
+    }
+    Ok(())
+}
+
+/// Checks that the folder can be made, so that nothing is trained in vain.
+///
+/// # Errors
+/// [`Error::File`] if it cannot.
+pub(super) fn check_writable(out: &Path) -> Result<()> {
+    let part = part(out);
+    std::fs::create_dir_all(&part).map_err(Error::file(&part))?;
+    std::fs::remove_dir_all(&part).map_err(Error::file(&part))
+}
+
+/// Writes the folder, whole or not at all.
+///
+/// # Errors
+/// [`Error::File`], [`Error::Plot`].
+pub(super) fn write(out: &Path, contents: Contents) -> Result<()> {
+    let part = part(out);
+    if part.exists() {
+        std::fs::remove_dir_all(&part).map_err(Error::file(&part))?;
+    }
+    std::fs::create_dir_all(&part).map_err(Error::file(&part))?;
+    contents.model.save(&part.join("model.json"))?;
+    let schedule = RecordedSchedule::within(contents.segments, contents.budget)?;
+    let schedule = ron::ser::to_string_pretty(&schedule, ron::ser::PrettyConfig::default())
+        .map_err(|error| Error::config("schedule.ron", error, "it cannot be written"))?;
+    write_whole(&part.join("schedule.ron"), (schedule + "\n").as_bytes())?;
+    append_lines(&part.join("segments.jsonl"), contents.segments)?;
+    write_report(&part, contents.report)?;
+    let run = ("tuned".to_owned(), contents.segments.to_vec());
+    plot::training(&part.join("tune.png"), contents.name, &[run])?;
+    if let Some(test) = contents.test {
+        write_whole(&part.join("test.csv"), test.as_bytes())?;
+    }
+    std::fs::rename(&part, out).map_err(Error::file(out))
+}
+
+/// Writes the figures, in place of those that are there.
+///
+/// # Errors
+/// [`Error::File`].
+pub(super) fn write_report(folder: &Path, report: &TuneReport) -> Result<()> {
+    write_json(&folder.join("report.json"), report)
+}

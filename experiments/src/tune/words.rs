@@ -1,0 +1,115 @@
+//! What happens in a tuned training, in words.
+
+use trimtab_models::config::PreparedTask;
+use trimtab_models::data::Targets;
+use trimtab_models::{Ended, Next, Probed, TrainConfig, Underway};
+
+/// Within this factor updates have the size that is wanted.
+const CLOSE: f64 = 1.05;
+
+/// What is about to be trained.
+pub(super) fn description(task: &PreparedTask, training: &TrainConfig) -> String {
+    let split = task.split();
+    let kind = match &split.train.targets {
+        Targets::Classes { names, .. } => format!("classification into {}", names.len()),
+        Targets::Values(_) => "regression".to_owned(),
+    };
+    format!(
+        "{}: {kind}, {} features; {} rows to train on, {} for validation, {} for the test; {} epochs' budget",
+        task.name(),
+        split.train.features,
+        split.train.rows(),
+        split.validation.rows(),
+        split.test.rows(),
+        training.epochs
+    )
+}
+
+/// The heading of the lines of segments.
+pub fn heading() -> String {
+    format!(
+        "{:>6}  {:>9}  {:>5}  {:>9}  {:>10}  {:>9}  {:>8}  {:>9}  what is next and why",
+        "budget", "lr", "batch", "train", "validation", "best", "cost (s)", "remaining"
+    )
+}
+
+/// What happened, and what is done next and why, as a line. Costs are seconds of the cost model.
+pub fn line(now: &Underway) -> String {
+    match now {
+        Underway::Probed(probed) => probe(probed),
+        Underway::Ended(ended) => segment(ended),
+    }
+}
+
+/// A learning rate, or a dash.
+fn rate(rate: trimtab_env::Result<f64>) -> String {
+    rate.map_or("-".to_owned(), |rate| format!("{rate:.2e}"))
+}
+
+fn probe(probed: &Probed) -> String {
+    let tried = rate(probed.settings.learning_rate());
+    let ratio = probed.report.gradients.map(|g| g.update_ratio);
+    let ratio = ratio.filter(|ratio| ratio.is_finite() && !probed.report.diverged);
+    let (saw, wanted) = match ratio {
+        Some(ratio) => (
+            format!("updates {ratio:.1e} of the weights"),
+            format!(", {:.1e} wanted", probed.wanted),
+        ),
+        None => ("it diverged".to_owned(), String::new()),
+    };
+    let then = if probed.again {
+        "try again at"
+    } else {
+        "start at"
+    };
+    format!(
+        "start probe: at a rate of {tried} {saw}{wanted}: {then} {:.2e}",
+        probed.then
+    )
+}
+
+fn segment(ended: &Ended) -> String {
+    let segment = ended.segment;
+    let number = |value: Option<f64>| value.map_or("-".to_owned(), |value| format!("{value:.4}"));
+    let batch = segment.settings.batch_size();
+    format!(
+        "{:>5.0}%  {:>9}  {:>5}  {:>9}  {:>10}  {:>9.4}  {:>8.4}  {:>9.4}  {}",
+        100.0 * (segment.spent / ended.budget).min(1.0),
+        rate(segment.settings.learning_rate()),
+        batch.map_or("-".to_owned(), |size| size.to_string()),
+        number(segment.report.train.map(|train| train.mean)),
+        number(segment.report.validation.as_ref().map(|v| v.loss)),
+        segment.best_loss,
+        segment.spent,
+        (ended.budget - segment.spent).max(0.0),
+        reason(ended)
+    )
+}
+
+/// Why the next learning rate is what it is.
+fn reason(ended: &Ended) -> String {
+    let report = &ended.segment.report;
+    let wanted = match (report.diverged, ended.next) {
+        (true, Next::UpdateRatio(_)) => {
+            return "diverged: back to the best weights, a quarter of the rate".to_owned();
+        }
+        (true, Next::Recorded | Next::Over) => {
+            return "diverged: back to the best weights".to_owned();
+        }
+        (false, Next::Recorded) => return "as recorded".to_owned(),
+        (false, Next::Over) => return "the budget is spent".to_owned(),
+        (false, Next::UpdateRatio(wanted)) => wanted,
+    };
+    let ratio = report.gradients.map(|gradients| gradients.update_ratio);
+    let Some(ratio) = ratio.filter(|ratio| ratio.is_finite() && *ratio > 0.0) else {
+        return "the size of the updates is not known: keep the rate".to_owned();
+    };
+    let measured = format!("updates {ratio:.1e} of the weights, {wanted:.1e} wanted");
+    if wanted > CLOSE * ratio {
+        format!("{measured}: raise the rate")
+    } else if ratio > CLOSE * wanted {
+        format!("{measured}: lower the rate")
+    } else {
+        format!("{measured}: close enough")
+    }
+}

@@ -1,0 +1,253 @@
+use super::*;
+use crate::data::{Embedded, SplitConfig, split};
+use crate::mlp::{Activation, MlpTask};
+use crate::weights::flat_weights;
+use std::sync::Arc;
+use trimtab_env::context_servo::Memory;
+
+fn task() -> MlpTask {
+    let config = SplitConfig {
+        max_train: Some(400),
+        ..Default::default()
+    };
+    let data = split(&Embedded::Digits.load().unwrap(), &config).unwrap();
+    MlpTask::new("digits", Arc::new(data), &[16], Activation::Relu)
+}
+
+#[test]
+fn a_bad_learning_rate_is_left_and_the_best_weights_come_back() {
+    let config = TrainConfig {
+        learning_rate: Some(1e-6),
+        epochs: 40.0,
+        ..Default::default()
+    };
+    let trained = train(task(), &config, &Device::flex()).unwrap();
+    assert!(
+        trained.test.metrics["accuracy"] > 0.85,
+        "{:?}",
+        trained.test
+    );
+    let last = trained.segments.last().unwrap();
+    assert_eq!(trained.outcome["best_validation_loss"], last.best_loss);
+    assert_eq!(trained.outcome["test_loss"], trained.test.loss);
+
+    let again = train(task(), &config, &Device::flex()).unwrap();
+    assert_eq!(again.segments, trained.segments);
+    let (mut a, mut b) = (Vec::new(), Vec::new());
+    flat_weights(&trained.model, &mut a);
+    flat_weights(&again.model, &mut b);
+    assert_eq!(a, b);
+}
+
+/// Each thing that happens is told, and what follows from it by what was said.
+#[test]
+fn who_watches_sees_every_segment_and_what_is_wanted_next() {
+    let mut probes = Vec::new();
+    let mut seen = Vec::new();
+    let config = TrainConfig {
+        learning_rate: Some(1e-6),
+        // With no memory the last measurement alone decides.
+        servo: ContextServo {
+            memory: Memory::default(),
+            ..Default::default()
+        },
+        ..Default::default()
+    };
+    let trained = train_watched::<_, Error>(task(), &config, &Device::flex(), &mut |now| {
+        match now {
+            Underway::Probed(p) => {
+                assert!(seen.is_empty());
+                let ratio = p.report.gradients.unwrap().update_ratio;
+                probes.push((rate(p.settings), ratio, p.wanted, p.then, p.again));
+            }
+            Underway::Ended(e) => seen.push((e.segment.clone(), e.budget, e.next)),
+        }
+        Ok(ControlFlow::Continue(()))
+    });
+    let segments: Vec<Segment> = seen.iter().map(|(segment, ..)| segment.clone()).collect();
+    assert_eq!(segments, trained.unwrap().segments);
+    let [(tried, ratio, wanted, then, false)] = probes[..] else {
+        panic!("{probes:?}")
+    };
+    assert_eq!(tried, 1e-6);
+    assert!((then / (tried * wanted / ratio) - 1.0).abs() < 1e-9);
+    assert_eq!(then, rate(&segments[0].settings));
+
+    for pair in seen.windows(2) {
+        let [(segment, _, next), (following, ..)] = pair else {
+            unreachable!("windows of two")
+        };
+        let Next::UpdateRatio(wanted) = next else {
+            panic!("{next:?}")
+        };
+        let ratio = segment.report.gradients.unwrap().update_ratio;
+        let expected = (wanted / ratio).clamp(1.0 / 64.0, 64.0);
+        let factor = rate(&following.settings) / rate(&segment.settings);
+        assert!(
+            (factor / expected - 1.0).abs() < 1e-9,
+            "{factor} {expected}"
+        );
+    }
+    let (last, budget, next) = seen.last().unwrap();
+    assert_eq!(*next, Next::Over);
+    assert!(last.spent > 0.95 * budget);
+}
+
+fn rate(settings: &Settings) -> f64 {
+    settings.learning_rate().unwrap()
+}
+
+/// A rate at which the first update makes the loss infinite is tried again, lower.
+#[test]
+fn a_probe_that_diverges_says_so_and_goes_on() {
+    let config = TrainConfig {
+        optimizer: OptimizerConfig::sgd(),
+        learning_rate: Some(1e30),
+        ..Default::default()
+    };
+    let mut probes = Vec::new();
+    train_watched::<_, Error>(task(), &config, &Device::flex(), &mut |now| {
+        let Underway::Probed(probed) = now else {
+            return Ok(ControlFlow::Break(()));
+        };
+        probes.push((rate(probed.settings), probed.then, probed.again));
+        Ok(ControlFlow::Continue(()))
+    })
+    .unwrap();
+    assert!(probes.len() > 1, "{probes:?}");
+    for pair in probes.windows(2) {
+        assert!(pair[0].2 && pair[0].1 == pair[1].0 && pair[1].0 < pair[0].0);
+    }
+}
+
+/// The settings of the servo are those of an environment whose prior it is.
+#[test]
+fn it_is_an_episode_under_the_prior() {
+    let config = TrainConfig {
+        learning_rate: Some(1.0),
+        seed: 5,
+        ..Default::default()
+    };
+    let trained = train(task(), &config, &Device::flex()).unwrap();
+    let nothing = Moves::Residual {
+        factors: vec![1.0],
+        max_offset: 1.0,
+    };
+    let mut process = process(&config).unwrap();
+    process.knobs[0].moves = nothing;
+    process.prior = Some(config.servo);
+    let trainee = TraineeConfig {
+        optimizer: config.optimizer,
+        ..TraineeConfig::default()
+    };
+    let trainee = TaskTrainee::new(task(), trainee, &Device::flex()).unwrap();
+    let instance = trimtab_env::Instance::from(Box::new(trainee) as Box<dyn trimtab_env::Trainee>);
+    let mut environment = TuningEnv::new(vec![instance], process).unwrap();
+    environment.reset(5).unwrap();
+    let nothing = trimtab_env::Action::new(vec![0]);
+    while !environment.step(&nothing).unwrap().status.is_over() {}
+    assert_eq!(environment.segments(), trained.segments);
+}
+
+#[test]
+fn a_replay_is_the_run_again() {
+    let config = TrainConfig {
+        learning_rate: Some(1.0),
+        epochs: 8.0,
+        ..Default::default()
+    };
+    let mut budget = 0.0;
+    let first = train_watched::<_, Error>(task(), &config, &Device::flex(), &mut |now| {
+        if let Underway::Ended(ended) = now {
+            budget = ended.budget;
+        }
+        Ok(ControlFlow::Continue(()))
+    })
+    .unwrap();
+    let schedule = RecordedSchedule::within(&first.segments, budget).unwrap();
+    let text = ron::to_string(&schedule).unwrap();
+    let replay = TrainConfig {
+        learning_rate: None,
+        replay: Some(ron::from_str(&text).unwrap()),
+        ..config
+    };
+    let mut recorded = 0;
+    let again = train_watched::<_, Error>(task(), &replay, &Device::flex(), &mut |now| {
+        match now {
+            Underway::Ended(ended) => recorded += usize::from(ended.next == Next::Recorded),
+            Underway::Probed(_) => panic!("a replay probes nothing"),
+        }
+        Ok(ControlFlow::Continue(()))
+    })
+    .unwrap();
+    let what = |run: &Trained<_>| -> Vec<_> {
+        let segments = run.segments.iter();
+        segments
+            .map(|s| (s.settings.clone(), s.report.clone(), s.best_loss))
+            .collect()
+    };
+    assert_eq!(what(&again), what(&first));
+    assert_eq!(again.test, first.test);
+    assert_eq!(recorded + 1, again.segments.len());
+
+    let large = r#"[(share: 0.0, settings: {"learning_rate": 0.1, "batch_size": 401})]"#;
+    let large = TrainConfig {
+        replay: Some(ron::from_str(large).unwrap()),
+        ..replay
+    };
+    let error = train(task(), &large, &Device::flex()).unwrap_err();
+    let message = error.to_string();
+    assert!(
+        message.contains("replay[0].settings") && message.contains("401"),
+        "{message}"
+    );
+}
+
+#[test]
+fn who_watches_can_stop_a_training_and_keeps_what_it_came_to() {
+    let ends = |after: usize, error: bool| {
+        let mut segments = 0;
+        train_watched(
+            task(),
+            &TrainConfig::default(),
+            &Device::flex(),
+            &mut |now| {
+                segments += usize::from(matches!(now, Underway::Ended(_)));
+                if segments < after {
+                    return Ok(ControlFlow::Continue(()));
+                }
+                if error {
+                    return Err(Error::config("test", "stop", "none"));
+                }
+                Ok(ControlFlow::Break(()))
+            },
+        )
+    };
+    assert!(ends(3, true).is_err());
+    let whole = train(task(), &TrainConfig::default(), &Device::flex()).unwrap();
+    let stopped = ends(12, false).unwrap();
+    assert_eq!(stopped.segments, whole.segments[..12]);
+    assert_eq!(
+        stopped.outcome["best_validation_loss"],
+        stopped.segments[11].best_loss
+    );
+    assert_eq!(stopped.outcome["test_loss"], stopped.test.loss);
+}
+
+#[test]
+fn what_cannot_be_is_refused_by_field() {
+    let refused = |config: TrainConfig, field: &str| {
+        let error = train(task(), &config, &Device::flex()).unwrap_err();
+        assert!(error.to_string().starts_with(field), "{error}");
+    };
+    let negative = TrainConfig {
+        learning_rate: Some(-1.0),
+        ..Default::default()
+    };
+    refused(negative, "learning_rate");
+    let none = TrainConfig {
+        epochs: 0.0,
+        ..Default::default()
+    };
+    refused(none, "budget");
+}
