@@ -106,8 +106,13 @@ pub struct Ended<'a> {
 /// What follows a segment.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Next {
-    /// Another segment, whose updates should have this size relative to the weights.
-    UpdateRatio(f64),
+    /// Another segment under the servo.
+    Servo {
+        /// The size of the updates relative to the weights that is wanted.
+        update_ratio: f64,
+        /// The learning rate that is hoped to give it.
+        learning_rate: f64,
+    },
     /// Another segment, with recorded settings.
     Recorded,
     /// Nothing: the budget is spent.
@@ -211,7 +216,14 @@ impl Decider<'_> {
     /// What is to come around the share `f` of the budget.
     fn next(&self, f: f64) -> Next {
         match self {
-            Self::Servo(steering) => Next::UpdateRatio(steering.set_point(f, &Offsets::default())),
+            Self::Servo(steering) => {
+                let none = Offsets::default();
+                let settings = steering.as_ref().clone().settings(f, &none);
+                Next::Servo {
+                    update_ratio: steering.set_point(f, &none),
+                    learning_rate: settings.learning_rate().unwrap_or(0.0),
+                }
+            }
             Self::Replay(_) => Next::Recorded,
         }
     }

@@ -73,15 +73,6 @@ impl Steering {
 }
 
 impl TuningEnv {
-    /// The size of the updates, relative to the weights, that the prior wants of the next segment; `None` without a prior.
-    pub fn set_point(&self) -> Option<f64> {
-        let episode = self.episode.as_ref()?;
-        // A segment is steered for its middle.
-        let f = 0.5 * (self.spent_share() + self.next_share());
-        let offsets = offsets(&self.config.knobs, &episode.positions);
-        Some(episode.steering.as_ref()?.set_point(f, &offsets))
-    }
-
     /// Lets the prior try its first updates out, before the first segment.
     pub(super) fn start_probe(&mut self) -> Result<()> {
         let wanted = |environment: &Self| {

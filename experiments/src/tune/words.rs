@@ -4,7 +4,7 @@ use trimtab_models::config::PreparedTask;
 use trimtab_models::data::Targets;
 use trimtab_models::{Ended, Next, Probed, TrainConfig, Underway};
 
-/// Within this factor updates have the size that is wanted.
+/// Within this factor a learning rate is the same as before.
 const CLOSE: f64 = 1.05;
 
 /// What is about to be trained.
@@ -89,8 +89,8 @@ fn segment(ended: &Ended) -> String {
 /// Why the next learning rate is what it is.
 fn reason(ended: &Ended) -> String {
     let report = &ended.segment.report;
-    let wanted = match (report.diverged, ended.next) {
-        (true, Next::UpdateRatio(_)) => {
+    let (wanted, then) = match (report.diverged, ended.next) {
+        (true, Next::Servo { .. }) => {
             return "diverged: back to the best weights, a quarter of the rate".to_owned();
         }
         (true, Next::Recorded | Next::Over) => {
@@ -98,18 +98,25 @@ fn reason(ended: &Ended) -> String {
         }
         (false, Next::Recorded) => return "as recorded".to_owned(),
         (false, Next::Over) => return "the budget is spent".to_owned(),
-        (false, Next::UpdateRatio(wanted)) => wanted,
+        (
+            false,
+            Next::Servo {
+                update_ratio,
+                learning_rate,
+            },
+        ) => (update_ratio, learning_rate),
     };
     let ratio = report.gradients.map(|gradients| gradients.update_ratio);
     let Some(ratio) = ratio.filter(|ratio| ratio.is_finite() && *ratio > 0.0) else {
         return "the size of the updates is not known: keep the rate".to_owned();
     };
     let measured = format!("updates {ratio:.1e} of the weights, {wanted:.1e} wanted");
-    if wanted > CLOSE * ratio {
+    let now = ended.segment.settings.learning_rate().unwrap_or(then);
+    if then > CLOSE * now {
         format!("{measured}: raise the rate")
-    } else if ratio > CLOSE * wanted {
+    } else if now > CLOSE * then {
         format!("{measured}: lower the rate")
     } else {
-        format!("{measured}: close enough")
+        format!("{measured}: keep the rate")
     }
 }

@@ -77,9 +77,14 @@ fn who_watches_sees_every_segment_and_what_is_wanted_next() {
         let [(segment, _, next), (following, ..)] = pair else {
             unreachable!("windows of two")
         };
-        let Next::UpdateRatio(wanted) = next else {
+        let Next::Servo {
+            update_ratio: wanted,
+            learning_rate,
+        } = next
+        else {
             panic!("{next:?}")
         };
+        assert_eq!(*learning_rate, rate(&following.settings));
         let ratio = segment.report.gradients.unwrap().update_ratio;
         let expected = (wanted / ratio).clamp(1.0 / 64.0, 64.0);
         let factor = rate(&following.settings) / rate(&segment.settings);
