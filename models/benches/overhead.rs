@@ -3,7 +3,8 @@
 //! Both sides make the same updates on the same batches and evaluate the validation split after every segment. With a
 //! trainee they end at the same weights, which is checked; a tuner also decays and averages the weights, and makes one
 //! update more, that of the start probe. They take turns, and what is printed is the median of the ratios of
-//! neighbouring times, which a machine that is busy with other things disturbs least.
+//! neighbouring times, which a machine that is busy with other things disturbs least. Words after `--` choose the rows
+//! that have one of them: `cargo bench -p trimtab-models --bench overhead -- tuner`.
 
 use burn::module::Module;
 use burn::optim::GradientsParams;
@@ -26,6 +27,8 @@ use trimtab_models::{
 const SEGMENTS: usize = 8;
 const UPDATES: usize = 12;
 const PAIRS: usize = 40;
+/// Pairs with a tuner, which take longer.
+const TUNER_PAIRS: usize = 20;
 const BATCH_SIZE: usize = 64;
 const LEARNING_RATE: f64 = 0.01;
 const SEED: u64 = 1;
@@ -35,7 +38,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let clothes = pool(&*Embedded::FashionMnist.load()?, 2)?;
     let clothes = Arc::new(split(&clothes, &SplitConfig::default())?);
     println!(
-        "time of a steered loop / time of a plain burn loop, median of {PAIRS} pairs, or half as many with a tuner"
+        "time of a steered loop / time of a plain burn loop, median of {PAIRS} pairs, with a tuner {TUNER_PAIRS}"
     );
     for (optimizer, epochs) in [
         (OptimizerConfig::adam(), 20.0),
@@ -73,6 +76,10 @@ fn compare<T: Task + Clone>(
     batch_size: usize,
     samples: u64,
 ) -> Result<(), Box<dyn std::error::Error>> {
+    let what = format!("{what}, batch {batch_size}, {samples} gradient samples");
+    if !is_wanted(&what) {
+        return Ok(());
+    }
     let config = TraineeConfig {
         gradient_samples: samples,
         ..Default::default()
@@ -90,7 +97,6 @@ fn compare<T: Task + Clone>(
             plain_times.push(plain);
         }
     }
-    let what = format!("{what}, batch {batch_size}, {samples} gradient samples");
     print(&what, ratios, plain_times, SEGMENTS * UPDATES);
     Ok(())
 }
@@ -102,8 +108,12 @@ fn compare_tuner<T: Task>(
     optimizer: OptimizerConfig,
     epochs: f64,
 ) -> Result<(), Box<dyn std::error::Error>> {
+    let what = format!("tuner, {what}, {}, {epochs} epochs", optimizer.name());
+    if !is_wanted(&what) {
+        return Ok(());
+    }
     let (mut ratios, mut plain_times, mut updates) = (Vec::new(), Vec::new(), 0);
-    for pair in 0..=PAIRS / 2 {
+    for pair in 0..=TUNER_PAIRS {
         let (tuned, segments) = tuned(&task, optimizer, epochs)?;
         let (plain, _) = plain(&task, optimizer, BATCH_SIZE, &segments)?;
         updates = segments.iter().sum();
@@ -114,11 +124,18 @@ fn compare_tuner<T: Task>(
     }
     let segments = trimtab_env::Segments::default().count();
     let each = updates as f64 / segments as f64;
-    let name = optimizer.name();
-    let what =
-        format!("tuner, {what}, {name}, {segments} segments of {each:.1} updates on average");
+    let what = format!("{what}, {segments} segments of {each:.1} updates on average");
     print(&what, ratios, plain_times, updates);
     Ok(())
+}
+
+/// Whether the row is asked for, as all are if none is.
+fn is_wanted(what: &str) -> bool {
+    let words = std::env::args()
+        .skip(1)
+        .filter(|word| !word.starts_with("--"));
+    let words: Vec<String> = words.collect();
+    words.is_empty() || words.iter().any(|word| what.contains(word.as_str()))
 }
 
 fn print(what: &str, mut ratios: Vec<f64>, mut plain_times: Vec<f64>, updates: usize) {
