@@ -27,8 +27,9 @@ use trimtab_models::{
 const SEGMENTS: usize = 8;
 const UPDATES: usize = 12;
 const PAIRS: usize = 40;
-/// Pairs with a tuner, which take longer.
+/// Pairs with a tuner, and with a CNN, which take longer.
 const TUNER_PAIRS: usize = 20;
+const CNN_PAIRS: usize = 10;
 const BATCH_SIZE: usize = 64;
 const LEARNING_RATE: f64 = 0.01;
 const SEED: u64 = 1;
@@ -37,16 +38,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let digits = Arc::new(split(&*Embedded::Digits.load()?, &SplitConfig::default())?);
     let clothes = pool(&*Embedded::FashionMnist.load()?, 2)?;
     let clothes = Arc::new(split(&clothes, &SplitConfig::default())?);
-    println!(
-        "time of a steered loop / time of a plain burn loop, median of {PAIRS} pairs, with a tuner {TUNER_PAIRS}"
-    );
+    println!("time of a steered loop / time of a plain burn loop, median of pairs");
     for (optimizer, epochs) in [
         (OptimizerConfig::adam(), 20.0),
         (OptimizerConfig::adam(), 100.0),
         (OptimizerConfig::sgd(), 100.0),
     ] {
         let task = MlpTask::new("mlp", Arc::clone(&digits), &[64, 64], Activation::Relu);
-        compare_tuner("digits, mlp 64-64", task, optimizer, epochs)?;
+        compare_tuner("digits, mlp 64-64", task, optimizer, epochs, TUNER_PAIRS)?;
     }
     let task = CnnTask::new("cnn", Arc::clone(&clothes), &[8, 16]);
     compare_tuner(
@@ -54,16 +53,29 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         task,
         OptimizerConfig::adam(),
         10.0,
+        CNN_PAIRS,
     )?;
     for batch_size in [16, 64] {
         for samples in [8, 0] {
             let task = MlpTask::new("mlp", Arc::clone(&digits), &[64, 64], Activation::Relu);
-            compare("digits, mlp 64-64", task, &digits, batch_size, samples)?;
+            compare(
+                "digits, mlp 64-64",
+                task,
+                &digits,
+                (batch_size, samples),
+                PAIRS,
+            )?;
         }
     }
     for samples in [8, 0] {
         let task = CnnTask::new("cnn", Arc::clone(&clothes), &[8, 16]);
-        compare("fashion-mnist 14x14, cnn 8-16", task, &clothes, 64, samples)?;
+        compare(
+            "fashion-mnist 14x14, cnn 8-16",
+            task,
+            &clothes,
+            (64, samples),
+            CNN_PAIRS,
+        )?;
     }
     Ok(())
 }
@@ -73,8 +85,8 @@ fn compare<T: Task + Clone>(
     what: &str,
     task: T,
     data: &Split,
-    batch_size: usize,
-    samples: u64,
+    (batch_size, samples): (usize, u64),
+    pairs: usize,
 ) -> Result<(), Box<dyn std::error::Error>> {
     let what = format!("{what}, batch {batch_size}, {samples} gradient samples");
     if !is_wanted(&what) {
@@ -87,7 +99,7 @@ fn compare<T: Task + Clone>(
     let mut trainee = TaskTrainee::new(task.clone(), config, &Device::flex())?;
     let (mut ratios, mut plain_times) = (Vec::new(), Vec::new());
     // The first pair warms up.
-    for pair in 0..=PAIRS {
+    for pair in 0..=pairs {
         let (steered, steered_weights) = steered(&mut trainee, data, batch_size)?;
         let optimizer = OptimizerConfig::sgd();
         let (plain, plain_weights) = plain(&task, optimizer, batch_size, &[UPDATES; SEGMENTS])?;
@@ -107,13 +119,14 @@ fn compare_tuner<T: Task>(
     task: T,
     optimizer: OptimizerConfig,
     epochs: f64,
+    pairs: usize,
 ) -> Result<(), Box<dyn std::error::Error>> {
     let what = format!("tuner, {what}, {}, {epochs} epochs", optimizer.name());
     if !is_wanted(&what) {
         return Ok(());
     }
     let (mut ratios, mut plain_times, mut updates) = (Vec::new(), Vec::new(), 0);
-    for pair in 0..=TUNER_PAIRS {
+    for pair in 0..=pairs {
         let (tuned, segments) = tuned(&task, optimizer, epochs)?;
         let (plain, _) = plain(&task, optimizer, BATCH_SIZE, &segments)?;
         updates = segments.iter().sum();
@@ -140,10 +153,11 @@ fn is_wanted(what: &str) -> bool {
 
 fn print(what: &str, mut ratios: Vec<f64>, mut plain_times: Vec<f64>, updates: usize) {
     println!(
-        "{what}: {:.3} (quartiles {:.3} to {:.3}; plain {:.0} us an update)",
+        "{what}: {:.3} (quartiles {:.3} to {:.3} of {} pairs; plain {:.0} us an update)",
         quantile(&mut ratios, 0.5),
         quantile(&mut ratios, 0.25),
         quantile(&mut ratios, 0.75),
+        ratios.len(),
         1e6 * quantile(&mut plain_times, 0.5) / updates as f64,
     );
 }

@@ -171,7 +171,7 @@ impl Stretch {
             flat_gradients(&model, &gradients, &mut self.gradient);
         } else if looking {
             model = self.settle(model, averaged, true);
-            self.ratio.before(&self.weights);
+            self.ratio.before(&mut self.weights);
         }
         model = step(self.rates.learning_rate, model, gradients);
         self.pending += 1;

@@ -17,25 +17,20 @@ impl UpdateRatio {
         (self.ratios, self.samples) = (0.0, 0);
     }
 
-    /// Takes the weights before an update.
-    pub(crate) fn before(&mut self, weights: &[f32]) {
-        self.before.clear();
-        self.before.extend_from_slice(weights);
+    /// Takes the weights before an update, and leaves a vector to be written over in their place.
+    pub(crate) fn before(&mut self, weights: &mut Vec<f32>) {
+        std::mem::swap(&mut self.before, weights);
     }
 
     /// Takes the weights after the same update.
     pub(crate) fn after(&mut self, weights: &[f32]) {
-        let (mut moved, mut size) = ([0f32; LANES], [0f32; LANES]);
-        let mut add = |before: &[f32], after: &[f32]| {
-            for (lane, (before, after)) in before.iter().zip(after).enumerate() {
-                moved[lane] += (after - before) * (after - before);
-                size[lane] += before * before;
-            }
-        };
+        let (mut moved, mut size) = ([0.0; LANES], [0.0; LANES]);
         let (befores, before) = self.before.as_chunks::<LANES>();
         let (afters, after) = weights.as_chunks::<LANES>();
-        befores.iter().zip(afters).for_each(|(b, a)| add(b, a));
-        add(before, after);
+        for (before, after) in befores.iter().zip(afters) {
+            add(before, after, &mut moved, &mut size);
+        }
+        add(before, after, &mut moved, &mut size);
         let length = |squares: [f32; LANES]| {
             let squares = squares.iter().map(|square| f64::from(*square));
             squares.sum::<f64>().sqrt()
@@ -47,6 +42,16 @@ impl UpdateRatio {
     /// The mean, and of how many updates; `None` if there was none.
     pub(crate) fn mean(&self) -> Option<(f64, u64)> {
         (self.samples > 0).then(|| (self.ratios / self.samples as f64, self.samples))
+    }
+}
+
+/// Adds up `|dw|^2` and `|w|^2` over at most [`LANES`] weights.
+#[inline(always)]
+fn add(before: &[f32], after: &[f32], moved: &mut [f32; LANES], size: &mut [f32; LANES]) {
+    for lane in 0..before.len() {
+        let update = after[lane] - before[lane];
+        moved[lane] += update * update;
+        size[lane] += before[lane] * before[lane];
     }
 }
 
@@ -63,7 +68,7 @@ mod tests {
         for (step, wanted) in [(1.0, 0.2), (2.0, 0.3)] {
             let mut after = weights;
             after[9] += step;
-            ratio.before(&weights);
+            ratio.before(&mut weights.to_vec());
             ratio.after(&after);
             let (mean, _) = ratio.mean().unwrap();
             assert!((mean - wanted).abs() < 1e-9, "{mean}");

@@ -192,7 +192,9 @@ fn fewer_looks_steer_as_well() {
                 rates.push((few / all).ln());
             }
             let gradients = few.segments().last().unwrap().report.gradients.unwrap();
-            assert_eq!((gradients.samples, gradients.agreement()), (3, None));
+            // Its last segments have four updates or a few more.
+            assert!((2..=3).contains(&gradients.samples));
+            assert_eq!(gradients.agreement(), None);
         }
         let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
         assert!(mean(&losses).abs() < 0.02, "{losses:?}");
