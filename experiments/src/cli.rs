@@ -492,7 +492,9 @@ pub fn compare() -> ExitCode {
         if let Some(seeds) = arguments.seeds {
             config.seeds = seeds;
         }
-        let config = config.with_training_costs()?;
+        let file = arguments.config.as_deref();
+        let folder = file.and_then(Path::parent).unwrap_or(Path::new(""));
+        let config = config.with_policies(folder)?;
         stop_on_ctrl_c()?;
         let out = run_folder(arguments.out.as_deref(), &config.name);
         let device = trimtab_models::device(&arguments.machine.device)?;

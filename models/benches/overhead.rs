@@ -3,7 +3,8 @@
 //! Both sides make the same updates on the same batches and evaluate the validation split after every segment. With a
 //! trainee they end at the same weights, which is checked; a tuner also decays and averages the weights, and makes one
 //! update more, that of the start probe. They take turns, and what is printed is the median of the ratios of
-//! neighbouring times, which a machine that is busy with other things disturbs least.
+//! neighbouring times, which a machine that is busy with other things disturbs least. Words after `--` choose the rows
+//! that have one of them: `cargo bench -p trimtab-models --bench overhead -- tuner`.
 
 use burn::module::Module;
 use burn::optim::GradientsParams;
@@ -26,6 +27,9 @@ use trimtab_models::{
 const SEGMENTS: usize = 8;
 const UPDATES: usize = 12;
 const PAIRS: usize = 40;
+/// Pairs with a tuner, and with a CNN, which take longer.
+const TUNER_PAIRS: usize = 20;
+const CNN_PAIRS: usize = 10;
 const BATCH_SIZE: usize = 64;
 const LEARNING_RATE: f64 = 0.01;
 const SEED: u64 = 1;
@@ -34,16 +38,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let digits = Arc::new(split(&*Embedded::Digits.load()?, &SplitConfig::default())?);
     let clothes = pool(&*Embedded::FashionMnist.load()?, 2)?;
     let clothes = Arc::new(split(&clothes, &SplitConfig::default())?);
-    println!(
-        "time of a steered loop / time of a plain burn loop, median of {PAIRS} pairs, or half as many with a tuner"
-    );
+    println!("time of a steered loop / time of a plain burn loop, median of pairs");
     for (optimizer, epochs) in [
         (OptimizerConfig::adam(), 20.0),
         (OptimizerConfig::adam(), 100.0),
         (OptimizerConfig::sgd(), 100.0),
     ] {
         let task = MlpTask::new("mlp", Arc::clone(&digits), &[64, 64], Activation::Relu);
-        compare_tuner("digits, mlp 64-64", task, optimizer, epochs)?;
+        compare_tuner("digits, mlp 64-64", task, optimizer, epochs, TUNER_PAIRS)?;
     }
     let task = CnnTask::new("cnn", Arc::clone(&clothes), &[8, 16]);
     compare_tuner(
@@ -51,16 +53,29 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         task,
         OptimizerConfig::adam(),
         10.0,
+        CNN_PAIRS,
     )?;
     for batch_size in [16, 64] {
         for samples in [8, 0] {
             let task = MlpTask::new("mlp", Arc::clone(&digits), &[64, 64], Activation::Relu);
-            compare("digits, mlp 64-64", task, &digits, batch_size, samples)?;
+            compare(
+                "digits, mlp 64-64",
+                task,
+                &digits,
+                (batch_size, samples),
+                PAIRS,
+            )?;
         }
     }
     for samples in [8, 0] {
         let task = CnnTask::new("cnn", Arc::clone(&clothes), &[8, 16]);
-        compare("fashion-mnist 14x14, cnn 8-16", task, &clothes, 64, samples)?;
+        compare(
+            "fashion-mnist 14x14, cnn 8-16",
+            task,
+            &clothes,
+            (64, samples),
+            CNN_PAIRS,
+        )?;
     }
     Ok(())
 }
@@ -70,9 +85,13 @@ fn compare<T: Task + Clone>(
     what: &str,
     task: T,
     data: &Split,
-    batch_size: usize,
-    samples: u64,
+    (batch_size, samples): (usize, u64),
+    pairs: usize,
 ) -> Result<(), Box<dyn std::error::Error>> {
+    let what = format!("{what}, batch {batch_size}, {samples} gradient samples");
+    if !is_wanted(&what) {
+        return Ok(());
+    }
     let config = TraineeConfig {
         gradient_samples: samples,
         ..Default::default()
@@ -80,7 +99,7 @@ fn compare<T: Task + Clone>(
     let mut trainee = TaskTrainee::new(task.clone(), config, &Device::flex())?;
     let (mut ratios, mut plain_times) = (Vec::new(), Vec::new());
     // The first pair warms up.
-    for pair in 0..=PAIRS {
+    for pair in 0..=pairs {
         let (steered, steered_weights) = steered(&mut trainee, data, batch_size)?;
         let optimizer = OptimizerConfig::sgd();
         let (plain, plain_weights) = plain(&task, optimizer, batch_size, &[UPDATES; SEGMENTS])?;
@@ -90,7 +109,6 @@ fn compare<T: Task + Clone>(
             plain_times.push(plain);
         }
     }
-    let what = format!("{what}, batch {batch_size}, {samples} gradient samples");
     print(&what, ratios, plain_times, SEGMENTS * UPDATES);
     Ok(())
 }
@@ -101,9 +119,14 @@ fn compare_tuner<T: Task>(
     task: T,
     optimizer: OptimizerConfig,
     epochs: f64,
+    pairs: usize,
 ) -> Result<(), Box<dyn std::error::Error>> {
+    let what = format!("tuner, {what}, {}, {epochs} epochs", optimizer.name());
+    if !is_wanted(&what) {
+        return Ok(());
+    }
     let (mut ratios, mut plain_times, mut updates) = (Vec::new(), Vec::new(), 0);
-    for pair in 0..=PAIRS / 2 {
+    for pair in 0..=pairs {
         let (tuned, segments) = tuned(&task, optimizer, epochs)?;
         let (plain, _) = plain(&task, optimizer, BATCH_SIZE, &segments)?;
         updates = segments.iter().sum();
@@ -114,19 +137,27 @@ fn compare_tuner<T: Task>(
     }
     let segments = trimtab_env::Segments::default().count();
     let each = updates as f64 / segments as f64;
-    let name = optimizer.name();
-    let what =
-        format!("tuner, {what}, {name}, {segments} segments of {each:.1} updates on average");
+    let what = format!("{what}, {segments} segments of {each:.1} updates on average");
     print(&what, ratios, plain_times, updates);
     Ok(())
 }
 
+/// Whether the row is asked for, as all are if none is.
+fn is_wanted(what: &str) -> bool {
+    let words = std::env::args()
+        .skip(1)
+        .filter(|word| !word.starts_with("--"));
+    let words: Vec<String> = words.collect();
+    words.is_empty() || words.iter().any(|word| what.contains(word.as_str()))
+}
+
 fn print(what: &str, mut ratios: Vec<f64>, mut plain_times: Vec<f64>, updates: usize) {
     println!(
-        "{what}: {:.3} (quartiles {:.3} to {:.3}; plain {:.0} us an update)",
+        "{what}: {:.3} (quartiles {:.3} to {:.3} of {} pairs; plain {:.0} us an update)",
         quantile(&mut ratios, 0.5),
         quantile(&mut ratios, 0.25),
         quantile(&mut ratios, 0.75),
+        ratios.len(),
         1e6 * quantile(&mut plain_times, 0.5) / updates as f64,
     );
 }

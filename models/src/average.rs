@@ -12,24 +12,52 @@ pub struct AveragedWeights {
 impl AveragedWeights {
     /// Takes the weights after `updates` more updates, all of which count as these.
     pub fn update(&mut self, weights: &[f32], averaging: f64, updates: u64) {
-        if self.updates == 0 {
-            self.weights.clear();
-            self.weights.extend_from_slice(weights);
-        } else {
-            // That many steps towards the same weights are one step.
-            let rate = (0..updates).fold(0.0, |rate, i| {
+        self.step(averaging, updates).take(weights);
+    }
+
+    /// As [`AveragedWeights::update`], for weights that come part by part.
+    pub fn step(&mut self, averaging: f64, updates: u64) -> AveragingStep<'_> {
+        // That many steps towards the same weights are one step.
+        let rate = (self.updates > 0).then(|| {
+            (0..updates).fold(0.0, |rate, i| {
                 rate + (1.0 - rate) / (1.0 + averaging * (self.updates + i) as f64)
-            }) as f32;
-            for (average, weight) in self.weights.iter_mut().zip(weights) {
-                *average += (weight - *average) * rate;
-            }
+            }) as f32
+        });
+        if rate.is_none() {
+            self.weights.clear();
         }
         self.updates += updates;
+        AveragingStep {
+            weights: &mut self.weights,
+            taken: 0,
+            rate,
+        }
     }
 
     /// The average, empty before the first update.
     pub fn weights(&self) -> &[f32] {
         &self.weights
+    }
+}
+
+/// A step of [`AveragedWeights`], made once all parts of the weights are taken.
+pub struct AveragingStep<'a> {
+    weights: &'a mut Vec<f32>,
+    taken: usize,
+    /// How far to go; `None` for the first, which has nothing to go from.
+    rate: Option<f32>,
+}
+
+impl AveragingStep<'_> {
+    /// Takes the next part of the weights.
+    pub fn take(&mut self, part: &[f32]) {
+        let Some(rate) = self.rate else {
+            return self.weights.extend_from_slice(part);
+        };
+        for (average, weight) in self.weights[self.taken..].iter_mut().zip(part) {
+            *average += (weight - *average) * rate;
+        }
+        self.taken += part.len();
     }
 }
 

@@ -20,6 +20,7 @@ pub mod task;
 pub mod train;
 pub mod trainee;
 pub mod tuner;
+mod update_ratio;
 pub mod weights;
 
 pub use config::{DataConfig, ModelConfig, TaskConfig};

@@ -1,6 +1,5 @@
 //! Statistics of gradients and updates, taken over some updates of a segment.
 
-use std::ops::Range;
 use trimtab_env::GradientStatistics;
 
 /// Gathers [`GradientStatistics`] from flat gradients and weights. It owns its buffers, so that a segment allocates
@@ -50,28 +49,17 @@ impl GradientProbe {
             self.update.resize(weights.len(), 0.0);
         }
         // One pass over all five vectors, whose memory is what takes the time.
-        let mut pass = |range: Range<usize>, sums: &mut [[f32; LANES]; 4]| {
-            let (g, after) = (&gradient[range.clone()], &weights[range.clone()]);
-            let sum = &mut self.sum[range.clone()];
-            let update = &mut self.update[range.clone()];
-            let before = &mut self.before[range];
-            let [square, against, moved, size] = sums;
-            for lane in 0..g.len().min(LANES) {
-                square[lane] += g[lane] * g[lane];
-                against[lane] += g[lane] * update[lane];
-                size[lane] += before[lane] * before[lane];
-                sum[lane] += g[lane];
-                update[lane] = after[lane] - before[lane];
-                moved[lane] += update[lane] * update[lane];
-                before[lane] = after[lane];
-            }
-        };
         let (mut whole, mut rest) = ([[0.0; LANES]; 4], [[0.0; LANES]; 4]);
-        let end = weights.len() / LANES * LANES;
-        for from in (0..end).step_by(LANES) {
-            pass(from..from + LANES, &mut whole);
+        let (gradients, gradient) = gradient.as_chunks::<LANES>();
+        let (afters, after) = weights.as_chunks::<LANES>();
+        let (sums, sum) = self.sum.as_chunks_mut::<LANES>();
+        let (updates, update) = self.update.as_chunks_mut::<LANES>();
+        let (befores, before) = self.before.as_chunks_mut::<LANES>();
+        let old = sums.iter_mut().zip(updates).zip(befores);
+        for ((gradient, after), ((sum, update), before)) in gradients.iter().zip(afters).zip(old) {
+            pass(gradient, after, sum, update, before, &mut whole);
         }
-        pass(end..weights.len(), &mut rest);
+        pass(gradient, after, sum, update, before, &mut rest);
         let total = |quantity: usize| {
             let partial = whole[quantity].iter().map(|x| f64::from(*x));
             partial.sum::<f64>() + f64::from(rest[quantity].iter().sum::<f32>())
@@ -114,6 +102,28 @@ impl GradientProbe {
             cosine: (self.cosine_samples > 0).then(|| self.cosines / self.cosine_samples as f64),
             straightness: (distance / path.max(1e-30)).min(1.0),
         })
+    }
+}
+
+/// One pass of [`GradientProbe::record`] over vectors of the same length, at most [`LANES`]: adds up `|g|^2`, `g` times the
+/// update before, `|dw|^2` and `|w|^2`.
+#[inline(always)]
+fn pass(
+    gradient: &[f32],
+    after: &[f32],
+    sum: &mut [f32],
+    update: &mut [f32],
+    before: &mut [f32],
+    [square, against, moved, size]: &mut [[f32; LANES]; 4],
+) {
+    for lane in 0..gradient.len() {
+        square[lane] += gradient[lane] * gradient[lane];
+        against[lane] += gradient[lane] * update[lane];
+        size[lane] += before[lane] * before[lane];
+        sum[lane] += gradient[lane];
+        update[lane] = after[lane] - before[lane];
+        moved[lane] += update[lane] * update[lane];
+        before[lane] = after[lane];
     }
 }
 

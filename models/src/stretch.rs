@@ -2,7 +2,8 @@
 
 use crate::average::AveragedWeights;
 use crate::statistics::GradientProbe;
-use crate::weights::{flat_gradients, flat_weights, scaled};
+use crate::update_ratio::UpdateRatio;
+use crate::weights::{flat_gradients, flat_weights, scaled, visit_weights};
 use burn::module::Module;
 use burn::optim::GradientsParams;
 use trimtab_env::settings::{AVERAGING, BATCH_SIZE, WEIGHT_DECAY};
@@ -43,11 +44,36 @@ impl Rates {
     }
 }
 
+/// What is measured of the first updates of a stretch. Decay and average follow each update that is looked at, so that
+/// they are part of its size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Look {
+    /// All [`GradientStatistics`], over this many updates.
+    Statistics(u64),
+    /// The update ratio alone, of every third of this many updates.
+    Ratio(u64),
+}
+
+impl Look {
+    /// Whether gradient statistics are gathered.
+    fn statistics(self) -> bool {
+        matches!(self, Self::Statistics(samples) if samples > 0)
+    }
+
+    /// Whether the update after `updates` others is looked at.
+    fn at(self, updates: u64) -> bool {
+        match self {
+            Self::Statistics(samples) => updates < samples,
+            Self::Ratio(within) => updates < within && updates.is_multiple_of(3),
+        }
+    }
+}
+
 /// A stretch of updates under the same settings: decays and averages the weights after each, and gathers losses, gradient
 /// statistics of the first few, and cost. Its buffers last from stretch to stretch.
 pub(crate) struct Stretch {
     pub meter: Meter,
-    samples: u64,
+    look: Look,
     interval: u64,
     rates: Rates,
     losses: Vec<f64>,
@@ -55,17 +81,17 @@ pub(crate) struct Stretch {
     /// Updates that are not yet part of decay and average.
     pending: u64,
     probe: GradientProbe,
+    ratio: UpdateRatio,
     gradient: Vec<f32>,
     weights: Vec<f32>,
 }
 
 impl Stretch {
-    /// `samples` updates at the beginning of each stretch are looked at for gradient statistics. Decay and average follow
-    /// each of these, and then every `interval` updates.
-    pub(crate) fn new(cost: CostModel, samples: u64, interval: u64) -> Self {
+    /// Decay and average follow the weights every `interval` updates.
+    pub(crate) fn new(cost: CostModel, look: Look, interval: u64) -> Self {
         Self {
             meter: Meter::new(cost),
-            samples,
+            look,
             interval,
             pending: 0,
             rates: Rates {
@@ -77,9 +103,15 @@ impl Stretch {
             losses: Vec::new(),
             finite: true,
             probe: GradientProbe::default(),
+            ratio: UpdateRatio::default(),
             gradient: Vec::new(),
             weights: Vec::new(),
         }
+    }
+
+    /// Looks at something else from the next stretch on.
+    pub(crate) fn look_at(&mut self, look: Look) {
+        self.look = look;
     }
 
     pub(crate) fn rates(&self) -> Rates {
@@ -98,7 +130,8 @@ impl Stretch {
         self.finite = true;
         self.pending = 0;
         *averaged = (rates.averaging > 0.0).then(|| averaged.take().unwrap_or_default());
-        if self.samples > 0 {
+        self.ratio.begin();
+        if self.look.statistics() {
             flat_weights(model, &mut self.weights);
             self.probe.begin(&self.weights, rates.batch_size);
         }
@@ -131,17 +164,24 @@ impl Stretch {
         averaged: &mut Option<AveragedWeights>,
         step: impl FnOnce(f64, M, GradientsParams) -> M,
     ) -> M {
-        let looking = self.updates() < self.samples;
-        if looking {
+        let looking = self.look.at(self.updates());
+        let statistics = looking && self.look.statistics();
+        let mut model = model;
+        if statistics {
             flat_gradients(&model, &gradients, &mut self.gradient);
+        } else if looking {
+            model = self.settle(model, averaged, true);
+            self.ratio.before(&mut self.weights);
         }
-        let mut model = step(self.rates.learning_rate, model, gradients);
+        model = step(self.rates.learning_rate, model, gradients);
         self.pending += 1;
         if looking || self.pending >= self.interval {
             model = self.settle(model, averaged, looking);
         }
-        if looking {
+        if statistics {
             self.probe.record(&self.gradient, &self.weights);
+        } else if looking {
+            self.ratio.after(&self.weights);
         }
         self.finite &= loss.is_finite();
         self.losses.push(loss);
@@ -149,25 +189,38 @@ impl Stretch {
         model
     }
 
-    /// Makes up for decay and average of the updates since the last time. The weights are put side by side on the way, and
-    /// otherwise only if they are `wanted`.
+    /// Makes up for decay and average of the updates since the last time. The weights are put side by side on the way if
+    /// they are `wanted`.
     fn settle<M: Module>(
         &mut self,
-        mut model: M,
+        model: M,
         averaged: &mut Option<AveragedWeights>,
         wanted: bool,
     ) -> M {
+        let Rates {
+            weight_decay,
+            averaging,
+            ..
+        } = self.rates;
         let pending = std::mem::take(&mut self.pending);
-        if self.rates.weight_decay > 0.0 && pending > 0 {
-            let kept = (1.0 - self.rates.weight_decay).powi(pending as i32);
-            model = scaled(model, kept as f32, &mut self.weights);
-        } else if wanted || averaged.is_some() {
-            flat_weights(&model, &mut self.weights);
+        let averaged = averaged.as_mut().filter(|_| pending > 0);
+        let mut average = averaged.map(|averaged| averaged.step(averaging, pending));
+        let seen = wanted || average.is_some();
+        self.weights.clear();
+        let see = |part: &[f32]| {
+            if wanted {
+                self.weights.extend_from_slice(part);
+            }
+            if let Some(average) = &mut average {
+                average.take(part);
+            }
+        };
+        if weight_decay > 0.0 && pending > 0 {
+            let kept = (1.0 - weight_decay).powi(pending as i32);
+            return scaled(model, kept as f32, see);
         }
-        if let Some(averaged) = averaged
-            && pending > 0
-        {
-            averaged.update(&self.weights, self.rates.averaging, pending);
+        if seen {
+            visit_weights(&model, see);
         }
         model
     }
@@ -179,9 +232,20 @@ impl Stretch {
         averaged: &mut Option<AveragedWeights>,
     ) -> (M, Report) {
         let updates = self.updates();
-        let model = self.settle(model, averaged, self.samples > 0);
-        let gradients = self.probe.finish(&self.weights, updates);
-        let gradients = gradients.filter(|_| self.samples > 0);
+        let model = self.settle(model, averaged, self.look.statistics());
+        let gradients = match self.look {
+            Look::Statistics(0) => None,
+            Look::Statistics(_) => self.probe.finish(&self.weights, updates),
+            Look::Ratio(_) => self
+                .ratio
+                .mean()
+                .map(|(ratio, samples)| GradientStatistics {
+                    samples,
+                    batch_size: self.rates.batch_size as u64,
+                    update_ratio: ratio,
+                    ..Default::default()
+                }),
+        };
         // The last update may have left numbers that no loss has seen yet.
         let finite = self.finite && gradients.is_none_or(|gradients| gradients.is_finite());
         let report = Report {

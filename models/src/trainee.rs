@@ -5,7 +5,7 @@ use crate::data::Dataset;
 use crate::evaluation::{self, Evaluation};
 use crate::late::{Late, LateSampler};
 use crate::sampler::EpochSampler;
-use crate::stretch::{Rates, Stretch};
+use crate::stretch::{Look, Rates, Stretch};
 use crate::weights::{layers, with_weights};
 use crate::{Batch, Error, Optimizer, OptimizerConfig, Result, Task};
 use burn::module::Module;
@@ -150,7 +150,7 @@ impl<T: Task> TaskTrainee<T> {
         Ok(Self {
             stretch: Stretch::new(
                 config.cost,
-                config.gradient_samples,
+                Look::Statistics(config.gradient_samples),
                 config.smoothing_interval,
             ),
             task,

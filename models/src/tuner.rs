@@ -5,7 +5,7 @@ mod policy;
 pub use policy::Policy;
 
 use crate::average::AveragedWeights;
-use crate::stretch::{Rates, Stretch};
+use crate::stretch::{Look, Rates, Stretch};
 use crate::trainee::DIVERGED_TIMES;
 use crate::weights::{layers, with_weights};
 use burn::module::Module;
@@ -18,7 +18,8 @@ use trimtab_env::{
     Settings, TraineeSpec, UpdateTime, Validation,
 };
 
-/// Updates at the beginning of each segment that are looked at: as many as when the servo was fitted.
+/// Updates at the beginning of each segment that are looked at: as many as when the servo was fitted. Without a policy it is
+/// every third of them, which is enough for a mean.
 const SAMPLES: u64 = 8;
 /// After how many updates decay and average catch up. To do so at each costs a tenth of the time of a small MLP.
 const SMOOTHING_INTERVAL: u64 = 8;
@@ -103,8 +104,9 @@ impl Training {
 /// begins. A loss that is not finite, or a validation loss above 10 times the first, brings back the best weights with a
 /// fresh optimiser.
 ///
-/// It makes the same decisions, and the same updates, as a [`crate::TaskTrainee`] in a [`trimtab_env::TuningEnv`] with the
-/// same prior and a `smoothing_interval` of 8.
+/// With a policy it makes the same decisions, and the same updates, as a [`crate::TaskTrainee`] in a
+/// [`trimtab_env::TuningEnv`] with the same prior and a `smoothing_interval` of 8. Without one it looks at fewer updates, and
+/// at their size alone, which costs less and steers as well.
 pub struct Tuner<M: Module> {
     optimizer: ModuleOptimizer,
     fresh: ModuleOptimizer,
@@ -204,7 +206,7 @@ impl<M: Module> Tuner<M> {
             averaged: None,
             index: 0,
             settings,
-            stretch: Stretch::new(spec.cost, SAMPLES, SMOOTHING_INTERVAL),
+            stretch: Stretch::new(spec.cost, Look::Ratio(SAMPLES), SMOOTHING_INTERVAL),
             phase: Phase::Probe,
             segments: Vec::with_capacity(Segments::default().count()),
         })
@@ -217,6 +219,7 @@ impl<M: Module> Tuner<M> {
     pub fn with_policy(mut self, policy: Policy) -> Result<Self> {
         let budget_left = 1.0 - (self.spent / self.budget).min(1.0);
         self.policy = Some(Moved::new(policy, &self.training, budget_left)?);
+        self.stretch.look_at(Look::Statistics(SAMPLES));
         Ok(self)
     }
 
@@ -246,12 +249,16 @@ impl<M: Module> Tuner<M> {
     }
 
     /// Whether the budget is used up.
+    ///
+    /// A loop that does not validate when it is wanted comes to an end too: its updates go on under the settings of before
+    /// and count, though nothing is steered and [`Tuner::best`] stays what it was at the last validation.
     pub fn is_over(&self) -> bool {
         match self.phase {
             Phase::Over => true,
-            Phase::Probe | Phase::First | Phase::Segment => false,
-            // A loop that never validates comes to an end too.
-            Phase::Validation(_) => self.spent + self.stretch.meter.spent() > self.budget,
+            Phase::Probe | Phase::Segment => false,
+            Phase::First | Phase::Validation(_) => {
+                self.spent + self.stretch.meter.spent() > self.budget
+            }
         }
     }
 
@@ -260,7 +267,8 @@ impl<M: Module> Tuner<M> {
         (self.spent / self.budget).min(1.0)
     }
 
-    /// The segments so far, in cost of the modelled machine. They have no rewards.
+    /// The segments so far, in cost of the modelled machine. They have no rewards, and of the gradient statistics only
+    /// [`trimtab_env::GradientStatistics::update_ratio`], of `samples` updates, unless a policy sees the others.
     pub fn segments(&self) -> &[Segment] {
         &self.segments
     }
@@ -308,12 +316,14 @@ impl<M: Module> Tuner<M> {
         model
     }
 
-    /// Takes the mean loss of a validation of [`Tuner::averaged`] that was wanted, and decides how to go on. It does
-    /// nothing if none was wanted.
+    /// Takes the mean loss of a validation of [`Tuner::averaged`] that was wanted, and decides how to go on. If none was
+    /// wanted it returns `model` as it is and forgets the loss.
     pub fn validated(&mut self, model: M, loss: f64) -> M {
         match std::mem::replace(&mut self.phase, Phase::Segment) {
             Phase::First => {
                 self.first_loss = loss;
+                // Updates that were made although this was wanted.
+                self.spent += self.stretch.meter.spent();
                 if !loss.is_nan() {
                     self.best_loss = loss;
                 }
@@ -364,7 +374,10 @@ impl<M: Module> Tuner<M> {
         self.steering.probed(&report);
         match self.steering.probe() {
             Some(settings) => self.settings = settings,
-            None => self.phase = Phase::First,
+            None => {
+                self.stretch.meter.begin();
+                self.phase = Phase::First;
+            }
         }
     }
 

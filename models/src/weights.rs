@@ -5,25 +5,30 @@ use burn::optim::GradientsParams;
 use burn::tensor::{Tensor, TensorData};
 use std::ops::Range;
 
-/// Appends the numbers of a tensor's data.
-fn extend(flat: &mut Vec<f32>, data: &TensorData) {
+/// Shows the numbers of a tensor's data.
+fn show(data: &TensorData, see: &mut impl FnMut(&[f32])) {
     match data.as_slice::<f32>() {
-        Ok(values) => flat.extend_from_slice(values),
+        Ok(values) => see(values),
         // A backend may keep its floats in another type.
-        Err(_) => flat.extend(data.iter::<f32>()),
+        Err(_) => see(&data.iter::<f32>().collect::<Vec<_>>()),
     }
 }
 
-/// Puts every float parameter of `module` into `flat`, in the order in which the module is visited.
-pub fn flat_weights<M: Module>(module: &M, flat: &mut Vec<f32>) {
-    struct Weights<'a>(&'a mut Vec<f32>);
-    impl ModuleVisitor for Weights<'_> {
+/// Shows every float parameter of `module` to `see`, in the order in which the module is visited.
+pub fn visit_weights<M: Module>(module: &M, see: impl FnMut(&[f32])) {
+    struct Weights<F>(F);
+    impl<F: FnMut(&[f32])> ModuleVisitor for Weights<F> {
         fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            extend(self.0, &param.val().into_data());
+            show(&param.val().into_data(), &mut self.0);
         }
     }
+    module.visit(&mut Weights(see));
+}
+
+/// Puts every float parameter of `module` into `flat`, in the order of [`visit_weights`].
+pub fn flat_weights<M: Module>(module: &M, flat: &mut Vec<f32>) {
     flat.clear();
-    module.visit(&mut Weights(flat));
+    visit_weights(module, |part| flat.extend_from_slice(part));
 }
 
 /// Puts every gradient of `module` into `flat`, in the same order; zeros where a parameter has none. Returns where the
@@ -43,7 +48,10 @@ pub fn flat_gradients<M: Module>(
             let start = self.flat.len();
             match self.gradients.get::<D>(param.id) {
                 Some(gradient) => {
-                    extend(self.flat, &gradient.into_data());
+                    let flat = &mut *self.flat;
+                    show(&gradient.into_data(), &mut |part| {
+                        flat.extend_from_slice(part)
+                    });
                     self.present.push(start..self.flat.len());
                 }
                 None => {
@@ -85,14 +93,14 @@ pub fn with_weights<M: Module>(module: M, flat: &[f32]) -> M {
     module.map(&mut Weights(flat))
 }
 
-/// The module with every weight that learns multiplied by `factor`. Puts all weights into `flat` on the way, in the order
-/// of [`flat_weights`]: to visit a parameter costs more than to copy it.
-pub fn scaled<M: Module>(module: M, factor: f32, flat: &mut Vec<f32>) -> M {
-    struct Scale<'a>(f32, &'a mut Vec<f32>);
-    impl ModuleMapper for Scale<'_> {
+/// The module with every weight that learns multiplied by `factor`. All weights of it are shown to `see` on the way, in
+/// the order of [`visit_weights`]: to visit a parameter costs more than to read it.
+pub fn scaled<M: Module>(module: M, factor: f32, see: impl FnMut(&[f32])) -> M {
+    struct Scale<F>(f32, F);
+    impl<F: FnMut(&[f32])> ModuleMapper for Scale<F> {
         fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
             if !param.is_require_grad() {
-                extend(self.1, &param.val().into_data());
+                show(&param.val().into_data(), &mut self.1);
                 return param;
             }
             param.map(|old| {
@@ -106,13 +114,12 @@ pub fn scaled<M: Module>(module: M, factor: f32, flat: &mut Vec<f32>) -> M {
                         data = TensorData::new(weights.collect::<Vec<f32>>(), data.shape().clone());
                     }
                 }
-                extend(self.1, &data);
+                show(&data, &mut self.1);
                 Tensor::from_data(data, (&device, number)).require_grad()
             })
         }
     }
-    flat.clear();
-    module.map(&mut Scale(factor, flat))
+    module.map(&mut Scale(factor, see))
 }
 
 /// Layers of weights: parameters with two dimensions or more.

@@ -156,19 +156,33 @@ impl CompareConfig {
         clusters.into_iter().map(|(_, cluster)| cluster).collect()
     }
 
-    /// The config with what the files of its policies say about the cost of their training.
+    /// The config with the files of its policies found, and what they say about the cost of their training. A path is taken
+    /// from `folder`, in which the config lies; if there is no such file, from the current directory.
     ///
     /// # Errors
-    /// If a file is no policy.
-    pub fn with_training_costs(mut self) -> Result<Self> {
-        for method in &mut self.methods {
+    /// [`Error::Config`] if a file is in neither, or whatever is wrong with it.
+    pub fn with_policies(mut self, folder: &Path) -> Result<Self> {
+        for (index, method) in self.methods.iter_mut().enumerate() {
             if let Method::Policy {
                 path,
                 training_cost,
                 ..
             } = method
             {
-                let recorded = Policy::load(&path)?.training_cost();
+                let beside = folder.join(&*path);
+                if beside.exists() {
+                    *path = beside;
+                } else if !path.exists() {
+                    let here = std::env::current_dir().unwrap_or_default();
+                    let allowed = format!(
+                        "there is no such file, neither from the config's folder, {}, nor from the current directory, {}",
+                        here.join(folder).display(),
+                        here.display()
+                    );
+                    let field = format!("methods[{index}].path");
+                    return Err(Error::config(field, path.display(), allowed));
+                }
+                let recorded = Policy::load(&*path)?.training_cost();
                 *training_cost = recorded.unwrap_or(*training_cost);
             }
         }
@@ -305,7 +319,7 @@ mod tests {
         };
         config.methods = vec![method(&silent), method(&frank)];
         let costs: Vec<f64> = config
-            .with_training_costs()
+            .with_policies(Path::new(""))
             .unwrap()
             .methods
             .iter()
@@ -316,5 +330,47 @@ mod tests {
             .collect();
         assert_eq!(costs, [3.0, 12.5]);
         std::fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn a_policy_is_looked_for_beside_the_config_and_then_here() {
+        let found = |path: &str, folder: &str| {
+            let mut config = CompareConfig::parse(COMPARE, "compare.ron").unwrap();
+            config.methods = vec![Method::Policy {
+                name: "policy".to_owned(),
+                path: path.into(),
+                training_cost: 0.0,
+            }];
+            let config = config.with_policies(Path::new(folder))?;
+            match &config.methods[0] {
+                Method::Policy { path, .. } => Ok(path.clone()),
+                _ => Err(Error::config("methods[0]", "another", "Policy")),
+            }
+        };
+        // Tests run in the folder of their crate.
+        let beside = found("../policies/residual.json", "configs").unwrap();
+        assert_eq!(beside, Path::new("configs/../policies/residual.json"));
+        let here = found("policies/residual.json", "configs").unwrap();
+        assert_eq!(here, Path::new("policies/residual.json"));
+        let message = found("missing.json", "configs").unwrap_err().to_string();
+        let current = std::env::current_dir().unwrap();
+        assert!(message.starts_with("methods[0].path"), "{message}");
+        for place in [current.join("configs"), current] {
+            assert!(
+                message.contains(&format!("{},", place.display()))
+                    || message.ends_with(&place.display().to_string()),
+                "{message}"
+            );
+        }
+    }
+
+    /// The paths of the configs that are shipped are relative to them.
+    #[test]
+    fn the_policies_of_the_configs_are_found() {
+        for name in ["heldout.ron", "heldout_late.ron"] {
+            let file = Path::new("configs").join(name);
+            let config = CompareConfig::load(&file).unwrap();
+            config.with_policies(Path::new("configs")).unwrap();
+        }
     }
 }

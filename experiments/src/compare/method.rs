@@ -85,7 +85,7 @@ pub enum Method {
     Policy {
         /// Its name.
         name: String,
-        /// The file.
+        /// The file, from the folder of the config or else from the current directory.
         path: PathBuf,
         /// What its training cost, in seconds of the cost model; shown apart. What the file says counts before this.
         #[serde(default)]

@@ -54,8 +54,18 @@ fn own_loop(
     spoil: impl Fn(usize, f64) -> f64,
     policy: Option<Policy>,
 ) -> (Tuner<<MlpTask as Task>::Model>, Vec<f32>) {
+    seeded(SEED, optimizer, lr, spoil, policy)
+}
+
+fn seeded(
+    seed: u64,
+    optimizer: OptimizerConfig,
+    lr: f64,
+    spoil: impl Fn(usize, f64) -> f64,
+    policy: Option<Policy>,
+) -> (Tuner<<MlpTask as Task>::Model>, Vec<f32>) {
     let (task, data) = (task(), digits());
-    let seed = derived_seed(SEED, "training", 0);
+    let seed = derived_seed(seed, "training", 0);
     let device = Device::flex().autodiff();
     let mut model = task.initialise(task.model(&device), &mut stream(seed, "weights", 0));
     let mut sampler = EpochSampler::new(data.train.rows(), stream(seed, "sampler", 0));
@@ -155,6 +165,44 @@ fn assert_same(environment: &TuningEnv, tuner: &Tuner<<MlpTask as Task>::Model>)
     }
 }
 
+/// A policy that moves nothing, whose tuner looks at all that a policy may see.
+fn idle(lr: f64) -> Policy {
+    Policy {
+        knobs: knobs(lr)[..1].to_vec(),
+        observation: ObservationConfig::default(),
+        choose: Box::new(|_| Action::new(vec![1])),
+    }
+}
+
+/// What a tuner without a policy leaves out does not matter: its rates and losses are those of one that looks at all.
+#[test]
+fn fewer_looks_steer_as_well() {
+    for (optimizer, lr) in [
+        (OptimizerConfig::adam(), 1e-5),
+        (OptimizerConfig::sgd(), 0.5),
+    ] {
+        let (mut losses, mut rates) = (Vec::new(), Vec::new());
+        for seed in 0..4 {
+            let (all, _) = seeded(seed, optimizer, lr, |_, loss| loss, Some(idle(lr)));
+            let (few, _) = seeded(seed, optimizer, lr, |_, loss| loss, None);
+            losses.push((few.best_loss() / all.best_loss()).ln());
+            for (all, few) in all.segments().iter().zip(few.segments()) {
+                let [all, few] =
+                    [all, few].map(|segment| segment.settings.learning_rate().unwrap());
+                rates.push((few / all).ln());
+            }
+            let gradients = few.segments().last().unwrap().report.gradients.unwrap();
+            // Its last segments have four updates or a few more.
+            assert!((2..=3).contains(&gradients.samples));
+            assert_eq!(gradients.agreement(), None);
+        }
+        let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+        assert!(mean(&losses).abs() < 0.02, "{losses:?}");
+        assert!(mean(&rates).abs() < 0.15, "{}", mean(&rates));
+        assert!(rates.iter().all(|rate| rate.abs() < 0.5), "{rates:?}");
+    }
+}
+
 #[test]
 fn a_tuner_is_the_environment_with_its_prior() {
     for (optimizer, lr) in [
@@ -169,7 +217,7 @@ fn a_tuner_is_the_environment_with_its_prior() {
             .status
             .is_over()
         {}
-        let (tuner, weights) = own_loop(optimizer, lr, |_, loss| loss, None);
+        let (tuner, weights) = own_loop(optimizer, lr, |_, loss| loss, Some(idle(lr)));
         assert_same(&environment, &tuner);
         assert!(tuner.best_loss() < 1.2, "{}", tuner.best_loss());
         assert_eq!(best(environment), weights);
@@ -240,6 +288,89 @@ fn a_divergence_brings_back_the_best_weights_and_lowers_the_rate() {
         "training went on"
     );
     assert!(weights.iter().all(|weight| weight.is_finite()));
+}
+
+/// One update on the first rows, without a validation.
+fn unvalidated<M: Module>(
+    tuner: &mut Tuner<M>,
+    model: M,
+    forward: impl Fn(&M, Batch) -> burn::tensor::Tensor<1>,
+) -> M {
+    let rows: Vec<u32> = (0..tuner.batch_size() as u32).collect();
+    let batch = Batch::gather(&digits().train, &rows, &Device::flex().autodiff());
+    let loss = forward(&model, batch);
+    let value = loss.clone().into_scalar();
+    let gradients = GradientsParams::from_grads(loss.backward(), &model);
+    tuner.step(model, gradients, value)
+}
+
+#[test]
+fn a_loop_that_does_not_validate_ends_with_its_budget() {
+    let task = task();
+    let forward = |model: &_, batch: Batch| {
+        let outputs = task.forward(model, batch.inputs);
+        task.loss(outputs, &batch.targets)
+    };
+    let training = Training {
+        epochs: 5.0,
+        ..training(0.01, true)
+    };
+    let time = UpdateTime::default();
+    for validations in 0..3 {
+        let mut model = task.model(&Device::flex().autodiff());
+        let mut tuner = Tuner::new(&model, burns(OptimizerConfig::adam()), training).unwrap();
+        let (mut asked, mut spent) = (0, time.evaluation(training.validation_examples));
+        while !tuner.is_over() {
+            spent += time.update(tuner.batch_size());
+            assert!(
+                spent < 1.01 * tuner.budget + time.update(tuner.batch_size()),
+                "it goes on"
+            );
+            model = unvalidated(&mut tuner, model, forward);
+            if tuner.wants_validation() && asked < validations {
+                asked += 1;
+                if asked > 1 {
+                    spent += time.evaluation(training.validation_examples);
+                }
+                model = tuner.validated(model, 2.0);
+            }
+        }
+        assert!(spent > tuner.budget, "it ended early");
+        assert_eq!(tuner.segments().len(), usize::from(validations == 2));
+        let unknown = tuner.best_loss() == f64::MAX;
+        assert_eq!(unknown, validations == 0);
+    }
+}
+
+#[test]
+fn a_validation_that_is_not_wanted_changes_nothing() {
+    let task = task();
+    let forward = |model: &_, batch: Batch| {
+        let outputs = task.forward(model, batch.inputs);
+        task.loss(outputs, &batch.targets)
+    };
+    let mut model = task.model(&Device::flex().autodiff());
+    let training = training(0.01, true);
+    let mut tuner = Tuner::new(&model, burns(OptimizerConfig::adam()), training).unwrap();
+    model = tuner.validated(model, f64::NAN);
+    assert!(tuner.is_probing() && tuner.best_loss() == f64::MAX);
+    model = unvalidated(&mut tuner, model, forward);
+    // The first segments are of one update.
+    while tuner.wants_validation() {
+        model = tuner.validated(model, 2.0);
+        model = unvalidated(&mut tuner, model, forward);
+    }
+    let segments = tuner.segments().len();
+    let (settings, share) = (tuner.settings().clone(), tuner.spent_share());
+    let (mut before, mut after) = (Vec::new(), Vec::new());
+    flat_weights(&model, &mut before);
+    model = tuner.validated(model, 0.1);
+    model = tuner.validated(model, f64::NAN);
+    flat_weights(&model, &mut after);
+    assert_eq!(before, after);
+    assert_eq!((&settings, share), (tuner.settings(), tuner.spent_share()));
+    assert_eq!(tuner.best_loss(), 2.0);
+    assert_eq!(tuner.segments().len(), segments);
 }
 
 /// A loss that is not a number ends its segment at once, and the model that comes back is sound.
