@@ -65,39 +65,39 @@ impl Default for ContextServo {
     fn default() -> Self {
         Self {
             start: Terms {
-                base: -1.533,
-                epochs: -0.451,
+                base: -1.282,
+                epochs: -0.5,
                 adaptive: 0.36,
                 capacity: 0.135,
                 depth: -0.048,
             },
             end: Terms {
-                base: -2.323,
-                epochs: -0.851,
-                adaptive: -0.01,
+                base: -1.844,
+                epochs: -0.762,
+                adaptive: -0.223,
                 capacity: 0.071,
                 depth: -0.254,
             },
-            shape: 2.214,
+            shape: 2.144,
             feedback: Feedback {
-                progress: 0.0,
-                gap: 0.0,
+                progress: 0.157,
+                gap: -0.054,
             },
             memory: Memory {
-                raise: 0.0,
+                raise: 0.275,
                 lower: 0.0,
             },
             batch_exponent: 0.67,
             batch: Terms {
-                base: 5.659,
+                base: 5.867,
                 epochs: -0.519,
                 adaptive: 0.0,
                 capacity: 0.098,
                 depth: 0.0,
             },
-            batch_growth: 0.613,
+            batch_growth: 0.403,
             decay: Terms {
-                base: -1.234,
+                base: -0.858,
                 epochs: 0.119,
                 adaptive: 0.0,
                 capacity: 0.303,
@@ -105,9 +105,9 @@ impl Default for ContextServo {
             },
             decay_feedback: Feedback {
                 progress: 0.0,
-                gap: 0.0,
+                gap: 0.196,
             },
-            averaging: 0.136,
+            averaging: 0.069,
             probe: true,
         }
     }
