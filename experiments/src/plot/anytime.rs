@@ -228,6 +228,7 @@ mod tests {
             baseline: "a".into(),
             methods: vec![],
             targets: vec![],
+            rivals: None,
         };
         let lines = [Line::Result(record("x", 0, 1.0, &[[1.0, 1.0]]))];
         let error = anytime(&path, &report, &lines).unwrap_err().to_string();
@@ -258,6 +259,7 @@ mod tests {
                 baseline: "m0".into(),
                 methods: (0..count).map(method).collect(),
                 targets: vec![("x".into(), 1.0)],
+                rivals: None,
             };
             let path = folder.join(format!("{count}.png"));
             anytime(&path, &report, &lines).unwrap();

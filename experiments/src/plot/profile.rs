@@ -167,6 +167,7 @@ mod tests {
             baseline: "a".into(),
             methods,
             targets: vec![("x".into(), 1.0), ("y".into(), 1.0)],
+            rivals: None,
         }
     }
 
