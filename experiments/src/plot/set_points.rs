@@ -59,7 +59,7 @@ pub fn set_points(
         })
         .collect();
     draw(path, HEIGHT, |canvas| {
-        title(canvas, "What the context servo wants")?;
+        title(canvas, "What the context servo plans")?;
         let right = f64::from(WIDTH) - 30.0;
         let width = right - Y_LABEL_ROOM;
         let top = legend(canvas, (Y_LABEL_ROOM, TITLE_ROOM), width, &entries)? + 12.0;
