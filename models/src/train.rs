@@ -213,17 +213,13 @@ impl Decider<'_> {
         }
     }
 
-    /// What is to come around the share `f` of the budget.
-    fn next(&self, f: f64) -> Next {
+    /// What `settings` around the share `f` of the budget are meant to do.
+    fn next(&self, f: f64, settings: &Settings) -> Next {
         match self {
-            Self::Servo(steering) => {
-                let none = Offsets::default();
-                let settings = steering.as_ref().clone().settings(f, &none);
-                Next::Servo {
-                    update_ratio: steering.set_point(f, &none),
-                    learning_rate: settings.learning_rate().unwrap_or(0.0),
-                }
-            }
+            Self::Servo(steering) => Next::Servo {
+                update_ratio: steering.set_point(f, &Offsets::default()),
+                learning_rate: settings.learning_rate().unwrap_or(0.0),
+            },
             Self::Replay(_) => Next::Recorded,
         }
     }
@@ -254,8 +250,8 @@ fn run<E: From<Error>>(
             Decider::Servo(Box::new(steering))
         }
     };
+    let mut settings = decider.settings(middle(environment));
     loop {
-        let settings = decider.settings(middle(environment));
         let over = environment.step_with(&settings)?.status.is_over();
         let Some(segment) = environment.segments().last() else {
             return Ok(());
@@ -264,7 +260,9 @@ fn run<E: From<Error>>(
         let next = if over {
             Next::Over
         } else {
-            decider.next(middle(environment))
+            let f = middle(environment);
+            settings = decider.settings(f);
+            decider.next(f, &settings)
         };
         let ended = Ended {
             segment,
