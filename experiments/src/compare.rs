@@ -14,6 +14,7 @@ pub mod record;
 pub mod report;
 pub mod rivals;
 pub mod run;
+mod runs;
 mod search;
 pub mod statistics;
 

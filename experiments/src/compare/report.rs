@@ -7,6 +7,7 @@ use super::profile;
 use super::record::{CompareRecord, Line};
 use super::rivals::{self, Rivals, rivals};
 use super::run::target;
+use super::runs::{Runs, final_loss, test_loss};
 use super::statistics::{Interval, median, paired};
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
@@ -87,12 +88,8 @@ pub fn report(config: &CompareConfig, lines: &[Line]) -> Report {
             Line::Tuned(_) | Line::Fitted(_) => None,
         })
         .collect();
-    let mut tasks: Vec<&str> = Vec::new();
-    for record in &records {
-        if !tasks.contains(&record.task.as_str()) {
-            tasks.push(&record.task);
-        }
-    }
+    let runs = Runs::new(&records);
+    let tasks = runs.tasks();
     let targets: Vec<(String, f64)> = tasks
         .iter()
         .filter_map(|task| Some(((*task).to_owned(), target(config, lines, task)?)))
@@ -103,18 +100,13 @@ pub fn report(config: &CompareConfig, lines: &[Line]) -> Report {
             .find(|(name, _)| name == task)
             .map(|(_, t)| *t)
     };
-    let of = |method: &str, task: &str| -> Vec<&CompareRecord> {
-        let own = records
-            .iter()
-            .filter(|r| r.method == method && r.task == task);
-        own.copied().collect()
-    };
     let names: Vec<&str> = config.methods.iter().map(|method| method.name()).collect();
     let baseline = names[0];
 
     let median_time = |method: &str, task: &str| -> Option<f64> {
         let target = target_of(task)?;
-        let times: Vec<f64> = of(method, task)
+        let times: Vec<f64> = runs
+            .of(method, task)
             .iter()
             .map(|record| record.ledger.time_to(target).unwrap_or(f64::INFINITY))
             .collect();
@@ -153,26 +145,13 @@ pub fn report(config: &CompareConfig, lines: &[Line]) -> Report {
                 .zip(&times[index])
                 .map(|(task, time)| time.map(|time| time / budget(task)))
                 .collect();
-            let against = |figure: &dyn Fn(&CompareRecord) -> f64| -> Vec<Vec<f64>> {
-                let differences = |task: &&str| {
-                    let theirs = of(baseline, task);
-                    let pairs = of(name, task).into_iter().filter_map(|record| {
-                        let other = theirs.iter().find(|other| other.seed == record.seed)?;
-                        Some((figure(record) / figure(other)).ln())
-                    });
-                    pairs.filter(|difference| difference.is_finite()).collect()
-                };
-                tasks.iter().map(differences).collect()
-            };
-            let final_loss = |record: &CompareRecord| record.ledger.best();
-            let differences = against(&final_loss);
+            let differences = runs.log_ratios(name, baseline, final_loss);
             let to_target: Vec<Vec<f64>> = tasks
                 .iter()
                 .map(|task| {
                     let target = target_of(task).unwrap_or(f64::NAN);
-                    let ratios = of(name, task)
-                        .into_iter()
-                        .map(|r| (final_loss(r) / target).ln());
+                    let own = runs.of(name, task).iter();
+                    let ratios = own.map(|r| (final_loss(r) / target).ln());
                     ratios.filter(|ratio| ratio.is_finite()).collect()
                 })
                 .collect();
@@ -188,9 +167,7 @@ pub fn report(config: &CompareConfig, lines: &[Line]) -> Report {
                 Some(i) if i.low > 0.0 && losses >= config.win_share => "worse",
                 Some(_) | None => "no difference",
             };
-            let test = |record: &CompareRecord| {
-                record.outcome.get("test_loss").copied().unwrap_or(f64::NAN)
-            };
+            let test = runs.log_ratios(name, baseline, test_loss);
             MethodReport {
                 method: name.to_owned(),
                 hindsight: method.has_hindsight(),
@@ -212,7 +189,7 @@ pub fn report(config: &CompareConfig, lines: &[Line]) -> Report {
                 loss: paired(&config.clustered(&to_target), config.seed),
                 difference,
                 wins,
-                test_difference: paired(&config.clustered(&against(&test)), config.seed),
+                test_difference: paired(&config.clustered(&test), config.seed),
                 verdict: verdict.to_owned(),
                 divergences: own
                     .iter()
@@ -231,7 +208,7 @@ pub fn report(config: &CompareConfig, lines: &[Line]) -> Report {
         rivals: None,
     };
     let focus = config.focus.as_deref();
-    report.rivals = focus.and_then(|method| rivals(config, &records, &report, method));
+    report.rivals = focus.and_then(|method| rivals(config, &runs, &report, method));
     report
 }
 
@@ -506,5 +483,7 @@ mod tests {
         assert!((search.time.unwrap() - 0.5).abs() < 1e-12);
         assert_eq!((default.time, default.reached), (None, [0, 1, 0]));
         assert_eq!(default.wins, 1.0);
+        // There is one budget.
+        assert_eq!(default.at_budgets, [default.validation]);
     }
 }

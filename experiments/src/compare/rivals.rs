@@ -1,8 +1,8 @@
 //! One method against each of the others, on the same tasks and seeds.
 
 use super::config::CompareConfig;
-use super::record::CompareRecord;
 use super::report::{MethodReport, Report, interval};
+use super::runs::{Runs, final_loss, test_loss};
 use super::statistics::{Interval, paired};
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
@@ -29,6 +29,8 @@ pub struct Rival {
     pub validation: Option<Interval>,
     /// The same of the test losses.
     pub test: Option<Interval>,
+    /// `validation` at each of the budgets of the config.
+    pub at_budgets: Vec<Option<Interval>>,
     /// Share of the runs in which the method's final validation loss is lower.
     pub wins: f64,
     /// Geometric mean of the ratio of the median times to target, over the tasks on which both have one.
@@ -37,43 +39,36 @@ pub struct Rival {
     pub reached: [usize; 3],
 }
 
-/// The rivals of the method of that name, from the records of a comparison and its report.
-pub fn rivals(
+/// The rivals of the method of that name, from the runs of a comparison and its report.
+pub(super) fn rivals(
     config: &CompareConfig,
-    records: &[&CompareRecord],
+    runs: &Runs<'_>,
     report: &Report,
     method: &str,
 ) -> Option<Rivals> {
     let of = |name: &str| report.methods.iter().find(|row| row.method == name);
     let own = of(method)?;
-    let tasks: Vec<&str> = report
-        .targets
-        .iter()
-        .map(|(task, _)| task.as_str())
-        .collect();
     let mut rivals: Vec<Rival> = report
         .methods
         .iter()
         .filter(|row| row.method != method)
         .map(|row| {
-            let against = |figure: &dyn Fn(&CompareRecord) -> f64| {
-                let differences = tasks.iter().map(|task| {
-                    let find = |name: &str, seed: u64| {
-                        records.iter().find(|record| {
-                            record.method == name && record.task == *task && record.seed == seed
-                        })
-                    };
-                    let pairs = (0..config.seeds).filter_map(|seed| {
-                        let (own, other) = (find(method, seed)?, find(&row.method, seed)?);
-                        Some((figure(own) / figure(other)).ln())
-                    });
-                    pairs.filter(|difference| difference.is_finite()).collect()
-                });
-                differences.collect::<Vec<Vec<f64>>>()
+            let validation = runs.log_ratios(method, &row.method, final_loss);
+            let test = runs.log_ratios(method, &row.method, test_loss);
+            let at_budget = |budget: usize| {
+                let each = config.budgets.len();
+                let all = validation.iter().enumerate();
+                let own: Vec<Vec<f64>> = all
+                    .map(|(task, ratios)| {
+                        if task % each == budget {
+                            ratios.clone()
+                        } else {
+                            Vec::new()
+                        }
+                    })
+                    .collect();
+                paired(&config.clustered(&own), config.seed)
             };
-            let validation = against(&|record| record.ledger.best());
-            let test =
-                against(&|record| record.outcome.get("test_loss").copied().unwrap_or(f64::NAN));
             let all: Vec<f64> = validation.iter().flatten().copied().collect();
             let wins = all.iter().filter(|difference| **difference < 0.0).count();
             let (time, reached) = times(own, row);
@@ -83,6 +78,7 @@ pub fn rivals(
                 budgets: row.budgets,
                 validation: paired(&config.clustered(&validation), config.seed),
                 test: paired(&config.clustered(&test), config.seed),
+                at_budgets: (0..config.budgets.len()).map(at_budget).collect(),
                 wins: wins as f64 / all.len().max(1) as f64,
                 time,
                 reached,
@@ -118,15 +114,16 @@ fn times(own: &MethodReport, other: &MethodReport) -> (Option<f64>, [usize; 3]) 
 /// The rivals as a table.
 pub fn table(rivals: &Rivals) -> String {
     let mut text = format!(
-        "{:<24} {:>7} {:>24} {:>24} {:>5} {:>6}  {}\n{}\n",
+        "{:<24} {:>7} {:>24} {:>24} {:>20} {:>5} {:>6}  {}\n{}\n",
         format!("{} against", rivals.method),
         "budgets",
         "validation loss",
         "test loss",
+        "at each budget",
         "wins",
         "time",
         "targets: both, alone, rival",
-        "-".repeat(120)
+        "-".repeat(141)
     );
     for rival in &rivals.rivals {
         let star = if rival.hindsight { " *" } else { "" };
@@ -134,19 +131,23 @@ pub fn table(rivals: &Rivals) -> String {
             .time
             .map_or("-".to_owned(), |time| format!("{time:.2}"));
         let [both, own, other] = rival.reached;
+        let means = rival.at_budgets.iter().flatten();
+        let at_budgets: Vec<String> = means.map(|i| format!("{:+.2}", i.mean)).collect();
         let _ = writeln!(
             text,
-            "{:<24} {:>7.2} {:>24} {:>24} {:>4.0}% {:>6}  {both}, {own}, {other}",
+            "{:<24} {:>7.2} {:>24} {:>24} {:>20} {:>4.0}% {:>6}  {both}, {own}, {other}",
             format!("{}{star}", rival.rival),
             rival.budgets,
             interval(&rival.validation),
             interval(&rival.test),
+            at_budgets.join(" "),
             100.0 * rival.wins,
             time,
         );
     }
     text.push_str(
         "losses: mean difference of logarithms on the same tasks and seeds, with the bootstrap interval over data sets and runs\n\
+         at each budget: the mean for validation loss at each of the budgets of the config, in their order\n\
          time: geometric mean ratio of the median times to target, where both have one\n",
     );
     text
