@@ -65,49 +65,53 @@ impl Default for ContextServo {
     fn default() -> Self {
         Self {
             start: Terms {
-                base: -1.282,
-                epochs: -0.5,
-                adaptive: 0.36,
-                capacity: 0.135,
-                depth: -0.048,
+                base: -1.321,
+                epochs: -0.561,
+                adaptive: 0.299,
+                capacity: 0.034,
+                depth: -0.003,
+                width: -0.273,
             },
             end: Terms {
-                base: -1.844,
-                epochs: -0.762,
-                adaptive: -0.223,
-                capacity: 0.071,
-                depth: -0.254,
+                base: -1.911,
+                epochs: -0.949,
+                adaptive: -0.369,
+                capacity: 0.142,
+                depth: -0.417,
+                width: -0.397,
             },
-            shape: 2.144,
+            shape: 1.486,
             feedback: Feedback {
-                progress: 0.157,
-                gap: -0.054,
+                progress: 0.233,
+                gap: -0.01,
             },
             memory: Memory {
-                raise: 0.275,
+                raise: 0.374,
                 lower: 0.0,
             },
             batch_exponent: 0.67,
             batch: Terms {
-                base: 5.867,
+                base: 5.949,
                 epochs: -0.519,
                 adaptive: 0.0,
                 capacity: 0.098,
                 depth: 0.0,
+                width: 0.0,
             },
-            batch_growth: 0.403,
+            batch_growth: 0.312,
             decay: Terms {
-                base: -0.858,
+                base: -1.358,
                 epochs: 0.119,
                 adaptive: 0.0,
                 capacity: 0.303,
                 depth: 0.175,
+                width: 0.0,
             },
             decay_feedback: Feedback {
                 progress: 0.0,
-                gap: 0.196,
+                gap: 0.197,
             },
-            averaging: 0.069,
+            averaging: 0.087,
             probe: true,
         }
     }
@@ -154,6 +158,7 @@ impl ContextServo {
                 ("adaptive", terms.adaptive),
                 ("capacity", terms.capacity),
                 ("depth", terms.depth),
+                ("width", terms.width),
             ] {
                 if !value.is_finite() {
                     let field = format!("{name}.{term}");
@@ -202,8 +207,8 @@ mod tests {
 
     pub(super) const CONTEXT: Context = Context {
         epochs: 20.0,
-        examples: 1000.0,
-        parameters: 3000.0,
+        examples: 4096.0,
+        parameters: 12288.0,
         layers: 3.0,
         adaptive: true,
     };
@@ -216,6 +221,7 @@ mod tests {
             adaptive: 0.1,
             capacity: 0.2,
             depth: 0.3,
+            width: 0.4,
         };
         ContextServo {
             start: terms(-1.8),
@@ -260,20 +266,27 @@ mod tests {
             epochs: 200.0,
             ..CONTEXT
         };
-        let large = Context {
-            parameters: 30_000.0,
+        let few = Context {
+            examples: 409.6,
             ..CONTEXT
         };
         let deep = Context {
+            examples: 16384.0 / 3.0,
+            parameters: 16384.0,
             layers: 4.0,
+            ..CONTEXT
+        };
+        let wide = Context {
+            examples: 409_600.0,
+            parameters: 1_228_800.0,
             ..CONTEXT
         };
         let plain = Context {
             adaptive: false,
             ..CONTEXT
         };
-        let all = [long, large, deep, plain].map(moved);
-        for (moved, wanted) in all.into_iter().zip([-0.9, 0.2, 0.3, -0.1]) {
+        let all = [long, few, deep, wide, plain].map(moved);
+        for (moved, wanted) in all.into_iter().zip([-0.9, 0.2, 0.3, 0.4, -0.1]) {
             assert!((moved - wanted).abs() < 1e-9, "{all:?}");
         }
     }

@@ -5,6 +5,7 @@ use crate::knob::Position;
 use crate::settings::{BATCH_SIZE, LEARNING_RATE};
 use crate::{Error, Feature, Knob, Moves, Report, Result, Servo, Value};
 use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
 
 /// Which features an observation has.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -14,6 +15,9 @@ pub struct ObservationConfig {
     pub without: Vec<String>,
     /// Every feature is clipped to this absolute value.
     pub clip: f32,
+    /// How many moments are seen, the present one first: all features but those of the context come for each. Before the
+    /// start, all was as at the start, as Gymnasium's `FrameStackObservation` has it.
+    pub history: usize,
 }
 
 impl Default for ObservationConfig {
@@ -21,12 +25,13 @@ impl Default for ObservationConfig {
         Self {
             without: Vec::new(),
             clip: 3.0,
+            history: 1,
         }
     }
 }
 
-/// The features that every training has, in their order. Knobs add one each, `<knob>_position`, and a prior those of the
-/// [`Context`].
+/// The features that every training has, in their order. Knobs add one each, `<knob>_position`. What was seen `k` moments ago
+/// is called `<feature>_<k>_ago`. A prior adds the features of the [`Context`].
 pub const FEATURES: [&str; 21] = [
     "update_ratio",
     "gradient_agreement",
@@ -72,6 +77,8 @@ pub struct Encoder {
     config: ObservationConfig,
     kept: Vec<bool>,
     context: bool,
+    /// What was seen of moments before, the last first.
+    before: VecDeque<Vec<f64>>,
     validations: Vec<f64>,
     best: f64,
     since_improvement: usize,
@@ -87,7 +94,10 @@ impl Encoder {
     /// # Errors
     /// [`Error::Config`] if a name in `without` is no feature (the message lists them), or the clip is not positive.
     pub fn new(config: ObservationConfig, knobs: &[Knob], context: bool) -> Result<Self> {
-        let names = names(knobs, context);
+        if config.history == 0 {
+            return Err(Error::config("history", 0, "give at least 1"));
+        }
+        let names = names(knobs, config.history, context);
         if let Some(unknown) = config.without.iter().find(|name| !names.contains(name)) {
             return Err(Error::config(
                 "without",
@@ -117,6 +127,7 @@ impl Encoder {
             kept,
             context,
             config,
+            before: VecDeque::new(),
             validations: Vec::new(),
             best: f64::INFINITY,
             since_improvement: 0,
@@ -130,7 +141,7 @@ impl Encoder {
     /// The features of the specification.
     pub fn features(&self, knobs: &[Knob]) -> Vec<Feature> {
         let clip = self.config.clip;
-        names(knobs, self.context)
+        names(knobs, self.config.history, self.context)
             .into_iter()
             .zip(&self.kept)
             .filter(|(_, kept)| **kept)
@@ -140,6 +151,7 @@ impl Encoder {
 
     /// Forgets everything and takes the report before any update.
     pub fn start(&mut self, report: &Report) {
+        self.before.clear();
         self.validations.clear();
         self.best = f64::INFINITY;
         self.since_improvement = 0;
@@ -172,7 +184,7 @@ impl Encoder {
         self.previous = self.last.replace(report.clone());
     }
 
-    /// The features now. Every one of them is finite and within the clip, whatever the reports say.
+    /// The features now, which are remembered. Every one of them is finite and within the clip, whatever the reports say.
     pub fn encode(&mut self, moment: &Moment) -> Vec<f32> {
         let report = self.last.clone().unwrap_or_default();
         let gradients = report.gradients;
@@ -265,8 +277,15 @@ impl Encoder {
                     }
                 }),
         );
+        let now = all.clone();
+        for ago in 0..self.config.history - 1 {
+            all.extend(self.before.get(ago).or(self.before.back()).unwrap_or(&now));
+        }
+        self.before.push_front(now);
+        self.before.truncate(self.config.history - 1);
         if self.context {
-            all.extend(moment.context.map_or([0.0; 4], Context::features));
+            let absent = [0.0; Context::FEATURES.len()];
+            all.extend(moment.context.map_or(absent, Context::features));
         }
         let clip = self.config.clip;
         all.into_iter()
@@ -291,12 +310,18 @@ fn clipped(x: f64, clip: f32) -> f32 {
     }
 }
 
-fn names(knobs: &[Knob], context: bool) -> Vec<String> {
+fn names(knobs: &[Knob], history: usize, context: bool) -> Vec<String> {
     let context: &[&str] = if context { &Context::FEATURES } else { &[] };
-    FEATURES
+    let now: Vec<String> = FEATURES
         .iter()
         .map(|name| (*name).to_owned())
         .chain(knobs.iter().map(|knob| format!("{}_position", knob.name)))
+        .collect();
+    let before =
+        (1..history).flat_map(|ago| now.iter().map(move |name| format!("{name}_{ago}_ago")));
+    now.iter()
+        .cloned()
+        .chain(before)
         .chain(context.iter().map(|name| (*name).to_owned()))
         .collect()
 }
@@ -419,6 +444,57 @@ mod tests {
             .unwrap_err()
             .to_string();
         assert!(message.contains("update_ration") && message.contains("noise_scale"));
+    }
+
+    /// With a history of three, what is seen is what was seen at each of the last three moments; before the start, the start.
+    #[test]
+    fn a_history_is_what_was_seen_before() {
+        let config = |history| ObservationConfig {
+            history,
+            ..Default::default()
+        };
+        let encoder = |history| Encoder::new(config(history), &knobs(), true).unwrap();
+        let (mut short, mut long) = (encoder(1), encoder(3));
+        let context = Context {
+            epochs: 60.0,
+            examples: 500.0,
+            parameters: 9000.0,
+            layers: 2.0,
+            adaptive: true,
+        };
+        let features = FEATURES.len() + 2;
+        let mut seen: Vec<Vec<f32>> = Vec::new();
+        // Twice over: a new start forgets.
+        for loss in [2.0, 1.5, 1.7, 0.9, 4.0, 3.0] {
+            if loss == 2.0 || loss == 4.0 {
+                seen.clear();
+                short.start(&report(loss, 1.0));
+                long.start(&report(loss, 1.0));
+            } else {
+                short.record(&report(loss, 1.0));
+                long.record(&report(loss, 1.0));
+            }
+            let knobs = knobs();
+            let at = positions(0.1 * loss, 64.0);
+            let moment = Moment {
+                knobs: &knobs,
+                positions: &at,
+                budget_left: 0.5,
+                probing: false,
+                context: Some(&context),
+            };
+            let now = short.encode(&moment);
+            let (now, context) = now.split_at(features);
+            seen.insert(0, now.to_vec());
+            let back = |ago: usize| seen[ago.min(seen.len() - 1)].clone();
+            let wanted = [back(0), back(1), back(2), context.to_vec()].concat();
+            assert_eq!(long.encode(&moment), wanted);
+        }
+        let names = long.features(&knobs());
+        assert_eq!(names.len(), 3 * features + Context::FEATURES.len());
+        assert_eq!(names[2 * features].name, "update_ratio_2_ago");
+        let error = Encoder::new(config(0), &knobs(), true).unwrap_err();
+        assert!(error.to_string().contains("history"), "{error}");
     }
 
     proptest! {

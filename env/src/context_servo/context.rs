@@ -33,18 +33,19 @@ impl Context {
     }
 
     /// The names of [`Context::features`].
-    pub const FEATURES: [&str; 4] = ["epochs", "adaptive", "capacity", "depth"];
+    pub const FEATURES: [&str; 5] = ["epochs", "adaptive", "capacity", "depth", "width"];
 
-    /// The four numbers that set-points depend on: `log10(epochs / 20)`, -1/2 or 1/2 for the optimiser,
-    /// `log10(parameters / (3 examples))` and hidden layers less 2; each kept within -3 and 3, far beyond what any fit has
-    /// seen.
-    pub fn features(&self) -> [f64; 4] {
+    /// The five numbers that set-points depend on: `log10(epochs / 20)`, -1/2 or 1/2 for the optimiser,
+    /// `log10(parameters / (3 examples))`, hidden layers less 2, and `log10(width / 64)` with the side of a square layer
+    /// of mean size as the width; each kept within -3 and 3, far beyond what any fit has seen.
+    pub fn features(&self) -> [f64; 5] {
         let log = |ratio: f64| ratio.max(1e-30).log10();
         [
             log(self.epochs / 20.0),
             if self.adaptive { 0.5 } else { -0.5 },
             log(self.parameters / (3.0 * self.examples.max(1.0))),
             self.layers - 3.0,
+            log((self.parameters / self.layers.max(1.0)).sqrt() / 64.0),
         ]
         .map(|feature| feature.clamp(-3.0, 3.0))
     }
@@ -54,7 +55,7 @@ impl Context {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Terms {
-    /// The number for 20 epochs, as many parameters as three times the examples, and two hidden layers.
+    /// The number for 20 epochs, as many parameters as three times the examples, and two hidden layers of 64 units.
     pub base: f64,
     /// Change for ten times the epochs.
     pub epochs: f64,
@@ -64,16 +65,21 @@ pub struct Terms {
     pub capacity: f64,
     /// Change for one more layer.
     pub depth: f64,
+    /// Change for ten times the width. Of a layer `n` wide, an update of a few directions that changes the outputs as much
+    /// is smaller by the square root of `n` relative to the weights (Yang, Simon and Bernstein 2023, "A spectral condition
+    /// for feature learning"), which would be -1/2 in a set-point.
+    pub width: f64,
 }
 
 impl Terms {
     /// The number in this context.
     pub fn at(&self, context: &Context) -> f64 {
-        let [epochs, adaptive, capacity, depth] = context.features();
+        let [epochs, adaptive, capacity, depth, width] = context.features();
         self.base
             + self.epochs * epochs
             + self.adaptive * adaptive
             + self.capacity * capacity
             + self.depth * depth
+            + self.width * width
     }
 }
