@@ -13,6 +13,8 @@ const PROBES: usize = 6;
 const PROBE_FACTOR: f64 = 10.0;
 /// What a diverged segment multiplies the learning rate with.
 const DIVERGED_FACTOR: f64 = 0.25;
+/// A training loss this many times that of the segment before is a surprise.
+const SURPRISE: f64 = 10.0;
 
 /// What a policy adds to a [`ContextServo`]: natural logarithms of factors, 0 for none.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -55,6 +57,8 @@ pub struct Steering {
     fresh: bool,
     probes: usize,
     probing: bool,
+    /// Training loss of the last segment.
+    loss: Option<f64>,
 }
 
 impl Steering {
@@ -70,6 +74,7 @@ impl Steering {
             measurements: 0,
             fresh: false,
             probes: 0,
+            loss: None,
         }
     }
 
@@ -120,9 +125,16 @@ impl Steering {
         self.probing = false;
         self.fresh = false;
         self.course.record(report);
+        let surprise = self.surprise(report);
+        self.loss = report.train.map(|train| train.mean).or(self.loss);
         if report.diverged {
             self.lr *= DIVERGED_FACTOR;
             // Nothing is known of the weights that come back.
+            self.gain = None;
+            self.measurements = 0;
+        } else if let Some(times) = surprise {
+            // The updates that were measured were those before it. Where a loss has vanished, gradients go with it.
+            self.lr /= times.min(MAX_CHANGE);
             self.gain = None;
             self.measurements = 0;
         } else if let Some(ratio) = update_ratio(report).filter(|ratio| *ratio > 0.0) {
@@ -132,6 +144,13 @@ impl Steering {
             self.measurements += 1;
             self.fresh = true;
         }
+    }
+
+    /// How many times the training loss that was expected came up in the second half of a segment, where that is a surprise: the
+    /// data are others than before, or the last updates were far too large.
+    fn surprise(&self, report: &Report) -> Option<f64> {
+        let times = report.train?.second_half / self.loss?;
+        (times.is_finite() && times > SURPRISE).then_some(times)
     }
 
     /// The settings from here on, where the share `f` of the budget is used.
@@ -291,6 +310,31 @@ mod tests {
             (times / 10f64.powf(-1.25 + 1.0) - 1.0).abs() < 1e-9,
             "{times}"
         );
+    }
+
+    /// Data that come late make gradients a thousand times larger than those that were measured: the rate goes down at once,
+    /// and what was learned of the updates is forgotten.
+    #[test]
+    fn a_surprise_lowers_the_rate() {
+        let mut steering = Steering::new(servo(), CONTEXT, 1.0);
+        let report = |losses: &[f64], ratio: f64| Report {
+            train: TrainLoss::of(losses),
+            ..measured(ratio)
+        };
+        let mut lr = |report: Report| {
+            steering.record(&report);
+            let settings = steering.settings(0.5, &Offsets::default());
+            settings.learning_rate().unwrap()
+        };
+        let before = lr(report(&[0.01, 0.01], 0.01));
+        // Not yet one: tenfold is noise where losses are small.
+        let same = lr(report(&[0.01, 0.09], before * 0.01));
+        assert!((same / before - 1.0).abs() < 1e-9);
+        let after = lr(report(&[0.05, 1.0], before * 0.01));
+        assert!((after / before - 0.05).abs() < 1e-9, "{before} {after}");
+        // And from there the next measurement counts in full.
+        let next = lr(report(&[1.0, 1.0], after));
+        assert!((next / before - 0.01).abs() < 1e-9, "{next}");
     }
 
     /// With gradients that vanish, updates shrink at the same rate: the rate follows as far as the memory lets it.
