@@ -9,22 +9,12 @@ use crate::trainee::Extent;
 use member::{Run, evaluate};
 use program::Examples;
 use std::any::Any;
-use trimtab_env::{Cost, CostModel, Report, Result, Settings, Trainee};
+use trimtab_env::{Ask, CostModel, Report, Result, Settings};
 
 /// Networks that share a program at most. More gain little: at twice as many their tensors leave the cache.
 const WIDTH: usize = 16;
 
-/// A segment that a training is asked for, as in [`Trainee::advance`].
-pub struct Ask<'a> {
-    /// The training.
-    pub trainee: &'a mut (dyn Trainee + 'static),
-    /// Its settings.
-    pub settings: &'a Settings,
-    /// Its budget.
-    pub budget: Cost,
-}
-
-/// Does what [`Trainee::advance`] does for each of several trainings, and returns the reports in their order.
+/// Does what [`trimtab_env::Trainee::advance`] does for each of several trainings, and returns the reports in their order.
 ///
 /// [`Member`]s whose networks have the same shape and whose batches have the same size are trained as one program, with one
 /// more dimension in front of every tensor. What becomes of one of them does not depend on the others in a single bit: not
@@ -34,8 +24,8 @@ pub struct Ask<'a> {
 /// ```
 /// use std::sync::Arc;
 /// use burn::tensor::Device;
-/// use trimtab_env::{Settings, Trainee};
-/// use trimtab_models::bank::{Ask, Member, advance};
+/// use trimtab_env::{Ask, Settings, Trainee};
+/// use trimtab_models::bank::{Member, advance};
 /// use trimtab_models::data::{Embedded, SplitConfig, split};
 /// use trimtab_models::mlp::{Activation, MlpTask};
 /// use trimtab_models::TraineeConfig;
@@ -63,21 +53,16 @@ pub fn advance(asked: Vec<Ask<'_>>) -> Vec<Result<Report>> {
     let mut reports: Vec<Option<Result<Report>>> = asked.iter().map(|_| None).collect();
     let (mut places, mut members) = (Vec::new(), Vec::new());
     for (place, ask) in asked.into_iter().enumerate() {
-        let Ask {
-            trainee,
-            settings,
-            budget,
-        } = ask;
-        let by_clock = trainee.spec().cost == CostModel::Measured;
-        let any: &dyn Any = &*trainee;
+        let by_clock = ask.trainee.spec().cost == CostModel::Measured;
+        let any: &dyn Any = &*ask.trainee;
         if by_clock || !any.is::<Member>() {
-            reports[place] = Some(trainee.advance(settings, budget));
+            reports[place] = Some(ask.advance());
             continue;
         }
-        let any: &mut dyn Any = trainee;
+        let any: &mut dyn Any = ask.trainee;
         if let Some(member) = any.downcast_mut::<Member>() {
             places.push(place);
-            members.push((member, settings, Extent::Budget(budget)));
+            members.push((member, ask.settings, Extent::Budget(ask.budget)));
         }
     }
     for (place, report) in places.into_iter().zip(together(members)) {
@@ -137,7 +122,10 @@ fn update(runs: &mut [&mut Run<'_>]) {
     let Some(first) = runs.first() else {
         return;
     };
-    let (program, device) = (first.member.program().clone(), first.member.device().clone());
+    let (program, device) = (
+        first.member.program().clone(),
+        first.member.device().clone(),
+    );
     for run in runs.iter_mut() {
         run.draw();
     }

@@ -1,5 +1,6 @@
 //! Tasks as configuration: data, model, optimiser.
 
+use crate::bank::Member;
 use crate::cnn::CnnTask;
 use crate::data::{
     CsvOptions, Dataset, Embedded, Split, SplitConfig, TargetKind, Teacher, pool, read_columns,
@@ -239,7 +240,7 @@ impl PreparedTask {
         &self.split
     }
 
-    /// A training of the task.
+    /// A training of the task: of an MLP a [`Member`], which can be trained together with others.
     ///
     /// # Errors
     /// [`Error::Setting`] if an option is out of range.
@@ -257,7 +258,7 @@ impl PreparedTask {
         Ok(match &self.config.model {
             ModelConfig::Mlp { hidden, activation } => {
                 let task = MlpTask::new(&self.name, split, hidden, *activation);
-                Box::new(TaskTrainee::new(task, config, device)?)
+                Box::new(Member::new(task, config, device)?)
             }
             ModelConfig::Cnn { channels } => {
                 let task = CnnTask::new(&self.name, split, channels);

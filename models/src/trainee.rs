@@ -63,16 +63,16 @@ impl Default for TraineeConfig {
 }
 
 impl TraineeConfig {
-    /// What is known of a training of `model`, called `name`, before it, and the validation rows that are evaluated.
+    /// What is known of a training of `model`, called `name`, before it.
     ///
     /// # Errors
     /// As [`TaskTrainee::new`].
-    pub(crate) fn set_up<M: Module>(
+    pub(crate) fn spec<M: Module>(
         &self,
         name: String,
         split: &Split,
         model: &M,
-    ) -> Result<(TraineeSpec, Dataset)> {
+    ) -> Result<TraineeSpec> {
         self.optimizer.init()?;
         if let Some(late) = &self.late {
             late.validate()?;
@@ -90,7 +90,7 @@ impl TraineeConfig {
         }
         let targets = &split.validation.targets;
         evaluation::check(&self.metrics, targets)?;
-        let spec = TraineeSpec {
+        Ok(TraineeSpec {
             name,
             train_examples: split.train.rows(),
             validation_examples: rows,
@@ -102,9 +102,7 @@ impl TraineeConfig {
                 .chain(self.metrics.iter().copied())
                 .map(|metric| metric.name().to_owned())
                 .collect(),
-        };
-        let validation = split.validation.select(&(0..rows).collect::<Vec<_>>());
-        Ok((spec, validation))
+        })
     }
 }
 
@@ -161,7 +159,9 @@ impl<T: Task> TaskTrainee<T> {
     pub fn new(task: T, config: TraineeConfig, device: &Device) -> Result<Self> {
         let device = device.clone().autodiff();
         let model = task.model(&device);
-        let (spec, validation) = config.set_up(task.name(), task.split(), &model)?;
+        let spec = config.spec(task.name(), task.split(), &model)?;
+        let rows: Vec<usize> = (0..spec.validation_examples).collect();
+        let validation = task.split().validation.select(&rows);
         Ok(Self {
             stretch: Stretch::new(
                 config.cost,

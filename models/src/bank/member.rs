@@ -28,10 +28,7 @@ pub struct Member {
     program: Program,
     tensors: Vec<Range<usize>>,
     device: Device,
-    /// The module, for initial weights and for [`Member::model`].
-    module: Mlp,
     stretch: Stretch,
-    validation: Dataset,
     first_loss: f64,
     state: Option<State>,
 }
@@ -64,8 +61,7 @@ impl Member {
     /// # Errors
     /// As [`crate::TaskTrainee::new`].
     pub fn new(task: MlpTask, config: TraineeConfig, device: &Device) -> Result<Self> {
-        let module = task.model(device);
-        let (spec, validation) = config.set_up(task.name(), task.split(), &module)?;
+        let spec = config.spec(task.name(), task.split(), &task.model(device))?;
         let program = Program::new(&task);
         Ok(Self {
             stretch: Stretch::new(
@@ -76,11 +72,9 @@ impl Member {
             tensors: program.tensors(),
             program,
             device: device.clone().autodiff(),
-            module,
             task,
             config,
             spec,
-            validation,
             first_loss: f64::NAN,
             state: None,
         })
@@ -94,15 +88,19 @@ impl Member {
     /// The model as it stands, with the weights that are evaluated; `None` before the first start.
     pub fn model(&self) -> Option<Mlp> {
         let state = self.state.as_ref()?;
-        Some(with_weights(self.module.clone(), state.evaluated()))
+        Some(with_weights(
+            self.task.model(&self.device),
+            state.evaluated(),
+        ))
     }
 
     pub(super) fn program(&self) -> &Program {
         &self.program
     }
 
-    pub(super) fn validation(&self) -> &Dataset {
-        &self.validation
+    /// The validation rows are the first ones of their split.
+    pub(super) fn validation(&self) -> (&Dataset, usize) {
+        (&self.task.split().validation, self.spec.validation_examples)
     }
 
     /// Where it trains, with autodiff.
@@ -116,7 +114,7 @@ impl Member {
 
     /// Whether an evaluation of the one can share a program with that of the other.
     pub(super) fn evaluates_like(&self, other: &Self) -> bool {
-        self.alike(other) && self.validation.rows() == other.validation.rows()
+        self.alike(other) && self.validation().1 == other.validation().1
     }
 
     /// The numbers of the settings, and the state to train on, which is taken out.
@@ -144,7 +142,7 @@ impl Member {
         loss: f64,
         metrics: BTreeMap<String, f64>,
     ) -> Report {
-        self.stretch.meter.evaluation(self.validation.rows());
+        self.stretch.meter.evaluation(self.spec.validation_examples);
         report.cost = self.stretch.meter.spent();
         report.diverged = !loss.is_finite() || loss > DIVERGED_TIMES * self.first_loss;
         report.validation = Some(Validation { loss, metrics }).filter(|_| !report.diverged);
@@ -153,9 +151,10 @@ impl Member {
 
     fn alone(&mut self, settings: &Settings, extent: Extent) -> trimtab_env::Result<Report> {
         let reports = super::together(vec![(self, settings, extent)]);
-        reports.into_iter().collect::<trimtab_env::Result<_>>().map(
-            |reports: Vec<Report>| reports.into_iter().next().unwrap_or_default(),
-        )
+        reports
+            .into_iter()
+            .collect::<trimtab_env::Result<_>>()
+            .map(|reports: Vec<Report>| reports.into_iter().next().unwrap_or_default())
     }
 }
 
@@ -175,7 +174,9 @@ impl<'a> Run<'a> {
         rates: Rates,
         extent: Extent,
     ) -> Self {
-        member.stretch.begin(&state.weights, rates, &mut state.averaged);
+        member
+            .stretch
+            .begin(&state.weights, rates, &mut state.averaged);
         Self {
             member,
             extent,
@@ -194,7 +195,7 @@ impl<'a> Run<'a> {
     pub(super) fn goes_on(&self) -> bool {
         let stretch = &self.member.stretch;
         match self.extent {
-            Extent::Budget(budget) => stretch.goes_on(budget, self.member.validation.rows()),
+            Extent::Budget(budget) => stretch.goes_on(budget, self.member.spec.validation_examples),
             Extent::Updates(updates) => stretch.is_finite() && stretch.updates() < updates,
         }
     }
@@ -251,10 +252,11 @@ impl<'a> Run<'a> {
     }
 }
 
-/// Mean loss and further metrics over the data of each member. They share a program, and have as many rows.
+/// Mean loss and further metrics of each member over the first so many rows of its data. They share a program, and have as
+/// many rows.
 pub(super) fn evaluate(
     members: &[&Member],
-    data: impl Fn(&Member) -> &Dataset,
+    data: impl Fn(&Member) -> (&Dataset, usize),
 ) -> Vec<trimtab_env::Result<(f64, BTreeMap<String, f64>)>> {
     let states: trimtab_env::Result<Vec<&State>> = members
         .iter()
@@ -272,20 +274,23 @@ pub(super) fn evaluate(
         .iter()
         .map(|member| {
             let scale = member.task.split().standardiser.target_scale;
-            (0.0, Evaluation::new(data(member), &member.config.metrics, scale))
+            let metrics = &member.config.metrics;
+            (0.0, Evaluation::new(data(member).0, metrics, scale))
         })
         .collect();
-    let rows = data(first).rows();
+    let rows = data(first).1;
     let all: Vec<u32> = (0..rows as u32).collect();
     for part in all.chunks(EVALUATION_ROWS) {
-        let each = members.iter().map(|member| (data(member), part));
+        let each = members.iter().map(|member| (data(member).0, part));
         let examples = Examples::gather(each, &device);
         let (outputs, losses) = first.program.evaluate(&layers, &examples);
         let outputs: Vec<f32> = outputs.into_data().iter::<f32>().collect();
         let losses = losses.into_data();
         let outputs = outputs.chunks(part.len() * first.program.outputs());
-        for (((loss, evaluation), outputs), mean) in
-            evaluations.iter_mut().zip(outputs).zip(losses.iter::<f32>())
+        for (((loss, evaluation), outputs), mean) in evaluations
+            .iter_mut()
+            .zip(outputs)
+            .zip(losses.iter::<f32>())
         {
             evaluation.add(part, outputs);
             *loss += f64::from(mean) * part.len() as f64;
@@ -300,7 +305,7 @@ pub(super) fn evaluate(
 /// Mean loss and further metrics of one member.
 fn evaluate_alone(
     member: &Member,
-    data: impl Fn(&Member) -> &Dataset,
+    data: impl Fn(&Member) -> (&Dataset, usize),
 ) -> trimtab_env::Result<(f64, BTreeMap<String, f64>)> {
     let mut evaluated = evaluate(&[member], data);
     evaluated.pop().unwrap_or_else(|| Err(member.not_started()))
@@ -312,9 +317,10 @@ impl Trainee for Member {
     }
 
     fn start(&mut self, seed: u64) -> trimtab_env::Result<Report> {
-        let module = self.task.initialise(self.module.clone(), &mut stream(seed, "weights", 0));
+        let model = self.task.model(&self.device);
+        let model = self.task.initialise(model, &mut stream(seed, "weights", 0));
         let mut weights = Vec::new();
-        flat_weights(&module, &mut weights);
+        flat_weights(&model, &mut weights);
         let train = &self.task.split().train;
         self.state = Some(State {
             weights: FlatWeights(weights),
@@ -328,7 +334,7 @@ impl Trainee for Member {
         });
         self.stretch.meter.begin();
         let (loss, metrics) = evaluate_alone(self, Self::validation)?;
-        self.stretch.meter.evaluation(self.validation.rows());
+        self.stretch.meter.evaluation(self.spec.validation_examples);
         self.first_loss = loss;
         Ok(Report {
             cost: self.stretch.meter.spent(),
@@ -350,11 +356,11 @@ impl Trainee for Member {
     }
 
     fn restore(&mut self, snapshot: &Snapshot, what: Restore) -> trimtab_env::Result<()> {
-        let saved = snapshot
-            .downcast_ref::<Option<State>>()
-            .ok_or_else(|| trimtab_env::Error::ForeignSnapshot {
+        let saved = snapshot.downcast_ref::<Option<State>>().ok_or_else(|| {
+            trimtab_env::Error::ForeignSnapshot {
                 trainee: self.spec.name.clone(),
-            })?;
+            }
+        })?;
         let fresh = self.optimizer()?;
         match (what, &mut self.state, saved) {
             (Restore::Weights, Some(state), Some(saved)) => {
@@ -370,7 +376,10 @@ impl Trainee for Member {
     }
 
     fn test(&mut self) -> trimtab_env::Result<TestReport> {
-        let (loss, metrics) = evaluate_alone(self, |member| &member.task.split().test)?;
+        let (loss, metrics) = evaluate_alone(self, |member| {
+            let test = &member.task.split().test;
+            (test, test.rows())
+        })?;
         Ok(TestReport { loss, metrics })
     }
 }

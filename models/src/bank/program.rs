@@ -179,11 +179,16 @@ impl Program {
             .iter::<f32>()
             .map(|loss| (loss, Vec::with_capacity(length)))
             .collect();
-        for tensor in layers.iter().flat_map(|layer| [&layer.weights, &layer.biases]) {
+        for tensor in layers
+            .iter()
+            .flat_map(|layer| [&layer.weights, &layer.biases])
+        {
             if let Some(gradient) = tensor.grad(&gradients) {
                 let data = gradient.into_data();
                 show(&data, &mut |all| {
-                    for ((_, flat), part) in each.iter_mut().zip(all.chunks(all.len() / weights.len())) {
+                    for ((_, flat), part) in
+                        each.iter_mut().zip(all.chunks(all.len() / weights.len()))
+                    {
                         flat.extend_from_slice(part);
                     }
                 });
