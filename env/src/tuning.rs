@@ -10,13 +10,12 @@ pub use segment::Planned;
 use crate::context_servo::{ContextServo, Steering};
 use crate::knob::Position;
 use crate::observation::{Encoder, Moment};
-use crate::reward::Progress;
-use crate::settings::{BATCH_SIZE, LEARNING_RATE};
+use crate::settings::BATCH_SIZE;
 use crate::stream::derived_seed;
 use crate::{
     Action, ActionMask, Budget, Cost, Environment, EnvironmentSpec, Error, Knob, Moves, Objective,
     Observation, ObservationConfig, Outcome, Report, Restore, Result, RewardConfig, Segments,
-    Settings, Snapshot, Status, Step, Termination, Trainee, Value, stream,
+    Settings, Snapshot, Status, Step, Trainee, Value, stream,
 };
 use rand::RngExt;
 use serde::{Deserialize, Serialize};

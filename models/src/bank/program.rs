@@ -172,7 +172,7 @@ impl Program {
         }
         let (_, losses) = self.evaluate(&layers, examples);
         // The networks share nothing, so the gradient of the sum is that of each.
-        let gradients = losses.clone().sum().backward();
+        let mut gradients = losses.clone().sum().backward();
         let length = weights.first().map_or(0, |weights| weights.len());
         let losses = losses.into_data();
         let mut each: Vec<(f32, Vec<f32>)> = losses
@@ -183,7 +183,8 @@ impl Program {
             .iter()
             .flat_map(|layer| [&layer.weights, &layer.biases])
         {
-            if let Some(gradient) = tensor.grad(&gradients) {
+            // Taken out, so that its numbers need no copy to be seen.
+            if let Some(gradient) = tensor.grad_remove(&mut gradients) {
                 let data = gradient.into_data();
                 show(&data, &mut |all| {
                     for ((_, flat), part) in

@@ -103,12 +103,20 @@ impl FlatOptimizer {
                 velocity,
             } => {
                 velocity.resize(weights.len(), 0.0);
-                let lr = lr as f32;
-                for ((w, g), v) in weights.iter_mut().zip(gradient).zip(velocity) {
-                    let g = *w * *weight_decay + *g;
-                    *v = g + *v * *momentum;
-                    let step = if *nesterov { *v * *momentum + g } else { *v };
-                    *w -= step * lr;
+                // Copies, which the compiler knows to stay the same.
+                let (momentum, penalty, lr) = (*momentum, *weight_decay, lr as f32);
+                let all = weights.iter_mut().zip(gradient).zip(velocity);
+                if *nesterov {
+                    for ((w, g), v) in all {
+                        let g = *w * penalty + *g;
+                        *v = g + *v * momentum;
+                        *w -= (*v * momentum + g) * lr;
+                    }
+                } else {
+                    for ((w, g), v) in all {
+                        *v = *w * penalty + *g + *v * momentum;
+                        *w -= *v * lr;
+                    }
                 }
             }
             Self::Adam(adam) => adam.step(lr, weights, gradient),
