@@ -10,7 +10,7 @@ use std::sync::Arc;
 use trimtab_env::metrics::{Average, Metric};
 use trimtab_env::settings::{AVERAGING, WEIGHT_DECAY};
 use trimtab_env::suite::NoisyQuadratic;
-use trimtab_env::{Restore, UpdateTime};
+use trimtab_env::{Cost, Restore, Trainee, UpdateTime};
 
 fn task(data: Embedded, hidden: &[usize], activation: Activation) -> MlpTask {
     let config = SplitConfig {
