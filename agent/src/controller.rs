@@ -8,6 +8,7 @@ mod policy;
 mod random;
 mod range_test;
 mod replay;
+mod run;
 mod schedule;
 mod servo;
 
@@ -19,10 +20,11 @@ pub use policy::PolicyController;
 pub use random::RandomController;
 pub use range_test::{Found, RangeTest, RangeTestConfig, smoothed};
 pub use replay::Replay;
+pub use run::{Play, run, run_together};
 pub use schedule::{Schedule, ScheduleController};
 pub use servo::{ServoController, ServoParameters};
 
-use trimtab_env::{Action, Environment, Observation, Report, Segment, Settings, Status, TuningEnv};
+use trimtab_env::{Action, Observation, Report, Segment, Settings};
 
 /// What a controller decides.
 #[derive(Clone, Debug, PartialEq)]
@@ -83,43 +85,4 @@ pub trait Controller: Send {
 
     /// Decides the next segment.
     fn decide(&mut self, situation: &Situation) -> Decision;
-}
-
-/// Plays one episode of a tuning environment under a controller and returns the undiscounted sum of the rewards. Both
-/// decide from streams of `seed`.
-///
-/// # Errors
-/// The environment's.
-pub fn run(
-    environment: &mut TuningEnv,
-    controller: &mut dyn Controller,
-    seed: u64,
-) -> trimtab_env::Result<f64> {
-    let mut observation = environment.reset(seed)?;
-    controller.begin(seed);
-    let mut total = 0.0;
-    let mut trial: Option<Vec<Report>> = None;
-    loop {
-        let decision = controller.decide(&Situation {
-            observation: &observation,
-            segments: environment.segments(),
-            spent: environment.spent_share(),
-            next: environment.next_share(),
-            trial: trial.as_deref(),
-        });
-        let step = match decision {
-            Decision::Choose(action) => environment.step(&action)?,
-            Decision::Set(settings) => environment.step_with(&settings)?,
-            Decision::Try(stretches) => {
-                trial = Some(environment.trial(&stretches)?);
-                continue;
-            }
-        };
-        trial = None;
-        total += f64::from(step.reward);
-        match step.status {
-            Status::Running => observation = step.observation,
-            Status::Terminated(_) | Status::Truncated(_) => return Ok(total),
-        }
-    }
 }

@@ -47,7 +47,7 @@ pub use space::{Action, ActionMask, EnvironmentSpec, Feature, Head, Observation}
 pub use stream::stream;
 pub use table::{Recorded, Table};
 pub use trainee::{
-    GradientStatistics, Report, Restore, Snapshot, TestReport, TrainLoss, Trainee, TraineeSpec,
-    Validation,
+    Ask, GradientStatistics, Report, Restore, Snapshot, TestReport, TrainLoss, Trainee,
+    TraineeSpec, Validation,
 };
-pub use tuning::{Instance, Segment, TuningConfig, TuningEnv};
+pub use tuning::{Instance, Planned, Segment, TuningConfig, TuningEnv};

@@ -1,19 +1,21 @@
 //! Hyperparameter tuning as a Markov decision process: the environment around a training.
 
 mod prior;
+mod segment;
 mod trial;
 mod validate;
+
+pub use segment::Planned;
 
 use crate::context_servo::{ContextServo, Steering};
 use crate::knob::Position;
 use crate::observation::{Encoder, Moment};
-use crate::reward::Progress;
-use crate::settings::{BATCH_SIZE, LEARNING_RATE};
+use crate::settings::BATCH_SIZE;
 use crate::stream::derived_seed;
 use crate::{
     Action, ActionMask, Budget, Cost, Environment, EnvironmentSpec, Error, Knob, Moves, Objective,
     Observation, ObservationConfig, Outcome, Report, Restore, Result, RewardConfig, Segments,
-    Settings, Snapshot, Status, Step, Termination, Trainee, Value, stream,
+    Settings, Snapshot, Status, Step, Trainee, Value, stream,
 };
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
@@ -253,8 +255,8 @@ impl TuningEnv {
     /// # Errors
     /// As [`Environment::step`], and when a setting is impossible.
     pub fn step_with(&mut self, settings: &Settings) -> Result<Step> {
-        self.running()?;
-        self.advance(settings.clone())
+        let planned = self.plan_with(settings)?;
+        self.train(planned)
     }
 
     /// The trainee of the present episode, brought back to its state with the best validation loss.
@@ -319,117 +321,6 @@ impl TuningEnv {
         }
         Ok(settings(config, &episode.positions))
     }
-
-    /// One segment: advance, report, roll back if it diverged, reward, encode.
-    fn advance(&mut self, settings: Settings) -> Result<Step> {
-        let Some(episode) = &mut self.episode else {
-            return Err(Error::NotReset {
-                environment: self.spec.name.clone(),
-            });
-        };
-        let instance = &mut self.instances[episode.instance];
-        let config = &self.config;
-
-        // Settings from outside move the knobs too, so that the observation shows what holds.
-        for (knob, position) in config.knobs.iter().zip(&mut episode.positions) {
-            if let Some(value) = settings.get(&knob.name) {
-                position.value = value.clone();
-            }
-        }
-
-        // Advance. What an earlier segment spent too much or too little is evened out here.
-        let index = episode.next_segment;
-        let planned = config.segments.spent_after(index) * episode.budget;
-        let report = instance
-            .trainee
-            .advance(&settings, planned - episode.spent)?;
-        let spent_before = episode.spent;
-        episode.spent += report.cost;
-        episode.measured_update_ratio = report.gradients.map(|gradients| gradients.update_ratio);
-        if let Some(steering) = &mut episode.steering {
-            steering.record(&report);
-        }
-
-        // Judge, and roll back if there is nothing left to judge.
-        let best_before = episode.best_loss;
-        let error = config.objective.of(&report);
-        let diverged = report.diverged || error.is_none();
-        match error {
-            Some(error) if !diverged => {
-                if error < episode.best_loss {
-                    episode.best_loss = error;
-                    episode.best = instance.trainee.snapshot();
-                }
-            }
-            Some(_) | None => {
-                episode.divergences += 1;
-                episode.measured_update_ratio = None;
-                instance.trainee.restore(&episode.best, Restore::Weights)?;
-                for (knob, position) in config.knobs.iter().zip(&mut episode.positions) {
-                    if let (LEARNING_RATE, Value::Number(lr)) =
-                        (knob.name.as_str(), &position.value)
-                    {
-                        let shrunk = lr * config.divergence.learning_rate_factor;
-                        position.value = Value::Number(knob.domain.nearest(shrunk));
-                    }
-                }
-            }
-        }
-        let reached = episode.cost_to_target.is_none()
-            && instance
-                .target_loss
-                .is_some_and(|target| episode.best_loss <= target);
-        if reached {
-            episode.cost_to_target = Some(episode.spent);
-        }
-
-        // Where the budget stands.
-        episode.next_segment = config
-            .segments
-            .following(index, episode.spent, episode.budget);
-        episode.status = if reached && config.stop_at_target {
-            Status::Terminated(Termination::Reached)
-        } else if config
-            .divergence
-            .limit
-            .is_some_and(|limit| episode.divergences >= limit)
-        {
-            Status::Terminated(Termination::Diverged)
-        } else if episode.next_segment >= config.segments.count() {
-            Status::Terminated(Termination::BudgetSpent)
-        } else {
-            Status::Running
-        };
-
-        // Reward.
-        let first = episode.first_loss;
-        let reward = config.reward.reward(&Progress {
-            first,
-            best_before,
-            best_after: episode.best_loss,
-            reference: instance.reference_loss.unwrap_or(0.2 * first),
-            share: (episode.spent - spent_before) / episode.budget,
-            diverged,
-            reached,
-        }) as f32;
-
-        // Encode.
-        self.encoder.record(&report);
-        episode.segments.push(Segment {
-            index,
-            settings,
-            report,
-            spent: episode.spent,
-            best_loss: episode.best_loss,
-            reward,
-        });
-        let observation = observe(config, &mut self.encoder, episode);
-        Ok(Step {
-            observation,
-            reward,
-            status: episode.status,
-        })
-    }
 }
 
 impl Environment for TuningEnv {
@@ -487,12 +378,8 @@ impl Environment for TuningEnv {
     }
 
     fn step(&mut self, action: &Action) -> Result<Step> {
-        let episode = self.running()?;
-        self.spec.check_action(action)?;
-        episode.mask.check(&self.spec, action)?;
-        self.start_probe()?;
-        let settings = self.decide(action)?;
-        self.advance(settings)
+        let planned = self.plan(action)?;
+        self.train(planned)
     }
 
     fn spent(&self) -> Cost {

@@ -284,7 +284,7 @@ pub fn rollout_environments(
 }
 
 /// An environment that several threads share, each for an episode at a time.
-pub(crate) fn lock(environment: &Mutex<TuningEnv>) -> MutexGuard<'_, TuningEnv> {
+pub(crate) fn lock<T>(environment: &Mutex<T>) -> MutexGuard<'_, T> {
     // A poisoned lock means that a thread panicked, which ends everything anyway.
     environment.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -12,6 +12,7 @@ pub mod explain;
 pub mod fit;
 pub mod observer;
 pub mod pictures;
+pub mod play;
 pub mod plot;
 pub mod record;
 pub mod reference;

@@ -1,41 +1,31 @@
 //! The best fixed setting of each task: a grid, whose winner is run again with fresh seeds. Where a process has a prior, what
 //! the prior reaches by itself.
 
-use crate::environments::{Goal, Tuning, lock};
+use crate::environments::{Goal, Tuning};
 use crate::observer::{Observer, Phase};
+use crate::play::Field;
 use crate::record::ReferenceRecord;
 use crate::{Config, Result};
-use std::sync::Mutex;
 use trimtab_agent::Constant;
-use trimtab_agent::controller::{Controller, Unchanged, run};
+use trimtab_agent::controller::{Controller, Unchanged};
 use trimtab_env::stream::derived_seed;
-use trimtab_env::vector::in_parallel;
-use trimtab_env::{Budget, Environment, TuningEnv};
+use trimtab_env::{Budget, Environment, Settings, TuningEnv};
 
-/// Best validation loss and cost of one training with a fixed setting; where a prior decides, of the prior alone.
-fn reference(
-    environment: &Mutex<TuningEnv>,
+/// Who plays a fixed setting on a task: itself, or where a prior decides, the prior alone.
+fn fixed(
+    environment: &mut TuningEnv,
     task: usize,
     lr: f64,
     batch: usize,
-    seed: u64,
-) -> Result<(f64, f64)> {
-    let mut environment = lock(environment);
+) -> Result<Box<dyn Controller>> {
     environment.only(Some(task))?;
-    let settings = environment
-        .config()
-        .settings
-        .clone()
-        .with("learning_rate", lr)
-        .with("batch_size", batch as f64);
-    let prior = environment.config().prior.is_some();
-    let mut controller: Box<dyn Controller> = match Unchanged::new(environment.spec()) {
-        Some(unchanged) if prior => Box::new(unchanged),
+    let config = environment.config();
+    let settings = Settings::new(lr, batch);
+    let settings = config.settings.joined(&settings);
+    Ok(match Unchanged::new(environment.spec()) {
+        Some(unchanged) if config.prior.is_some() => Box::new(unchanged),
         _ => Box::new(Constant::new("grid", settings)),
-    };
-    run(&mut environment, controller.as_mut(), seed)?;
-    let outcome = environment.outcome()?;
-    Ok((outcome["best_validation_loss"], outcome["cost"]))
+    })
 }
 
 /// What a grid came to on one task.
@@ -51,25 +41,23 @@ pub struct BestOfGrid {
     pub cost: f64,
 }
 
-/// Runs every point of a grid once, and the best one `reruns` times more. `run(worker, point, rerun)` gives the loss and the
-/// cost of a run; `rerun` is its number, or `None` in the grid, where all points have the same seed.
+/// Runs every point of a grid once, and the best one `reruns` times more. `play` gives the loss and the cost of each of some
+/// runs: of a point, with the number of its rerun, or `None` in the grid, where all points have the same seed.
 ///
 /// # Errors
 /// The runs'.
 pub fn best_of_grid(
-    workers: usize,
     points: usize,
     reruns: usize,
-    run: impl Fn(usize, usize, Option<usize>) -> Result<(f64, f64)> + Sync,
+    play: impl Fn(&[(usize, Option<usize>)]) -> Result<Vec<(f64, f64)>>,
 ) -> Result<BestOfGrid> {
-    let grid = in_parallel(workers, points, |worker, point| run(worker, point, None))?;
+    let grid = play(&(0..points).map(|point| (point, None)).collect::<Vec<_>>())?;
     let losses: Vec<f64> = grid.iter().map(|(loss, _)| *loss).collect();
     let best = (0..points)
         .min_by(|a, b| losses[*a].total_cmp(&losses[*b]))
         .unwrap_or(0);
-    let again = in_parallel(workers, reruns, |worker, rerun| {
-        run(worker, best, Some(rerun))
-    })?;
+    let again: Vec<_> = (0..reruns).map(|rerun| (best, Some(rerun))).collect();
+    let again = play(&again)?;
     Ok(BestOfGrid {
         losses,
         best,
@@ -91,11 +79,6 @@ pub fn find(
     observer: &mut dyn Observer,
 ) -> Result<Vec<ReferenceRecord>> {
     let evaluation = &config.evaluation;
-    let environments: Vec<_> = tuning
-        .environments(&[], jobs)?
-        .into_iter()
-        .map(Mutex::new)
-        .collect();
     let batches = &evaluation.batch_sizes;
     let grid = evaluation
         .learning_rates
@@ -112,21 +95,27 @@ pub fn find(
     let mut references = Vec::with_capacity(tasks);
     for task in 0..tasks {
         stop()?;
-        let found = best_of_grid(
-            environments.len(),
-            points.len(),
-            reruns,
-            |worker, point, rerun| {
-                let (lr, batch) = points[point];
-                let seed = match rerun {
-                    None => derived_seed(config.seed, "grid", task as u64),
-                    Some(rerun) => {
-                        derived_seed(config.seed, "rerun", (task * reruns + rerun) as u64)
-                    }
-                };
-                reference(&environments[worker], task, lr, batch, seed)
-            },
-        )?;
+        let field = Field::new(tuning, jobs, points.len())?;
+        let found = best_of_grid(points.len(), reruns, |runs| {
+            field.play(
+                runs.len(),
+                |run, environment| {
+                    let (point, rerun) = runs[run];
+                    let (lr, batch) = points[point];
+                    let seed = match rerun {
+                        None => derived_seed(config.seed, "grid", task as u64),
+                        Some(rerun) => {
+                            derived_seed(config.seed, "rerun", (task * reruns + rerun) as u64)
+                        }
+                    };
+                    Ok((fixed(environment, task, lr, batch)?, seed))
+                },
+                |_, environment| {
+                    let outcome = environment.outcome()?;
+                    Ok((outcome["best_validation_loss"], outcome["cost"]))
+                },
+            )
+        })?;
         observer.advance(runs);
         let (learning_rate, batch_size) = points[found.best];
         references.push(ReferenceRecord {

@@ -1,5 +1,6 @@
 //! Tasks as configuration: data, model, optimiser.
 
+use crate::bank::Member;
 use crate::cnn::CnnTask;
 use crate::data::{
     CsvOptions, Dataset, Embedded, Split, SplitConfig, TargetKind, Teacher, pool, read_columns,
@@ -239,7 +240,7 @@ impl PreparedTask {
         &self.split
     }
 
-    /// A training of the task.
+    /// A training of the task: of an MLP on `flex` a [`Member`], which can be trained together with others.
     ///
     /// # Errors
     /// [`Error::Setting`] if an option is out of range.
@@ -257,7 +258,12 @@ impl PreparedTask {
         Ok(match &self.config.model {
             ModelConfig::Mlp { hidden, activation } => {
                 let task = MlpTask::new(&self.name, split, hidden, *activation);
-                Box::new(TaskTrainee::new(task, config, device)?)
+                // Its weights are on the CPU; on another device they would go to and fro at every update.
+                if *device == Device::flex() {
+                    Box::new(Member::new(task, config, device)?)
+                } else {
+                    Box::new(TaskTrainee::new(task, config, device)?)
+                }
             }
             ModelConfig::Cnn { channels } => {
                 let task = CnnTask::new(&self.name, split, channels);
@@ -287,6 +293,8 @@ mod tests {
         let trainee = task.trainee(CostModel::default(), &Device::flex()).unwrap();
         let parameters = (64 * 32 + 32) + (32 * 16 + 16) + (16 * 10 + 10);
         assert_eq!(trainee.spec().parameters, parameters);
+        let any: &dyn std::any::Any = &*trainee;
+        assert!(any.is::<Member>());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod average;
+pub mod bank;
 pub mod cnn;
 pub mod config;
 pub mod data;

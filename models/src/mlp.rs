@@ -93,6 +93,19 @@ impl MlpTask {
             activation,
         }
     }
+
+    /// The widths of its layers: inputs, hidden layers, outputs.
+    pub fn widths(&self) -> Vec<usize> {
+        let mut widths = vec![self.split.train.features];
+        widths.extend(&self.hidden);
+        widths.push(outputs(&self.split.train));
+        widths
+    }
+
+    /// The nonlinearity.
+    pub fn activation(&self) -> Activation {
+        self.activation
+    }
 }
 
 /// How many outputs a data set asks for: one for each class, or a single value.
@@ -115,10 +128,7 @@ impl Task for MlpTask {
     }
 
     fn model(&self, device: &Device) -> Mlp {
-        let mut widths = vec![self.split.train.features];
-        widths.extend(&self.hidden);
-        widths.push(outputs(&self.split.train));
-        Mlp::new(&widths, self.activation, device)
+        Mlp::new(&self.widths(), self.activation, device)
     }
 
     fn forward(&self, model: &Mlp, inputs: Tensor<2>) -> Tensor<2> {

@@ -1,8 +1,10 @@
 //! The optimisers that trainings use, with the defaults of PyTorch and of the authors' packages.
 
+mod flat;
 pub mod prodigy;
 pub mod schedule_free;
 
+pub(crate) use flat::FlatOptimizer;
 pub use prodigy::{Prodigy, ProdigyConfig};
 pub use schedule_free::{ScheduleFree, ScheduleFreeConfig};
 

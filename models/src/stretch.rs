@@ -3,9 +3,7 @@
 use crate::average::AveragedWeights;
 use crate::statistics::GradientProbe;
 use crate::update_ratio::UpdateRatio;
-use crate::weights::{flat_gradients, flat_weights, scaled, visit_weights};
-use burn::module::Module;
-use burn::optim::GradientsParams;
+use crate::weights::Weights;
 use trimtab_env::settings::{AVERAGING, BATCH_SIZE, WEIGHT_DECAY};
 use trimtab_env::{
     Budget, Cost, CostModel, GradientStatistics, Meter, Report, Settings, TrainLoss,
@@ -119,9 +117,9 @@ impl Stretch {
     }
 
     /// Begins a stretch at `model`, with the average so far.
-    pub(crate) fn begin<M: Module>(
+    pub(crate) fn begin<W: Weights>(
         &mut self,
-        model: &M,
+        model: &W,
         rates: Rates,
         averaged: &mut Option<AveragedWeights>,
     ) {
@@ -132,7 +130,8 @@ impl Stretch {
         *averaged = (rates.averaging > 0.0).then(|| averaged.take().unwrap_or_default());
         self.ratio.begin();
         if self.look.statistics() {
-            flat_weights(model, &mut self.weights);
+            self.weights.clear();
+            model.visit(|part| self.weights.extend_from_slice(part));
             self.probe.begin(&self.weights, rates.batch_size);
         }
         self.meter.begin();
@@ -156,19 +155,19 @@ impl Stretch {
     }
 
     /// One update by `step`, which takes the learning rate. `gradients` and `loss` are those at `model`.
-    pub(crate) fn update<M: Module>(
+    pub(crate) fn update<W: Weights>(
         &mut self,
-        model: M,
-        gradients: GradientsParams,
+        model: W,
+        gradients: W::Gradients,
         loss: f64,
         averaged: &mut Option<AveragedWeights>,
-        step: impl FnOnce(f64, M, GradientsParams) -> M,
-    ) -> M {
+        step: impl FnOnce(f64, W, W::Gradients) -> W,
+    ) -> W {
         let looking = self.look.at(self.updates());
         let statistics = looking && self.look.statistics();
         let mut model = model;
         if statistics {
-            flat_gradients(&model, &gradients, &mut self.gradient);
+            model.flat_gradients(&gradients, &mut self.gradient);
         } else if looking {
             model = self.settle(model, averaged, true);
             self.ratio.before(&mut self.weights);
@@ -191,12 +190,12 @@ impl Stretch {
 
     /// Makes up for decay and average of the updates since the last time. The weights are put side by side on the way if
     /// they are `wanted`.
-    fn settle<M: Module>(
+    fn settle<W: Weights>(
         &mut self,
-        model: M,
+        model: W,
         averaged: &mut Option<AveragedWeights>,
         wanted: bool,
-    ) -> M {
+    ) -> W {
         let Rates {
             weight_decay,
             averaging,
@@ -217,20 +216,20 @@ impl Stretch {
         };
         if weight_decay > 0.0 && pending > 0 {
             let kept = (1.0 - weight_decay).powi(pending as i32);
-            return scaled(model, kept as f32, see);
+            return model.scaled(kept as f32, see);
         }
         if seen {
-            visit_weights(&model, see);
+            model.visit(see);
         }
         model
     }
 
     /// The end of the stretch at `model`: the model after it, and what the stretch was like. Nothing has been evaluated.
-    pub(crate) fn finish<M: Module>(
+    pub(crate) fn finish<W: Weights>(
         &mut self,
-        model: M,
+        model: W,
         averaged: &mut Option<AveragedWeights>,
-    ) -> (M, Report) {
+    ) -> (W, Report) {
         let updates = self.updates();
         let model = self.settle(model, averaged, self.look.statistics());
         let gradients = match self.look {

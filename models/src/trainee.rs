@@ -1,7 +1,7 @@
 //! The training of a [`Task`] as a [`Trainee`].
 
 use crate::average::AveragedWeights;
-use crate::data::Dataset;
+use crate::data::{Dataset, Split};
 use crate::evaluation::{self, Evaluation};
 use crate::late::{Late, LateSampler};
 use crate::sampler::EpochSampler;
@@ -23,7 +23,7 @@ use trimtab_env::{
 /// keep comes back from there.
 pub(crate) const DIVERGED_TIMES: f64 = 10.0;
 /// Rows evaluated at once.
-const EVALUATION_ROWS: usize = 1024;
+pub(crate) const EVALUATION_ROWS: usize = 1024;
 
 /// What a training needs beside its task.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -59,6 +59,50 @@ impl Default for TraineeConfig {
             cost: CostModel::default(),
             metrics: Vec::new(),
         }
+    }
+}
+
+impl TraineeConfig {
+    /// What is known of a training of `model`, called `name`, before it.
+    ///
+    /// # Errors
+    /// As [`TaskTrainee::new`].
+    pub(crate) fn spec<M: Module>(
+        &self,
+        name: String,
+        split: &Split,
+        model: &M,
+    ) -> Result<TraineeSpec> {
+        self.optimizer.init()?;
+        if let Some(late) = &self.late {
+            late.validate()?;
+        }
+        let rows = self
+            .validation_rows
+            .unwrap_or(usize::MAX)
+            .min(split.validation.rows());
+        if rows == 0 {
+            return Err(Error::Setting {
+                field: "validation_rows".to_owned(),
+                value: "0".to_owned(),
+                allowed: "at least 1 validation row".to_owned(),
+            });
+        }
+        let targets = &split.validation.targets;
+        evaluation::check(&self.metrics, targets)?;
+        Ok(TraineeSpec {
+            name,
+            train_examples: split.train.rows(),
+            validation_examples: rows,
+            parameters: model.num_params(),
+            layers: layers(model),
+            adaptive: self.optimizer.is_adaptive(),
+            cost: self.cost,
+            metrics: std::iter::once(evaluation::usual(targets))
+                .chain(self.metrics.iter().copied())
+                .map(|metric| metric.name().to_owned())
+                .collect(),
+        })
     }
 }
 
@@ -99,7 +143,7 @@ impl<M: Module> State<M> {
 
 /// How far to train.
 #[derive(Clone, Copy)]
-enum Extent {
+pub(crate) enum Extent {
     /// Until this is spent with an evaluation at the end, and at least one update.
     Budget(Cost),
     /// This many updates.
@@ -113,40 +157,11 @@ impl<T: Task> TaskTrainee<T> {
     /// [`Error::Setting`] if the optimiser's options are out of range, there are no rows to evaluate, or a metric does not go
     /// with the targets.
     pub fn new(task: T, config: TraineeConfig, device: &Device) -> Result<Self> {
-        config.optimizer.init()?;
-        if let Some(late) = &config.late {
-            late.validate()?;
-        }
-        let split = task.split();
-        let rows = config
-            .validation_rows
-            .unwrap_or(usize::MAX)
-            .min(split.validation.rows());
-        if rows == 0 {
-            return Err(Error::Setting {
-                field: "validation_rows".to_owned(),
-                value: "0".to_owned(),
-                allowed: "at least 1 validation row".to_owned(),
-            });
-        }
-        let targets = &split.validation.targets;
-        evaluation::check(&config.metrics, targets)?;
-        let validation = split.validation.select(&(0..rows).collect::<Vec<_>>());
         let device = device.clone().autodiff();
         let model = task.model(&device);
-        let spec = TraineeSpec {
-            name: task.name(),
-            train_examples: split.train.rows(),
-            validation_examples: rows,
-            parameters: model.num_params(),
-            layers: layers(&model),
-            adaptive: config.optimizer.is_adaptive(),
-            cost: config.cost,
-            metrics: std::iter::once(evaluation::usual(targets))
-                .chain(config.metrics.iter().copied())
-                .map(|metric| metric.name().to_owned())
-                .collect(),
-        };
+        let spec = config.spec(task.name(), task.split(), &model)?;
+        let rows: Vec<usize> = (0..spec.validation_examples).collect();
+        let validation = task.split().validation.select(&rows);
         Ok(Self {
             stretch: Stretch::new(
                 config.cost,

@@ -6,7 +6,7 @@ use burn::tensor::{Tensor, TensorData};
 use std::ops::Range;
 
 /// Shows the numbers of a tensor's data.
-fn show(data: &TensorData, see: &mut impl FnMut(&[f32])) {
+pub(crate) fn show(data: &TensorData, see: &mut impl FnMut(&[f32])) {
     match data.as_slice::<f32>() {
         Ok(values) => see(values),
         // A backend may keep its floats in another type.
@@ -120,6 +120,59 @@ pub fn scaled<M: Module>(module: M, factor: f32, see: impl FnMut(&[f32])) -> M {
         }
     }
     module.map(&mut Scale(factor, see))
+}
+
+/// What has weights and gradients that can be read part by part: a burn module, or [`FlatWeights`].
+pub(crate) trait Weights: Sized {
+    /// Its gradients.
+    type Gradients;
+
+    /// Shows every weight to `see`, always in the same order.
+    fn visit(&self, see: impl FnMut(&[f32]));
+
+    /// Puts every gradient into `flat`, in the same order.
+    fn flat_gradients(&self, gradients: &Self::Gradients, flat: &mut Vec<f32>);
+
+    /// All weights that learn multiplied by `factor`; they are shown to `see` on the way.
+    fn scaled(self, factor: f32, see: impl FnMut(&[f32])) -> Self;
+}
+
+impl<M: Module> Weights for M {
+    type Gradients = GradientsParams;
+
+    fn visit(&self, see: impl FnMut(&[f32])) {
+        visit_weights(self, see);
+    }
+
+    fn flat_gradients(&self, gradients: &GradientsParams, flat: &mut Vec<f32>) {
+        flat_gradients(self, gradients, flat);
+    }
+
+    fn scaled(self, factor: f32, see: impl FnMut(&[f32])) -> Self {
+        scaled(self, factor, see)
+    }
+}
+
+/// The weights of a module in the order of [`flat_weights`], all of which learn.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct FlatWeights(pub Vec<f32>);
+
+impl Weights for FlatWeights {
+    type Gradients = Vec<f32>;
+
+    fn visit(&self, mut see: impl FnMut(&[f32])) {
+        see(&self.0);
+    }
+
+    fn flat_gradients(&self, gradients: &Vec<f32>, flat: &mut Vec<f32>) {
+        flat.clone_from(gradients);
+    }
+
+    fn scaled(mut self, factor: f32, mut see: impl FnMut(&[f32])) -> Self {
+        self.0.iter_mut().for_each(|weight| *weight *= factor);
+        see(&self.0);
+        self
+    }
 }
 
 /// Layers of weights: parameters with two dimensions or more.

@@ -7,6 +7,7 @@ use super::record::{CompareRecord, Fitted, Line, Tuned};
 use super::statistics::median;
 use crate::environments::{Tuning, lock, steered};
 use crate::observer::{Observer, Phase};
+use crate::play::Field;
 use crate::reference::best_of_grid;
 use crate::run_directory::{append_lines, open_records};
 use crate::{Error, Result};
@@ -305,29 +306,31 @@ impl Comparison<'_> {
         let mut all = Vec::new();
         for task in 0..tasks {
             stop_if(interrupted, out)?;
-            let workers = self.environments.len();
-            let found = best_of_grid(
-                workers,
-                points.len(),
-                grid.reruns,
-                |worker, point, rerun| {
-                    let seed = match rerun {
-                        None => derived_seed(self.config.seed, "grid", task as u64),
-                        Some(rerun) => derived_seed(
-                            self.config.seed,
-                            "rerun",
-                            (task * grid.reruns + rerun) as u64,
-                        ),
-                    };
-                    let mut environment = lock(&self.environments[worker]);
-                    environment.only(Some(task))?;
-                    let settings = points[point].clone();
-                    let mut controller =
-                        ScheduleController::new("grid", schedule.clone(), settings);
-                    let ledger = single(&mut environment, &mut controller, seed)?;
-                    Ok((ledger.best(), ledger.spent))
-                },
-            )?;
+            let field = Field::new(&self.tuning, self.environments.len(), points.len())?;
+            let found = best_of_grid(points.len(), grid.reruns, |runs| {
+                field.play(
+                    runs.len(),
+                    |run, environment| {
+                        let (point, rerun) = runs[run];
+                        let seed = match rerun {
+                            None => derived_seed(self.config.seed, "grid", task as u64),
+                            Some(rerun) => derived_seed(
+                                self.config.seed,
+                                "rerun",
+                                (task * grid.reruns + rerun) as u64,
+                            ),
+                        };
+                        environment.only(Some(task))?;
+                        let (schedule, settings) = (schedule.clone(), points[point].clone());
+                        let controller = ScheduleController::new("grid", schedule, settings);
+                        Ok((Box::new(controller), seed))
+                    },
+                    |_, environment| {
+                        let ledger = ledger(environment);
+                        Ok((ledger.best(), ledger.spent))
+                    },
+                )
+            })?;
             observer.advance((points.len() + grid.reruns) as u64);
             // JSON has no infinity: a run that never had a finite loss has the largest one.
             let losses = found.losses.iter().map(|loss| loss.min(f64::MAX));
@@ -513,6 +516,11 @@ pub(super) fn single(
     seed: u64,
 ) -> Result<Ledger> {
     run(environment, controller, seed)?;
+    Ok(ledger(environment))
+}
+
+/// What the run that an environment has just played spent.
+fn ledger(environment: &TuningEnv) -> Ledger {
     let mut ledger = Ledger::default();
     ledger.begin_run();
     for segment in environment.segments() {
@@ -521,5 +529,5 @@ pub(super) fn single(
         // What is spent between segments, on trials, is in the running total and in no segment's report.
         ledger.spend(segment.spent - ledger.spent, loss);
     }
-    Ok(ledger)
+    ledger
 }

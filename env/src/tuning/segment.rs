@@ -1,0 +1,184 @@
+//! A segment, from its settings to the step that comes of it.
+
+use super::{Segment, TuningEnv, observe};
+use crate::reward::Progress;
+use crate::settings::LEARNING_RATE;
+use crate::trainee::Ask;
+use crate::{
+    Action, Cost, Error, Report, Restore, Result, Settings, Status, Step, Termination, Value,
+};
+
+/// A segment that is decided and not yet trained.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Planned {
+    /// The settings that will hold.
+    pub settings: Settings,
+    /// What it may cost.
+    pub budget: Cost,
+}
+
+impl TuningEnv {
+    /// Decides the next segment as [`crate::Environment::step`] does, without training it. With [`TuningEnv::ask`] and
+    /// [`TuningEnv::complete`] it is a step in three parts, between which several environments can train together.
+    ///
+    /// # Errors
+    /// As [`crate::Environment::step`].
+    pub fn plan(&mut self, action: &Action) -> Result<Planned> {
+        let episode = self.running()?;
+        self.spec.check_action(action)?;
+        episode.mask.check(&self.spec, action)?;
+        self.start_probe()?;
+        let settings = self.decide(action)?;
+        self.planned(settings)
+    }
+
+    /// As [`TuningEnv::plan`], with settings from outside the knobs' choices.
+    ///
+    /// # Errors
+    /// As [`TuningEnv::step_with`].
+    pub fn plan_with(&mut self, settings: &Settings) -> Result<Planned> {
+        self.running()?;
+        self.planned(settings.clone())
+    }
+
+    /// What the trainee of the present episode is asked for.
+    ///
+    /// # Errors
+    /// [`Error::NotReset`] before the first episode.
+    pub fn ask<'a>(&'a mut self, planned: &'a Planned) -> Result<Ask<'a>> {
+        let not_reset = self.not_reset();
+        let episode = self.episode.as_ref().ok_or(not_reset)?;
+        Ok(Ask {
+            trainee: self.instances[episode.instance].trainee.as_mut(),
+            settings: &planned.settings,
+            budget: planned.budget,
+        })
+    }
+
+    /// One segment in one go.
+    pub(super) fn train(&mut self, planned: Planned) -> Result<Step> {
+        let report = self.ask(&planned)?.advance()?;
+        self.complete(planned, report)
+    }
+
+    fn planned(&mut self, settings: Settings) -> Result<Planned> {
+        let Some(episode) = &mut self.episode else {
+            return Err(Error::NotReset {
+                environment: self.spec.name.clone(),
+            });
+        };
+        // Settings from outside move the knobs too, so that the observation shows what holds.
+        for (knob, position) in self.config.knobs.iter().zip(&mut episode.positions) {
+            if let Some(value) = settings.get(&knob.name) {
+                position.value = value.clone();
+            }
+        }
+        // What an earlier segment spent too much or too little is evened out here.
+        let planned = self.config.segments.spent_after(episode.next_segment) * episode.budget;
+        Ok(Planned {
+            settings,
+            budget: planned - episode.spent,
+        })
+    }
+
+    /// Takes the report of a planned segment: rolls back if it diverged, rewards, encodes.
+    ///
+    /// # Errors
+    /// Those of the trainee, and [`Error::NotReset`] before the first episode.
+    pub fn complete(&mut self, planned: Planned, report: Report) -> Result<Step> {
+        let Some(episode) = &mut self.episode else {
+            return Err(Error::NotReset {
+                environment: self.spec.name.clone(),
+            });
+        };
+        let instance = &mut self.instances[episode.instance];
+        let config = &self.config;
+        let index = episode.next_segment;
+        let spent_before = episode.spent;
+        episode.spent += report.cost;
+        episode.measured_update_ratio = report.gradients.map(|gradients| gradients.update_ratio);
+        if let Some(steering) = &mut episode.steering {
+            steering.record(&report);
+        }
+
+        // Judge, and roll back if there is nothing left to judge.
+        let best_before = episode.best_loss;
+        let error = config.objective.of(&report);
+        let diverged = report.diverged || error.is_none();
+        match error {
+            Some(error) if !diverged => {
+                if error < episode.best_loss {
+                    episode.best_loss = error;
+                    episode.best = instance.trainee.snapshot();
+                }
+            }
+            Some(_) | None => {
+                episode.divergences += 1;
+                episode.measured_update_ratio = None;
+                instance.trainee.restore(&episode.best, Restore::Weights)?;
+                for (knob, position) in config.knobs.iter().zip(&mut episode.positions) {
+                    if let (LEARNING_RATE, Value::Number(lr)) =
+                        (knob.name.as_str(), &position.value)
+                    {
+                        let shrunk = lr * config.divergence.learning_rate_factor;
+                        position.value = Value::Number(knob.domain.nearest(shrunk));
+                    }
+                }
+            }
+        }
+        let reached = episode.cost_to_target.is_none()
+            && instance
+                .target_loss
+                .is_some_and(|target| episode.best_loss <= target);
+        if reached {
+            episode.cost_to_target = Some(episode.spent);
+        }
+
+        // Where the budget stands.
+        episode.next_segment = config
+            .segments
+            .following(index, episode.spent, episode.budget);
+        episode.status = if reached && config.stop_at_target {
+            Status::Terminated(Termination::Reached)
+        } else if config
+            .divergence
+            .limit
+            .is_some_and(|limit| episode.divergences >= limit)
+        {
+            Status::Terminated(Termination::Diverged)
+        } else if episode.next_segment >= config.segments.count() {
+            Status::Terminated(Termination::BudgetSpent)
+        } else {
+            Status::Running
+        };
+
+        // Reward.
+        let first = episode.first_loss;
+        let reward = config.reward.reward(&Progress {
+            first,
+            best_before,
+            best_after: episode.best_loss,
+            reference: instance.reference_loss.unwrap_or(0.2 * first),
+            share: (episode.spent - spent_before) / episode.budget,
+            diverged,
+            reached,
+        }) as f32;
+
+        // Encode.
+        self.encoder.record(&report);
+        episode.segments.push(Segment {
+            index,
+            settings: planned.settings,
+            report,
+            spent: episode.spent,
+            best_loss: episode.best_loss,
+            reward,
+        });
+        let observation = observe(config, &mut self.encoder, episode);
+        Ok(Step {
+            observation,
+            reward,
+            status: episode.status,
+        })
+    }
+}
