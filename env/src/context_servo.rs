@@ -30,6 +30,7 @@ const MAX_DECAY: f64 = 0.1;
 /// `start`, `end`, `batch` and the exponent of `decay` are [`Terms`]; `feedback` and `decay_feedback` are [`Feedback`] of what
 /// the training shows. A training begins with a *start probe*: one update at
 /// the learning rate that is given, after which the weights are put back, tells which rate makes updates of the size `rho*(0)`.
+/// A *surprise*, a loss that jumps within a segment, lowers the rate at once.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ContextServo {
@@ -55,13 +56,17 @@ pub struct ContextServo {
     pub decay_feedback: Feedback,
     /// How fast the averaged weights forget: 0 not to average, 1 for the mean of all weights so far.
     pub averaging: f64,
+    /// How many times the training loss of the segment before is a surprise, 0 for nothing. The second half of a segment that
+    /// comes as one divides the rate by as much, 64 at most, and what was measured of the updates is forgotten: the data are
+    /// others than before, or the last updates were far too large.
+    pub surprise: f64,
     /// Whether a training begins with a start probe.
     pub probe: bool,
 }
 
 impl Default for ContextServo {
-    /// The shipped servo: the result of the fit that `experiments/configs/fit.ron` describes, rounded to three digits. What it
-    /// is worth on data that it has not seen is on the experiments page.
+    /// The shipped servo: the result of the fit that `experiments/configs/fit.ron` describes, rounded to three digits, and a
+    /// threshold for surprises. What it is worth on data that it has not seen is on the experiments page.
     fn default() -> Self {
         Self {
             start: Terms {
@@ -112,6 +117,8 @@ impl Default for ContextServo {
                 gap: 0.197,
             },
             averaging: 0.087,
+            // Not fitted: far from the noise of half a segment, and less than what data that come late have been seen to do.
+            surprise: 10.0,
             probe: true,
         }
     }
@@ -193,6 +200,10 @@ impl ContextServo {
                 return Err(Error::config(field, value, "give a finite number from 0"));
             }
         }
+        if !(self.surprise == 0.0 || self.surprise.is_finite() && self.surprise > 1.0) {
+            let allowed = "give a finite number above 1, or 0 for no surprises";
+            return Err(Error::config("surprise", self.surprise, allowed));
+        }
         if !(0.0..=1.0).contains(&self.averaging) {
             let allowed = "give a number from 0 to 1";
             return Err(Error::config("averaging", self.averaging, allowed));
@@ -235,6 +246,7 @@ mod tests {
             decay: terms(-0.9),
             decay_feedback: Feedback::default(),
             averaging: 0.1,
+            surprise: 10.0,
             probe: true,
         }
     }
@@ -310,6 +322,11 @@ mod tests {
             ..Default::default()
         };
         refused(averaging, "averaging");
+        let surprise = ContextServo {
+            surprise: 0.5,
+            ..Default::default()
+        };
+        refused(surprise, "surprise");
         assert!(ContextServo::default().validate().is_ok());
     }
 }

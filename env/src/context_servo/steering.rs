@@ -13,8 +13,6 @@ const PROBES: usize = 6;
 const PROBE_FACTOR: f64 = 10.0;
 /// What a diverged segment multiplies the learning rate with.
 const DIVERGED_FACTOR: f64 = 0.25;
-/// A training loss this many times that of the segment before is a surprise.
-const SURPRISE: f64 = 10.0;
 
 /// What a policy adds to a [`ContextServo`]: natural logarithms of factors, 0 for none.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -146,11 +144,11 @@ impl Steering {
         }
     }
 
-    /// How many times the training loss that was expected came up in the second half of a segment, where that is a surprise: the
-    /// data are others than before, or the last updates were far too large.
+    /// How many times the training loss of the segment before came up in the second half of this one, if that is a surprise.
     fn surprise(&self, report: &Report) -> Option<f64> {
         let times = report.train?.second_half / self.loss?;
-        (times.is_finite() && times > SURPRISE).then_some(times)
+        let threshold = self.servo.surprise;
+        (threshold > 0.0 && times.is_finite() && times > threshold).then_some(times)
     }
 
     /// The settings from here on, where the share `f` of the budget is used.
