@@ -53,6 +53,28 @@ pub trait Environment: Send {
     }
 }
 
+impl<E: Environment + ?Sized> Environment for Box<E> {
+    fn spec(&self) -> &EnvironmentSpec {
+        (**self).spec()
+    }
+
+    fn reset(&mut self, seed: u64) -> Result<Observation> {
+        (**self).reset(seed)
+    }
+
+    fn step(&mut self, action: &Action) -> Result<Step> {
+        (**self).step(action)
+    }
+
+    fn outcome(&mut self) -> Result<Outcome> {
+        (**self).outcome()
+    }
+
+    fn spent(&self) -> Cost {
+        (**self).spent()
+    }
+}
+
 /// Figures of an episode by name, for reports alone. A figure that does not exist (a target never reached) is absent.
 pub type Outcome = BTreeMap<String, f64>;
 

@@ -17,7 +17,9 @@ use serde::{Deserialize, Serialize};
 /// `s = max(log(first / reference), 0.1)` is what a good training of this task gains: dividing by it makes tasks
 /// comparable, which was measured to matter most. The first term telescopes to the final quality; the second pays
 /// for being good early (convergence speed); the third charges for what is spent (it matters when an episode may end
-/// at a target). Any weight may be zero.
+/// at a target). Any weight may be zero. Where `scaled` is false, `s` is 1, which goes with
+/// [`SelfCritical`](crate::wrappers::SelfCritical): what makes tasks differ is subtracted there, and a task on which `s` is small does
+/// not outweigh the others.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RewardConfig {
@@ -33,6 +35,8 @@ pub struct RewardConfig {
     pub divergence: f64,
     /// Bonus for reaching the target.
     pub reached: f64,
+    /// Whether gains are divided by what a good training of the task gains.
+    pub scaled: bool,
 }
 
 impl Default for RewardConfig {
@@ -45,6 +49,7 @@ impl Default for RewardConfig {
             cost: 0.0,
             divergence: 0.3,
             reached: 0.0,
+            scaled: true,
         }
     }
 }
@@ -72,7 +77,11 @@ impl RewardConfig {
     /// The reward of one segment.
     pub fn reward(&self, progress: &Progress) -> f64 {
         let first = positive(progress.first);
-        let scale = (first / positive(progress.reference)).ln().max(0.1);
+        let scale = if self.scaled {
+            (first / positive(progress.reference)).ln().max(0.1)
+        } else {
+            1.0
+        };
         let gain = (positive(progress.best_before) / positive(progress.best_after)).ln() / scale;
         let level = (first / positive(progress.best_after)).ln() / scale;
         let indicator = |condition: bool| if condition { 1.0 } else { 0.0 };
@@ -128,6 +137,12 @@ mod tests {
         // s = ln 8; gain = ln 2 / ln 8 = 1/3; level = ln 4 / ln 8 = 2/3.
         let wanted = 2.5 / 3.0 + 5.0 * 0.04 * (2.0 / 3.0 - 0.8);
         assert!((RewardConfig::default().reward(&STEP) - wanted).abs() < 1e-12);
+        let plain = RewardConfig {
+            scaled: false,
+            ..Default::default()
+        };
+        let wanted = 2.5 * 2f64.ln() + 5.0 * 0.04 * (4f64.ln() - 0.8);
+        assert!((plain.reward(&STEP) - wanted).abs() < 1e-12);
         let diverged = Progress {
             diverged: true,
             best_after: 1.0,

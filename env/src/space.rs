@@ -68,6 +68,13 @@ impl EnvironmentSpec {
         self.heads.iter().map(|head| head.choices.len()).collect()
     }
 
+    /// The action that changes nothing, the choice labelled `x1` of every head; `None` if a head has no such choice.
+    pub fn unchanged(&self) -> Option<Action> {
+        let unchanged = |head: &Head| head.choices.iter().position(|choice| choice == "x1");
+        let choices: Option<Vec<usize>> = self.heads.iter().map(unchanged).collect();
+        choices.map(Action::new)
+    }
+
     /// Checks that `action` has one choice a head, each within its head.
     ///
     /// # Errors

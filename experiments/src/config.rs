@@ -98,6 +98,10 @@ pub struct TrainingConfig {
     pub updates: u64,
     /// What is played for each update.
     pub rollout: RolloutConfig,
+    /// Whether rewards are less those of an episode with the same seed in which nothing is changed
+    /// ([`trimtab_env::wrappers::SelfCritical`]).
+    #[serde(default)]
+    pub self_critical: bool,
     /// A checkpoint is written after this many updates.
     #[serde(default = "one")]
     pub checkpoint_every: u64,

@@ -10,6 +10,7 @@ use trimtab_agent::controller::ContextServoController;
 use trimtab_env::context_servo::Steering;
 use trimtab_env::tuning::Instance;
 use trimtab_env::vector::VectorEnvironment;
+use trimtab_env::wrappers::SelfCritical;
 use trimtab_env::{
     Context, ContextServo, CostModel, Environment, Order, Part, TuningConfig, TuningEnv, suite,
 };
@@ -279,6 +280,14 @@ pub fn rollout_environments(
             .map(|_| registry.build(name, parameters, Part::Train))
             .collect::<Result<Vec<_>>>()?,
         (None, EnvironmentConfig::Tuning { .. }) => Vec::new(),
+    };
+    let environments = if config.training.self_critical {
+        let critical = environments.into_iter().map(SelfCritical::unchanged);
+        critical
+            .map(|environment| Ok(Box::new(environment?) as Box<dyn Environment>))
+            .collect::<Result<_>>()?
+    } else {
+        environments
     };
     Ok(VectorEnvironment::new(environments, jobs.max(1))?)
 }

@@ -41,15 +41,8 @@ pub struct Unchanged {
 impl Unchanged {
     /// `None` if a head has no choice labelled `x1`.
     pub fn new(spec: &EnvironmentSpec) -> Option<Self> {
-        let unchanged = |head: &trimtab_env::Head| head.choices.iter().position(|c| c == "x1");
-        let choices = spec
-            .heads
-            .iter()
-            .map(unchanged)
-            .collect::<Option<Vec<_>>>()?;
-        Some(Self {
-            action: Action::new(choices),
-        })
+        let action = spec.unchanged()?;
+        Some(Self { action })
     }
 }
 

@@ -3,7 +3,7 @@
 use super::config::CompareConfig;
 use super::report::{MethodReport, Report, interval};
 use super::runs::{Runs, final_loss, test_loss};
-use super::statistics::{Interval, paired};
+use super::statistics::{Interval, median, paired};
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
 
@@ -31,6 +31,10 @@ pub struct Rival {
     pub test: Option<Interval>,
     /// `validation` at each of the budgets of the config.
     pub at_budgets: Vec<Option<Interval>>,
+    /// `validation` on the median task.
+    pub median: Option<f64>,
+    /// The task on which the method is worst, and `validation` there.
+    pub worst: Option<(String, f64)>,
     /// Share of the runs in which the method's final validation loss is lower.
     pub wins: f64,
     /// Geometric mean of the ratio of the median times to target, over the tasks on which both have one.
@@ -72,6 +76,7 @@ pub(super) fn rivals(
             let all: Vec<f64> = validation.iter().flatten().copied().collect();
             let wins = all.iter().filter(|difference| **difference < 0.0).count();
             let (time, reached) = times(own, row);
+            let (median, worst) = over_tasks(runs.tasks(), &validation);
             Rival {
                 rival: row.method.clone(),
                 hindsight: row.hindsight,
@@ -79,6 +84,8 @@ pub(super) fn rivals(
                 validation: paired(&config.clustered(&validation), config.seed),
                 test: paired(&config.clustered(&test), config.seed),
                 at_budgets: (0..config.budgets.len()).map(at_budget).collect(),
+                median,
+                worst,
                 wins: wins as f64 / all.len().max(1) as f64,
                 time,
                 reached,
@@ -91,6 +98,18 @@ pub(super) fn rivals(
         method: method.to_owned(),
         rivals,
     })
+}
+
+/// The median over the tasks of the mean of each, and the task where it is highest.
+fn over_tasks(tasks: &[&str], ratios: &[Vec<f64>]) -> (Option<f64>, Option<(String, f64)>) {
+    let each = tasks.iter().zip(ratios).filter(|(_, own)| !own.is_empty());
+    let mut means: Vec<(&str, f64)> = each
+        .map(|(task, own)| (*task, own.iter().sum::<f64>() / own.len() as f64))
+        .collect();
+    means.sort_by(|(_, a), (_, b)| a.total_cmp(b));
+    let all: Vec<f64> = means.iter().map(|(_, mean)| *mean).collect();
+    let worst = means.last().map(|(task, mean)| ((*task).to_owned(), *mean));
+    (median(&all), worst)
 }
 
 /// Ratio of the times of one method to those of another, and on how many tasks both, one and the other have one.
@@ -114,16 +133,17 @@ fn times(own: &MethodReport, other: &MethodReport) -> (Option<f64>, [usize; 3]) 
 /// The rivals as a table.
 pub fn table(rivals: &Rivals) -> String {
     let mut text = format!(
-        "{:<24} {:>7} {:>24} {:>24} {:>20} {:>5} {:>6}  {}\n{}\n",
+        "{:<24} {:>7} {:>24} {:>24} {:>20} {:>13} {:>5} {:>6}  {}\n{}\n",
         format!("{} against", rivals.method),
         "budgets",
         "validation loss",
         "test loss",
         "at each budget",
+        "median, worst",
         "wins",
         "time",
         "targets: both, alone, rival",
-        "-".repeat(141)
+        "-".repeat(155)
     );
     for rival in &rivals.rivals {
         let star = if rival.hindsight { " *" } else { "" };
@@ -133,9 +153,13 @@ pub fn table(rivals: &Rivals) -> String {
         let [both, own, other] = rival.reached;
         let means = rival.at_budgets.iter().flatten();
         let at_budgets: Vec<String> = means.map(|i| format!("{:+.2}", i.mean)).collect();
+        let spread = rival.median.zip(rival.worst.as_ref());
+        let spread = spread.map_or("-".to_owned(), |(median, (_, worst))| {
+            format!("{median:+.2} {worst:+.2}")
+        });
         let _ = writeln!(
             text,
-            "{:<24} {:>7.2} {:>24} {:>24} {:>20} {:>4.0}% {:>6}  {both}, {own}, {other}",
+            "{:<24} {:>7.2} {:>24} {:>24} {:>20} {spread:>13} {:>4.0}% {:>6}  {both}, {own}, {other}",
             format!("{}{star}", rival.rival),
             rival.budgets,
             interval(&rival.validation),
@@ -148,6 +172,7 @@ pub fn table(rivals: &Rivals) -> String {
     text.push_str(
         "losses: mean difference of logarithms on the same tasks and seeds, with the bootstrap interval over data sets and runs\n\
          at each budget: the mean for validation loss at each of the budgets of the config, in their order\n\
+         median, worst: the mean for validation loss on the median and on the worst task\n\
          time: geometric mean ratio of the median times to target, where both have one\n",
     );
     text
