@@ -11,21 +11,15 @@ use trimtab_agent::controller::{Controller, Unchanged};
 use trimtab_env::stream::derived_seed;
 use trimtab_env::{Budget, Environment, Settings, TuningEnv};
 
-/// Who plays a fixed setting on a task: itself, or where a prior decides, the prior alone.
-fn fixed(
-    environment: &mut TuningEnv,
-    task: usize,
-    lr: f64,
-    batch: usize,
-) -> Result<Box<dyn Controller>> {
-    environment.only(Some(task))?;
+/// Who plays a fixed setting: itself, or where a prior decides, the prior alone.
+fn fixed(environment: &TuningEnv, lr: f64, batch: usize) -> Box<dyn Controller> {
     let config = environment.config();
     let settings = Settings::new(lr, batch);
     let settings = config.settings.joined(&settings);
-    Ok(match Unchanged::new(environment.spec()) {
+    match Unchanged::new(environment.spec()) {
         Some(unchanged) if config.prior.is_some() => Box::new(unchanged),
         _ => Box::new(Constant::new("grid", settings)),
-    })
+    }
 }
 
 /// What a grid came to on one task.
@@ -95,7 +89,7 @@ pub fn find(
     let mut references = Vec::with_capacity(tasks);
     for task in 0..tasks {
         stop()?;
-        let field = Field::new(tuning, jobs, points.len())?;
+        let field = Field::new(&tuning.alone(task), jobs, points.len())?;
         let found = best_of_grid(points.len(), reruns, |runs| {
             field.play(
                 runs.len(),
@@ -108,7 +102,7 @@ pub fn find(
                             derived_seed(config.seed, "rerun", (task * reruns + rerun) as u64)
                         }
                     };
-                    Ok((fixed(environment, task, lr, batch)?, seed))
+                    Ok((fixed(environment, lr, batch), seed))
                 },
                 |_, environment| {
                     let outcome = environment.outcome()?;

@@ -96,10 +96,17 @@ mod tests {
     use crate::suite::{Identity, NoisyQuadratic};
     use crate::{CheckOptions, TuningEnv, check_environment};
 
-    fn play(environment: &mut dyn Environment, seed: u64, action: &Action) -> Vec<f32> {
+    /// The rewards of an episode that begins with one action and goes on with another.
+    fn play(
+        environment: &mut dyn Environment,
+        seed: u64,
+        first: &Action,
+        then: &Action,
+    ) -> Vec<f32> {
         environment.reset(seed).unwrap();
         let mut rewards = Vec::new();
         loop {
+            let action = if rewards.is_empty() { first } else { then };
             let step = environment.step(action).unwrap();
             rewards.push(step.reward);
             if step.status.is_over() {
@@ -117,12 +124,13 @@ mod tests {
         let mut plain = tuning();
         let mut critical = SelfCritical::unchanged(tuning()).unwrap();
         let unchanged = plain.spec().unchanged().unwrap();
-        let nothing = play(&mut critical, 3, &unchanged);
+        let nothing = play(&mut critical, 3, &unchanged, &unchanged);
         assert!(nothing.iter().all(|reward| *reward == 0.0), "{nothing:?}");
         let mut other = unchanged.clone();
         other.choices[0] += 1;
-        let difference = play(&mut critical, 3, &other);
-        let (with, without) = (play(&mut plain, 3, &other), play(&mut plain, 3, &unchanged));
+        let difference = play(&mut critical, 3, &other, &unchanged);
+        let with = play(&mut plain, 3, &other, &unchanged);
+        let without = play(&mut plain, 3, &unchanged, &unchanged);
         let sum = |rewards: &[f32]| rewards.iter().sum::<f32>();
         let wanted = sum(&with) - sum(&without);
         assert!((sum(&difference) - wanted).abs() < 1e-4 && wanted.abs() > 1e-3);
@@ -176,10 +184,11 @@ mod tests {
             },
             steps: 0,
         };
-        let mut critical = SelfCritical::new(walk(), Action::from(0)).unwrap();
-        assert_eq!(play(&mut critical, 0, &Action::from(1)), [0.0, 3.0]);
-        let mut critical = SelfCritical::new(walk(), Action::from(1)).unwrap();
-        let longer = play(&mut critical, 0, &Action::from(0));
+        let (stay, leave) = (Action::from(0), Action::from(1));
+        let mut critical = SelfCritical::new(walk(), stay.clone()).unwrap();
+        assert_eq!(play(&mut critical, 0, &leave, &leave), [0.0, 3.0]);
+        let mut critical = SelfCritical::new(walk(), leave).unwrap();
+        let longer = play(&mut critical, 0, &stay, &stay);
         assert_eq!(longer, [0.0, 0.0, -1.0, -1.0, -1.0]);
     }
 

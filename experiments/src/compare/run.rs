@@ -306,11 +306,12 @@ impl Comparison<'_> {
         let mut all = Vec::new();
         for task in 0..tasks {
             stop_if(interrupted, out)?;
-            let field = Field::new(&self.tuning, self.environments.len(), points.len())?;
+            let alone = self.tuning.alone(task);
+            let field = Field::new(&alone, self.environments.len(), points.len())?;
             let found = best_of_grid(points.len(), grid.reruns, |runs| {
                 field.play(
                     runs.len(),
-                    |run, environment| {
+                    |run, _| {
                         let (point, rerun) = runs[run];
                         let seed = match rerun {
                             None => derived_seed(self.config.seed, "grid", task as u64),
@@ -320,7 +321,6 @@ impl Comparison<'_> {
                                 (task * grid.reruns + rerun) as u64,
                             ),
                         };
-                        environment.only(Some(task))?;
                         let (schedule, settings) = (schedule.clone(), points[point].clone());
                         let controller = ScheduleController::new("grid", schedule, settings);
                         Ok((Box::new(controller), seed))
