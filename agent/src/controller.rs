@@ -33,7 +33,7 @@ pub enum Decision {
     Choose(Action),
     /// Settings outright, as fixed settings and schedules do.
     Set(Settings),
-    /// To try settings out first, each for its number of updates, and then to decide again: [`TuningEnv::trial`].
+    /// To try settings out first, each for its number of updates, and then to decide again: [`trimtab_env::TuningEnv::trial`].
     Try(Vec<(Settings, u64)>),
 }
 
