@@ -1,5 +1,5 @@
 use crate::{
-    Action, Cost, Environment, EnvironmentSpec, Error, Observation, Outcome, Result, Step,
+    Action, Cost, Environment, EnvironmentSpec, Error, Head, Observation, Outcome, Result, Step,
 };
 
 /// Pays by how much an episode is better than one with the same seed in which always the same action is taken (self-critical
@@ -40,8 +40,13 @@ impl<E: Environment> SelfCritical<E> {
     /// [`Error::Config`] if a head has no such choice.
     pub fn unchanged(inner: E) -> Result<Self> {
         let Some(critic) = inner.spec().unchanged() else {
-            let allowed = "every head needs a choice `x1` that changes nothing, to compare with";
-            return Err(Error::config("heads", &inner.spec().name, allowed));
+            let without = |head: &&Head| !head.choices.iter().any(|choice| choice == "x1");
+            let (field, choices) = match inner.spec().heads.iter().find(without) {
+                Some(head) => (format!("choices of {}", head.name), head.choices.join(", ")),
+                None => ("heads".to_owned(), String::new()),
+            };
+            let allowed = "a self-critical reward compares with the choice x1 of every head, which changes nothing: add it";
+            return Err(Error::config(field, choices, allowed));
         };
         Self::new(inner, critic)
     }
@@ -179,7 +184,7 @@ mod tests {
             spec: EnvironmentSpec {
                 name: "walk".to_owned(),
                 features: vec![crate::Feature::new("nothing", 0.0, 1.0)],
-                heads: vec![crate::Head::new("leave", ["no", "yes"])],
+                heads: vec![Head::new("leave", ["no", "yes"])],
                 horizon: 5,
             },
             steps: 0,
@@ -196,6 +201,10 @@ mod tests {
     fn an_action_that_is_not_there_is_refused() {
         assert!(SelfCritical::new(Identity::new(2, 5), Action::from(2)).is_err());
         let error = SelfCritical::unchanged(Identity::new(2, 5)).err().unwrap();
-        assert!(error.to_string().contains("x1"), "{error}");
+        let message = error.to_string();
+        assert!(
+            message.contains("choices of symbol: 0, 1") && message.contains("x1"),
+            "{message}"
+        );
     }
 }
