@@ -5,7 +5,10 @@
 //! of the ratios of neighbouring times. Words after `--` choose the rows that have one of them:
 //! `cargo bench -p trimtab-models --bench bank -- "batch 16,"`.
 
+mod rows;
+
 use burn::tensor::Device;
+use rows::{is_wanted, quantile};
 use std::sync::Arc;
 use std::time::Instant;
 use trimtab_env::{Ask, Report, Settings, Trainee, UpdateTime};
@@ -121,18 +124,4 @@ fn compare(
         1e6 * quantile(&mut times, 0.5) / updates,
     );
     Ok(())
-}
-
-/// Whether the row is asked for, as all are if none is.
-fn is_wanted(what: &str) -> bool {
-    let words = std::env::args()
-        .skip(1)
-        .filter(|word| !word.starts_with("--"));
-    let words: Vec<String> = words.collect();
-    words.is_empty() || words.iter().any(|word| what.contains(word.as_str()))
-}
-
-fn quantile(values: &mut [f64], at: f64) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[((values.len() - 1) as f64 * at).round() as usize]
 }

@@ -6,9 +6,12 @@
 //! neighbouring times, which a machine that is busy with other things disturbs least. Words after `--` choose the rows
 //! that have one of them: `cargo bench -p trimtab-models --bench overhead -- tuner`.
 
+mod rows;
+
 use burn::module::Module;
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Int, Tensor};
+use rows::{is_wanted, quantile};
 use std::sync::Arc;
 use std::time::Instant;
 use trimtab_env::context_servo::{ContextServo, Terms};
@@ -142,15 +145,6 @@ fn compare_tuner<T: Task>(
     Ok(())
 }
 
-/// Whether the row is asked for, as all are if none is.
-fn is_wanted(what: &str) -> bool {
-    let words = std::env::args()
-        .skip(1)
-        .filter(|word| !word.starts_with("--"));
-    let words: Vec<String> = words.collect();
-    words.is_empty() || words.iter().any(|word| what.contains(word.as_str()))
-}
-
 fn print(what: &str, mut ratios: Vec<f64>, mut plain_times: Vec<f64>, updates: usize) {
     println!(
         "{what}: {:.3} (quartiles {:.3} to {:.3} of {} pairs; plain {:.0} us an update)",
@@ -160,11 +154,6 @@ fn print(what: &str, mut ratios: Vec<f64>, mut plain_times: Vec<f64>, updates: u
         ratios.len(),
         1e6 * quantile(&mut plain_times, 0.5) / updates as f64,
     );
-}
-
-fn quantile(values: &mut [f64], at: f64) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[((values.len() - 1) as f64 * at).round() as usize]
 }
 
 /// Seconds of the segments of a trainee, and the weights after them.
