@@ -65,47 +65,47 @@ pub struct ContextServo {
 }
 
 impl Default for ContextServo {
-    /// The shipped servo: the result of the fit that `experiments/configs/fit.ron` describes, rounded to three digits, and a
-    /// threshold for surprises. What it is worth on data that it has not seen is on the experiments page.
+    /// The shipped servo: the result of the fit that `experiments/configs/fit.ron` describes, rounded to three digits. What it
+    /// is worth on data that it has not seen is on the experiments page.
     fn default() -> Self {
         Self {
             start: Terms {
-                base: -1.321,
-                epochs: -0.561,
-                adaptive: 0.299,
-                capacity: 0.034,
-                depth: -0.003,
-                width: -0.273,
+                base: -1.435,
+                epochs: -0.431,
+                adaptive: 0.402,
+                capacity: 0.031,
+                depth: -0.016,
+                width: -0.138,
             },
             end: Terms {
-                base: -1.911,
-                epochs: -0.949,
-                adaptive: -0.369,
-                capacity: 0.142,
-                depth: -0.417,
-                width: -0.397,
+                base: -1.994,
+                epochs: -0.771,
+                adaptive: -0.502,
+                capacity: 0.146,
+                depth: -0.378,
+                width: -0.523,
             },
-            shape: 1.486,
+            shape: 1.997,
             feedback: Feedback {
-                progress: 0.233,
-                gap: -0.01,
+                progress: 0.212,
+                gap: 0.058,
             },
             memory: Memory {
-                raise: 0.374,
+                raise: 0.276,
                 lower: 0.0,
             },
             batch_exponent: 0.67,
             batch: Terms {
-                base: 5.949,
-                epochs: -0.519,
+                base: 6.217,
+                epochs: -0.693,
                 adaptive: 0.0,
                 capacity: 0.098,
                 depth: 0.0,
                 width: 0.0,
             },
-            batch_growth: 0.312,
+            batch_growth: 0.162,
             decay: Terms {
-                base: -1.358,
+                base: -1.414,
                 epochs: 0.119,
                 adaptive: 0.0,
                 capacity: 0.303,
@@ -114,11 +114,10 @@ impl Default for ContextServo {
             },
             decay_feedback: Feedback {
                 progress: 0.0,
-                gap: 0.197,
+                gap: 0.06,
             },
-            averaging: 0.087,
-            // Not fitted: far from the noise of half a segment, and less than what data that come late have been seen to do.
-            surprise: 10.0,
+            averaging: 0.07,
+            surprise: 13.3,
             probe: true,
         }
     }

@@ -3,16 +3,19 @@
 use crate::Report;
 use serde::{Deserialize, Serialize};
 
-/// Logarithms are kept within plus and minus this: three decades, far beyond what any fit has seen.
-const LIMIT: f64 = 3.0;
+/// Progress is kept within plus and minus this: three decades, far beyond what any fit has seen.
+const PROGRESS_LIMIT: f64 = 3.0;
+/// So is the gap. A validation loss more than ten times the training loss is no overfitting but data that are yet to come, such as
+/// a class that is missing, and says nothing of the weights. Not fitted.
+const GAP_LIMIT: f64 = 1.0;
 
 /// The course of a training so far, as common logarithms of ratios of losses. Both are 0 before anything is known, and where
 /// losses are not positive.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Course {
-    /// Training loss of the last segment relative to the first that was seen.
+    /// Training loss of the last segment relative to the first that was seen; at most 3 from 0.
     pub progress: f64,
-    /// Validation loss after the last segment relative to its training loss.
+    /// Validation loss after the last segment relative to its training loss; at most 1 from 0.
     pub gap: f64,
     first: Option<f64>,
 }
@@ -24,16 +27,16 @@ impl Course {
             return;
         };
         let first = *self.first.get_or_insert(train.mean);
-        self.progress = log_ratio(train.mean, first);
+        self.progress = log_ratio(train.mean, first, PROGRESS_LIMIT);
         if let Some(validation) = &report.validation {
-            self.gap = log_ratio(validation.loss, train.mean);
+            self.gap = log_ratio(validation.loss, train.mean, GAP_LIMIT);
         }
     }
 }
 
-fn log_ratio(a: f64, b: f64) -> f64 {
+fn log_ratio(a: f64, b: f64, limit: f64) -> f64 {
     if a > 0.0 && b > 0.0 {
-        (a / b).log10().clamp(-LIMIT, LIMIT)
+        (a / b).log10().clamp(-limit, limit)
     } else {
         0.0
     }
@@ -122,6 +125,9 @@ mod tests {
         assert_eq!(course, before);
         course.record(&report(-1.0, 0.5));
         assert_eq!((course.progress, course.gap), (0.0, 0.0));
+        // Vanishing losses, with a validation that has what training has not.
+        course.record(&report(2e-9, 1.0));
+        assert_eq!((course.progress, course.gap), (-3.0, 1.0));
     }
 
     #[test]

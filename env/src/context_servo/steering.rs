@@ -38,7 +38,7 @@ pub struct Offsets {
 ///     steering.probed(&Report::default());
 /// }
 /// let settings = steering.settings(0.0, &Offsets::default());
-/// assert_eq!(settings.batch_size()?, 62);
+/// assert_eq!(settings.batch_size()?, 74);
 /// # Ok::<(), trimtab_env::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
