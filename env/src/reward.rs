@@ -37,10 +37,13 @@ pub struct RewardConfig {
     pub reached: f64,
     /// Whether gains are divided by what a good training of the task gains.
     pub scaled: bool,
+    /// The share of the first loss below which all losses count as this much. Where a loss vanishes its logarithm has no end: without
+    /// a floor such trainings outweigh all others.
+    pub floor: f64,
 }
 
 impl Default for RewardConfig {
-    /// The weights that the calibration found good: 2.5, 5 with offset 0.8, 0.3 on divergence; cost and target are off.
+    /// The weights that the calibration found good: 2.5, 5 with offset 0.8, 0.3 on divergence; cost, target and floor are off.
     fn default() -> Self {
         Self {
             improvement: 2.5,
@@ -50,6 +53,7 @@ impl Default for RewardConfig {
             divergence: 0.3,
             reached: 0.0,
             scaled: true,
+            floor: 0.0,
         }
     }
 }
@@ -76,14 +80,16 @@ pub struct Progress {
 impl RewardConfig {
     /// The reward of one segment.
     pub fn reward(&self, progress: &Progress) -> f64 {
-        let first = positive(progress.first);
+        let first = progress.first.max(SMALLEST);
+        let floored = |loss: f64| loss.max(self.floor * first).max(SMALLEST);
         let scale = if self.scaled {
-            (first / positive(progress.reference)).ln().max(0.1)
+            (first / floored(progress.reference)).ln().max(0.1)
         } else {
             1.0
         };
-        let gain = (positive(progress.best_before) / positive(progress.best_after)).ln() / scale;
-        let level = (first / positive(progress.best_after)).ln() / scale;
+        let best_after = floored(progress.best_after);
+        let gain = (floored(progress.best_before) / best_after).ln() / scale;
+        let level = (first / best_after).ln() / scale;
         let indicator = |condition: bool| if condition { 1.0 } else { 0.0 };
         self.improvement * gain + self.level * progress.share * (level - self.level_offset)
             - self.cost * progress.share
@@ -91,7 +97,7 @@ impl RewardConfig {
             + self.reached * indicator(progress.reached)
     }
 
-    /// Checks that every weight is finite.
+    /// Checks that every weight is finite and the floor a share.
     ///
     /// # Errors
     /// [`Error::Config`] naming the weight.
@@ -108,14 +114,16 @@ impl RewardConfig {
                 return Err(Error::config(field, weight, "give a finite number"));
             }
         }
+        if !(0.0..1.0).contains(&self.floor) {
+            let allowed = "give a number from 0, for none, to less than 1";
+            return Err(Error::config("floor", self.floor, allowed));
+        }
         Ok(())
     }
 }
 
 /// Losses whose logarithm is taken are kept away from zero.
-fn positive(loss: f64) -> f64 {
-    loss.max(1e-9)
-}
+const SMALLEST: f64 = 1e-9;
 
 #[cfg(test)]
 mod tests {
@@ -161,6 +169,27 @@ mod tests {
         };
         let difference = priced.reward(&reached) - RewardConfig::default().reward(&STEP);
         assert!((difference - (1.0 - 0.08)).abs() < 1e-12);
+    }
+
+    #[test]
+    fn below_the_floor_nothing_is_gained() {
+        let floored = |floor| RewardConfig {
+            level: 0.0,
+            scaled: false,
+            floor,
+            ..Default::default()
+        };
+        let vanishing = Progress {
+            best_before: 0.01,
+            best_after: 1e-7,
+            ..STEP
+        };
+        // The floor is at 0.001 of the first loss, 0.002: a fifth of the loss before.
+        let gain = floored(0.001).reward(&vanishing) / 2.5;
+        assert!((gain - 5f64.ln()).abs() < 1e-12, "{gain}");
+        assert!(floored(0.0).reward(&vanishing) > 25.0);
+        assert_eq!(floored(0.1).reward(&vanishing), 0.0);
+        assert!(floored(1.0).validate().is_err() && floored(f64::NAN).validate().is_err());
     }
 
     proptest! {
