@@ -9,7 +9,11 @@ use crate::{Config, Result};
 use trimtab_agent::Constant;
 use trimtab_agent::controller::{Controller, Unchanged};
 use trimtab_env::stream::derived_seed;
+use trimtab_env::vector::in_parallel;
 use trimtab_env::{Budget, Environment, Settings, TuningEnv};
+
+/// Tasks between two questions whether to stop, where threads take tasks.
+const TASKS_AT_ONCE: usize = 32;
 
 /// Who plays a fixed setting: itself, or where a prior decides, the prior alone.
 fn fixed(environment: &TuningEnv, lr: f64, batch: usize) -> Box<dyn Controller> {
@@ -61,7 +65,7 @@ pub fn best_of_grid(
 }
 
 /// Runs the grid on every task with one seed, and its winner on `reruns` fresh seeds: the reference is the mean of
-/// those. The target of "cost to target" is the same loss. `stop` is asked before each task.
+/// those. The target of "cost to target" is the same loss. `stop` is asked every now and then.
 ///
 /// # Errors
 /// The environments', and that of `stop`.
@@ -83,45 +87,68 @@ pub fn find(
     } else {
         grid.collect()
     };
-    let (tasks, reruns) = (tuning.tasks.len(), evaluation.reruns);
-    let runs = (points.len() + reruns) as u64;
+    let tasks = tuning.tasks.len();
+    let runs = (points.len() + evaluation.reruns) as u64;
     observer.begin(Phase::Reference, runs * tasks as u64, 0);
+    // A grid has runs for all threads; where there is but one run a task, as with a prior, threads take tasks.
+    let (threads, at_once) = if points.len() == 1 {
+        (jobs.max(1), TASKS_AT_ONCE)
+    } else {
+        (1, 1)
+    };
     let mut references = Vec::with_capacity(tasks);
-    for task in 0..tasks {
+    while references.len() < tasks {
         stop()?;
-        let field = Field::new(&tuning.alone(task), jobs, points.len())?;
-        let found = best_of_grid(points.len(), reruns, |runs| {
-            field.play(
-                runs.len(),
-                |run, environment| {
-                    let (point, rerun) = runs[run];
-                    let (lr, batch) = points[point];
-                    let seed = match rerun {
-                        None => derived_seed(config.seed, "grid", task as u64),
-                        Some(rerun) => {
-                            derived_seed(config.seed, "rerun", (task * reruns + rerun) as u64)
-                        }
-                    };
-                    Ok((fixed(environment, lr, batch), seed))
-                },
-                |_, environment| {
-                    let outcome = environment.outcome()?;
-                    Ok((outcome["best_validation_loss"], outcome["cost"]))
-                },
-            )
+        let first = references.len();
+        let count = at_once.min(tasks - first);
+        let found = in_parallel(threads, count, |_, index| {
+            reference(config, tuning, &points, jobs / threads, first + index)
         })?;
-        observer.advance(runs);
-        let (learning_rate, batch_size) = points[found.best];
-        references.push(ReferenceRecord {
-            task: tuning.tasks[task].name().to_owned(),
-            learning_rate,
-            batch_size,
-            loss: found.reruns.iter().sum::<f64>() / found.reruns.len() as f64,
-            cost: found.cost,
-        });
+        references.extend(found);
+        observer.advance(runs * count as u64);
     }
     observer.end();
     Ok(references)
+}
+
+/// The reference of one task: the best of `points` with one seed, and its mean over fresh ones.
+fn reference(
+    config: &Config,
+    tuning: &Tuning,
+    points: &[(f64, usize)],
+    jobs: usize,
+    task: usize,
+) -> Result<ReferenceRecord> {
+    let reruns = config.evaluation.reruns;
+    let field = Field::new(&tuning.alone(task), jobs, points.len())?;
+    let found = best_of_grid(points.len(), reruns, |runs| {
+        field.play(
+            runs.len(),
+            |run, environment| {
+                let (point, rerun) = runs[run];
+                let (lr, batch) = points[point];
+                let seed = match rerun {
+                    None => derived_seed(config.seed, "grid", task as u64),
+                    Some(rerun) => {
+                        derived_seed(config.seed, "rerun", (task * reruns + rerun) as u64)
+                    }
+                };
+                Ok((fixed(environment, lr, batch), seed))
+            },
+            |_, environment| {
+                let outcome = environment.outcome()?;
+                Ok((outcome["best_validation_loss"], outcome["cost"]))
+            },
+        )
+    })?;
+    let (learning_rate, batch_size) = points[found.best];
+    Ok(ReferenceRecord {
+        task: tuning.tasks[task].name().to_owned(),
+        learning_rate,
+        batch_size,
+        loss: found.reruns.iter().sum::<f64>() / found.reruns.len() as f64,
+        cost: found.cost,
+    })
 }
 
 /// The goals that references set.
