@@ -27,6 +27,7 @@ use trimtab_models::cnn::CnnTask;
 use trimtab_models::config::PreparedTask;
 use trimtab_models::data::{Dataset, Targets, read_columns, split_rows};
 use trimtab_models::mlp::MlpTask;
+use trimtab_models::transformer::TransformerTask;
 use trimtab_models::weights::flat_weights;
 use trimtab_models::{
     DataConfig, ModelConfig, Next, TaskConfig, TrainConfig, Underway, train_watched,
@@ -199,6 +200,12 @@ fn fit(
         }
         ModelConfig::Cnn { channels } => {
             let task = CnnTask::new(task.name(), split, channels);
+            let trained = train_watched(task, training, device, watch)?;
+            flat_weights(&trained.model, &mut weights);
+            Ok((weights, trained.segments, trained.test))
+        }
+        ModelConfig::Transformer(config) => {
+            let task = TransformerTask::new(task.name(), split, *config);
             let trained = train_watched(task, training, device, watch)?;
             flat_weights(&trained.model, &mut weights);
             Ok((weights, trained.segments, trained.test))

@@ -4,9 +4,10 @@ use crate::bank::Member;
 use crate::cnn::CnnTask;
 use crate::data::{
     CsvOptions, Dataset, Embedded, Split, SplitConfig, TargetKind, Teacher, pool, read_columns,
-    read_csv, read_idx, read_more, split, split_apart, with_imbalance, with_label_noise,
+    read_csv, read_idx, read_more, recast, split, split_apart, with_imbalance, with_label_noise,
 };
 use crate::mlp::{Activation, MlpTask};
+use crate::transformer::{TransformerConfig, TransformerTask};
 use crate::{Error, Late, OptimizerConfig, Result, TaskTrainee, TraineeConfig};
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
@@ -63,6 +64,8 @@ pub enum ModelConfig {
         /// Channels of the convolutions.
         channels: Vec<usize>,
     },
+    /// A transformer; for images in patches, or with `patch: 1` for tables.
+    Transformer(TransformerConfig),
 }
 
 /// One training task.
@@ -77,6 +80,9 @@ pub struct TaskConfig {
     /// Average pooling of images by this factor, 1 for none.
     #[serde(default = "one")]
     pub pool: usize,
+    /// Another prediction problem on the same data, drawn from this seed: [`recast`]. As it is by default.
+    #[serde(default)]
+    pub recast: Option<u64>,
     /// How the data are split and standardised.
     #[serde(default)]
     pub split: SplitConfig,
@@ -159,6 +165,10 @@ impl TaskConfig {
         } else {
             Arc::new(pool(&data, self.pool)?)
         };
+        let data = match self.recast {
+            None => data,
+            Some(seed) => Arc::new(recast(&data, seed)?),
+        };
         let data = if self.imbalance == 1.0 {
             data
         } else {
@@ -170,8 +180,12 @@ impl TaskConfig {
             Arc::new(with_label_noise(&data, self.label_noise, self.split.seed)?)
         };
         let (model, widths) = match &self.model {
-            ModelConfig::Mlp { hidden, .. } => ("mlp", hidden),
-            ModelConfig::Cnn { channels } => ("cnn", channels),
+            ModelConfig::Mlp { hidden, .. } => ("mlp", hidden.clone()),
+            ModelConfig::Cnn { channels } => ("cnn", channels.clone()),
+            ModelConfig::Transformer(config) => {
+                config.check(&data)?;
+                ("transformer", vec![config.width; config.blocks])
+            }
         };
         if let Some(zero) = widths.iter().position(|width| *width == 0) {
             return Err(Error::Setting {
@@ -269,6 +283,10 @@ impl PreparedTask {
                 let task = CnnTask::new(&self.name, split, channels);
                 Box::new(TaskTrainee::new(task, config, device)?)
             }
+            ModelConfig::Transformer(shape) => {
+                let task = TransformerTask::new(&self.name, split, *shape);
+                Box::new(TaskTrainee::new(task, config, device)?)
+            }
         })
     }
 }
@@ -327,6 +345,18 @@ mod tests {
             (
                 "(data: Embedded(\"digits\"), pool: 3, model: Cnn(channels: [8]), optimizer: Sgd())",
                 ["8x8", "by 3"],
+            ),
+            (
+                "(data: Embedded(\"digits\"), model: Transformer((heads: 5)), optimizer: Sgd())",
+                ["model.heads", "divides the width, 32"],
+            ),
+            (
+                "(data: Embedded(\"digits\"), model: Transformer((patch: 3)), optimizer: Sgd())",
+                ["model.patch", "8x8"],
+            ),
+            (
+                "(data: Embedded(\"letter\"), model: Transformer((blocks: 0)), optimizer: Sgd())",
+                ["model.blocks", "at least 1"],
             ),
         ] {
             let message = parse(text).prepare().unwrap_err().to_string();

@@ -20,6 +20,7 @@ mod stretch;
 pub mod task;
 pub mod train;
 pub mod trainee;
+pub mod transformer;
 pub mod tuner;
 mod update_ratio;
 pub mod weights;

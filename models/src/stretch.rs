@@ -48,8 +48,8 @@ impl Rates {
 pub(crate) enum Look {
     /// All [`GradientStatistics`], over this many updates.
     Statistics(u64),
-    /// The update ratio alone, of every third of this many updates.
-    Ratio(u64),
+    /// The update ratio of the first update alone.
+    Ratio,
 }
 
 impl Look {
@@ -62,7 +62,7 @@ impl Look {
     fn at(self, updates: u64) -> bool {
         match self {
             Self::Statistics(samples) => updates < samples,
-            Self::Ratio(within) => updates < within && updates.is_multiple_of(3),
+            Self::Ratio => updates == 0,
         }
     }
 }
@@ -82,6 +82,8 @@ pub(crate) struct Stretch {
     ratio: UpdateRatio,
     gradient: Vec<f32>,
     weights: Vec<f32>,
+    /// Whether `weights` are those of the model as it is, from the end of the stretch before.
+    known: bool,
 }
 
 impl Stretch {
@@ -104,7 +106,13 @@ impl Stretch {
             ratio: UpdateRatio::default(),
             gradient: Vec::new(),
             weights: Vec::new(),
+            known: false,
         }
+    }
+
+    /// Forgets the weights at the end of the stretch before: the next one begins with others.
+    pub(crate) fn forget(&mut self) {
+        self.known = false;
     }
 
     /// Looks at something else from the next stretch on.
@@ -169,7 +177,9 @@ impl Stretch {
         if statistics {
             model.flat_gradients(&gradients, &mut self.gradient);
         } else if looking {
-            model = self.settle(model, averaged, true);
+            if !std::mem::take(&mut self.known) {
+                model = self.settle(model, averaged, true);
+            }
             self.ratio.before(&mut self.weights);
         }
         model = step(self.rates.learning_rate, model, gradients);
@@ -231,11 +241,13 @@ impl Stretch {
         averaged: &mut Option<AveragedWeights>,
     ) -> (W, Report) {
         let updates = self.updates();
-        let model = self.settle(model, averaged, self.look.statistics());
+        // What comes last in this stretch is what the next one begins with.
+        self.known = self.look != Look::Statistics(0);
+        let model = self.settle(model, averaged, self.known);
         let gradients = match self.look {
             Look::Statistics(0) => None,
             Look::Statistics(_) => self.probe.finish(&self.weights, updates),
-            Look::Ratio(_) => self
+            Look::Ratio => self
                 .ratio
                 .mean()
                 .map(|(ratio, samples)| GradientStatistics {

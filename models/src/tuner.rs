@@ -18,8 +18,8 @@ use trimtab_env::{
     Settings, TraineeSpec, UpdateTime, Validation,
 };
 
-/// Updates at the beginning of each segment that are looked at: as many as when the servo was fitted. Without a policy it is
-/// every third of them, which is enough for a mean.
+/// Updates at the beginning of each segment that a policy has looked at: as many as when the servo was fitted. Without a policy it
+/// is the first alone: with one instead of eight the servo steers as well, see the models page.
 const SAMPLES: u64 = 8;
 /// After how many updates decay and average catch up. To do so at each costs a tenth of the time of a small MLP.
 const SMOOTHING_INTERVAL: u64 = 8;
@@ -206,7 +206,7 @@ impl<M: Module> Tuner<M> {
             averaged: None,
             index: 0,
             settings,
-            stretch: Stretch::new(spec.cost, Look::Ratio(SAMPLES), SMOOTHING_INTERVAL),
+            stretch: Stretch::new(spec.cost, Look::Ratio, SMOOTHING_INTERVAL),
             phase: Phase::Probe,
             segments: Vec::with_capacity(Segments::default().count()),
         })
@@ -268,7 +268,7 @@ impl<M: Module> Tuner<M> {
     }
 
     /// The segments so far, in cost of the modelled machine. They have no rewards, and of the gradient statistics only
-    /// [`trimtab_env::GradientStatistics::update_ratio`], of `samples` updates, unless a policy sees the others.
+    /// [`trimtab_env::GradientStatistics::update_ratio`], of the first update, unless a policy sees the others.
     pub fn segments(&self) -> &[Segment] {
         &self.segments
     }
@@ -369,6 +369,7 @@ impl<M: Module> Tuner<M> {
             |lr, model, gradients| optimizer.step(lr, model, gradients),
         );
         let (_, report) = self.stretch.finish(after, &mut self.averaged);
+        self.stretch.forget();
         self.spent += report.cost;
         self.index = self.plan.remaining(self.index, self.spent, self.budget);
         self.steering.probed(&report);
@@ -400,6 +401,7 @@ impl<M: Module> Tuner<M> {
             self.optimizer = self.fresh.clone();
             self.averaged.clone_from(&self.best.averaged);
             model = self.best.model.clone();
+            self.stretch.forget();
         } else if let Some(loss) = report.validation.as_ref().map(|v| v.loss)
             && loss < self.best_loss
         {

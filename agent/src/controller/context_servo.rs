@@ -11,6 +11,7 @@ pub struct ContextServoController {
     base: Settings,
     fresh: Steering,
     steering: Steering,
+    offsets: Offsets,
     seen: usize,
 }
 
@@ -23,8 +24,14 @@ impl ContextServoController {
             base,
             fresh: steering.clone(),
             steering,
+            offsets: Offsets::default(),
             seen: 0,
         }
+    }
+
+    /// Adds this to what the servo wants from now on.
+    pub fn add(&mut self, offsets: Offsets) {
+        self.offsets = offsets;
     }
 }
 
@@ -56,9 +63,7 @@ impl Controller for ContextServoController {
         if let Some(settings) = self.steering.probe() {
             return Decision::Try(vec![(with_base(&settings), 1)]);
         }
-        let settings = self
-            .steering
-            .settings(situation.middle(), &Offsets::default());
+        let settings = self.steering.settings(situation.middle(), &self.offsets);
         Decision::Set(with_base(&settings))
     }
 }

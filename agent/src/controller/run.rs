@@ -71,8 +71,8 @@ pub fn run_together(
     }
 }
 
-/// An episode under way.
-struct Episode<'a> {
+/// An episode under way, for whoever stops it before its end.
+pub struct Episode<'a> {
     play: Play<'a>,
     observation: Observation,
     total: f64,
@@ -80,7 +80,11 @@ struct Episode<'a> {
 }
 
 impl<'a> Episode<'a> {
-    fn begin(play: Play<'a>) -> Result<Self> {
+    /// Begins an episode.
+    ///
+    /// # Errors
+    /// The environment's.
+    pub fn begin(play: Play<'a>) -> Result<Self> {
         let observation = play.environment.reset(play.seed)?;
         play.controller.begin(play.seed);
         Ok(Self {
@@ -89,6 +93,28 @@ impl<'a> Episode<'a> {
             total: 0.0,
             is_over: false,
         })
+    }
+
+    /// One segment.
+    ///
+    /// # Errors
+    /// The environment's, also after the end of the episode.
+    pub fn step(&mut self) -> Result<()> {
+        let planned = self.plan()?;
+        let report = self.play.environment.ask(&planned)?.advance()?;
+        let step = self.play.environment.complete(planned, report)?;
+        self.record(step);
+        Ok(())
+    }
+
+    /// Whether it has come to its end.
+    pub fn is_over(&self) -> bool {
+        self.is_over
+    }
+
+    /// The environment in which it takes place.
+    pub fn environment(&mut self) -> &mut TuningEnv {
+        self.play.environment
     }
 
     /// Lets the controller decide the next segment, after what it tries out first.

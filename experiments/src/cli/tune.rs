@@ -162,6 +162,7 @@ impl TuneArguments {
                 ..SplitConfig::default()
             },
             label_noise: 0.0,
+            recast: None,
             imbalance: 1.0,
             late: None,
             model: if self.channels.is_empty() {

@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use trimtab_agent::controller::{RangeTestConfig, Schedule, ServoParameters};
 use trimtab_agent::searcher::SearcherConfig;
 use trimtab_agent::searcher::pruning::{Pruner, PrunerConfig};
-use trimtab_env::{ContextServo, SearchSpace};
+use trimtab_env::context_servo::Offsets;
+use trimtab_env::settings::{BATCH_SIZE, WEIGHT_DECAY};
+use trimtab_env::{ContextServo, SearchSpace, Settings};
 use trimtab_models::OptimizerConfig;
 
 /// A way to spend a budget on a task.
@@ -103,8 +105,62 @@ pub enum Method {
         pruner: Option<PrunerConfig>,
         /// Whole runs that it may spend.
         runs: f64,
+        /// Trials are runs under a context servo instead, and this is searched.
+        #[serde(default)]
+        steered: Option<Steered>,
     },
 }
+
+/// What is searched where trials are runs under a [`ContextServo`], each from a random learning rate of its own.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Steered {
+    /// The servo.
+    #[serde(default)]
+    pub servo: ContextServo,
+    /// Factors on what it wants, any of `update_ratio`, `batch_size` and `weight_decay`.
+    pub space: SearchSpace,
+}
+
+impl Steered {
+    /// What a configuration adds to the servo.
+    ///
+    /// # Errors
+    /// If a factor is no number.
+    pub fn offsets(configuration: &Settings) -> Result<Offsets> {
+        let of = |name: &str| match configuration.get(name) {
+            Some(_) => Ok(configuration.number(name)?.ln()),
+            None => crate::Result::Ok(0.0),
+        };
+        Ok(Offsets {
+            update_ratio: of(UPDATE_RATIO)?,
+            batch_size: of(BATCH_SIZE)?,
+            weight_decay: of(WEIGHT_DECAY)?,
+        })
+    }
+
+    fn validate(&self) -> Result<()> {
+        self.servo
+            .validate()
+            .map_err(|error| error.within("servo"))?;
+        for coordinate in self.space.coordinates() {
+            let factors = [UPDATE_RATIO, BATCH_SIZE, WEIGHT_DECAY];
+            let (name, domain) = (coordinate.name, coordinate.domain);
+            let allowed = format!("a factor above 0 on one of {}", factors.join(", "));
+            if !factors.contains(&name) {
+                return Err(Error::config("steered.space", format!("`{name}`"), allowed));
+            }
+            let low = domain.bounds().map_or(0.0, |(low, _)| low);
+            if low <= 0.0 {
+                return Err(Error::config(format!("steered.space.{name}"), low, allowed));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The parameter of a steered search that multiplies the set-point of the servo.
+const UPDATE_RATIO: &str = "update_ratio";
 
 fn constant() -> Schedule {
     Schedule::Constant
@@ -240,6 +296,7 @@ impl Method {
                 searcher,
                 pruner,
                 runs,
+                steered,
                 ..
             } => {
                 check(
@@ -248,6 +305,10 @@ impl Method {
                     *runs >= 1.0,
                     "give a finite number of at least 1",
                 )?;
+                if let Some(steered) = steered {
+                    steered.validate()?;
+                }
+                let space = steered.as_ref().map_or(space, |steered| &steered.space);
                 searcher.start(space.clone(), 0)?;
                 if let Some(pruner) = pruner {
                     Pruner::new(pruner.clone())?;

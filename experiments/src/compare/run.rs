@@ -4,6 +4,7 @@ use super::config::CompareConfig;
 use super::ledger::Ledger;
 use super::method::{Method, Peak};
 use super::record::{CompareRecord, Fitted, Line, Tuned};
+use super::search::Search;
 use super::statistics::median;
 use crate::environments::{Tuning, lock, steered};
 use crate::observer::{Observer, Phase};
@@ -401,10 +402,16 @@ impl Comparison<'_> {
                 searcher,
                 pruner,
                 runs,
+                steered,
                 ..
             } => {
-                let pruner = pruner.clone().map(Pruner::new).transpose()?;
-                self.search(environment, searcher, pruner, *runs, seed)?
+                let search = Search {
+                    searcher,
+                    pruner: pruner.clone().map(Pruner::new).transpose()?,
+                    runs: *runs,
+                    steered: steered.as_ref(),
+                };
+                self.search(environment, search, seed)?
             }
             _ => {
                 let mut controller = self.controller(environment, method, task, seed)?;

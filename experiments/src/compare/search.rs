@@ -1,32 +1,45 @@
 //! Searches over several runs.
 
 use super::ledger::Ledger;
+use super::method::Steered;
 use super::run::Comparison;
 use crate::Result;
+use crate::environments::steered;
 use std::collections::BTreeMap;
+use trimtab_agent::controller::{
+    ContextServoController, Controller, Decision, Episode, Play, Situation,
+};
 use trimtab_agent::searcher::pruning::{self, Pruner};
 use trimtab_agent::searcher::{Proposal, Searcher, SearcherConfig, Trial};
+use trimtab_env::context_servo::Offsets;
 use trimtab_env::stream::derived_seed;
-use trimtab_env::{Environment, TuningEnv};
+use trimtab_env::{Environment, Settings, TuningEnv};
+
+/// A search as its config describes it.
+pub(super) struct Search<'a> {
+    pub(super) searcher: &'a SearcherConfig,
+    pub(super) pruner: Option<Pruner>,
+    pub(super) runs: f64,
+    pub(super) steered: Option<&'a Steered>,
+}
 
 impl Comparison<'_> {
     /// Runs trials until as much is spent as `runs` whole runs cost. The outcome is of the best trial.
     pub(super) fn search(
         &self,
         environment: &mut TuningEnv,
-        searcher: &SearcherConfig,
-        mut pruner: Option<Pruner>,
-        runs: f64,
+        mut search: Search,
         seed: u64,
     ) -> Result<(Ledger, trimtab_env::Outcome)> {
-        let mut searcher =
-            searcher.start(self.config.space.clone(), derived_seed(seed, "searcher", 0))?;
+        let space = search.steered.map_or(&self.config.space, |s| &s.space);
+        let searcher_seed = derived_seed(seed, "searcher", 0);
+        let mut searcher = search.searcher.start(space.clone(), searcher_seed)?;
         let mut ledger = Ledger::default();
         let mut trials: BTreeMap<u64, Trial> = BTreeMap::new();
         let mut best = (f64::INFINITY, trimtab_env::Outcome::new());
         let mut budget = 0.0;
         // Half a run and more that is left begins another.
-        while runs * budget - ledger.spent >= 0.5 * budget {
+        while search.runs * budget - ledger.spent >= 0.5 * budget {
             let trial = match searcher.ask()? {
                 Proposal::Trial(trial) => trial,
                 Proposal::Wait | Proposal::Done => break,
@@ -42,7 +55,13 @@ impl Comparison<'_> {
             chain.reverse();
             trials.insert(trial.id, trial.clone());
             let training = derived_seed(seed, "trial", chain[0].id);
-            let loss = self.trial(environment, &chain, training, pruner.as_mut(), &mut ledger)?;
+            let mut controller = self.chain(environment, &chain, search.steered, training)?;
+            let play = Play {
+                environment: &mut *environment,
+                controller: &mut controller,
+                seed: training,
+            };
+            let loss = play_trial(play, &chain, search.pruner.as_mut(), &mut ledger)?;
             budget = environment.budget();
             if loss < best.0 {
                 best = (loss, environment.outcome()?);
@@ -52,56 +71,117 @@ impl Comparison<'_> {
         Ok((ledger, best.1))
     }
 
-    /// Plays a chain of trials of which all but the last were played before: the same seed and settings lead to the same
-    /// state, so that only the last part is new, and only that is spent. Returns the best validation loss of the chain.
-    fn trial(
+    fn chain(
         &self,
         environment: &mut TuningEnv,
-        chain: &[Trial],
+        trials: &[Trial],
+        search: Option<&Steered>,
         seed: u64,
-        mut pruner: Option<&mut Pruner>,
-        ledger: &mut Ledger,
-    ) -> Result<f64> {
-        environment.reset(seed)?;
-        let objective = environment.config().objective;
-        let mut segments = 0;
-        let mut new = chain.len() == 1;
-        if new {
-            ledger.begin_run();
-        }
-        for (index, trial) in chain.iter().enumerate() {
-            new |= index + 1 == chain.len();
+    ) -> Result<Chain> {
+        let links = |trial: &Trial| {
             let mut settings = self.base();
             for (name, value) in trial.configuration.iter() {
                 settings.set(name, value.clone());
             }
-            while trial.resource.is_none_or(|resource| segments < resource) {
-                let step = environment.step_with(&settings)?;
-                segments += 1;
-                if let Some(segment) = environment.segments().last().filter(|_| new) {
-                    let loss = objective.of(&segment.report);
-                    ledger.divergences += u64::from(segment.report.diverged);
-                    ledger.spend(segment.report.cost, loss);
-                }
-                if step.status.is_over() {
-                    if let Some(pruner) = &mut pruner {
-                        pruner.complete(trial.id);
-                    }
-                    break;
-                }
-                if let (Some(pruner), Some(segment)) = (&mut pruner, environment.segments().last())
-                {
-                    let loss = objective.of(&segment.report).unwrap_or(f64::NAN);
-                    if pruner.report(trial.id, segments, loss) == pruning::Decision::Stop {
-                        break;
-                    }
-                }
+            (trial.resource, settings)
+        };
+        let servo = match search {
+            None => None,
+            Some(search) => {
+                let controller = steered(environment, "servo", search.servo, seed)?;
+                let offsets = trials
+                    .iter()
+                    .map(|trial| Steered::offsets(&trial.configuration));
+                Some((controller, offsets.collect::<Result<Vec<_>>>()?))
+            }
+        };
+        Ok(Chain {
+            links: trials.iter().map(links).collect(),
+            servo,
+        })
+    }
+}
+
+/// A chain of trials as a controller: each has its part of the run, up to its resource.
+struct Chain {
+    links: Vec<(Option<u64>, Settings)>,
+    /// Where trials are steered: by whom, and what each trial adds.
+    servo: Option<(ContextServoController, Vec<Offsets>)>,
+}
+
+impl Controller for Chain {
+    fn name(&self) -> &str {
+        "trial"
+    }
+
+    fn begin(&mut self, seed: u64) {
+        if let Some((servo, _)) = &mut self.servo {
+            servo.begin(seed);
+        }
+    }
+
+    fn decide(&mut self, situation: &Situation) -> Decision {
+        let segments = situation.segments.len() as u64;
+        let last = self.links.len() - 1;
+        let mut links = self.links.iter();
+        let link = links
+            .position(|(resource, _)| resource.is_none_or(|resource| segments < resource))
+            .unwrap_or(last);
+        match &mut self.servo {
+            None => Decision::Set(self.links[link].1.clone()),
+            Some((servo, offsets)) => {
+                servo.add(offsets[link]);
+                servo.decide(situation)
             }
         }
-        let losses = environment
-            .segments()
-            .iter()
-            .map(|segment| segment.best_loss);
-        Ok(losses.fold(f64::INFINITY, f64::min))
     }
+}
+
+/// Plays a chain of trials of which all but the last were played before: the same seed and settings lead to the same
+/// state, so that only the last part is new, and only that is spent. Returns the best validation loss of the chain.
+fn play_trial(
+    play: Play,
+    chain: &[Trial],
+    mut pruner: Option<&mut Pruner>,
+    ledger: &mut Ledger,
+) -> Result<f64> {
+    let (trial, before) = match chain {
+        [before @ .., trial] => (trial, before.last().and_then(|before| before.resource)),
+        [] => return Ok(f64::INFINITY),
+    };
+    let known = before.unwrap_or(0);
+    if before.is_none() {
+        ledger.begin_run();
+    }
+    let mut episode = Episode::begin(play)?;
+    let objective = episode.environment().config().objective;
+    let (mut segments, mut spent, mut best) = (0, 0.0, f64::INFINITY);
+    while trial.resource.is_none_or(|resource| segments < resource) {
+        episode.step()?;
+        segments += 1;
+        let Some(segment) = episode.environment().segments().last() else {
+            break;
+        };
+        let loss = objective.of(&segment.report);
+        best = segment.best_loss;
+        if segments > known {
+            ledger.divergences += u64::from(segment.report.diverged);
+            // With what is spent between segments, as in a single run.
+            ledger.spend(segment.spent - spent, loss);
+        }
+        spent = segment.spent;
+        if episode.is_over() {
+            if let Some(pruner) = &mut pruner {
+                pruner.complete(trial.id);
+            }
+            break;
+        }
+        if let Some(pruner) = &mut pruner {
+            let loss = loss.unwrap_or(f64::NAN);
+            if pruner.report(trial.id, segments, loss) == pruning::Decision::Stop {
+                break;
+            }
+        }
+    }
+    Ok(best)
 }

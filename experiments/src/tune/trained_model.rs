@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use trimtab_models::cnn::Cnn;
 use trimtab_models::data::{Standardiser, read_images, read_rows};
 use trimtab_models::mlp::Mlp;
+use trimtab_models::transformer::Transformer;
 use trimtab_models::weights::{flat_weights, with_weights};
 use trimtab_models::{Error as ModelError, ModelConfig};
 
@@ -62,6 +63,7 @@ pub enum Predicted {
 enum Network {
     Mlp(Mlp),
     Cnn(Cnn),
+    Transformer(Box<Transformer>),
 }
 
 impl Network {
@@ -70,6 +72,7 @@ impl Network {
         match self {
             Self::Mlp(mlp) => flat_weights(mlp, &mut flat),
             Self::Cnn(cnn) => flat_weights(cnn, &mut flat),
+            Self::Transformer(transformer) => flat_weights(&**transformer, &mut flat),
         }
         flat
     }
@@ -78,6 +81,9 @@ impl Network {
         match self {
             Self::Mlp(mlp) => Self::Mlp(with_weights(mlp, flat)),
             Self::Cnn(cnn) => Self::Cnn(with_weights(cnn, flat)),
+            Self::Transformer(transformer) => {
+                Self::Transformer(Box::new(with_weights(*transformer, flat)))
+            }
         }
     }
 
@@ -85,6 +91,7 @@ impl Network {
         match self {
             Self::Mlp(mlp) => mlp.map(&mut Numbered(0)).into_record(),
             Self::Cnn(cnn) => cnn.map(&mut Numbered(0)).into_record(),
+            Self::Transformer(transformer) => transformer.map(&mut Numbered(0)).into_record(),
         }
     }
 
@@ -92,6 +99,9 @@ impl Network {
         Ok(match self {
             Self::Mlp(mlp) => Self::Mlp(mlp.try_load_record(record)?),
             Self::Cnn(cnn) => Self::Cnn(cnn.try_load_record(record)?),
+            Self::Transformer(transformer) => {
+                Self::Transformer(Box::new(transformer.try_load_record(record)?))
+            }
         })
     }
 }
@@ -188,6 +198,10 @@ impl TrainedModel {
             ModelConfig::Cnn { channels } => {
                 Network::Cnn(Cnn::new(self.shape, channels, self.outputs(), device))
             }
+            ModelConfig::Transformer(config) => {
+                let network = Transformer::new(self.shape, *config, self.outputs(), device);
+                Network::Transformer(Box::new(network))
+            }
         }
     }
 
@@ -230,6 +244,7 @@ impl TrainedModel {
                     let [channels, height, width] = self.shape;
                     cnn.forward(inputs.reshape([count, channels, height, width]))
                 }
+                Network::Transformer(transformer) => transformer.forward(inputs),
             };
             let output = match &self.classes {
                 Some(_) => softmax(output, 1),
