@@ -36,7 +36,6 @@ fn digits() -> TaskConfig {
         validation_rows: None,
         metrics: vec![Metric::F1(Average::Macro), Metric::LogLoss],
         label_noise: 0.0,
-        recast: None,
         imbalance: 1.0,
         late: None,
     }

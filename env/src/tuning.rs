@@ -259,16 +259,16 @@ impl TuningEnv {
         self.train(planned)
     }
 
-    /// The trainee of the present episode, brought back to its state with the best validation loss.
+    /// Ends the present episode and returns its trainee, brought back to its state with the best validation loss.
     ///
     /// # Errors
-    /// [`Error::NotReset`] before the first episode.
-    pub fn into_best(mut self) -> Result<Box<dyn Trainee>> {
+    /// [`Error::NotReset`] where no episode has begun.
+    pub fn end_at_best(&mut self) -> Result<&mut dyn Trainee> {
         let not_reset = self.not_reset();
-        let episode = self.episode.ok_or(not_reset)?;
-        let mut trainee = self.instances.swap_remove(episode.instance).trainee;
+        let episode = self.episode.take().ok_or(not_reset)?;
+        let trainee = &mut self.instances[episode.instance].trainee;
         trainee.restore(&episode.best, Restore::Everything)?;
-        Ok(trainee)
+        Ok(trainee.as_mut())
     }
 
     fn not_reset(&self) -> Error {

@@ -111,11 +111,15 @@ pub fn tune(
             begun = true;
         }
         say(&line(&now))?;
-        let Underway::Ended(ended) = now else {
-            return Ok(ControlFlow::Continue(()));
+        let is_last = match now {
+            Underway::Probed(_) => return Ok(ControlFlow::Continue(())),
+            Underway::Begun(_) => false,
+            Underway::Ended(ended) => {
+                budget = ended.budget;
+                ended.next == Next::Over
+            }
         };
-        budget = ended.budget;
-        stopped = ended.next != Next::Over && interrupted.load(Ordering::Relaxed);
+        stopped = !is_last && interrupted.load(Ordering::Relaxed);
         Ok(if stopped {
             ControlFlow::Break(())
         } else {
@@ -330,7 +334,7 @@ fn with_defaults(
             return Ok(None);
         }
         if environment.step(&Action::new(vec![0]))?.status.is_over() {
-            return Ok(Some(environment.into_best()?.test()?));
+            return Ok(Some(environment.end_at_best()?.test()?));
         }
     }
 }

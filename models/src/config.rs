@@ -4,7 +4,7 @@ use crate::bank::Member;
 use crate::cnn::CnnTask;
 use crate::data::{
     CsvOptions, Dataset, Embedded, Split, SplitConfig, TargetKind, Teacher, pool, read_columns,
-    read_csv, read_idx, read_more, recast, split, split_apart, with_imbalance, with_label_noise,
+    read_csv, read_idx, read_more, split, split_apart, with_imbalance, with_label_noise,
 };
 use crate::mlp::{Activation, MlpTask};
 use crate::transformer::{TransformerConfig, TransformerTask};
@@ -80,9 +80,6 @@ pub struct TaskConfig {
     /// Average pooling of images by this factor, 1 for none.
     #[serde(default = "one")]
     pub pool: usize,
-    /// Another prediction problem on the same data, drawn from this seed: [`recast`]. As it is by default.
-    #[serde(default)]
-    pub recast: Option<u64>,
     /// How the data are split and standardised.
     #[serde(default)]
     pub split: SplitConfig,
@@ -164,10 +161,6 @@ impl TaskConfig {
             data
         } else {
             Arc::new(pool(&data, self.pool)?)
-        };
-        let data = match self.recast {
-            None => data,
-            Some(seed) => Arc::new(recast(&data, seed)?),
         };
         let data = if self.imbalance == 1.0 {
             data

@@ -18,9 +18,6 @@ pub struct TaskDistribution {
     /// The share of tasks whose data a random teacher makes instead.
     #[serde(default)]
     pub synthetic: f64,
-    /// The share of tasks on real data in which another column is predicted: [`recast`](crate::data::recast).
-    #[serde(default)]
-    pub recast: f64,
     /// Training rows, as far as the data have so many.
     pub train_rows: (usize, usize),
     /// Validation rows; test rows are as many. Small data sets give a fifth of theirs.
@@ -83,7 +80,6 @@ impl TaskDistribution {
         };
         let shares = [
             ("synthetic", self.synthetic),
-            ("recast", self.recast),
             ("late", self.late),
             ("label_noise", self.label_noise),
         ];
@@ -178,7 +174,6 @@ impl TaskDistribution {
             name: Some(format!("task {index}")),
             data: source.data,
             pool: source.pool,
-            recast: None,
             split,
             model: ModelConfig::Mlp {
                 hidden: vec![width; layers],
@@ -192,13 +187,11 @@ impl TaskDistribution {
             validation_rows: Some(self.validation_rows),
             metrics: Vec::new(),
         };
-        // Last, so that these shares change nothing else of the tasks.
+        // Last, so that the share of late data changes nothing else of the tasks.
         task.late = (rng.random::<f64>() < self.late).then(|| Late {
             share: 0.2 + 0.6 * rng.random::<f64>(),
             after: 2.0 * 15f64.powf(rng.random::<f64>()),
         });
-        let mut other = stream(seed, "recast", index as u64);
-        task.recast = (real && other.random::<f64>() < self.recast).then(|| other.random());
         task
     }
 }
@@ -269,7 +262,6 @@ mod tests {
                 },
             ],
             synthetic: 0.5,
-            recast: 0.5,
             train_rows: (100, 600),
             validation_rows: 100,
             layers: (1, 3),
@@ -304,8 +296,6 @@ mod tests {
         assert!(tasks.iter().any(|task| task.label_noise > 0.0));
         assert!(tasks.iter().any(|task| task.imbalance < 1.0));
         assert!(tasks.iter().any(|task| task.late.is_some()));
-        let recast = tasks.iter().filter(|task| task.recast.is_some());
-        assert!((5..25).contains(&recast.count()));
     }
 
     #[test]

@@ -33,6 +33,6 @@ pub use late::Late;
 pub use lr_schedule::LrSchedule;
 pub use optimizer::{Optimizer, OptimizerConfig};
 pub use task::{Batch, TargetBatch, Task};
-pub use train::{Ended, Next, Probed, TrainConfig, Trained, Underway, train, train_watched};
+pub use train::{Begun, Ended, Next, Probed, TrainConfig, Trained, Underway, train, train_watched};
 pub use trainee::{TaskTrainee, TraineeConfig};
 pub use tuner::{Policy, Training, Tuner};

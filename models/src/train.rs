@@ -4,9 +4,11 @@ use crate::optimizer::OptimizerConfig;
 use crate::stretch::Rates;
 use crate::{Task, TaskTrainee, TraineeConfig};
 use burn::tensor::Device;
+use rand::RngExt;
 use serde::{Deserialize, Serialize};
 use std::ops::ControlFlow;
 use trimtab_env::context_servo::{Offsets, Steering};
+use trimtab_env::stream::{derived_seed, stream};
 use trimtab_env::{
     Budget, Context, ContextServo, Cost, Domain, Environment, Error, Initial, Knob, Moves,
     ObservationConfig, Outcome, RecordedSchedule, Report, RewardConfig, Segment, Segments,
@@ -25,6 +27,9 @@ pub struct TrainConfig {
     pub epochs: f64,
     /// Where initial weights and the order of the examples come from.
     pub seed: u64,
+    /// Runs, each with the whole budget; the one with the best validation loss is what is returned. Those after the first begin
+    /// with other weights, and a little off what the servo wants: [`offsets`].
+    pub runs: usize,
     /// At most this many rows of the validation split are evaluated after each segment; `None` takes all.
     pub validation_rows: Option<usize>,
     /// What regulates the training.
@@ -46,6 +51,7 @@ impl Default for TrainConfig {
             learning_rate: None,
             epochs: 20.0,
             seed: 0,
+            runs: 1,
             validation_rows: None,
             servo: ContextServo::default(),
             replay: None,
@@ -55,14 +61,34 @@ impl Default for TrainConfig {
     }
 }
 
-/// A trained model and how it came about.
+/// Factors between which the runs after the first differ from what the servo wants, in the order of [`Offsets`]: the size of the
+/// updates, the batch size, the weight decay. Wider ones are worse, none at all a little: `several_runs.ron` of the experiments.
+const FACTORS: [(f64, f64); 3] = [(0.7, 1.4), (0.7, 1.4), (0.3, 3.0)];
+
+/// What run `run` of a training with this seed adds to what the servo wants: nothing in the first run, else factors near 1,
+/// log-uniform.
+pub fn offsets(seed: u64, run: usize) -> Offsets {
+    if run == 0 {
+        return Offsets::default();
+    }
+    let mut rng = stream(seed, "offsets", run as u64);
+    let [update_ratio, batch_size, weight_decay] =
+        FACTORS.map(|(low, high)| rng.random_range(low.ln()..high.ln()));
+    Offsets {
+        update_ratio,
+        batch_size,
+        weight_decay,
+    }
+}
+
+/// A trained model and how it came about: the best of all runs.
 #[derive(Clone, Debug)]
 pub struct Trained<M> {
     /// The model with the weights that had the best validation loss.
     pub model: M,
     /// What happened, segment after segment.
     pub segments: Vec<Segment>,
-    /// The figures of [`TuningEnv`]'s outcome: best validation loss, cost, divergences.
+    /// The figures of [`TuningEnv`]'s outcome: best validation loss, cost, divergences. The cost is that of all runs.
     pub outcome: Outcome,
     /// The model on the test split.
     pub test: TestReport,
@@ -71,10 +97,25 @@ pub struct Trained<M> {
 /// What happens in a training under way.
 #[derive(Clone, Copy, Debug)]
 pub enum Underway<'a> {
+    /// Another run begins; of the first nothing is said.
+    Begun(Begun),
     /// An update was tried before the first segment, and taken back.
     Probed(Probed<'a>),
     /// A segment has ended.
     Ended(Ended<'a>),
+}
+
+/// A run that begins.
+#[derive(Clone, Copy, Debug)]
+pub struct Begun {
+    /// Its number, from 0.
+    pub run: usize,
+    /// How many there will be.
+    pub runs: usize,
+    /// What it adds to what the servo wants.
+    pub offsets: Offsets,
+    /// The best validation loss of the runs before.
+    pub best_loss: f64,
 }
 
 /// An update of the start probe.
@@ -154,6 +195,10 @@ pub fn train_watched<T: Task, E: From<Error>>(
     watch: &mut dyn FnMut(Underway) -> std::result::Result<ControlFlow<()>, E>,
 ) -> std::result::Result<Trained<T::Model>, E> {
     let name = task.name();
+    if config.runs == 0 || config.runs > 1 && config.replay.is_some() {
+        let allowed = "give at least 1, and no more with `replay`, which is always the same run";
+        return Err(Error::config("runs", config.runs, allowed).into());
+    }
     let trainee_config = TraineeConfig {
         optimizer: config.optimizer,
         validation_rows: config.validation_rows,
@@ -173,19 +218,48 @@ pub fn train_watched<T: Task, E: From<Error>>(
         possible(schedule, examples)?;
     }
     environment.reset(config.seed)?;
-    run(&mut environment, config, watch)?;
+    let mut flow = run(&mut environment, config, Offsets::default(), watch)?;
+    let mut best = trained::<T>(&mut environment)?;
+    for number in 1..config.runs {
+        let offsets = offsets(config.seed, number);
+        let begun = Begun {
+            run: number,
+            runs: config.runs,
+            offsets,
+            best_loss: best.outcome[BEST],
+        };
+        if flow.is_break() || watch(Underway::Begun(begun))?.is_break() {
+            break;
+        }
+        environment.reset(derived_seed(config.seed, "run", number as u64))?;
+        flow = run(&mut environment, config, offsets, watch)?;
+        let mut other = trained::<T>(&mut environment)?;
+        let cost = best.outcome[COST] + other.outcome[COST];
+        if other.outcome[BEST] < best.outcome[BEST] {
+            std::mem::swap(&mut best, &mut other);
+        }
+        best.outcome.insert(COST.to_owned(), cost);
+    }
+    Ok(best)
+}
 
+/// Figures of an outcome.
+const BEST: &str = "best_validation_loss";
+const COST: &str = "cost";
+
+/// What the run that has just ended came to.
+fn trained<T: Task>(environment: &mut TuningEnv) -> trimtab_env::Result<Trained<T::Model>> {
     let outcome = environment.outcome()?;
     let segments = environment.segments().to_vec();
-    let mut best = environment.into_best()?;
+    let best = environment.end_at_best()?;
     let test = best.test()?;
-    let best: Box<dyn std::any::Any> = best;
+    let name = best.spec().name.clone();
+    let best: &dyn std::any::Any = best;
     let model = best
-        .downcast::<TaskTrainee<T>>()
-        .ok()
-        .and_then(|trainee| trainee.model());
+        .downcast_ref::<TaskTrainee<T>>()
+        .and_then(TaskTrainee::model);
     Ok(Trained {
-        model: model.ok_or_else(|| Error::NotReset { environment: name })?,
+        model: model.ok_or(Error::NotReset { environment: name })?,
         segments,
         outcome,
         test,
@@ -194,7 +268,7 @@ pub fn train_watched<T: Task, E: From<Error>>(
 
 /// What decides on the settings of a training.
 enum Decider<'a> {
-    Servo(Box<Steering>),
+    Servo(Box<Steering>, Offsets),
     Replay(&'a RecordedSchedule),
 }
 
@@ -202,13 +276,13 @@ impl Decider<'_> {
     /// The settings of the segment around the share `f` of the budget.
     fn settings(&mut self, f: f64) -> Settings {
         match self {
-            Self::Servo(steering) => steering.settings(f, &Offsets::default()),
+            Self::Servo(steering, offsets) => steering.settings(f, offsets),
             Self::Replay(schedule) => schedule.at(f).clone(),
         }
     }
 
     fn record(&mut self, report: &Report) {
-        if let Self::Servo(steering) = self {
+        if let Self::Servo(steering, _) = self {
             steering.record(report);
         }
     }
@@ -216,8 +290,8 @@ impl Decider<'_> {
     /// What `settings` around the share `f` of the budget are meant to do.
     fn next(&self, f: f64, settings: &Settings) -> Next {
         match self {
-            Self::Servo(steering) => Next::Servo {
-                update_ratio: steering.set_point(f, &Offsets::default()),
+            Self::Servo(steering, offsets) => Next::Servo {
+                update_ratio: steering.set_point(f, offsets),
                 learning_rate: settings.learning_rate().unwrap_or(0.0),
             },
             Self::Replay(_) => Next::Recorded,
@@ -229,8 +303,9 @@ impl Decider<'_> {
 fn run<E: From<Error>>(
     environment: &mut TuningEnv,
     config: &TrainConfig,
+    offsets: Offsets,
     watch: &mut dyn FnMut(Underway) -> std::result::Result<ControlFlow<()>, E>,
-) -> std::result::Result<(), E> {
+) -> std::result::Result<ControlFlow<()>, E> {
     let budget = environment.budget();
     let mut decider = match &config.replay {
         Some(schedule) => {
@@ -245,16 +320,16 @@ fn run<E: From<Error>>(
                 .ok_or_else(|| Error::config("cost", "measured", "the servo needs a cost model"))?;
             let mut steering = Steering::new(config.servo, context, initial_rate(config)?);
             if probe(environment, &mut steering, watch)?.is_break() {
-                return Ok(());
+                return Ok(ControlFlow::Break(()));
             }
-            Decider::Servo(Box::new(steering))
+            Decider::Servo(Box::new(steering), offsets)
         }
     };
     let mut settings = decider.settings(middle(environment));
     loop {
         let over = environment.step_with(&settings)?.status.is_over();
         let Some(segment) = environment.segments().last() else {
-            return Ok(());
+            return Ok(ControlFlow::Continue(()));
         };
         decider.record(&segment.report);
         let next = if over {
@@ -269,8 +344,9 @@ fn run<E: From<Error>>(
             budget,
             next,
         };
-        if watch(Underway::Ended(ended))?.is_break() || over {
-            return Ok(());
+        let flow = watch(Underway::Ended(ended))?;
+        if flow.is_break() || over {
+            return Ok(flow);
         }
     }
 }

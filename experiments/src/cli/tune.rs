@@ -62,6 +62,9 @@ struct TuneArguments {
     /// Budget: the cost of this many passes over the training rows with batches of 64
     #[arg(long, default_value_t = 20.0)]
     epochs: f64,
+    /// Runs, each with the budget and a little different from the others; the one with the best validation loss is kept
+    #[arg(long, default_value_t = 1, conflicts_with = "replay")]
+    runs: usize,
     /// Seed of the split, the initial weights and the order of the rows
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -71,7 +74,7 @@ struct TuneArguments {
     /// Train with the schedule.ron of an earlier run, instead of regulating anew
     #[arg(long, value_name = "FILE", conflicts_with = "learning_rate")]
     replay: Option<PathBuf>,
-    /// Train once more with default settings for the same budget, to compare
+    /// Train once more with default settings for the budget of one run, to compare
     #[arg(long)]
     compare_defaults: bool,
     /// Backend: flex, libtorch (feature tch), cuda, wgpu
@@ -162,7 +165,6 @@ impl TuneArguments {
                 ..SplitConfig::default()
             },
             label_noise: 0.0,
-            recast: None,
             imbalance: 1.0,
             late: None,
             model: if self.channels.is_empty() {
@@ -187,6 +189,7 @@ impl TuneArguments {
                 learning_rate: self.learning_rate,
                 epochs: self.epochs,
                 seed: self.seed,
+                runs: self.runs,
                 replay: self.replay()?,
                 ..TrainConfig::default()
             },

@@ -2,7 +2,7 @@
 
 use trimtab_models::config::PreparedTask;
 use trimtab_models::data::Targets;
-use trimtab_models::{Ended, Next, Probed, TrainConfig, Underway};
+use trimtab_models::{Begun, Ended, Next, Probed, TrainConfig, Underway};
 
 /// Within this factor a learning rate is the same as before.
 const CLOSE: f64 = 1.05;
@@ -36,9 +36,23 @@ pub fn heading() -> String {
 /// What happened, and what is done next and why, as a line. Costs are seconds of the cost model.
 pub fn line(now: &Underway) -> String {
     match now {
+        Underway::Begun(begun) => begin(begun),
         Underway::Probed(probed) => probe(probed),
         Underway::Ended(ended) => segment(ended),
     }
+}
+
+fn begin(begun: &Begun) -> String {
+    format!(
+        "run {} of {}: other first weights, {:.2} times the size of the updates, {:.2} times the batch size, {:.2} times the \
+         weight decay; {:.4} is the best so far",
+        begun.run + 1,
+        begun.runs,
+        begun.offsets.update_ratio.exp(),
+        begun.offsets.batch_size.exp(),
+        begun.offsets.weight_decay.exp(),
+        begun.best_loss
+    )
 }
 
 /// A learning rate, or a dash.

@@ -61,6 +61,7 @@ fn who_watches_sees_every_segment_and_what_is_wanted_next() {
                 probes.push((rate(p.settings), ratio, p.wanted, p.then, p.again));
             }
             Underway::Ended(e) => seen.push((e.segment.clone(), e.budget, e.next)),
+            Underway::Begun(_) => panic!("there is one run"),
         }
         Ok(ControlFlow::Continue(()))
     });
@@ -180,7 +181,7 @@ fn a_replay_is_the_run_again() {
     let again = train_watched::<_, Error>(task(), &replay, &Device::flex(), &mut |now| {
         match now {
             Underway::Ended(ended) => recorded += usize::from(ended.next == Next::Recorded),
-            Underway::Probed(_) => panic!("a replay probes nothing"),
+            Underway::Probed(_) | Underway::Begun(_) => panic!("a replay only trains"),
         }
         Ok(ControlFlow::Continue(()))
     })
@@ -255,4 +256,63 @@ fn what_cannot_be_is_refused_by_field() {
         ..Default::default()
     };
     refused(none, "budget");
+}
+
+/// The best of several runs, the first of which is the only one of a single run, and all of which are paid for.
+#[test]
+fn several_runs_keep_the_best_and_count_the_cost_of_all() {
+    let config = TrainConfig {
+        epochs: 6.0,
+        seed: 2,
+        ..Default::default()
+    };
+    let one = train(task(), &config, &Device::flex()).unwrap();
+    let several = TrainConfig { runs: 4, ..config };
+    let (mut losses, mut costs) = (Vec::new(), Vec::new());
+    let mut begun = Vec::new();
+    let best = train_watched::<_, Error>(task(), &several, &Device::flex(), &mut |now| {
+        match now {
+            Underway::Begun(run) => begun.push((run.run, run.best_loss, run.offsets)),
+            Underway::Ended(ended) if ended.next == Next::Over => {
+                losses.push(ended.segment.best_loss);
+                costs.push(ended.segment.spent);
+            }
+            Underway::Ended(_) | Underway::Probed(_) => {}
+        }
+        Ok(ControlFlow::Continue(()))
+    })
+    .unwrap();
+    assert_eq!(losses.len(), 4);
+    assert_eq!(losses[0], one.outcome["best_validation_loss"]);
+    let least = |losses: &[f64]| losses.iter().copied().fold(f64::MAX, f64::min);
+    assert_eq!(best.outcome["best_validation_loss"], least(&losses));
+    assert!(losses.iter().skip(1).all(|loss| *loss != losses[0]));
+    assert!((best.outcome["cost"] - costs.iter().sum::<f64>()).abs() < 1e-12);
+    assert_eq!(
+        best.segments.last().unwrap().best_loss,
+        best.outcome["best_validation_loss"]
+    );
+    for (run, (number, so_far, offsets)) in begun.iter().enumerate() {
+        assert_eq!(*number, run + 1);
+        assert_eq!(*so_far, least(&losses[..=run]));
+        assert_eq!(*offsets, super::offsets(2, *number));
+        assert!(offsets.update_ratio.exp() > 0.69 && offsets.update_ratio.exp() < 1.41);
+    }
+    assert_eq!(begun.len(), 3);
+
+    // Whoever watches can do without the rest.
+    let mut runs = 0;
+    train_watched::<_, Error>(task(), &several, &Device::flex(), &mut |now| {
+        runs += usize::from(matches!(now, Underway::Ended(e) if e.next == Next::Over));
+        Ok(match now {
+            Underway::Begun(_) => ControlFlow::Break(()),
+            Underway::Ended(_) | Underway::Probed(_) => ControlFlow::Continue(()),
+        })
+    })
+    .unwrap();
+    assert_eq!(runs, 1);
+
+    let none = TrainConfig { runs: 0, ..several };
+    let message = train(task(), &none, &Device::flex()).unwrap_err();
+    assert!(message.to_string().starts_with("runs"), "{message}");
 }

@@ -144,9 +144,9 @@ fn environment(optimizer: OptimizerConfig, lr: f64, knobs: Vec<Knob>) -> TuningE
 }
 
 /// The best weights of an environment.
-fn best(environment: TuningEnv) -> Vec<f32> {
-    let best: Box<dyn std::any::Any> = environment.into_best().unwrap();
-    let trainee = best.downcast::<TaskTrainee<MlpTask>>().ok().unwrap();
+fn best(mut environment: TuningEnv) -> Vec<f32> {
+    let best: &dyn std::any::Any = environment.end_at_best().unwrap();
+    let trainee = best.downcast_ref::<TaskTrainee<MlpTask>>().unwrap();
     let mut weights = Vec::new();
     flat_weights(&trainee.model().unwrap(), &mut weights);
     weights
