@@ -53,6 +53,9 @@ const SMALL: &str = r#"(
         FittedServo(name: "fitted", generations: 1),
         Search(name: "random", searcher: Random, runs: 3),
         Search(name: "population", searcher: Population((members: 2, interval: 3, generations: 2)), runs: 3),
+        Search(name: "steered", searcher: Random, runs: 3, steered: (space: [(name: "update_ratio", domain: LogUniform(0.5, 2))])),
+        Search(name: "steered_asha", searcher: Asha((min_resource: 3, max_resource: 7, reduction_factor: 2)), runs: 3,
+            steered: (space: [(name: "weight_decay", domain: LogUniform(0.1, 10)), (name: "batch_size", domain: LogUniform(0.7, 1.4))])),
         Search(name: "median", searcher: Random, pruner: Percentile((startup_trials: 1)), runs: 3),
     ],
     grid: (learning_rates: [0.01, 0.1], batch_sizes: [32], reruns: 2),
@@ -115,11 +118,15 @@ fn a_killed_comparison_goes_on_to_the_same_bits_and_every_cost_is_counted() {
         ("schedule_free", 1.0),
         ("range_test", 1.0),
         ("random", 3.0),
+        ("steered", 3.0),
+        ("steered_asha", 3.0),
     ] {
         let spent = row(name)["budgets"].as_f64().unwrap();
         assert!((spent / wanted - 1.0).abs() < 0.15, "{name}: {spent}");
     }
     assert_eq!(row("random")["runs"], 3.0);
+    assert_eq!(row("steered")["runs"], 3.0);
+    assert!(row("steered_asha")["runs"].as_f64().unwrap() > 3.0);
 
     // In the stead of the task's optimiser: the same one leads to the same training, another one to another.
     let trainings = |name: &str| -> Vec<Value> {

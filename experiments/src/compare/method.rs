@@ -354,3 +354,55 @@ impl Method {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_configuration_of_a_steered_search_is_factors() {
+        let settings = Settings::default()
+            .with(UPDATE_RATIO, 2.0)
+            .with(WEIGHT_DECAY, 0.5);
+        let offsets = Steered::offsets(&settings).unwrap();
+        let wanted = [2f64.ln(), 0.0, -2f64.ln()];
+        let found = [
+            offsets.update_ratio,
+            offsets.batch_size,
+            offsets.weight_decay,
+        ];
+        for (found, wanted) in found.into_iter().zip(wanted) {
+            assert!((found - wanted).abs() < 1e-12, "{offsets:?}");
+        }
+    }
+
+    #[test]
+    fn a_steered_search_is_over_factors_above_0() {
+        let message = |parameter: &str| {
+            let text = format!("(space: [(name: {parameter})])");
+            let steered: Steered = ron::from_str(&text).unwrap();
+            steered.validate().map_err(|error| error.to_string())
+        };
+        assert_eq!(
+            message("\"batch_size\", domain: LogUniform(0.5, 2)"),
+            Ok(())
+        );
+        for (parameter, word) in [
+            (
+                "\"learning_rate\", domain: LogUniform(0.1, 1)",
+                "update_ratio",
+            ),
+            ("\"update_ratio\", domain: Uniform(0, 2)", "above 0"),
+            (
+                "\"update_ratio\", domain: Categories([\"high\"])",
+                "above 0",
+            ),
+        ] {
+            let message = message(parameter).unwrap_err();
+            assert!(
+                message.contains("steered.space") && message.contains(word),
+                "{message}"
+            );
+        }
+    }
+}

@@ -390,6 +390,7 @@ mod tests {
                 searcher: SearcherConfig::Random,
                 pruner: None,
                 runs: 5.0,
+                steered: None,
             },
             Method::Policy {
                 name: "policy".to_owned(),

@@ -231,3 +231,29 @@ fn a_test_file_takes_the_place_of_a_share_of_the_data() {
         Some(2)
     );
 }
+
+#[test]
+fn the_best_of_several_runs_is_kept() {
+    let folder = Folder::new("tune-runs");
+    std::fs::write(folder.0.join("data.csv"), classes()).unwrap();
+    let with = |arguments: &[&str]| {
+        let table = ["--data", "data.csv", "--target", "answer", "--hidden", "8"];
+        tune(&folder, &[&table[..], arguments].concat())
+    };
+    good(&with(&["--out", "one"]));
+    let output = with(&["--runs", "3", "--out", "three"]);
+    good(&output);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    for words in ["run 2 of 3", "run 3 of 3", "the best so far"] {
+        assert!(said.contains(words), "{said}");
+    }
+    let best = |out: &str| {
+        let lines = folder.read(&format!("{out}/segments.jsonl"));
+        let last: Value = serde_json::from_str(lines.lines().last().unwrap()).unwrap();
+        last["best_loss"].as_f64().unwrap()
+    };
+    assert!(best("three") <= best("one"));
+    assert!(bad(&with(&["--runs", "0", "--out", "none"])).contains("runs"));
+    let both = ["--runs", "2", "--replay", "one/schedule.ron"];
+    assert!(!with(&both).status.success());
+}
