@@ -247,7 +247,7 @@ fn another_config_in_the_folder_and_equal_names_are_explained() {
         (
             "searcher: Random, pruner: Percentile((startup_trials: 1))",
             "searcher: Asha((min_resource: 2, max_resource: 7)), pruner: Percentile(())",
-            "methods[14] (median): pruner",
+            "methods[16] (median): pruner",
         ),
         (
             "batch_sizes: [32]",
