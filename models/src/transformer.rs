@@ -233,7 +233,7 @@ mod tests {
 
     #[test]
     fn it_learns_digits() {
-        let data = split(&*Embedded::Digits.load().unwrap(), &SplitConfig::default()).unwrap();
+        let data = split(&Embedded::Digits.load().unwrap(), &SplitConfig::default()).unwrap();
         let config = TransformerConfig {
             width: 16,
             blocks: 1,
