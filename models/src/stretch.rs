@@ -273,3 +273,51 @@ impl Stretch {
         (model, report)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::weights::FlatWeights;
+
+    /// A stretch of two updates from `weights`, and the size of the first that it reports.
+    fn ratio(stretch: &mut Stretch, weights: FlatWeights) -> (f64, FlatWeights) {
+        let rates = Rates {
+            learning_rate: 1.0,
+            batch_size: 1,
+            weight_decay: 0.0,
+            averaging: 0.1,
+        };
+        let mut averaged = None;
+        stretch.begin(&weights, rates, &mut averaged);
+        let mut weights = weights;
+        for step in [0.5, 7.0] {
+            weights = stretch.update(
+                weights,
+                vec![step, 0.0],
+                1.0,
+                &mut averaged,
+                |lr, weights, gradient| {
+                    let moved = weights.0.iter().zip(&gradient);
+                    FlatWeights(moved.map(|(w, g)| w + lr as f32 * g).collect())
+                },
+            );
+        }
+        let (weights, report) = stretch.finish(weights, &mut averaged);
+        (report.gradients.unwrap().update_ratio, weights)
+    }
+
+    /// The weights that a stretch begins with are known from the one before, unless others have taken their place.
+    #[test]
+    fn the_first_update_is_relative_to_the_weights_that_it_is_made_from() {
+        let mut stretch = Stretch::new(CostModel::default(), Look::Ratio, 8);
+        let (first, after) = ratio(&mut stretch, FlatWeights(vec![3.0, 4.0]));
+        assert!((first - 0.1).abs() < 1e-9, "{first}");
+        assert_eq!(after.0, [10.5, 4.0]);
+        let (second, _) = ratio(&mut stretch, after.clone());
+        let wanted = 0.5 / f64::from(10.5f32.hypot(4.0));
+        assert!((second - wanted).abs() < 1e-7, "{second}");
+        stretch.forget();
+        let (third, _) = ratio(&mut stretch, FlatWeights(vec![0.0, 1.0]));
+        assert!((third - 0.5).abs() < 1e-9, "{third}");
+    }
+}

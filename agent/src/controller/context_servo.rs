@@ -46,13 +46,6 @@ impl Controller for ContextServoController {
     }
 
     fn decide(&mut self, situation: &Situation) -> Decision {
-        let with_base = |wanted: &Settings| {
-            let mut settings = self.base.clone();
-            for (name, value) in wanted.iter() {
-                settings.set(name, value.clone());
-            }
-            settings
-        };
         for report in situation.trial.unwrap_or_default() {
             self.steering.probed(report);
         }
@@ -61,10 +54,10 @@ impl Controller for ContextServoController {
         }
         self.seen = situation.segments.len();
         if let Some(settings) = self.steering.probe() {
-            return Decision::Try(vec![(with_base(&settings), 1)]);
+            return Decision::Try(vec![(self.base.joined(&settings), 1)]);
         }
         let settings = self.steering.settings(situation.middle(), &self.offsets);
-        Decision::Set(with_base(&settings))
+        Decision::Set(self.base.joined(&settings))
     }
 }
 

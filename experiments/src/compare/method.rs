@@ -146,7 +146,7 @@ impl Steered {
         for coordinate in self.space.coordinates() {
             let factors = [UPDATE_RATIO, BATCH_SIZE, WEIGHT_DECAY];
             let (name, domain) = (coordinate.name, coordinate.domain);
-            let allowed = format!("a factor above 0 on one of {}", factors.join(", "));
+            let allowed = format!("give factors above 0 on some of {}", factors.join(", "));
             if !factors.contains(&name) {
                 return Err(Error::config("steered.space", format!("`{name}`"), allowed));
             }

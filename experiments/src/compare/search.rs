@@ -78,13 +78,8 @@ impl Comparison<'_> {
         search: Option<&Steered>,
         seed: u64,
     ) -> Result<Chain> {
-        let links = |trial: &Trial| {
-            let mut settings = self.base();
-            for (name, value) in trial.configuration.iter() {
-                settings.set(name, value.clone());
-            }
-            (trial.resource, settings)
-        };
+        let base = self.base();
+        let link = |trial: &Trial| (trial.resource, base.joined(&trial.configuration));
         let servo = match search {
             None => None,
             Some(search) => {
@@ -96,7 +91,7 @@ impl Comparison<'_> {
             }
         };
         Ok(Chain {
-            links: trials.iter().map(links).collect(),
+            links: trials.iter().map(link).collect(),
             servo,
         })
     }
