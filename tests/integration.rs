@@ -38,6 +38,7 @@ fn digits() -> TaskConfig {
         label_noise: 0.0,
         imbalance: 1.0,
         late: None,
+        passing_noise: None,
     }
 }
 

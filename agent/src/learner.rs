@@ -162,10 +162,12 @@ impl Learner {
         );
         let mut actor = network.actor.to_perceptron();
         if let Some(layer) = actor.layers.last_mut() {
-            let labels = spec.heads.iter().flat_map(|head| &head.choices);
-            for (bias, label) in layer.bias.iter_mut().zip(labels) {
-                if label == "x1" {
-                    *bias += config.no_change_bias;
+            let mut biases = &mut layer.bias[..];
+            for head in &spec.heads {
+                let (own, rest) = biases.split_at_mut(head.choices.len());
+                biases = rest;
+                if let Some(choice) = head.unchanged() {
+                    own[choice] += config.no_change_bias;
                 }
             }
         }

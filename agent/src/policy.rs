@@ -20,8 +20,8 @@ pub struct PolicyConfig {
     pub hidden: Vec<usize>,
     /// What follows them.
     pub activation: Activation,
-    /// Added at the start to the logit of every choice that is labelled `x1`, so that an untrained policy mostly leaves
-    /// a knob alone.
+    /// Added at the start to the logit of every choice that changes nothing ([`trimtab_env::Head::unchanged`]), so that an
+    /// untrained policy mostly leaves a knob alone.
     pub no_change_bias: f32,
     /// Whether observations are standardised by running statistics. The features of a tuning environment are made to be
     /// of scale one and do not need it.

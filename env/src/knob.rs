@@ -2,7 +2,7 @@
 
 use crate::segments::log_uniform;
 use crate::servo::Servo;
-use crate::settings::{BATCH_SIZE, LEARNING_RATE, WEIGHT_DECAY};
+use crate::settings::{BATCH_SIZE, BEST, KEPT, LEARNING_RATE, WEIGHT_DECAY, WEIGHTS};
 use crate::{Domain, Error, Head, Result, Value};
 use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
@@ -53,7 +53,15 @@ pub enum Moves {
         /// Largest absolute value of `z`.
         #[serde(default = "residual_offset")]
         max_offset: f64,
+        /// Whether choices add up. If they do not, each holds for the next segment alone: `z` is the logarithm of its factor, and
+        /// what is right does not depend on what was chosen before.
+        #[serde(default = "yes")]
+        accumulates: bool,
     },
+}
+
+fn yes() -> bool {
+    true
 }
 
 fn residual_factors() -> Vec<f64> {
@@ -97,6 +105,16 @@ impl Knob {
         }
     }
 
+    /// Whether a segment begins from the weights that the one before left, or from the best.
+    pub fn weights() -> Self {
+        Self {
+            name: WEIGHTS.to_owned(),
+            domain: Domain::Categories([KEPT, BEST].map(str::to_owned).to_vec()),
+            initial: Initial::Fixed(KEPT.into()),
+            moves: Moves::Absolute,
+        }
+    }
+
     /// Checks the knob by itself; `train_examples` bounds a batch size.
     ///
     /// # Errors
@@ -114,6 +132,13 @@ impl Knob {
         }
         if self.name == BATCH_SIZE {
             self.validate_batch_size(train_examples)?;
+        }
+        if self.name == WEIGHTS && *self != Self::weights() {
+            return Err(Error::config(
+                "domain",
+                format!("{:?}", self.domain),
+                "weights has domain Categories([\"kept\", \"best\"]), initial Fixed(\"kept\") and moves Absolute",
+            ));
         }
         match (&self.initial, &self.domain) {
             (Initial::Fixed(Value::Number(number)), domain) => {
@@ -191,6 +216,7 @@ impl Knob {
             Moves::Residual {
                 factors,
                 max_offset,
+                ..
             } => {
                 if ![LEARNING_RATE, BATCH_SIZE, WEIGHT_DECAY].contains(&self.name.as_str()) {
                     return Err(Error::config(
@@ -307,6 +333,14 @@ impl Knob {
                 },
                 offset: 0.0,
             },
+            Moves::Residual {
+                factors,
+                max_offset,
+                accumulates: false,
+            } => Position {
+                value: from.value.clone(),
+                offset: factors[choice].ln().clamp(-max_offset, *max_offset),
+            },
             Moves::Servo(Servo {
                 factors,
                 max_offset,
@@ -315,6 +349,7 @@ impl Knob {
             | Moves::Residual {
                 factors,
                 max_offset,
+                accumulates: true,
             } => Position {
                 value: from.value.clone(),
                 offset: (from.offset + factors[choice].ln()).clamp(-max_offset, *max_offset),
@@ -342,6 +377,7 @@ impl Knob {
                 | Moves::Residual {
                     factors,
                     max_offset,
+                    accumulates: true,
                 },
                 _,
                 _,
@@ -432,6 +468,45 @@ mod tests {
             };
             assert!((number / wanted - 1.0).abs() < 1e-12);
         }
+    }
+
+    #[test]
+    fn residual_choices_add_up_or_hold_for_one_segment() {
+        let after = |accumulates: bool, choices: &[usize]| {
+            let knob = Knob::learning_rate(
+                Domain::LogUniform(1e-6, 1.0),
+                Initial::Fixed(0.01.into()),
+                Moves::Residual {
+                    factors: vec![0.1, 1.0, 4.0],
+                    max_offset: 3.0,
+                    accumulates,
+                },
+            );
+            let start = knob.start(&mut stream(1, "knob", 0));
+            let at = choices
+                .iter()
+                .fold(start, |at, choice| knob.apply(&at, *choice));
+            (at.offset, knob.allowed(&at))
+        };
+        let down = 0.1f64.ln();
+        assert_eq!(after(true, &[0, 1]), (down, vec![false, true, true]));
+        assert_eq!(after(true, &[0, 2]).0, down + 4f64.ln());
+        assert_eq!(after(false, &[0, 1]), (0.0, vec![true; 3]));
+        assert_eq!(after(false, &[2, 0]), (down, vec![true; 3]));
+        // Its largest offset bounds it all the same.
+        let far = Moves::Residual {
+            factors: vec![1.0, 100.0],
+            max_offset: 3.0,
+            accumulates: false,
+        };
+        let knob = Knob {
+            moves: far,
+            ..relative()
+        };
+        assert_eq!(
+            knob.apply(&knob.start(&mut stream(1, "knob", 0)), 1).offset,
+            3.0
+        );
     }
 
     #[test]

@@ -31,7 +31,7 @@ impl Default for ObservationConfig {
 }
 
 /// The features that every training has, in their order. Knobs add one each, `<knob>_position`. What was seen `k` moments ago
-/// is called `<feature>_<k>_ago`. A prior adds the features of the [`Context`].
+/// is called `<feature>_<k>_ago`. A prior adds [`TRAIN_LOSS_RISEN`] and the features of the [`Context`].
 pub const FEATURES: [&str; 21] = [
     "update_ratio",
     "gradient_agreement",
@@ -56,6 +56,10 @@ pub const FEATURES: [&str; 21] = [
     "since_improvement",
 ];
 
+/// How far the training loss, in the second half of the segment, is above the lowest that a segment had: natural logarithm of
+/// the ratio. What tells that the data are no longer what they were, as long as they are not.
+pub const TRAIN_LOSS_RISEN: &str = "train_loss_risen";
+
 /// What the encoder knows beside the reports.
 #[derive(Clone, Copy, Debug)]
 pub struct Moment<'a> {
@@ -76,11 +80,13 @@ pub struct Moment<'a> {
 pub struct Encoder {
     config: ObservationConfig,
     kept: Vec<bool>,
-    context: bool,
+    prior: bool,
     /// What was seen of moments before, the last first.
     before: VecDeque<Vec<f64>>,
     validations: Vec<f64>,
     best: f64,
+    /// The lowest training loss.
+    lowest: f64,
     since_improvement: usize,
     first_variance: Option<f64>,
     previous: Option<Report>,
@@ -89,15 +95,15 @@ pub struct Encoder {
 }
 
 impl Encoder {
-    /// An encoder for these knobs, with the features of the [`Context`] if it is to be seen.
+    /// An encoder for these knobs, with the features that a prior adds if there is one.
     ///
     /// # Errors
     /// [`Error::Config`] if a name in `without` is no feature (the message lists them), or the clip is not positive.
-    pub fn new(config: ObservationConfig, knobs: &[Knob], context: bool) -> Result<Self> {
+    pub fn new(config: ObservationConfig, knobs: &[Knob], prior: bool) -> Result<Self> {
         if config.history == 0 {
             return Err(Error::config("history", 0, "give at least 1"));
         }
-        let names = names(knobs, config.history, context);
+        let names = names(knobs, config.history, prior);
         if let Some(unknown) = config.without.iter().find(|name| !names.contains(name)) {
             return Err(Error::config(
                 "without",
@@ -125,11 +131,12 @@ impl Encoder {
         }
         Ok(Self {
             kept,
-            context,
+            prior,
             config,
             before: VecDeque::new(),
             validations: Vec::new(),
             best: f64::INFINITY,
+            lowest: f64::INFINITY,
             since_improvement: 0,
             first_variance: None,
             previous: None,
@@ -141,7 +148,7 @@ impl Encoder {
     /// The features of the specification.
     pub fn features(&self, knobs: &[Knob]) -> Vec<Feature> {
         let clip = self.config.clip;
-        names(knobs, self.config.history, self.context)
+        names(knobs, self.config.history, self.prior)
             .into_iter()
             .zip(&self.kept)
             .filter(|(_, kept)| **kept)
@@ -154,6 +161,7 @@ impl Encoder {
         self.before.clear();
         self.validations.clear();
         self.best = f64::INFINITY;
+        self.lowest = f64::INFINITY;
         self.since_improvement = 0;
         self.first_variance = None;
         self.previous = None;
@@ -174,6 +182,9 @@ impl Encoder {
             self.validations.push(validation.loss);
         } else {
             self.since_improvement += 1;
+        }
+        if let Some(train) = &report.train {
+            self.lowest = self.lowest.min(train.mean);
         }
         if self.first_variance.is_none() {
             self.first_variance = report
@@ -283,7 +294,9 @@ impl Encoder {
         }
         self.before.push_front(now);
         self.before.truncate(self.config.history - 1);
-        if self.context {
+        if self.prior {
+            let risen = train(&self.last).map(|loss| loss.second_half);
+            all.push(value(log_ratio(risen, Some(self.lowest))));
             let absent = [0.0; Context::FEATURES.len()];
             all.extend(moment.context.map_or(absent, Context::features));
         }
@@ -310,8 +323,9 @@ fn clipped(x: f64, clip: f32) -> f32 {
     }
 }
 
-fn names(knobs: &[Knob], history: usize, context: bool) -> Vec<String> {
-    let context: &[&str] = if context { &Context::FEATURES } else { &[] };
+fn names(knobs: &[Knob], history: usize, prior: bool) -> Vec<String> {
+    let with_prior = std::iter::once(TRAIN_LOSS_RISEN).chain(Context::FEATURES);
+    let with_prior = with_prior.filter(|_| prior);
     let now: Vec<String> = FEATURES
         .iter()
         .map(|name| (*name).to_owned())
@@ -322,7 +336,7 @@ fn names(knobs: &[Knob], history: usize, context: bool) -> Vec<String> {
     now.iter()
         .cloned()
         .chain(before)
-        .chain(context.iter().map(|name| (*name).to_owned()))
+        .chain(with_prior.map(str::to_owned))
         .collect()
 }
 
@@ -491,10 +505,31 @@ mod tests {
             assert_eq!(long.encode(&moment), wanted);
         }
         let names = long.features(&knobs());
-        assert_eq!(names.len(), 3 * features + Context::FEATURES.len());
+        assert_eq!(names.len(), 3 * features + 1 + Context::FEATURES.len());
         assert_eq!(names[2 * features].name, "update_ratio_2_ago");
         let error = Encoder::new(config(0), &knobs(), true).unwrap_err();
         assert!(error.to_string().contains("history"), "{error}");
+    }
+
+    /// It remembers the lowest training loss, and a new start forgets it.
+    #[test]
+    fn with_a_prior_it_shows_how_far_the_training_loss_has_risen() {
+        let mut encoder = Encoder::new(ObservationConfig::default(), &knobs(), true).unwrap();
+        let risen = |encoder: &mut Encoder, losses: [f64; 2]| {
+            encoder.record(&Report {
+                train: TrainLoss::of(&losses),
+                ..report(1.0, 1.0)
+            });
+            by_name(encoder, &positions(0.1, 64.0), TRAIN_LOSS_RISEN)
+        };
+        assert_eq!(risen(&mut encoder, [1.0, 1.0]), 0.0);
+        assert_eq!(risen(&mut encoder, [0.5, 0.5]), 0.0);
+        // In the second half it is 2, four times the lowest so far; and there it stays.
+        for _ in 0..2 {
+            assert!((risen(&mut encoder, [1.0, 2.0]) - 4f32.ln()).abs() < 1e-6);
+        }
+        encoder.start(&report(2.0, 2.0));
+        assert_eq!(risen(&mut encoder, [3.0, 3.0]), 1.5f32.ln());
     }
 
     proptest! {

@@ -17,6 +17,14 @@ pub const WEIGHT_DECAY: &str = "weight_decay";
 /// is polynomial-decay averaging (Shamir and Zhang 2013) of degree `1 / averaging - 1`. 0 if it is not set.
 pub const AVERAGING: &str = "averaging";
 
+/// Name of the setting that says from which weights a segment begins: [`KEPT`], those that the segment before left, which also
+/// holds if it is not set, or [`BEST`]. A [`crate::TuningEnv`] sees to it, whatever the trainee is.
+pub const WEIGHTS: &str = "weights";
+/// The weights as they are.
+pub const KEPT: &str = "kept";
+/// The weights, the optimiser's state and what a prior had measured, as they were at the best validation so far.
+pub const BEST: &str = "best";
+
 /// The value of one hyperparameter.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
@@ -99,6 +107,11 @@ impl Settings {
         self.values
             .iter()
             .map(|(name, value)| (name.as_str(), value))
+    }
+
+    /// Whether the segment begins from the best weights.
+    pub fn from_best(&self) -> bool {
+        matches!(self.get(WEIGHTS), Some(Value::Category(which)) if which == BEST)
     }
 
     /// The number behind `name`.

@@ -1,5 +1,6 @@
 //! What an environment shows and what it can be told: features, heads, observations, actions, masks.
 
+use crate::settings::KEPT;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +38,14 @@ pub struct Head {
 }
 
 impl Head {
+    /// Which of its choices changes nothing: the one labelled `x1`, or [`KEPT`].
+    pub fn unchanged(&self) -> Option<usize> {
+        let labels = self.choices.iter();
+        labels
+            .map(String::as_str)
+            .position(|label| label == "x1" || label == KEPT)
+    }
+
     /// A head and the labels of its choices.
     pub fn new<T: ToString>(name: impl Into<String>, choices: impl IntoIterator<Item = T>) -> Self {
         Self {
@@ -68,10 +77,9 @@ impl EnvironmentSpec {
         self.heads.iter().map(|head| head.choices.len()).collect()
     }
 
-    /// The action that changes nothing, the choice labelled `x1` of every head; `None` if a head has no such choice.
+    /// The action that changes nothing; `None` if a head has no such choice.
     pub fn unchanged(&self) -> Option<Action> {
-        let unchanged = |head: &Head| head.choices.iter().position(|choice| choice == "x1");
-        let choices: Option<Vec<usize>> = self.heads.iter().map(unchanged).collect();
+        let choices: Option<Vec<usize>> = self.heads.iter().map(Head::unchanged).collect();
         choices.map(Action::new)
     }
 

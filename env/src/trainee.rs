@@ -249,6 +249,8 @@ impl GradientStatistics {
 pub enum Restore {
     /// Weights, optimiser state, position in the data: training goes on as if nothing had happened since.
     Everything,
+    /// All but the position in the data: what was drawn since stays drawn.
+    AllButData,
     /// The weights alone; the optimiser starts afresh, as after a divergence.
     Weights,
 }

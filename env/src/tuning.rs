@@ -145,6 +145,8 @@ struct Episode {
     first_loss: f64,
     best_loss: f64,
     best: Snapshot,
+    /// The prior as it was then, once a segment was the best.
+    best_steering: Option<Steering>,
     divergences: usize,
     cost_to_target: Option<Cost>,
     measured_update_ratio: Option<f64>,
@@ -305,6 +307,10 @@ impl TuningEnv {
         {
             *position = knob.apply(position, *choice);
         }
+        if settings(config, &episode.positions).from_best() {
+            let trainee = &mut self.instances[episode.instance].trainee;
+            episode.go_back(trainee.as_mut())?;
+        }
         if let Some(settings) = episode.steered(config, middle) {
             return Ok(settings);
         }
@@ -362,6 +368,7 @@ impl Environment for TuningEnv {
                 first_loss
             },
             best: instance.trainee.snapshot(),
+            best_steering: None,
             divergences: 0,
             cost_to_target: None,
             measured_update_ratio: None,

@@ -7,6 +7,7 @@ pub use config::FitConfig;
 use crate::environments::{Tuning, lock, steered};
 use crate::observer::{Observer, Phase};
 use crate::run_directory::{append_lines, open_records, write_json, write_whole};
+use crate::summary::log_ratio;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -235,11 +236,6 @@ impl Field {
         let ratio = |pair: &[(f64, Cost)]| log_ratio(pair[0].0, pair[1].0);
         Ok(results.chunks_exact(2).map(ratio).collect())
     }
-}
-
-/// Losses are kept away from zero, as in the reward.
-fn log_ratio(a: f64, b: f64) -> f64 {
-    (a.max(1e-9) / b.max(1e-9)).ln()
 }
 
 /// One field of a servo by its path, such as `end.capacity`.

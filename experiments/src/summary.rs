@@ -187,15 +187,18 @@ pub fn controllers(
     (all, each)
 }
 
+/// `ln(loss / other)`. Losses are kept away from zero, as in the reward: one in 32 bits may be exactly 0.
+pub fn log_ratio(loss: f64, other: f64) -> f64 {
+    const SMALLEST: f64 = 1e-9;
+    // What is not a number stays none.
+    let positive = |loss: f64| if loss < SMALLEST { SMALLEST } else { loss };
+    (positive(loss) / positive(other)).ln()
+}
+
 /// The policy against every other controller, run by run with the same task and seed: the difference of the logarithms
 /// of the best validation losses, below 0 where the policy is better.
 pub fn paired(records: &[EvaluationRecord]) -> BTreeMap<String, Estimate> {
-    let loss = |record: &EvaluationRecord| {
-        record
-            .outcome
-            .get("best_validation_loss")
-            .map(|loss| loss.ln())
-    };
+    let loss = |record: &EvaluationRecord| record.outcome.get("best_validation_loss").copied();
     let policy: BTreeMap<_, _> = records
         .iter()
         .filter(|record| record.controller == "policy")
@@ -210,7 +213,7 @@ pub fn paired(records: &[EvaluationRecord]) -> BTreeMap<String, Estimate> {
             differences
                 .entry(record.controller.clone())
                 .or_default()
-                .push(own - other);
+                .push(log_ratio(*own, other));
         }
     }
     differences
@@ -339,6 +342,10 @@ mod tests {
             outcome: [("best_validation_loss".to_owned(), loss)].into(),
             segments: Vec::new(),
         };
+        // A loss of 0 has a ratio too.
+        assert_eq!(log_ratio(0.0, 0.0), 0.0);
+        assert!((log_ratio(0.0, 1e-8) - 0.1f64.ln()).abs() < 1e-12);
+        assert!(log_ratio(f64::NAN, 1.0).is_nan());
         let records = [
             record("policy", 1, 1.0),
             record("policy", 2, 2.0),

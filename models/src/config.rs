@@ -8,7 +8,7 @@ use crate::data::{
 };
 use crate::mlp::{Activation, MlpTask};
 use crate::transformer::{TransformerConfig, TransformerTask};
-use crate::{Error, Late, OptimizerConfig, Result, TaskTrainee, TraineeConfig};
+use crate::{Error, Late, OptimizerConfig, PassingNoise, Result, TaskTrainee, TraineeConfig};
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -92,6 +92,9 @@ pub struct TaskConfig {
     /// Training data part of which come late; none by default.
     #[serde(default)]
     pub late: Option<Late>,
+    /// Label noise that comes and goes; none by default.
+    #[serde(default)]
+    pub passing_noise: Option<PassingNoise>,
     /// The model.
     pub model: ModelConfig,
     /// The optimiser.
@@ -257,6 +260,7 @@ impl PreparedTask {
             gradient_samples: self.config.gradient_samples,
             validation_rows: self.config.validation_rows,
             late: self.config.late,
+            passing_noise: self.config.passing_noise,
             cost,
             metrics: self.config.metrics.clone(),
             ..TraineeConfig::default()

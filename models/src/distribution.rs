@@ -2,7 +2,9 @@
 
 use crate::data::{Share, SplitConfig, Standardise, Teacher};
 use crate::mlp::Activation;
-use crate::{DataConfig, Error, Late, ModelConfig, OptimizerConfig, Result, TaskConfig};
+use crate::{
+    DataConfig, Error, Late, ModelConfig, OptimizerConfig, PassingNoise, Result, TaskConfig,
+};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
@@ -36,6 +38,10 @@ pub struct TaskDistribution {
     /// The share of tasks part of whose data come late: a fifth to four fifths of them, log-uniformly after 2 to 30 passes.
     #[serde(default)]
     pub late: f64,
+    /// The share of tasks whose labels are noise time and again: 70 to 100 % of them, for a fifth to a half of the time, with
+    /// log-uniformly 3 to 30 passes from one beginning to the next.
+    #[serde(default)]
+    pub passing_noise: f64,
     /// A quarter of the classification tasks have rare classes: with a ratio down to this.
     #[serde(default = "one")]
     pub imbalance: f64,
@@ -81,6 +87,7 @@ impl TaskDistribution {
         let shares = [
             ("synthetic", self.synthetic),
             ("late", self.late),
+            ("passing_noise", self.passing_noise),
             ("label_noise", self.label_noise),
         ];
         for (field, share) in shares {
@@ -183,14 +190,23 @@ impl TaskDistribution {
             label_noise,
             imbalance,
             late: None,
+            passing_noise: None,
             gradient_samples: crate::TraineeConfig::default().gradient_samples,
             validation_rows: Some(self.validation_rows),
             metrics: Vec::new(),
         };
-        // Last, so that the share of late data changes nothing else of the tasks.
+        // Last, so that these shares change nothing else of the tasks.
         task.late = (rng.random::<f64>() < self.late).then(|| Late {
             share: 0.2 + 0.6 * rng.random::<f64>(),
             after: 2.0 * 15f64.powf(rng.random::<f64>()),
+        });
+        task.passing_noise = (rng.random::<f64>() < self.passing_noise).then(|| {
+            let every = 3.0 * 10f64.powf(rng.random::<f64>());
+            PassingNoise {
+                share: 0.7 + 0.3 * rng.random::<f64>(),
+                every,
+                lasting: every * (0.2 + 0.3 * rng.random::<f64>()),
+            }
         });
         task
     }
@@ -270,6 +286,7 @@ mod tests {
             optimizers: vec![OptimizerConfig::sgd(), OptimizerConfig::adam()],
             label_noise: 0.3,
             late: 0.3,
+            passing_noise: 0.3,
             imbalance: 0.1,
         }
     }
@@ -296,6 +313,7 @@ mod tests {
         assert!(tasks.iter().any(|task| task.label_noise > 0.0));
         assert!(tasks.iter().any(|task| task.imbalance < 1.0));
         assert!(tasks.iter().any(|task| task.late.is_some()));
+        assert!(tasks.iter().any(|task| task.passing_noise.is_some()));
     }
 
     #[test]

@@ -3,8 +3,9 @@
 use crate::average::AveragedWeights;
 use crate::data::{Dataset, Split};
 use crate::evaluation::{self, Evaluation};
-use crate::late::{Late, LateSampler};
-use crate::sampler::EpochSampler;
+use crate::late::Late;
+use crate::minibatches::Minibatches;
+use crate::passing_noise::PassingNoise;
 use crate::stretch::{Look, Rates, Stretch};
 use crate::weights::{layers, with_weights};
 use crate::{Batch, Error, Optimizer, OptimizerConfig, Result, Task};
@@ -41,6 +42,8 @@ pub struct TraineeConfig {
     pub validation_rows: Option<usize>,
     /// Data part of which come late.
     pub late: Option<Late>,
+    /// Label noise that comes and goes.
+    pub passing_noise: Option<PassingNoise>,
     /// How cost is counted.
     pub cost: CostModel,
     /// Metrics of every evaluation, beside the accuracy of classes or the root mean squared error of values. They cost no
@@ -56,6 +59,7 @@ impl Default for TraineeConfig {
             smoothing_interval: 1,
             validation_rows: None,
             late: None,
+            passing_noise: None,
             cost: CostModel::default(),
             metrics: Vec::new(),
         }
@@ -76,6 +80,9 @@ impl TraineeConfig {
         self.optimizer.init()?;
         if let Some(late) = &self.late {
             late.validate()?;
+        }
+        if let Some(noise) = &self.passing_noise {
+            noise.validate()?;
         }
         let rows = self
             .validation_rows
@@ -124,9 +131,7 @@ struct State<M> {
     /// The model that gradients are taken of.
     model: M,
     optimizer: Optimizer,
-    /// What is drawn from as long as data are missing.
-    early: Option<LateSampler>,
-    sampler: EpochSampler,
+    minibatches: Minibatches,
     /// What is evaluated instead of the weights, where the settings ask for it.
     averaged: Option<AveragedWeights>,
 }
@@ -230,8 +235,7 @@ impl<T: Task> TaskTrainee<T> {
         let Some(State {
             mut model,
             mut optimizer,
-            mut early,
-            mut sampler,
+            mut minibatches,
             mut averaged,
         }) = self.state.take()
         else {
@@ -247,14 +251,9 @@ impl<T: Task> TaskTrainee<T> {
                 self.stretch.is_finite() && self.stretch.updates() < updates
             }
         } {
-            if !early
-                .as_mut()
-                .is_some_and(|early| early.draw(rates.batch_size, &mut rows))
-            {
-                early = None;
-                sampler.draw(rates.batch_size, &mut rows);
-            }
-            let batch = Batch::gather(&self.task.split().train, &rows, &self.device);
+            let train = &self.task.split().train;
+            minibatches.draw(train, rates.batch_size, &mut rows);
+            let batch = Batch::gather(minibatches.data(train), &rows, &self.device);
             let outputs = self.task.forward(&model, batch.inputs);
             let loss = self.task.loss(outputs, &batch.targets);
             let gradients = GradientsParams::from_grads(loss.backward(), &model);
@@ -271,8 +270,7 @@ impl<T: Task> TaskTrainee<T> {
         self.state = Some(State {
             model,
             optimizer,
-            early,
-            sampler,
+            minibatches,
             averaged,
         });
         Ok(report)
@@ -285,21 +283,16 @@ impl<T: Task> Trainee for TaskTrainee<T> {
     }
 
     fn start(&mut self, seed: u64) -> trimtab_env::Result<Report> {
-        let optimizer = self
-            .config
-            .optimizer
-            .init()
-            .map_err(|error| trimtab_env::Error::other(&self.spec.name, error))?;
+        let other = |error| trimtab_env::Error::other(&self.spec.name, error);
+        let optimizer = self.config.optimizer.init().map_err(other)?;
+        let train = &self.task.split().train;
+        let minibatches = Minibatches::new(train, &self.config, seed).map_err(other)?;
         let model = self.task.model(&self.device);
         let model = self.task.initialise(model, &mut stream(seed, "weights", 0));
         self.state = Some(State {
             model,
             optimizer,
-            early: self.config.late.map(|late| {
-                let rng = stream(seed, "early sampler", 0);
-                LateSampler::new(&self.task.split().train, late, rng)
-            }),
-            sampler: EpochSampler::new(self.spec.train_examples, stream(seed, "sampler", 0)),
+            minibatches,
             averaged: None,
         });
         self.stretch.meter.begin();
@@ -350,7 +343,14 @@ impl<T: Task> Trainee for TaskTrainee<T> {
                     .init()
                     .map_err(|error| trimtab_env::Error::other(&self.spec.name, error))?;
             }
-            (Restore::Everything | Restore::Weights, state, saved) => state.clone_from(saved),
+            (Restore::AllButData, Some(state), Some(saved)) => {
+                let minibatches = state.minibatches.clone();
+                *state = State {
+                    minibatches,
+                    ..saved.clone()
+                };
+            }
+            (_, state, saved) => state.clone_from(saved),
         }
         Ok(())
     }

@@ -131,6 +131,9 @@ pub struct Tuner<M: Module> {
 struct Weights<M> {
     model: M,
     averaged: Option<AveragedWeights>,
+    optimizer: ModuleOptimizer,
+    /// The servo then, once a segment was the best.
+    steering: Option<Steering>,
 }
 
 enum Phase {
@@ -189,7 +192,7 @@ impl<M: Module> Tuner<M> {
         };
         Ok(Self {
             fresh: optimizer.clone(),
-            optimizer,
+            optimizer: optimizer.clone(),
             plan: Segments::default(),
             training,
             steering,
@@ -202,6 +205,8 @@ impl<M: Module> Tuner<M> {
             best: Weights {
                 model: model.clone(),
                 averaged: None,
+                optimizer,
+                steering: None,
             },
             averaged: None,
             index: 0,
@@ -337,8 +342,7 @@ impl<M: Module> Tuner<M> {
                         ..Default::default()
                     });
                 }
-                self.decide(&model);
-                model
+                self.decide(model)
             }
             Phase::Validation(mut report) => {
                 report.cost = self
@@ -382,15 +386,28 @@ impl<M: Module> Tuner<M> {
         }
     }
 
-    /// Begins the next segment with new settings.
-    fn decide(&mut self, model: &M) {
+    /// Begins the next segment with new settings, at the weights that are returned.
+    fn decide(&mut self, mut model: M) -> M {
         let middle = 0.5 * (self.spent_share() + self.plan.spent_after(self.index));
+        if let Some(policy) = &mut self.policy {
+            policy.choose(&self.steering);
+            if policy.goes_back() {
+                self.optimizer = self.best.optimizer.clone();
+                self.averaged.clone_from(&self.best.averaged);
+                model = self.best.model.clone();
+                if let Some(steering) = &self.best.steering {
+                    self.steering = steering.clone();
+                }
+                self.stretch.forget();
+            }
+        }
         self.settings = match &mut self.policy {
             Some(policy) => policy.settings(&mut self.steering, middle),
             None => self.steering.settings(middle, &Offsets::default()),
         };
         let rates = self.rates();
-        self.stretch.begin(model, rates, &mut self.averaged);
+        self.stretch.begin(&model, rates, &mut self.averaged);
+        model
     }
 
     /// Ends a segment: records it, keeps the model if it is the best, and brings the best back if it diverged.
@@ -409,6 +426,8 @@ impl<M: Module> Tuner<M> {
             self.best = Weights {
                 model: model.clone(),
                 averaged: self.averaged.clone(),
+                optimizer: self.optimizer.clone(),
+                steering: Some(self.steering.clone()),
             };
         }
         let index = self.index;
@@ -427,11 +446,11 @@ impl<M: Module> Tuner<M> {
         });
         if self.index < self.plan.count() {
             self.phase = Phase::Segment;
-            self.decide(&model);
+            self.decide(model)
         } else {
             self.phase = Phase::Over;
+            model
         }
-        model
     }
 
     /// What the settings come to. Settings of a servo are possible ones; if they were not, the last would hold on.

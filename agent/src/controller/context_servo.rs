@@ -79,6 +79,7 @@ mod tests {
             Moves::Residual {
                 factors: vec![0.5, 1.0, 2.0],
                 max_offset: 1.0,
+                accumulates: true,
             },
         );
         let servo = ContextServo::default();

@@ -258,7 +258,8 @@ impl Trainee for NoisyQuadratic {
             })?;
         match what {
             Restore::Everything => self.state = state.clone(),
-            Restore::Weights => self.state.weights.clone_from(&state.weights),
+            // Its noise takes the place of data.
+            Restore::AllButData | Restore::Weights => self.state.weights.clone_from(&state.weights),
         }
         Ok(())
     }

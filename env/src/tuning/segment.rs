@@ -1,11 +1,12 @@
 //! A segment, from its settings to the step that comes of it.
 
-use super::{Segment, TuningEnv, observe};
+use super::{Episode, Segment, TuningEnv, observe};
 use crate::reward::Progress;
 use crate::settings::LEARNING_RATE;
 use crate::trainee::Ask;
 use crate::{
-    Action, Cost, Error, Report, Restore, Result, Settings, Status, Step, Termination, Value,
+    Action, Cost, Error, Report, Restore, Result, Settings, Status, Step, Termination, Trainee,
+    Value,
 };
 
 /// A segment that is decided and not yet trained.
@@ -15,6 +16,17 @@ pub struct Planned {
     pub settings: Settings,
     /// What it may cost.
     pub budget: Cost,
+}
+
+impl Episode {
+    /// Brings back weights, optimiser and prior as they were at the best validation. The data go on.
+    pub(super) fn go_back(&mut self, trainee: &mut dyn Trainee) -> Result<()> {
+        trainee.restore(&self.best, Restore::AllButData)?;
+        if self.best_steering.is_some() {
+            self.steering.clone_from(&self.best_steering);
+        }
+        Ok(())
+    }
 }
 
 impl TuningEnv {
@@ -38,6 +50,10 @@ impl TuningEnv {
     /// As [`TuningEnv::step_with`].
     pub fn plan_with(&mut self, settings: &Settings) -> Result<Planned> {
         self.running()?;
+        if let Some(episode) = self.episode.as_mut().filter(|_| settings.from_best()) {
+            let trainee = &mut self.instances[episode.instance].trainee;
+            episode.go_back(trainee.as_mut())?;
+        }
         self.planned(settings.clone())
     }
 
@@ -110,6 +126,7 @@ impl TuningEnv {
                 if error < episode.best_loss {
                     episode.best_loss = error;
                     episode.best = instance.trainee.snapshot();
+                    episode.best_steering.clone_from(&episode.steering);
                 }
             }
             Some(_) | None => {

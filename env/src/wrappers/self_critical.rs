@@ -34,13 +34,13 @@ impl<E: Environment> SelfCritical<E> {
         })
     }
 
-    /// Compares with an episode in which nothing is changed: with the choice labelled `x1` of every head.
+    /// Compares with an episode in which nothing is changed: with [`Head::unchanged`] of every head.
     ///
     /// # Errors
     /// [`Error::Config`] if a head has no such choice.
     pub fn unchanged(inner: E) -> Result<Self> {
         let Some(critic) = inner.spec().unchanged() else {
-            let without = |head: &&Head| !head.choices.iter().any(|choice| choice == "x1");
+            let without = |head: &&Head| head.unchanged().is_none();
             let (field, choices) = match inner.spec().heads.iter().find(without) {
                 Some(head) => (format!("choices of {}", head.name), head.choices.join(", ")),
                 None => ("heads".to_owned(), String::new()),

@@ -167,6 +167,7 @@ impl TuneArguments {
             label_noise: 0.0,
             imbalance: 1.0,
             late: None,
+            passing_noise: None,
             model: if self.channels.is_empty() {
                 ModelConfig::Mlp {
                     hidden: self.hidden.clone(),

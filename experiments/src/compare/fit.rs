@@ -5,6 +5,7 @@ use super::run::{Comparison, single};
 use crate::Result;
 use crate::environments::lock;
 use crate::observer::{Observer, Phase};
+use crate::summary::log_ratio;
 use trimtab_agent::controller::{ServoController, ServoParameters};
 use trimtab_agent::searcher::{CrossEntropy, CrossEntropyConfig, Proposal, Searcher, Trial};
 use trimtab_env::stream::derived_seed;
@@ -86,7 +87,7 @@ impl Comparison<'_> {
                 let rows = self.tuning.tasks[task].split().train.rows();
                 let mut controller = ServoController::new("fit", parameters, initial, rows);
                 let ledger = single(&mut environment, &mut controller, seed)?;
-                let ratio = (ledger.best() / self.reference(task)).ln();
+                let ratio = log_ratio(ledger.best(), self.reference(task));
                 crate::Result::Ok((ratio, ledger.spent))
             })?;
             for (trial, results) in trials.iter().zip(results.chunks(tasks.len().max(1))) {

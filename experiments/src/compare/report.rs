@@ -9,6 +9,7 @@ use super::rivals::{self, Rivals, rivals};
 use super::run::target;
 use super::runs::{Runs, final_loss, test_loss};
 use super::statistics::{Interval, median, paired};
+use crate::summary::log_ratio;
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
 use trimtab_agent::controller::Schedule;
@@ -151,7 +152,7 @@ pub fn report(config: &CompareConfig, lines: &[Line]) -> Report {
                 .map(|task| {
                     let target = target_of(task).unwrap_or(f64::NAN);
                     let own = runs.of(name, task).iter();
-                    let ratios = own.map(|r| (final_loss(r) / target).ln());
+                    let ratios = own.map(|r| log_ratio(final_loss(r), target));
                     ratios.filter(|ratio| ratio.is_finite()).collect()
                 })
                 .collect();

@@ -11,6 +11,7 @@ use crate::observer::{Observer, Phase};
 use crate::play::Field;
 use crate::reference::best_of_grid;
 use crate::run_directory::{append_lines, open_records};
+use crate::summary::log_ratio;
 use crate::{Error, Result};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -372,7 +373,7 @@ impl Comparison<'_> {
                     .iter()
                     .map(|(_, loss)| *loss)
                     .fold(f64::MAX, f64::min);
-                (other.grid[index].1 / best).ln()
+                log_ratio(other.grid[index].1, best)
             });
             each.sum()
         };

@@ -1,6 +1,7 @@
 //! The records of a comparison, by method and task.
 
 use super::record::CompareRecord;
+use crate::summary::log_ratio;
 use std::collections::BTreeMap;
 
 /// The records of a comparison, by method and task.
@@ -49,7 +50,7 @@ impl<'a> Runs<'a> {
             let theirs = self.of(other, task);
             let pairs = self.of(method, task).iter().filter_map(|record| {
                 let other = theirs.iter().find(|other| other.seed == record.seed)?;
-                Some((figure(record) / figure(other)).ln())
+                Some(log_ratio(figure(record), figure(other)))
             });
             pairs.filter(|ratio| ratio.is_finite()).collect()
         };

@@ -4,10 +4,9 @@ use super::program::{Examples, Program};
 use crate::average::AveragedWeights;
 use crate::data::Dataset;
 use crate::evaluation::Evaluation;
-use crate::late::LateSampler;
+use crate::minibatches::Minibatches;
 use crate::mlp::{Mlp, MlpTask};
 use crate::optimizer::FlatOptimizer;
-use crate::sampler::EpochSampler;
 use crate::stretch::{Look, Rates, Stretch};
 use crate::trainee::{DIVERGED_TIMES, EVALUATION_ROWS, Extent};
 use crate::weights::{FlatWeights, flat_weights, with_weights};
@@ -38,9 +37,7 @@ pub struct Member {
 pub(super) struct State {
     weights: FlatWeights,
     optimizer: FlatOptimizer,
-    /// What is drawn from as long as data are missing.
-    early: Option<LateSampler>,
-    sampler: EpochSampler,
+    minibatches: Minibatches,
     /// What is evaluated instead of the weights, where the settings ask for it.
     averaged: Option<AveragedWeights>,
 }
@@ -202,20 +199,15 @@ impl<'a> Run<'a> {
 
     /// Draws the next batch.
     pub(super) fn draw(&mut self) {
-        let State { early, sampler, .. } = &mut self.state;
+        let train = &self.member.task.split().train;
         let size = self.rates.batch_size;
-        if !early
-            .as_mut()
-            .is_some_and(|early| early.draw(size, &mut self.rows))
-        {
-            *early = None;
-            sampler.draw(size, &mut self.rows);
-        }
+        self.state.minibatches.draw(train, size, &mut self.rows);
     }
 
     /// The batch that was drawn.
     pub(super) fn batch(&self) -> (&Dataset, &[u32]) {
-        (&self.member.task.split().train, &self.rows)
+        let train = &self.member.task.split().train;
+        (self.state.minibatches.data(train), &self.rows)
     }
 
     /// The weights that gradients are taken at.
@@ -325,11 +317,8 @@ impl Trainee for Member {
         self.state = Some(State {
             weights: FlatWeights(weights),
             optimizer: self.optimizer()?,
-            early: self
-                .config
-                .late
-                .map(|late| LateSampler::new(train, late, stream(seed, "early sampler", 0))),
-            sampler: EpochSampler::new(train.rows(), stream(seed, "sampler", 0)),
+            minibatches: Minibatches::new(train, &self.config, seed)
+                .map_err(|error| trimtab_env::Error::other(&self.spec.name, error))?,
             averaged: None,
         });
         self.stretch.meter.begin();
@@ -370,7 +359,14 @@ impl Trainee for Member {
                 state.averaged = saved.averaged.clone();
                 state.optimizer = fresh;
             }
-            (Restore::Everything | Restore::Weights, state, saved) => state.clone_from(saved),
+            (Restore::AllButData, Some(state), Some(saved)) => {
+                let minibatches = state.minibatches.clone();
+                *state = State {
+                    minibatches,
+                    ..saved.clone()
+                };
+            }
+            (_, state, saved) => state.clone_from(saved),
         }
         Ok(())
     }

@@ -3,7 +3,7 @@ use crate::data::{Embedded, SplitConfig, split};
 use crate::mlp::{Activation, MlpTask};
 use crate::optimizer::{ProdigyConfig, ScheduleFreeConfig};
 use crate::weights::flat_weights;
-use crate::{Late, OptimizerConfig, TaskTrainee, TraineeConfig};
+use crate::{Late, OptimizerConfig, PassingNoise, TaskTrainee, TraineeConfig};
 use burn::tensor::Device;
 use proptest::prelude::*;
 use std::sync::Arc;
@@ -152,6 +152,11 @@ fn together_and_one_by_one_are_the_same_bits_for_every_shape_and_loss() {
                     share: 0.5,
                     after: 0.5,
                 }),
+                passing_noise: Some(PassingNoise {
+                    share: 1.0,
+                    every: 0.4,
+                    lasting: 0.2,
+                }),
                 smoothing_interval: 4,
                 ..config(OptimizerConfig::adam())
             };
@@ -192,7 +197,7 @@ fn snapshots_and_probes_are_those_of_a_task_trainee() {
         let settings = Settings::new(0.01, 16).with(AVERAGING, 0.2);
         let mut reports = vec![trainee.advance(&settings, budget(9)).unwrap()];
         let saved = trainee.snapshot();
-        for what in [Restore::Everything, Restore::Weights] {
+        for what in [Restore::Everything, Restore::AllButData, Restore::Weights] {
             reports.push(trainee.probe(&settings, 5).unwrap());
             trainee.restore(&saved, what).unwrap();
             reports.push(trainee.advance(&Settings::new(0.02, 8), budget(9)).unwrap());

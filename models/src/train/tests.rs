@@ -138,6 +138,7 @@ fn it_is_an_episode_under_the_prior() {
     let nothing = Moves::Residual {
         factors: vec![1.0],
         max_offset: 1.0,
+        accumulates: true,
     };
     let mut process = process(&config).unwrap();
     process.knobs[0].moves = nothing;

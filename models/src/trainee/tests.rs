@@ -124,9 +124,17 @@ fn restore_goes_on_as_if_nothing_had_happened() {
     trainee.restore(&snapshot, Restore::Everything).unwrap();
     assert_eq!(trainee.advance(&settings, budget).unwrap(), expected);
     assert_eq!(flat(&trainee), weights);
-    // Weights alone: the data go on where they were and Adam starts afresh, so the same segment ends elsewhere.
-    trainee.restore(&snapshot, Restore::Weights).unwrap();
-    assert_ne!(trainee.advance(&settings, budget).unwrap(), expected);
+    // The data go on where they were, so the same segment ends elsewhere; and elsewhere again if Adam starts afresh.
+    let there = trainee.snapshot();
+    let mut after = |what: Restore| {
+        trainee.restore(&there, Restore::Everything).unwrap();
+        trainee.restore(&snapshot, what).unwrap();
+        trainee.advance(&settings, budget).unwrap()
+    };
+    let (other_data, afresh) = (after(Restore::AllButData), after(Restore::Weights));
+    assert_ne!(other_data, expected);
+    assert_ne!(afresh, other_data);
+    assert_eq!(afresh.updates, other_data.updates);
     let foreign = Snapshot::new(5u8);
     assert!(trainee.restore(&foreign, Restore::Everything).is_err());
 }

@@ -4,11 +4,11 @@ use super::Training;
 use trimtab_env::context_servo::Steering;
 use trimtab_env::knob::Position;
 use trimtab_env::observation::{Encoder, Moment};
-use trimtab_env::settings::LEARNING_RATE;
+use trimtab_env::settings::{BEST, LEARNING_RATE, WEIGHTS};
 use trimtab_env::tuning::Divergence;
 use trimtab_env::{
-    Action, ActionMask, Error, Knob, Moves, Observation, ObservationConfig, Report, Result,
-    Settings, Value,
+    Action, ActionMask, Error, Initial, Knob, Moves, Observation, ObservationConfig, Report,
+    Result, Settings, Value,
 };
 
 /// Whatever chooses: it takes an observation, in which the features of the context are, to one choice for each knob.
@@ -16,7 +16,7 @@ pub type Choose = Box<dyn FnMut(&Observation) -> Action + Send>;
 
 /// A policy for [`super::Tuner::with_policy`], with the knobs and features that it was trained with.
 pub struct Policy {
-    /// What it moves: knobs with [`Moves::Residual`].
+    /// What it moves: knobs with [`Moves::Residual`], and [`Knob::weights`].
     pub knobs: Vec<Knob>,
     /// What it sees.
     pub observation: ObservationConfig,
@@ -38,9 +38,10 @@ impl Moved {
         for (index, knob) in policy.knobs.iter().enumerate() {
             let within = |error: Error| error.within(&format!("knobs[{index}]"));
             knob.validate(training.examples).map_err(within)?;
-            if !matches!(knob.moves, Moves::Residual { .. }) {
+            if !matches!(knob.moves, Moves::Residual { .. }) && knob.name != WEIGHTS {
                 let moves = format!("{:?}", knob.moves);
-                let allowed = "the knobs of a tuner add to its servo: use Residual";
+                let allowed =
+                    "the knobs of a tuner add to its servo: use Residual, or the knob `weights`";
                 return Err(within(Error::config("moves", moves, allowed)));
             }
         }
@@ -48,10 +49,11 @@ impl Moved {
             .map_err(|error| error.within("observation"))?;
         let positions = policy.knobs.iter().map(|knob| Position {
             // What a residual knob starts at is not looked at, but for the learning rate.
-            value: Value::Number(match knob.name.as_str() {
-                LEARNING_RATE => training.learning_rate,
-                _ => 0.0,
-            }),
+            value: match (knob.name.as_str(), &knob.initial) {
+                (LEARNING_RATE, _) => training.learning_rate.into(),
+                (WEIGHTS, Initial::Fixed(value)) => value.clone(),
+                _ => 0.0.into(),
+            },
             offset: 0.0,
         });
         Ok(Self {
@@ -82,9 +84,8 @@ impl Moved {
         }
     }
 
-    /// Lets the policy move its knobs, and returns the settings from here on, where the share `f` of the budget is used.
-    /// What is no choice of a knob, or is masked, moves nothing.
-    pub(super) fn settings(&mut self, steering: &mut Steering, f: f64) -> Settings {
+    /// Lets the policy move its knobs. What is no choice of a knob, or is masked, moves nothing.
+    pub(super) fn choose(&mut self, steering: &Steering) {
         let knobs = &self.policy.knobs;
         let mask = ActionMask {
             allowed: knobs
@@ -110,6 +111,17 @@ impl Moved {
                 *position = knob.apply(position, *choice);
             }
         }
+    }
+
+    /// Whether it wants to go on from the best weights.
+    pub(super) fn goes_back(&self) -> bool {
+        let mut each = self.policy.knobs.iter().zip(&self.positions);
+        each.any(|(knob, position)| knob.name == WEIGHTS && position.value == BEST.into())
+    }
+
+    /// The settings from here on, where the share `f` of the budget is used.
+    pub(super) fn settings(&mut self, steering: &mut Steering, f: f64) -> Settings {
+        let knobs = &self.policy.knobs;
         steering.moved(f, &Settings::default(), knobs, &mut self.positions)
     }
 }

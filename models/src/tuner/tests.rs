@@ -106,6 +106,7 @@ fn residual() -> Moves {
     Moves::Residual {
         factors: vec![0.5, 1.0, 2.0],
         max_offset: 1.0,
+        accumulates: true,
     }
 }
 
