@@ -199,3 +199,99 @@ impl TuningEnv {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::settings::{BEST, KEPT, LEARNING_RATE, WEIGHTS};
+    use crate::suite::NoisyQuadratic;
+    use crate::{
+        Action, ContextServo, Domain, Environment, Initial, Knob, Moves, Settings, TuningConfig,
+        TuningEnv,
+    };
+
+    fn environment(config: TuningConfig) -> TuningEnv {
+        TuningEnv::new(vec![NoisyQuadratic::default().into()], config).unwrap()
+    }
+
+    fn loss(environment: &TuningEnv) -> f64 {
+        let segment = environment.segments().last().unwrap();
+        segment.report.validation.as_ref().unwrap().loss
+    }
+
+    /// Updates far too large spoil the weights; those that come back are the best.
+    #[test]
+    fn a_segment_can_begin_from_the_best_weights() {
+        let mut after = Vec::new();
+        for weights in [KEPT, BEST] {
+            let mut environment = environment(NoisyQuadratic::tuning());
+            environment.reset(3).unwrap();
+            let settings = |lr: f64| environment.settings().unwrap().with(LEARNING_RATE, lr);
+            let (good, spoiling, tiny) = (settings(0.02), settings(2.05), settings(1e-9));
+            for _ in 0..8 {
+                environment.step_with(&good).unwrap();
+            }
+            let best = environment.segments().last().unwrap().best_loss;
+            environment.step_with(&spoiling).unwrap();
+            let spoilt = loss(&environment);
+            assert!(spoilt.is_finite() && spoilt > 1.5 * best, "{spoilt} {best}");
+            let settings: Settings = tiny.with(WEIGHTS, weights);
+            environment.step_with(&settings).unwrap();
+            after.push((loss(&environment) / best, loss(&environment) / spoilt));
+        }
+        let [(_, kept), (best, _)] = after[..] else {
+            panic!("two runs");
+        };
+        assert!((kept - 1.0).abs() < 1e-3, "{kept}");
+        assert!((best - 1.0).abs() < 1e-3, "{best}");
+    }
+
+    /// What the servo had measured comes back with them.
+    #[test]
+    fn a_prior_goes_back_with_the_weights() {
+        let mut environment = environment(TuningConfig {
+            knobs: vec![
+                Knob::learning_rate(
+                    Domain::LogUniform(1e-9, 1e3),
+                    Initial::Fixed(1e-3.into()),
+                    Moves::Residual {
+                        factors: vec![1.0, 40.0],
+                        max_offset: 9.0,
+                        accumulates: false,
+                    },
+                ),
+                Knob::weights(),
+            ],
+            prior: Some(ContextServo::default()),
+            ..NoisyQuadratic::tuning()
+        });
+        environment.reset(2).unwrap();
+        let mut rate = |choices: [usize; 2]| {
+            environment.step(&Action::new(choices.to_vec())).unwrap();
+            let segment = environment.segments().last().unwrap();
+            let best = segment
+                .report
+                .validation
+                .as_ref()
+                .is_some_and(|v| v.loss <= segment.best_loss);
+            (segment.settings.learning_rate().unwrap(), best)
+        };
+        let before = (0..8).map(|_| rate([0, 0])).last().unwrap();
+        assert!(before.1, "the last segment is the best");
+        let (spoiling, best) = rate([1, 0]);
+        assert!(spoiling > 20.0 * before.0 && !best, "{spoiling} {before:?}");
+        let (after, _) = rate([0, 1]);
+        assert!(
+            (0.5..2.0).contains(&(after / before.0)),
+            "{after} {before:?}"
+        );
+    }
+
+    #[test]
+    fn the_knob_has_one_form() {
+        let mut knob = Knob::weights();
+        knob.domain = Domain::Categories(vec![KEPT.to_owned(), "last".to_owned()]);
+        let error = knob.validate(100).unwrap_err().to_string();
+        assert!(error.contains("last") && error.contains(BEST), "{error}");
+        assert_eq!(Knob::weights().head().unchanged(), Some(0));
+    }
+}

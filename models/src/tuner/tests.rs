@@ -227,19 +227,20 @@ fn a_tuner_is_the_environment_with_its_prior() {
 /// Choices that depend on all that is seen.
 fn choice(observation: &Observation) -> Action {
     let sum: f32 = observation.features.iter().sum();
-    let wanted = [sum, 2.0 * sum].map(|x| (x.abs() * 10.0) as usize % 3);
     let allowed = observation.mask.as_ref().unwrap().allowed.iter();
-    let each = wanted.iter().zip(allowed);
-    Action::new(
-        each.map(|(choice, allowed)| if allowed[*choice] { *choice } else { 1 })
-            .collect::<Vec<_>>(),
-    )
+    let each = allowed.enumerate().map(|(head, allowed)| {
+        let choice = (sum.abs() * 10.0 * (head + 1) as f32) as usize % allowed.len();
+        if allowed[choice] { choice } else { 1 }
+    });
+    Action::new(each.collect::<Vec<_>>())
 }
 
 #[test]
 fn a_policy_sees_and_moves_the_same_in_a_tuner() {
     let (optimizer, lr) = (OptimizerConfig::adam(), 1e-3);
-    let mut environment = environment(optimizer, lr, knobs(lr));
+    let mut knobs = knobs(lr);
+    knobs.push(Knob::weights());
+    let mut environment = environment(optimizer, lr, knobs.clone());
     let mut observation = environment.reset(SEED).unwrap();
     loop {
         let step = environment.step(&choice(&observation)).unwrap();
@@ -249,7 +250,7 @@ fn a_policy_sees_and_moves_the_same_in_a_tuner() {
         observation = step.observation;
     }
     let policy = Policy {
-        knobs: knobs(lr),
+        knobs,
         observation: ObservationConfig::default(),
         choose: Box::new(choice),
     };
@@ -262,6 +263,12 @@ fn a_policy_sees_and_moves_the_same_in_a_tuner() {
             .collect()
     };
     assert_ne!(sizes(&tuner), sizes(&plain), "the policy moved nothing");
+    // It went back, and not only where the weights were the best anyway.
+    let went_back = tuner.segments().windows(2).filter(|pair| {
+        let validation = pair[0].report.validation.as_ref().unwrap();
+        pair[1].settings.from_best() && validation.loss > pair[0].best_loss
+    });
+    assert!(went_back.count() > 1);
 }
 
 #[test]
