@@ -30,6 +30,15 @@ impl Default for ObservationConfig {
     }
 }
 
+impl ObservationConfig {
+    /// Whether a feature is seen that needs gradients.
+    pub fn sees_gradients(&self) -> bool {
+        let left_out = |name: String| self.without.contains(&name);
+        let mut moments = 0..self.history;
+        !moments.all(|ago| GRADIENT_FEATURES.iter().all(|name| left_out(at(name, ago))))
+    }
+}
+
 /// The features that every training has, in their order. Knobs add one each, `<knob>_position`. What was seen `k` moments ago
 /// is called `<feature>_<k>_ago`. A prior adds [`TRAIN_LOSS_RISEN`] and the features of the [`Context`].
 pub const FEATURES: [&str; 21] = [
@@ -54,6 +63,16 @@ pub const FEATURES: [&str; 21] = [
     "probing",
     "diverged",
     "since_improvement",
+];
+
+/// The features that need gradients of single updates, and cost what it costs to look at them.
+pub const GRADIENT_FEATURES: [&str; 6] = [
+    "gradient_agreement",
+    "noise_scale",
+    "gradient_variance",
+    "gradient_cosine",
+    "straightness",
+    "gradient_norm_change",
 ];
 
 /// How far the training loss, in the second half of the segment, is above the lowest that a segment had: natural logarithm of
@@ -323,6 +342,14 @@ fn clipped(x: f64, clip: f32) -> f32 {
     }
 }
 
+/// What a feature is called that was seen so many moments ago.
+fn at(name: &str, ago: usize) -> String {
+    match ago {
+        0 => name.to_owned(),
+        _ => format!("{name}_{ago}_ago"),
+    }
+}
+
 fn names(knobs: &[Knob], history: usize, prior: bool) -> Vec<String> {
     let with_prior = std::iter::once(TRAIN_LOSS_RISEN).chain(Context::FEATURES);
     let with_prior = with_prior.filter(|_| prior);
@@ -331,8 +358,7 @@ fn names(knobs: &[Knob], history: usize, prior: bool) -> Vec<String> {
         .map(|name| (*name).to_owned())
         .chain(knobs.iter().map(|knob| format!("{}_position", knob.name)))
         .collect();
-    let before =
-        (1..history).flat_map(|ago| now.iter().map(move |name| format!("{name}_{ago}_ago")));
+    let before = (1..history).flat_map(|ago| now.iter().map(move |name| at(name, ago)));
     now.iter()
         .cloned()
         .chain(before)
@@ -509,6 +535,12 @@ mod tests {
         assert_eq!(names[2 * features].name, "update_ratio_2_ago");
         let error = Encoder::new(config(0), &knobs(), true).unwrap_err();
         assert!(error.to_string().contains("history"), "{error}");
+        // To see no gradients, those of before have to be left out too.
+        let mut blind = config(3);
+        blind.without = GRADIENT_FEATURES.map(str::to_owned).to_vec();
+        assert!(config(1).sees_gradients() && blind.sees_gradients());
+        blind.history = 1;
+        assert!(!blind.sees_gradients());
     }
 
     /// It remembers the lowest training loss, and a new start forgets it.

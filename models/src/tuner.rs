@@ -104,9 +104,9 @@ impl Training {
 /// begins. A loss that is not finite, or a validation loss above 10 times the first, brings back the best weights with a
 /// fresh optimiser.
 ///
-/// With a policy it makes the same decisions, and the same updates, as a [`crate::TaskTrainee`] in a
-/// [`trimtab_env::TuningEnv`] with the same prior and a `smoothing_interval` of 8. Without one it looks at fewer updates, and
-/// at their size alone, which costs less and steers as well.
+/// With a policy that sees gradients it makes the same decisions, and the same updates, as a [`crate::TaskTrainee`] in a
+/// [`trimtab_env::TuningEnv`] with the same prior and a `smoothing_interval` of 8. With one that sees none, and without one, it
+/// looks at fewer updates, and at their size alone, which costs less and steers as well.
 pub struct Tuner<M: Module> {
     optimizer: ModuleOptimizer,
     fresh: ModuleOptimizer,
@@ -223,8 +223,10 @@ impl<M: Module> Tuner<M> {
     /// [`Error::Config`] if one of its knobs is out of range, or does not add to the servo.
     pub fn with_policy(mut self, policy: Policy) -> Result<Self> {
         let budget_left = 1.0 - (self.spent / self.budget).min(1.0);
+        if policy.observation.sees_gradients() {
+            self.stretch.look_at(Look::Statistics(SAMPLES));
+        }
         self.policy = Some(Moved::new(policy, &self.training, budget_left)?);
-        self.stretch.look_at(Look::Statistics(SAMPLES));
         Ok(self)
     }
 

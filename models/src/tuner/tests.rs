@@ -7,6 +7,7 @@ use crate::{Batch, Optimizer, OptimizerConfig, Task, TaskTrainee, TraineeConfig}
 use burn::optim::{AdamConfig, SgdConfig};
 use burn::tensor::Device;
 use std::sync::Arc;
+use trimtab_env::observation::GRADIENT_FEATURES;
 use trimtab_env::settings::{BATCH_SIZE, LEARNING_RATE};
 use trimtab_env::stream::derived_seed;
 use trimtab_env::{
@@ -173,6 +174,18 @@ fn idle(lr: f64) -> Policy {
         observation: ObservationConfig::default(),
         choose: Box::new(|_| Action::new(vec![1])),
     }
+}
+
+/// A policy that sees no gradients costs no more looks than none.
+#[test]
+fn a_policy_of_losses_alone_needs_no_gradients() {
+    let (optimizer, lr) = (OptimizerConfig::sgd(), 0.1);
+    let mut policy = idle(lr);
+    policy.observation.without = GRADIENT_FEATURES.map(str::to_owned).to_vec();
+    let (with, weights) = own_loop(optimizer, lr, |_, loss| loss, Some(policy));
+    let (without, same) = own_loop(optimizer, lr, |_, loss| loss, None);
+    assert_eq!(with.segments(), without.segments());
+    assert_eq!(weights, same);
 }
 
 /// What a tuner without a policy leaves out does not matter: its rates and losses are those of one that looks at all.
