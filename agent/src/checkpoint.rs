@@ -2,7 +2,7 @@
 
 use crate::learner::Algorithm;
 use crate::perceptron::Perceptron;
-use crate::policy::{read_json, write_json};
+use crate::policy::{parse_json, read, write_json};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -43,7 +43,7 @@ impl Checkpoint {
     /// [`Error::File`], [`Error::Version`] or [`Error::Damaged`].
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        let checkpoint: Self = read_json(path, "checkpoint", CHECKPOINT_VERSION)?;
+        let checkpoint: Self = parse_json(&read(path)?, path, "checkpoint", CHECKPOINT_VERSION)?;
         let outputs = checkpoint.spec.choices().iter().sum();
         let features = checkpoint.spec.features.len();
         if checkpoint.actor.fits(features, outputs) && checkpoint.critic.fits(features, 1) {

@@ -6,8 +6,9 @@ use crate::{Error, Result};
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
+use std::sync::Arc;
 use trimtab_env::wrappers::RunningMoments;
-use trimtab_env::{Action, Cost, EnvironmentSpec, Observation};
+use trimtab_env::{Action, Cost, EnvironmentSpec, Observation, Residual, ResidualPolicy, stream};
 
 /// The version of the file format.
 const VERSION: u64 = 2;
@@ -63,6 +64,9 @@ pub struct Policy {
     /// What its training cost, if somebody counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     training_cost: Option<Cost>,
+    /// What it moves and sees, if it adds to a context servo.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    residual: Option<Residual>,
 }
 
 /// Standardised observations are clipped to this many deviations, as in Gymnasium's wrapper.
@@ -85,7 +89,19 @@ impl Policy {
             moments,
             actor,
             training_cost: None,
+            residual: None,
         }
+    }
+
+    /// The policy that ships. It adds to a [`trimtab_env::ContextServo`] what the servo does not know: when to hold back, and when
+    /// to go back to the best weights. What it is worth, and on what it was trained, is on the experiments page.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] if the crate was built with another file in its place.
+    pub fn shipped() -> Result<Self> {
+        let path = "policies/residual.json";
+        let text = include_bytes!("../policies/residual.json");
+        Self::parse(text, Path::new(path))
     }
 
     /// The policy with what its training cost, in seconds of the cost model.
@@ -97,6 +113,37 @@ impl Policy {
     /// What its training cost, in seconds of the cost model; `None` if the file does not say.
     pub fn training_cost(&self) -> Option<Cost> {
         self.training_cost
+    }
+
+    /// The policy with what it moves and sees of a training under a context servo.
+    pub fn with_residual(mut self, residual: Residual) -> Self {
+        self.residual = Some(residual);
+        self
+    }
+
+    /// The policy as what adds to a context servo, for a tuner or a training outside of an environment. It takes the most probable
+    /// choices.
+    ///
+    /// # Errors
+    /// [`Error::Config`] if it was not trained to add to one.
+    pub fn residual(&self) -> Result<ResidualPolicy> {
+        let Some(residual) = self.residual.clone() else {
+            let allowed = "take a policy that was trained in a process with a prior";
+            return Err(Error::config("policy", &self.spec.name, allowed));
+        };
+        let policy = self.clone();
+        let choose = move |observation: &Observation| {
+            // Chance has no part in the most probable choice.
+            let mut rng = stream(0, "actions", 0);
+            let scratch = &mut Scratch::default();
+            policy
+                .act(observation, Selection::Greedy, &mut rng, scratch)
+                .0
+        };
+        Ok(ResidualPolicy {
+            residual,
+            choose: Arc::new(choose),
+        })
     }
 
     /// What it was trained for.
@@ -210,7 +257,12 @@ impl Policy {
     /// not a whole policy.
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        let policy: Self = read_json(path, "policy", VERSION)?;
+        Self::parse(&read(path)?, path)
+    }
+
+    /// A policy from the text of the file `path`.
+    fn parse(text: &[u8], path: &Path) -> Result<Self> {
+        let policy: Self = parse_json(text, path, "policy", VERSION)?;
         let outputs = policy.spec.choices().iter().sum();
         if policy.actor.fits(policy.spec.features.len(), outputs) {
             Ok(policy)
@@ -243,23 +295,28 @@ pub(crate) fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
     write().map_err(file_error)
 }
 
-/// Reads JSON with a `version` field, which is looked at before the rest.
-pub(crate) fn read_json<T: serde::de::DeserializeOwned>(
+/// The text of a file.
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
+    std::fs::read(path).map_err(|source| Error::File {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// JSON with a `version` field, which is looked at before the rest, from the text of the file `path`.
+pub(crate) fn parse_json<T: serde::de::DeserializeOwned>(
+    text: &[u8],
     path: &Path,
     kind: &'static str,
     version: u64,
 ) -> Result<T> {
-    let text = std::fs::read(path).map_err(|source| Error::File {
-        path: path.to_owned(),
-        source,
-    })?;
     let damaged = |problem: String| Error::Damaged {
         path: path.to_owned(),
         kind,
         problem,
     };
     let value: serde_json::Value =
-        serde_json::from_slice(&text).map_err(|error| damaged(error.to_string()))?;
+        serde_json::from_slice(text).map_err(|error| damaged(error.to_string()))?;
     match value.get("version").and_then(serde_json::Value::as_u64) {
         None => Err(damaged("it has no version".to_owned())),
         Some(found) if found != version => Err(Error::Version {
@@ -269,5 +326,62 @@ pub(crate) fn read_json<T: serde::de::DeserializeOwned>(
             expected: version,
         }),
         Some(_) => serde_json::from_value(value).map_err(|error| damaged(error.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use trimtab_env::settings::WEIGHTS;
+
+    /// On a training that goes as it should, the policy that ships changes nothing; when validation and training loss have gone
+    /// up together, it goes back.
+    #[test]
+    fn the_policy_that_ships_knows_calm_from_relapse() {
+        let policy = Policy::shipped().unwrap();
+        let residual = policy.residual().unwrap();
+        let names: Vec<&str> = policy
+            .spec
+            .features
+            .iter()
+            .map(|f| f.name.as_str())
+            .collect();
+        let choose = |seen: &[(&str, f32)]| {
+            let mut observation = Observation {
+                features: vec![0.0; names.len()],
+                mask: None,
+            };
+            for (name, value) in seen {
+                let index = names.iter().position(|other| other == name).unwrap();
+                observation.features[index] = *value;
+            }
+            let choices = (residual.choose)(&observation).choices;
+            let heads = policy.spec.heads.iter().zip(choices);
+            heads
+                .map(|(head, choice)| head.unchanged() != Some(choice))
+                .collect::<Vec<bool>>()
+        };
+        let weights = policy
+            .spec
+            .heads
+            .iter()
+            .position(|head| head.name == WEIGHTS);
+        let calm = [("train_loss_change", -0.3), ("validation_change", -0.2)];
+        assert!(choose(&calm).iter().all(|changed| !changed));
+        let relapse = [
+            ("validation_change", 3.0),
+            ("validation_to_best", 3.0),
+            ("train_loss_change", 3.0),
+            ("train_loss_risen", 1.5),
+        ];
+        assert!(choose(&relapse)[weights.unwrap()]);
+    }
+
+    #[test]
+    fn a_policy_of_another_environment_adds_to_nothing() {
+        let mut policy = Policy::shipped().unwrap();
+        policy.residual = None;
+        let error = policy.residual().unwrap_err().to_string();
+        assert!(error.contains("prior"), "{error}");
     }
 }

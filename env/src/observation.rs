@@ -11,6 +11,8 @@ use std::collections::VecDeque;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ObservationConfig {
+    /// Names of the features that are seen; empty for all.
+    pub only: Vec<String>,
     /// Names of features that are left out, for ablations.
     pub without: Vec<String>,
     /// Every feature is clipped to this absolute value.
@@ -23,6 +25,7 @@ pub struct ObservationConfig {
 impl Default for ObservationConfig {
     fn default() -> Self {
         Self {
+            only: Vec::new(),
             without: Vec::new(),
             clip: 3.0,
             history: 1,
@@ -33,9 +36,16 @@ impl Default for ObservationConfig {
 impl ObservationConfig {
     /// Whether a feature is seen that needs gradients.
     pub fn sees_gradients(&self) -> bool {
-        let left_out = |name: String| self.without.contains(&name);
         let mut moments = 0..self.history;
-        !moments.all(|ago| GRADIENT_FEATURES.iter().all(|name| left_out(at(name, ago))))
+        moments.any(|ago| {
+            GRADIENT_FEATURES
+                .iter()
+                .any(|name| self.sees(&at(name, ago)))
+        })
+    }
+
+    fn sees(&self, name: &String) -> bool {
+        (self.only.is_empty() || self.only.contains(name)) && !self.without.contains(name)
     }
 }
 
@@ -123,12 +133,11 @@ impl Encoder {
             return Err(Error::config("history", 0, "give at least 1"));
         }
         let names = names(knobs, config.history, prior);
-        if let Some(unknown) = config.without.iter().find(|name| !names.contains(name)) {
-            return Err(Error::config(
-                "without",
-                unknown,
-                format!("the features are {}", names.join(", ")),
-            ));
+        for (field, list) in [("only", &config.only), ("without", &config.without)] {
+            if let Some(unknown) = list.iter().find(|name| !names.contains(name)) {
+                let allowed = format!("the features are {}", names.join(", "));
+                return Err(Error::config(field, unknown, allowed));
+            }
         }
         if !(config.clip.is_finite() && config.clip > 0.0) {
             return Err(Error::config(
@@ -137,10 +146,7 @@ impl Encoder {
                 "give a finite number above 0",
             ));
         }
-        let kept: Vec<bool> = names
-            .iter()
-            .map(|name| !config.without.contains(name))
-            .collect();
+        let kept: Vec<bool> = names.iter().map(|name| config.sees(name)).collect();
         if !kept.contains(&true) {
             return Err(Error::config(
                 "without",
@@ -535,6 +541,18 @@ mod tests {
         assert_eq!(names[2 * features].name, "update_ratio_2_ago");
         let error = Encoder::new(config(0), &knobs(), true).unwrap_err();
         assert!(error.to_string().contains("history"), "{error}");
+        let only = ObservationConfig {
+            only: vec!["progress".to_owned(), "straightness".to_owned()],
+            ..config(1)
+        };
+        let some = Encoder::new(only.clone(), &knobs(), true).unwrap();
+        let names: Vec<String> = some
+            .features(&knobs())
+            .into_iter()
+            .map(|f| f.name)
+            .collect();
+        assert_eq!(names, ["straightness", "progress"]);
+        assert!(only.sees_gradients());
         // To see no gradients, those of before have to be left out too.
         let mut blind = config(3);
         blind.without = GRADIENT_FEATURES.map(str::to_owned).to_vec();

@@ -218,6 +218,18 @@ impl TuningEnv {
             .map_or(&[], |episode| &episode.segments)
     }
 
+    /// The best validation loss of the present episode, or the error if the objective is a metric; at first that before any
+    /// update. `f64::MAX` before the first episode.
+    pub fn best_loss(&self) -> f64 {
+        self.episode.as_ref().map_or(f64::MAX, |e| e.best_loss)
+    }
+
+    /// Whether the next segment is one of the short ones at the beginning.
+    pub fn is_probing(&self) -> bool {
+        let next = self.episode.as_ref().map_or(0, |e| e.next_segment);
+        next < self.config.segments.probes
+    }
+
     /// The task of the present episode.
     pub fn instance(&self) -> Option<usize> {
         self.episode.as_ref().map(|episode| episode.instance)

@@ -1,5 +1,6 @@
 //! An experiment from its config to its summary: reference, training, evaluation.
 
+use crate::config::EnvironmentConfig;
 use crate::environments::{Registry, Tuning, rollout_environments};
 use crate::observer::{Observer, Phase};
 use crate::record::{EpisodeRecord, Event, ReferenceRecord, UpdateRecord};
@@ -11,6 +12,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 use trimtab_agent::{Checkpoint, Collector, Learner, RolloutConfig, Trajectory};
+use trimtab_env::Residual;
 
 /// What decides how an experiment runs, but not its results.
 pub struct Options<'a> {
@@ -164,6 +166,14 @@ fn go_on(
     let training_cost = reference_cost + position.cost;
     if training_cost > 0.0 {
         policy = policy.with_training_cost(training_cost);
+    }
+    if let EnvironmentConfig::Tuning { process, .. } = &config.environment
+        && process.prior.is_some()
+    {
+        policy = policy.with_residual(Residual {
+            knobs: process.knobs.clone(),
+            observation: process.observation.clone(),
+        });
     }
     policy.save(run.file("policy.json"))?;
 

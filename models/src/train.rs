@@ -1,6 +1,7 @@
 //! A training in one call.
 
 use crate::optimizer::OptimizerConfig;
+use crate::residual::Moved;
 use crate::stretch::Rates;
 use crate::{Task, TaskTrainee, TraineeConfig};
 use burn::tensor::Device;
@@ -11,8 +12,8 @@ use trimtab_env::context_servo::{Offsets, Steering};
 use trimtab_env::stream::{derived_seed, stream};
 use trimtab_env::{
     Budget, Context, ContextServo, Cost, Domain, Environment, Error, Initial, Knob, Moves,
-    ObservationConfig, Outcome, RecordedSchedule, Report, RewardConfig, Segment, Segments,
-    Settings, TestReport, TuningConfig, TuningEnv, UpdateTime,
+    ObservationConfig, Outcome, RecordedSchedule, Report, ResidualPolicy, RewardConfig, Segment,
+    Segments, Settings, TestReport, TuningConfig, TuningEnv, UpdateTime, Validation,
 };
 
 /// How [`train`] trains.
@@ -34,6 +35,9 @@ pub struct TrainConfig {
     pub validation_rows: Option<usize>,
     /// What regulates the training.
     pub servo: ContextServo,
+    /// A policy that adds to what the servo wants, before every segment. Files do without.
+    #[serde(skip)]
+    pub policy: Option<ResidualPolicy>,
     /// The schedule of an earlier run, in place of the servo. On the same task, seed and budget it is that run again, if its
     /// shares are of the budget ([`RecordedSchedule::within`]).
     #[serde(default)]
@@ -54,6 +58,7 @@ impl Default for TrainConfig {
             runs: 1,
             validation_rows: None,
             servo: ContextServo::default(),
+            policy: None,
             replay: None,
             segments: Segments::default(),
             cost: UpdateTime::default(),
@@ -153,6 +158,8 @@ pub enum Next {
         update_ratio: f64,
         /// The learning rate that is hoped to give it.
         learning_rate: f64,
+        /// Whether a policy goes back to the best weights first.
+        from_best: bool,
     },
     /// Another segment, with recorded settings.
     Recorded,
@@ -268,31 +275,77 @@ fn trained<T: Task>(environment: &mut TuningEnv) -> trimtab_env::Result<Trained<
 
 /// What decides on the settings of a training.
 enum Decider<'a> {
-    Servo(Box<Steering>, Offsets),
+    Servo(Box<Servo>),
     Replay(&'a RecordedSchedule),
+}
+
+/// A servo, and what is added to it.
+struct Servo {
+    steering: Steering,
+    /// As it was at the best validation, once a segment was the best.
+    best: Option<Steering>,
+    best_loss: f64,
+    offsets: Offsets,
+    policy: Option<Moved>,
+}
+
+impl Servo {
+    /// All that is added to the servo.
+    fn wanted(&self) -> Offsets {
+        let moved = self.policy.as_ref().map(Moved::offsets);
+        moved.unwrap_or_default() + self.offsets
+    }
 }
 
 impl Decider<'_> {
     /// The settings of the segment around the share `f` of the budget.
     fn settings(&mut self, f: f64) -> Settings {
         match self {
-            Self::Servo(steering, offsets) => steering.settings(f, offsets),
+            Self::Servo(servo) => {
+                let Servo {
+                    steering,
+                    best,
+                    offsets,
+                    policy,
+                    ..
+                } = servo.as_mut();
+                let Some(policy) = policy else {
+                    return steering.settings(f, offsets);
+                };
+                policy.choose(steering);
+                if let (true, Some(best)) = (policy.goes_back(), best) {
+                    steering.clone_from(best);
+                }
+                policy.settings(steering, f, offsets)
+            }
             Self::Replay(schedule) => schedule.at(f).clone(),
         }
     }
 
-    fn record(&mut self, report: &Report) {
-        if let Self::Servo(steering, _) = self {
-            steering.record(report);
+    /// Takes the report of the last segment of `environment`.
+    fn record(&mut self, environment: &TuningEnv, segment: &Segment) {
+        if let Self::Servo(servo) = self {
+            let report = &segment.report;
+            servo.steering.record(report);
+            let loss = report.validation.as_ref().map(|validation| validation.loss);
+            if loss.is_some_and(|loss| loss < servo.best_loss) {
+                servo.best_loss = segment.best_loss;
+                servo.best = Some(servo.steering.clone());
+            }
+            if let Some(policy) = &mut servo.policy {
+                let left = 1.0 - environment.spent_share();
+                policy.record(report, left, environment.is_probing());
+            }
         }
     }
 
     /// What `settings` around the share `f` of the budget are meant to do.
     fn next(&self, f: f64, settings: &Settings) -> Next {
         match self {
-            Self::Servo(steering, offsets) => Next::Servo {
-                update_ratio: steering.set_point(f, offsets),
+            Self::Servo(servo) => Next::Servo {
+                update_ratio: servo.steering.set_point(f, &servo.wanted()),
                 learning_rate: settings.learning_rate().unwrap_or(0.0),
+                from_best: settings.from_best(),
             },
             Self::Replay(_) => Next::Recorded,
         }
@@ -316,13 +369,35 @@ fn run<E: From<Error>>(
         }
         None => {
             let spec = environment.instances()[0].trainee.spec();
+            let examples = spec.train_examples;
+            let first = Report {
+                validation: Some(Validation {
+                    loss: environment.best_loss(),
+                    ..Default::default()
+                }),
+                ..Default::default()
+            };
             let context = Context::new(spec, budget)
                 .ok_or_else(|| Error::config("cost", "measured", "the servo needs a cost model"))?;
-            let mut steering = Steering::new(config.servo, context, initial_rate(config)?);
+            let lr = initial_rate(config)?;
+            let mut steering = Steering::new(config.servo, context, lr);
+            let policy = config.policy.clone().map(|policy| {
+                let left = 1.0 - environment.spent_share();
+                let mut policy = Moved::new(policy, examples, lr, left)?;
+                policy.start(&first);
+                trimtab_env::Result::Ok(policy)
+            });
+            let policy = policy.transpose()?;
             if probe(environment, &mut steering, watch)?.is_break() {
                 return Ok(ControlFlow::Break(()));
             }
-            Decider::Servo(Box::new(steering), offsets)
+            Decider::Servo(Box::new(Servo {
+                steering,
+                best: None,
+                best_loss: environment.best_loss(),
+                offsets,
+                policy,
+            }))
         }
     };
     let mut settings = decider.settings(middle(environment));
@@ -331,7 +406,7 @@ fn run<E: From<Error>>(
         let Some(segment) = environment.segments().last() else {
             return Ok(ControlFlow::Continue(()));
         };
-        decider.record(&segment.report);
+        decider.record(environment, segment);
         let next = if over {
             Next::Over
         } else {

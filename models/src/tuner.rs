@@ -1,21 +1,17 @@
 //! Steering for a training loop of one's own.
 
-mod policy;
-
-pub use policy::Policy;
-
 use crate::average::AveragedWeights;
+use crate::residual::Moved;
 use crate::stretch::{Look, Rates, Stretch};
 use crate::trainee::DIVERGED_TIMES;
 use crate::weights::{layers, with_weights};
 use burn::module::Module;
 use burn::optim::{GradientsParams, ModuleOptimizer};
-use policy::Moved;
 use serde::{Deserialize, Serialize};
 use trimtab_env::context_servo::{Offsets, Steering};
 use trimtab_env::{
-    Budget, Context, ContextServo, Cost, CostModel, Error, Report, Result, Segment, Segments,
-    Settings, TraineeSpec, UpdateTime, Validation,
+    Budget, Context, ContextServo, Cost, CostModel, Error, Report, ResidualPolicy, Result, Segment,
+    Segments, Settings, TraineeSpec, UpdateTime, Validation,
 };
 
 /// Updates at the beginning of each segment that a policy has looked at: as many as when the servo was fitted. Without a policy it
@@ -221,12 +217,17 @@ impl<M: Module> Tuner<M> {
     ///
     /// # Errors
     /// [`Error::Config`] if one of its knobs is out of range, or does not add to the servo.
-    pub fn with_policy(mut self, policy: Policy) -> Result<Self> {
+    pub fn with_policy(mut self, policy: ResidualPolicy) -> Result<Self> {
         let budget_left = 1.0 - (self.spent / self.budget).min(1.0);
-        if policy.observation.sees_gradients() {
+        if policy.residual.observation.sees_gradients() {
             self.stretch.look_at(Look::Statistics(SAMPLES));
         }
-        self.policy = Some(Moved::new(policy, &self.training, budget_left)?);
+        let Training {
+            examples,
+            learning_rate,
+            ..
+        } = self.training;
+        self.policy = Some(Moved::new(policy, examples, learning_rate, budget_left)?);
         Ok(self)
     }
 
@@ -404,7 +405,7 @@ impl<M: Module> Tuner<M> {
             }
         }
         self.settings = match &mut self.policy {
-            Some(policy) => policy.settings(&mut self.steering, middle),
+            Some(policy) => policy.settings(&mut self.steering, middle, &Offsets::default()),
             None => self.steering.settings(middle, &Offsets::default()),
         };
         let rates = self.rates();

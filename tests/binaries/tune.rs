@@ -310,6 +310,37 @@ fn what_is_wrong_with_data_is_said_by_file_column_and_line() {
 
 /// Nothing is trained for a folder that cannot be made.
 #[cfg(unix)]
+/// What the policy did is said, and is part of the schedule that is kept: its replay is the same run.
+#[test]
+fn a_policy_adds_to_the_servo() {
+    let folder = Folder::new("tune policy");
+    folder.write("table.csv", &classes());
+    let run = |out: &str, arguments: &[&str]| {
+        let common = [
+            "--data",
+            "table.csv",
+            "--target",
+            "answer",
+            "--epochs",
+            "30",
+        ];
+        let all = [&common[..], &["--out", out], arguments].concat();
+        tune(&folder, &all)
+    };
+    good(&run("steered", &["--policy", "shipped"]));
+    let schedule = folder.read("steered/schedule.ron");
+    assert!(schedule.contains("weights"), "{schedule}");
+    good(&run("again", &["--replay", "steered/schedule.ron"]));
+    assert_eq!(
+        report(&folder, "again")["tuned"],
+        report(&folder, "steered")["tuned"]
+    );
+
+    folder.write("policy.json", "{\"version\": 2}");
+    let message = bad(&run("none", &["--policy", "policy.json"]));
+    assert!(message.contains("policy.json"), "{message}");
+}
+
 #[test]
 fn a_folder_that_cannot_be_made_is_found_before_the_training() {
     let folder = Folder::new("tune-out");

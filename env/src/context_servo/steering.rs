@@ -4,6 +4,7 @@ use super::{Context, ContextServo, Course, MAX_DECAY};
 use crate::settings::{AVERAGING, BATCH_SIZE, LEARNING_RATE, WEIGHT_DECAY};
 use crate::{Report, Settings};
 use serde::{Deserialize, Serialize};
+use std::ops::Add;
 
 /// Largest factor by which one segment changes the learning rate.
 const MAX_CHANGE: f64 = 64.0;
@@ -23,6 +24,19 @@ pub struct Offsets {
     pub batch_size: f64,
     /// On the weight decay.
     pub weight_decay: f64,
+}
+
+/// The logarithms of the products of the factors.
+impl Add for Offsets {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            update_ratio: self.update_ratio + other.update_ratio,
+            batch_size: self.batch_size + other.batch_size,
+            weight_decay: self.weight_decay + other.weight_decay,
+        }
+    }
 }
 
 /// A [`ContextServo`] at work on one training. It is told what happens and says which settings hold next.

@@ -27,18 +27,20 @@ pub(super) fn begin(
     Ok(Some(Steering::new(servo, context, lr)))
 }
 
-/// What residual knobs have moved so far.
-fn offsets(knobs: &[Knob], positions: &[Position]) -> Offsets {
-    let of = |name: &str| {
-        let mut pairs = knobs.iter().zip(positions);
-        pairs
-            .find(|(knob, _)| knob.name == name && matches!(knob.moves, Moves::Residual { .. }))
-            .map_or(0.0, |(_, position)| position.offset)
-    };
-    Offsets {
-        update_ratio: of(LEARNING_RATE),
-        batch_size: of(BATCH_SIZE),
-        weight_decay: of(WEIGHT_DECAY),
+impl Offsets {
+    /// What residual knobs at these positions add.
+    pub fn of(knobs: &[Knob], positions: &[Position]) -> Self {
+        let of = |name: &str| {
+            let mut pairs = knobs.iter().zip(positions);
+            pairs
+                .find(|(knob, _)| knob.name == name && matches!(knob.moves, Moves::Residual { .. }))
+                .map_or(0.0, |(_, position)| position.offset)
+        };
+        Self {
+            update_ratio: of(LEARNING_RATE),
+            batch_size: of(BATCH_SIZE),
+            weight_decay: of(WEIGHT_DECAY),
+        }
     }
 }
 
@@ -46,21 +48,26 @@ impl Episode {
     /// The settings that the prior wants where the share `f` of the budget is used.
     pub(super) fn steered(&mut self, config: &TuningConfig, f: f64) -> Option<Settings> {
         let steering = self.steering.as_mut()?;
-        Some(steering.moved(f, &config.settings, &config.knobs, &mut self.positions))
+        let nothing = Offsets::default();
+        let (base, knobs) = (&config.settings, &config.knobs);
+        Some(steering.moved(f, base, &nothing, knobs, &mut self.positions))
     }
 }
 
 impl Steering {
     /// The settings from here on, where the share `f` of the budget is used, on top of `base`: residual knobs add to what
-    /// the servo wants, and their positions take on the values that hold; other knobs have the last word on theirs.
+    /// the servo wants, `others` beside them, and their positions take on the values that hold; other knobs have the last word
+    /// on theirs.
     pub fn moved(
         &mut self,
         f: f64,
         base: &Settings,
+        others: &Offsets,
         knobs: &[Knob],
         positions: &mut [Position],
     ) -> Settings {
-        let mut settings = base.joined(&self.settings(f, &offsets(knobs, positions)));
+        let mut settings =
+            base.joined(&self.settings(f, &(Offsets::of(knobs, positions) + *others)));
         for (knob, position) in knobs.iter().zip(positions) {
             if let (Moves::Residual { .. }, Ok(number)) = (&knob.moves, settings.number(&knob.name))
             {

@@ -8,7 +8,8 @@ use crate::{Error, Result};
 use clap::{Parser, ValueEnum};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use trimtab_env::{RecordedSchedule, TestReport};
+use trimtab_agent::Policy;
+use trimtab_env::{RecordedSchedule, ResidualPolicy, TestReport};
 use trimtab_models::data::{Embedded, SplitConfig, Standardise, TargetKind};
 use trimtab_models::mlp::Activation;
 use trimtab_models::{DataConfig, ModelConfig, OptimizerConfig, TaskConfig, TrainConfig};
@@ -25,6 +26,7 @@ use trimtab_models::{DataConfig, ModelConfig, OptimizerConfig, TaskConfig, Train
   tune --data images.idx --labels labels.idx --channels 8,16
   tune --data houses.csv --target price --compare-defaults --out runs/houses
   tune --data houses.csv --target price --test sold-later.csv
+  tune --data houses.csv --target price --policy shipped
   tune --data houses.csv --target price --replay runs/houses/schedule.ron --seed 1 --out runs/again
 Ctrl-C ends the training after the segment under way and keeps the best model so far; a second one stops at once."
 )]
@@ -71,6 +73,9 @@ struct TuneArguments {
     /// Folder for everything
     #[arg(long, default_value = "runs/tune")]
     out: PathBuf,
+    /// A policy that adds to what the servo wants: `shipped`, or the policy.json of a training under the servo
+    #[arg(long, value_name = "FILE", conflicts_with = "replay")]
+    policy: Option<PathBuf>,
     /// Train with the schedule.ron of an earlier run, instead of regulating anew
     #[arg(long, value_name = "FILE", conflicts_with = "learning_rate")]
     replay: Option<PathBuf>,
@@ -138,6 +143,18 @@ impl TuneArguments {
         parse_ron(&text, &path.display().to_string()).map(Some)
     }
 
+    fn policy(&self) -> Result<Option<ResidualPolicy>> {
+        let Some(path) = &self.policy else {
+            return Ok(None);
+        };
+        let policy = if path.as_os_str() == "shipped" {
+            Policy::shipped()?
+        } else {
+            Policy::load(path)?
+        };
+        Ok(Some(policy.residual()?))
+    }
+
     fn tune(&self) -> Result<Tune> {
         let data = self.data()?;
         let optimizer = match self.optimizer {
@@ -191,6 +208,7 @@ impl TuneArguments {
                 epochs: self.epochs,
                 seed: self.seed,
                 runs: self.runs,
+                policy: self.policy()?,
                 replay: self.replay()?,
                 ..TrainConfig::default()
             },

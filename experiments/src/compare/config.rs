@@ -348,10 +348,13 @@ mod tests {
             }
         };
         // Tests run in the folder of their crate.
-        let beside = found("../policies/residual.json", "configs").unwrap();
-        assert_eq!(beside, Path::new("configs/../policies/residual.json"));
-        let here = found("policies/residual.json", "configs").unwrap();
-        assert_eq!(here, Path::new("policies/residual.json"));
+        let beside = found("../../agent/policies/residual.json", "configs").unwrap();
+        assert_eq!(
+            beside,
+            Path::new("configs/../../agent/policies/residual.json")
+        );
+        let here = found("../agent/policies/residual.json", "configs").unwrap();
+        assert_eq!(here, Path::new("../agent/policies/residual.json"));
         let message = found("missing.json", "configs").unwrap_err().to_string();
         let current = std::env::current_dir().unwrap();
         assert!(message.starts_with("methods[0].path"), "{message}");
@@ -367,7 +370,7 @@ mod tests {
     /// The paths of the configs that are shipped are relative to them.
     #[test]
     fn the_policies_of_the_configs_are_found() {
-        for name in ["heldout.ron", "heldout_late.ron"] {
+        for name in ["heldout.ron", "heldout_late.ron", "heldout_noise.ron"] {
             let file = Path::new("configs").join(name);
             let config = CompareConfig::load(&file).unwrap();
             config.with_policies(Path::new("configs")).unwrap();

@@ -116,7 +116,20 @@ fn reason(ended: &Ended) -> String {
             false,
             Next::Servo {
                 update_ratio,
+                from_best: true,
+                ..
+            },
+        ) => {
+            return format!(
+                "the policy goes back to the best weights; updates {update_ratio:.1e} wanted"
+            );
+        }
+        (
+            false,
+            Next::Servo {
+                update_ratio,
                 learning_rate,
+                from_best: false,
             },
         ) => (update_ratio, learning_rate),
     };

@@ -126,23 +126,65 @@ fn a_probe_that_diverges_says_so_and_goes_on() {
     }
 }
 
-/// The settings of the servo are those of an environment whose prior it is.
+/// Without and with a policy, the settings of the servo are those of an environment whose prior it is.
 #[test]
 fn it_is_an_episode_under_the_prior() {
+    // A choice that depends on all that is seen.
+    fn choose(observation: &Observation) -> Action {
+        let sum: f32 = observation.features.iter().sum();
+        Action::new([3.0, 5.0].map(|x| (x * sum.abs()) as usize % 2).to_vec())
+    }
     let config = TrainConfig {
         learning_rate: Some(1.0),
         seed: 5,
         ..Default::default()
     };
-    let trained = train(task(), &config, &Device::flex()).unwrap();
-    let nothing = Moves::Residual {
-        factors: vec![1.0],
-        max_offset: 1.0,
-        accumulates: true,
+    let knobs = |factors: &[f64]| {
+        let mut knobs = process(&config).unwrap().knobs;
+        knobs[0].moves = Moves::Residual {
+            factors: factors.to_vec(),
+            max_offset: 1.0,
+            accumulates: false,
+        };
+        knobs
     };
-    let mut process = process(&config).unwrap();
-    process.knobs[0].moves = nothing;
-    process.prior = Some(config.servo);
+    let nothing: (_, Choose) = (knobs(&[1.0]), Arc::new(|_| Action::new(vec![0])));
+    let mut moved: (_, Choose) = (knobs(&[1.0, 0.4]), Arc::new(choose));
+    moved.0.push(Knob::weights());
+    let mut runs = Vec::new();
+    for (policy, (knobs, choose)) in [(false, nothing), (true, moved)] {
+        let residual = Residual {
+            knobs: knobs.clone(),
+            observation: ObservationConfig::default(),
+        };
+        let config = TrainConfig {
+            policy: policy.then(|| ResidualPolicy {
+                residual,
+                choose: choose.clone(),
+            }),
+            ..config.clone()
+        };
+        let trained = train(task(), &config, &Device::flex()).unwrap();
+        let process = TuningConfig {
+            knobs,
+            prior: Some(config.servo),
+            ..process(&config).unwrap()
+        };
+        assert_eq!(played(&config, process, &choose), trained.segments);
+        runs.push(trained.segments);
+    }
+    let went_back = runs[1]
+        .iter()
+        .filter(|segment| segment.settings.from_best());
+    assert!(went_back.count() > 1);
+    assert_ne!(
+        runs[0].last().unwrap().report,
+        runs[1].last().unwrap().report
+    );
+}
+
+/// The segments of an episode in an environment.
+fn played(config: &TrainConfig, process: TuningConfig, choose: &Choose) -> Vec<Segment> {
     let trainee = TraineeConfig {
         optimizer: config.optimizer,
         ..TraineeConfig::default()
@@ -150,10 +192,14 @@ fn it_is_an_episode_under_the_prior() {
     let trainee = TaskTrainee::new(task(), trainee, &Device::flex()).unwrap();
     let instance = trimtab_env::Instance::from(Box::new(trainee) as Box<dyn trimtab_env::Trainee>);
     let mut environment = TuningEnv::new(vec![instance], process).unwrap();
-    environment.reset(5).unwrap();
-    let nothing = trimtab_env::Action::new(vec![0]);
-    while !environment.step(&nothing).unwrap().status.is_over() {}
-    assert_eq!(environment.segments(), trained.segments);
+    let mut observation = environment.reset(config.seed).unwrap();
+    loop {
+        let step = environment.step(&choose(&observation)).unwrap();
+        if step.status.is_over() {
+            return environment.segments().to_vec();
+        }
+        observation = step.observation;
+    }
 }
 
 #[test]

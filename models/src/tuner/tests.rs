@@ -11,8 +11,8 @@ use trimtab_env::observation::GRADIENT_FEATURES;
 use trimtab_env::settings::{BATCH_SIZE, LEARNING_RATE};
 use trimtab_env::stream::derived_seed;
 use trimtab_env::{
-    Action, Domain, Environment, Initial, Knob, Moves, Observation, ObservationConfig, Trainee,
-    TuningConfig, TuningEnv, stream,
+    Action, Domain, Environment, Initial, Knob, Moves, Observation, ObservationConfig, Residual,
+    ResidualPolicy, Trainee, TuningConfig, TuningEnv, stream,
 };
 
 const EPOCHS: f64 = 40.0;
@@ -53,7 +53,7 @@ fn own_loop(
     optimizer: OptimizerConfig,
     lr: f64,
     spoil: impl Fn(usize, f64) -> f64,
-    policy: Option<Policy>,
+    policy: Option<ResidualPolicy>,
 ) -> (Tuner<<MlpTask as Task>::Model>, Vec<f32>) {
     seeded(SEED, optimizer, lr, spoil, policy)
 }
@@ -63,7 +63,7 @@ fn seeded(
     optimizer: OptimizerConfig,
     lr: f64,
     spoil: impl Fn(usize, f64) -> f64,
-    policy: Option<Policy>,
+    policy: Option<ResidualPolicy>,
 ) -> (Tuner<<MlpTask as Task>::Model>, Vec<f32>) {
     let (task, data) = (task(), digits());
     let seed = derived_seed(seed, "training", 0);
@@ -168,11 +168,13 @@ fn assert_same(environment: &TuningEnv, tuner: &Tuner<<MlpTask as Task>::Model>)
 }
 
 /// A policy that moves nothing, whose tuner looks at all that a policy may see.
-fn idle(lr: f64) -> Policy {
-    Policy {
-        knobs: knobs(lr)[..1].to_vec(),
-        observation: ObservationConfig::default(),
-        choose: Box::new(|_| Action::new(vec![1])),
+fn idle(lr: f64) -> ResidualPolicy {
+    ResidualPolicy {
+        residual: Residual {
+            knobs: knobs(lr)[..1].to_vec(),
+            observation: ObservationConfig::default(),
+        },
+        choose: Arc::new(|_| Action::new(vec![1])),
     }
 }
 
@@ -181,7 +183,7 @@ fn idle(lr: f64) -> Policy {
 fn a_policy_of_losses_alone_needs_no_gradients() {
     let (optimizer, lr) = (OptimizerConfig::sgd(), 0.1);
     let mut policy = idle(lr);
-    policy.observation.without = GRADIENT_FEATURES.map(str::to_owned).to_vec();
+    policy.residual.observation.without = GRADIENT_FEATURES.map(str::to_owned).to_vec();
     let (with, weights) = own_loop(optimizer, lr, |_, loss| loss, Some(policy));
     let (without, same) = own_loop(optimizer, lr, |_, loss| loss, None);
     assert_eq!(with.segments(), without.segments());
@@ -262,10 +264,12 @@ fn a_policy_sees_and_moves_the_same_in_a_tuner() {
         }
         observation = step.observation;
     }
-    let policy = Policy {
-        knobs,
-        observation: ObservationConfig::default(),
-        choose: Box::new(choice),
+    let policy = ResidualPolicy {
+        residual: Residual {
+            knobs,
+            observation: ObservationConfig::default(),
+        },
+        choose: Arc::new(choice),
     };
     let (tuner, _) = own_loop(optimizer, lr, |_, loss| loss, Some(policy));
     assert_same(&environment, &tuner);
@@ -460,10 +464,12 @@ fn what_cannot_be_is_refused_by_field() {
     };
     let error = Tuner::with_servo(&model, AdamConfig::new().init(), good, servo).err();
     assert!(error.unwrap().to_string().starts_with("servo.probe"));
-    let policy = Policy {
-        knobs: vec![Knob::batch_size(&[8], 8, Moves::Absolute)],
-        observation: ObservationConfig::default(),
-        choose: Box::new(|_| Action::new(vec![0])),
+    let policy = ResidualPolicy {
+        residual: Residual {
+            knobs: vec![Knob::batch_size(&[8], 8, Moves::Absolute)],
+            observation: ObservationConfig::default(),
+        },
+        choose: Arc::new(|_| Action::new(vec![0])),
     };
     let tuner = Tuner::new(&model, AdamConfig::new().init(), good).unwrap();
     let error = tuner.with_policy(policy).err().unwrap().to_string();

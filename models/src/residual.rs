@@ -1,32 +1,18 @@
-//! What a policy adds to the servo of a tuner.
+//! What a policy adds to a servo at work on one training.
 
-use super::Training;
-use trimtab_env::context_servo::Steering;
+use trimtab_env::context_servo::{Offsets, Steering};
 use trimtab_env::knob::Position;
 use trimtab_env::observation::{Encoder, Moment};
 use trimtab_env::settings::{BEST, LEARNING_RATE, WEIGHTS};
 use trimtab_env::tuning::Divergence;
 use trimtab_env::{
-    Action, ActionMask, Error, Initial, Knob, Moves, Observation, ObservationConfig, Report,
-    Result, Settings, Value,
+    ActionMask, Error, Initial, Moves, Observation, Report, Residual, ResidualPolicy, Result,
+    Settings, Value,
 };
 
-/// Whatever chooses: it takes an observation, in which the features of the context are, to one choice for each knob.
-pub type Choose = Box<dyn FnMut(&Observation) -> Action + Send>;
-
-/// A policy for [`super::Tuner::with_policy`], with the knobs and features that it was trained with.
-pub struct Policy {
-    /// What it moves: knobs with [`Moves::Residual`], and [`Knob::weights`].
-    pub knobs: Vec<Knob>,
-    /// What it sees.
-    pub observation: ObservationConfig,
-    /// The policy.
-    pub choose: Choose,
-}
-
 /// A policy at work on one training.
-pub(super) struct Moved {
-    policy: Policy,
+pub(crate) struct Moved {
+    policy: ResidualPolicy,
     positions: Vec<Position>,
     encoder: Encoder,
     budget_left: f64,
@@ -34,30 +20,36 @@ pub(super) struct Moved {
 }
 
 impl Moved {
-    pub(super) fn new(policy: Policy, training: &Training, budget_left: f64) -> Result<Self> {
-        for (index, knob) in policy.knobs.iter().enumerate() {
+    /// Begins a training of so many examples, whose start probe begins at `learning_rate`.
+    pub(crate) fn new(
+        policy: ResidualPolicy,
+        examples: usize,
+        learning_rate: f64,
+        budget_left: f64,
+    ) -> Result<Self> {
+        let Residual { knobs, observation } = &policy.residual;
+        for (index, knob) in knobs.iter().enumerate() {
             let within = |error: Error| error.within(&format!("knobs[{index}]"));
-            knob.validate(training.examples).map_err(within)?;
+            knob.validate(examples).map_err(within)?;
             if !matches!(knob.moves, Moves::Residual { .. }) && knob.name != WEIGHTS {
                 let moves = format!("{:?}", knob.moves);
-                let allowed =
-                    "the knobs of a tuner add to its servo: use Residual, or the knob `weights`";
+                let allowed = "the knobs add to a servo: use Residual, or the knob `weights`";
                 return Err(within(Error::config("moves", moves, allowed)));
             }
         }
-        let encoder = Encoder::new(policy.observation.clone(), &policy.knobs, true)
+        let encoder = Encoder::new(observation.clone(), knobs, true)
             .map_err(|error| error.within("observation"))?;
-        let positions = policy.knobs.iter().map(|knob| Position {
+        let positions = knobs.iter().map(|knob| Position {
             // What a residual knob starts at is not looked at, but for the learning rate.
             value: match (knob.name.as_str(), &knob.initial) {
-                (LEARNING_RATE, _) => training.learning_rate.into(),
+                (LEARNING_RATE, _) => learning_rate.into(),
                 (WEIGHTS, Initial::Fixed(value)) => value.clone(),
                 _ => 0.0.into(),
             },
             offset: 0.0,
         });
         Ok(Self {
-            positions: positions.collect(),
+            positions: positions.collect::<Vec<_>>(),
             encoder,
             policy,
             budget_left,
@@ -66,16 +58,16 @@ impl Moved {
     }
 
     /// Takes the report before any update.
-    pub(super) fn start(&mut self, report: &Report) {
+    pub(crate) fn start(&mut self, report: &Report) {
         self.encoder.start(report);
     }
 
     /// Takes the report of a segment, and where the budget stands after it.
-    pub(super) fn record(&mut self, report: &Report, budget_left: f64, probing: bool) {
+    pub(crate) fn record(&mut self, report: &Report, budget_left: f64, probing: bool) {
         self.encoder.record(report);
         (self.budget_left, self.probing) = (budget_left, probing);
         if report.diverged {
-            for (knob, position) in self.policy.knobs.iter().zip(&mut self.positions) {
+            for (knob, position) in self.policy.residual.knobs.iter().zip(&mut self.positions) {
                 if let (LEARNING_RATE, Value::Number(lr)) = (knob.name.as_str(), &position.value) {
                     let shrunk = lr * Divergence::default().learning_rate_factor;
                     position.value = Value::Number(knob.domain.nearest(shrunk));
@@ -85,8 +77,8 @@ impl Moved {
     }
 
     /// Lets the policy move its knobs. What is no choice of a knob, or is masked, moves nothing.
-    pub(super) fn choose(&mut self, steering: &Steering) {
-        let knobs = &self.policy.knobs;
+    pub(crate) fn choose(&mut self, steering: &Steering) {
+        let knobs = &self.policy.residual.knobs;
         let mask = ActionMask {
             allowed: knobs
                 .iter()
@@ -113,15 +105,26 @@ impl Moved {
         }
     }
 
+    /// What it adds to the servo.
+    pub(crate) fn offsets(&self) -> Offsets {
+        Offsets::of(&self.policy.residual.knobs, &self.positions)
+    }
+
     /// Whether it wants to go on from the best weights.
-    pub(super) fn goes_back(&self) -> bool {
-        let mut each = self.policy.knobs.iter().zip(&self.positions);
+    pub(crate) fn goes_back(&self) -> bool {
+        let mut each = self.policy.residual.knobs.iter().zip(&self.positions);
         each.any(|(knob, position)| knob.name == WEIGHTS && position.value == BEST.into())
     }
 
-    /// The settings from here on, where the share `f` of the budget is used.
-    pub(super) fn settings(&mut self, steering: &mut Steering, f: f64) -> Settings {
-        let knobs = &self.policy.knobs;
-        steering.moved(f, &Settings::default(), knobs, &mut self.positions)
+    /// The settings from here on, where the share `f` of the budget is used, with `offsets` beside its own.
+    pub(crate) fn settings(
+        &mut self,
+        steering: &mut Steering,
+        f: f64,
+        offsets: &Offsets,
+    ) -> Settings {
+        let knobs = &self.policy.residual.knobs;
+        let base = Settings::default();
+        steering.moved(f, &base, offsets, knobs, &mut self.positions)
     }
 }
