@@ -314,7 +314,7 @@ fn what_is_wrong_with_data_is_said_by_file_column_and_line() {
 #[test]
 fn a_policy_adds_to_the_servo() {
     let folder = Folder::new("tune policy");
-    folder.write("table.csv", &classes());
+    std::fs::write(folder.0.join("table.csv"), classes()).unwrap();
     let run = |out: &str, arguments: &[&str]| {
         let common = [
             "--data",
@@ -336,7 +336,7 @@ fn a_policy_adds_to_the_servo() {
         report(&folder, "steered")["tuned"]
     );
 
-    folder.write("policy.json", "{\"version\": 2}");
+    std::fs::write(folder.0.join("policy.json"), "{\"version\": 2}").unwrap();
     let message = bad(&run("none", &["--policy", "policy.json"]));
     assert!(message.contains("policy.json"), "{message}");
 }

@@ -4,6 +4,8 @@ use crate::mlp::{Activation, MlpTask};
 use crate::weights::flat_weights;
 use std::sync::Arc;
 use trimtab_env::context_servo::Memory;
+use trimtab_env::residual::Choose;
+use trimtab_env::{Action, Observation, Residual};
 
 fn task() -> MlpTask {
     let config = SplitConfig {
@@ -81,6 +83,7 @@ fn who_watches_sees_every_segment_and_what_is_wanted_next() {
         let Next::Servo {
             update_ratio: wanted,
             learning_rate,
+            from_best: false,
         } = next
         else {
             panic!("{next:?}")
