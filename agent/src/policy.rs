@@ -7,8 +7,11 @@ use rand::Rng;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use std::sync::Arc;
+use trimtab_env::observation::Encoder;
 use trimtab_env::wrappers::RunningMoments;
-use trimtab_env::{Action, Cost, EnvironmentSpec, Observation, Residual, ResidualPolicy, stream};
+use trimtab_env::{
+    Action, Cost, EnvironmentSpec, Knob, Observation, Residual, ResidualPolicy, stream,
+};
 
 /// The version of the file format.
 const VERSION: u64 = 2;
@@ -125,12 +128,20 @@ impl Policy {
     /// choices.
     ///
     /// # Errors
-    /// [`Error::Config`] if it was not trained to add to one.
+    /// [`Error::Config`] if it was not trained to add to one, [`Error::OtherSpec`] if it moves or sees something else than what its
+    /// file says.
     pub fn residual(&self) -> Result<ResidualPolicy> {
         let Some(residual) = self.residual.clone() else {
             let allowed = "take a policy that was trained in a process with a prior";
             return Err(Error::config("policy", &self.spec.name, allowed));
         };
+        let Residual { knobs, observation } = &residual;
+        let encoder = Encoder::new(observation.clone(), knobs, true)?;
+        self.check(&EnvironmentSpec {
+            features: encoder.features(knobs),
+            heads: knobs.iter().map(Knob::head).collect(),
+            ..self.spec.clone()
+        })?;
         let policy = self.clone();
         let choose = move |observation: &Observation| {
             // Chance has no part in the most probable choice.
@@ -380,8 +391,13 @@ mod tests {
     #[test]
     fn a_policy_of_another_environment_adds_to_nothing() {
         let mut policy = Policy::shipped().unwrap();
-        policy.residual = None;
+        let residual = policy.residual.take().unwrap();
         let error = policy.residual().unwrap_err().to_string();
         assert!(error.contains("prior"), "{error}");
+        // Nor does one that is told to look at something else.
+        let mut other = residual;
+        other.observation.only.pop();
+        let error = policy.with_residual(other).residual().unwrap_err();
+        assert!(matches!(error, Error::OtherSpec { .. }), "{error}");
     }
 }
