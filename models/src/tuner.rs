@@ -14,8 +14,8 @@ use trimtab_env::{
     Segments, Settings, TraineeSpec, UpdateTime, Validation,
 };
 
-/// Updates at the beginning of each segment that a policy has looked at: as many as when the servo was fitted. Without a policy it
-/// is the first alone: with one instead of eight the servo steers as well, see the models page.
+/// Updates at the beginning of each segment that are looked at for a policy that sees gradients: as many as when the servo was
+/// fitted. Else it is the first alone: with one instead of eight the servo steers as well, see the models page.
 const SAMPLES: u64 = 8;
 /// After how many updates decay and average catch up. To do so at each costs a tenth of the time of a small MLP.
 const SMOOTHING_INTERVAL: u64 = 8;
@@ -276,7 +276,8 @@ impl<M: Module> Tuner<M> {
     }
 
     /// The segments so far, in cost of the modelled machine. They have no rewards, and of the gradient statistics only
-    /// [`trimtab_env::GradientStatistics::update_ratio`], of the first update, unless a policy sees the others.
+    /// [`trimtab_env::GradientStatistics::update_ratio`], of the first update, unless a policy sees
+    /// gradients.
     pub fn segments(&self) -> &[Segment] {
         &self.segments
     }
