@@ -133,7 +133,7 @@ impl Policy {
     pub fn residual(&self) -> Result<ResidualPolicy> {
         let Some(residual) = self.residual.clone() else {
             let allowed = "take a policy that was trained in a process with a prior";
-            return Err(Error::config("policy", &self.spec.name, allowed));
+            return Err(Error::config("residual", "none", allowed));
         };
         let Residual { knobs, observation } = &residual;
         let encoder = Encoder::new(observation.clone(), knobs, true)?;

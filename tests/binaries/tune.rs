@@ -339,6 +339,20 @@ fn a_policy_adds_to_the_servo() {
     std::fs::write(folder.0.join("policy.json"), "{\"version\": 2}").unwrap();
     let message = bad(&run("none", &["--policy", "policy.json"]));
     assert!(message.contains("policy.json"), "{message}");
+
+    // One that adds to no servo is named too.
+    let other = include_str!("../../experiments/policies/rule.json");
+    let start = other.find(",\"residual\"").unwrap();
+    std::fs::write(
+        folder.0.join("other.json"),
+        format!("{}}}", &other[..start]),
+    )
+    .unwrap();
+    let message = bad(&run("none", &["--policy", "other.json"]));
+    assert!(
+        message.contains("other.json") && message.contains("prior"),
+        "{message}"
+    );
 }
 
 #[test]

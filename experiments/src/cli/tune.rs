@@ -152,7 +152,11 @@ impl TuneArguments {
         } else {
             Policy::load(path)?
         };
-        Ok(Some(policy.residual()?))
+        let residual = policy.residual();
+        let named = |error: trimtab_agent::Error| {
+            Error::config("--policy", path.display(), error.to_string())
+        };
+        residual.map(Some).map_err(named)
     }
 
     fn tune(&self) -> Result<Tune> {
