@@ -65,8 +65,9 @@ pub struct ContextServo {
 }
 
 impl Default for ContextServo {
-    /// The shipped servo: the result of the fit that `experiments/configs/fit.ron` describes, rounded to three digits. What it
-    /// is worth on data that it has not seen is on the experiments page.
+    /// The shipped servo: the result of the fit that `experiments/configs/fit.ron` describes, rounded to three digits, and what
+    /// `fit_blocks.ron` adds to it where layers come in blocks. What it is worth on data that it has not seen is on the
+    /// experiments page.
     fn default() -> Self {
         Self {
             start: Terms {
@@ -76,6 +77,8 @@ impl Default for ContextServo {
                 capacity: 0.031,
                 depth: -0.016,
                 width: -0.138,
+                blocks_adaptive: -0.974,
+                blocks_plain: -0.916,
             },
             end: Terms {
                 base: -1.994,
@@ -84,6 +87,8 @@ impl Default for ContextServo {
                 capacity: 0.146,
                 depth: -0.378,
                 width: -0.523,
+                blocks_adaptive: 2.204,
+                blocks_plain: 0.433,
             },
             shape: 1.997,
             feedback: Feedback {
@@ -102,6 +107,8 @@ impl Default for ContextServo {
                 capacity: 0.098,
                 depth: 0.0,
                 width: 0.0,
+                blocks_adaptive: -1.265,
+                blocks_plain: -0.507,
             },
             batch_growth: 0.162,
             decay: Terms {
@@ -111,6 +118,8 @@ impl Default for ContextServo {
                 capacity: 0.303,
                 depth: 0.175,
                 width: 0.0,
+                blocks_adaptive: -0.566,
+                blocks_plain: 0.137,
             },
             decay_feedback: Feedback {
                 progress: 0.0,
@@ -165,6 +174,8 @@ impl ContextServo {
                 ("capacity", terms.capacity),
                 ("depth", terms.depth),
                 ("width", terms.width),
+                ("blocks_adaptive", terms.blocks_adaptive),
+                ("blocks_plain", terms.blocks_plain),
             ] {
                 if !value.is_finite() {
                     let field = format!("{name}.{term}");
@@ -232,6 +243,8 @@ mod tests {
             capacity: 0.2,
             depth: 0.3,
             width: 0.4,
+            blocks_adaptive: 0.5,
+            blocks_plain: 0.6,
         };
         ContextServo {
             start: terms(-1.8),
@@ -281,12 +294,15 @@ mod tests {
             examples: 409.6,
             ..CONTEXT
         };
-        let deep = Context {
-            examples: 16384.0 / 3.0,
-            parameters: 16384.0,
-            layers: 4.0,
+        // As many weights a layer, and as many examples for each weight.
+        let layers = |layers: f64, adaptive| Context {
+            examples: layers * 4096.0 / 3.0,
+            parameters: layers * 4096.0,
+            layers,
+            adaptive,
             ..CONTEXT
         };
+        let deep = layers(4.0, true);
         let wide = Context {
             examples: 409_600.0,
             parameters: 1_228_800.0,
@@ -299,6 +315,16 @@ mod tests {
         let all = [long, few, deep, wide, plain].map(moved);
         for (moved, wanted) in all.into_iter().zip([-0.9, 0.2, 0.3, 0.4, -0.1]) {
             assert!((moved - wanted).abs() < 1e-9, "{all:?}");
+        }
+        // From five layers on it is their ratio that counts, by another term for each kind of optimiser.
+        let blocks = [true, false].map(|adaptive| {
+            let of = |count: f64| servo().end.at(&layers(count, adaptive));
+            [of(50.0) - of(5.0), of(5.0) - of(3.0)]
+        });
+        for (moved, wanted) in blocks.into_iter().zip([[0.5, 0.6], [0.6, 0.6]]) {
+            for (moved, wanted) in moved.into_iter().zip(wanted) {
+                assert!((moved - wanted).abs() < 1e-9, "{blocks:?}");
+            }
         }
     }
 

@@ -2,6 +2,7 @@
 
 use crate::data::{Share, SplitConfig, Standardise, Teacher};
 use crate::mlp::Activation;
+use crate::transformer::TransformerConfig;
 use crate::{
     DataConfig, Error, Late, ModelConfig, OptimizerConfig, PassingNoise, Result, TaskConfig,
 };
@@ -10,7 +11,7 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 use trimtab_env::stream;
 
-/// A distribution over the trainings of multilayer perceptrons. Everything is drawn independently; pairs of numbers are the
+/// A distribution over the trainings of multilayer perceptrons and transformers. Everything is drawn independently; pairs of numbers are the
 /// ends of a range, which whole numbers are drawn from log-uniformly.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -45,7 +46,14 @@ pub struct TaskDistribution {
     /// A quarter of the classification tasks have rare classes: with a ratio down to this.
     #[serde(default = "one")]
     pub imbalance: f64,
+    /// The share of tasks whose network is a transformer; then `layers` are its blocks, and `width`, rounded down to a multiple
+    /// of its four heads, the numbers a token.
+    #[serde(default)]
+    pub transformers: f64,
 }
+
+/// Heads of the attention of a transformer that is drawn.
+const HEADS: usize = 4;
 
 fn one() -> f64 {
     1.0
@@ -63,11 +71,18 @@ pub struct Source {
     /// What is standardised.
     #[serde(default)]
     pub standardise: Standardise,
+    /// Side of the patches into which a transformer cuts images; 1 for tables, whose columns are its tokens.
+    #[serde(default = "one_by_one")]
+    pub patch: usize,
     /// Rows of the data set, which bound validation and test.
     pub rows: usize,
 }
 
 fn no_pooling() -> usize {
+    1
+}
+
+fn one_by_one() -> usize {
     1
 }
 
@@ -89,6 +104,7 @@ impl TaskDistribution {
             ("late", self.late),
             ("passing_noise", self.passing_noise),
             ("label_noise", self.label_noise),
+            ("transformers", self.transformers),
         ];
         for (field, share) in shares {
             if !(0.0..=1.0).contains(&share) {
@@ -111,6 +127,10 @@ impl TaskDistribution {
                 let allowed = "two whole numbers from 1, the smaller one first";
                 return fault(field, format!("({low}, {high})"), allowed);
             }
+        }
+        if self.transformers > 0.0 && self.width.0 < HEADS {
+            let allowed = "with transformers, whose heads are four, at least 4";
+            return fault("width", format!("{:?}", self.width), allowed);
         }
         for (field, empty) in [
             ("activations", self.activations.is_empty()),
@@ -146,6 +166,7 @@ impl TaskDistribution {
             Source {
                 pool: 1,
                 standardise: Standardise::PerFeature,
+                patch: 1,
                 rows: teacher.rows,
                 data: DataConfig::Teacher(teacher),
             }
@@ -208,6 +229,14 @@ impl TaskDistribution {
                 lasting: every * (0.2 + 0.3 * rng.random::<f64>()),
             }
         });
+        if rng.random::<f64>() < self.transformers {
+            task.model = ModelConfig::Transformer(TransformerConfig {
+                width: width - width % HEADS,
+                heads: HEADS,
+                blocks: layers,
+                patch: source.patch,
+            });
+        }
         task
     }
 }
@@ -268,12 +297,14 @@ mod tests {
                     data: DataConfig::Embedded(Embedded::Digits),
                     pool: 1,
                     standardise: Standardise::Global,
+                    patch: 4,
                     rows: 1797,
                 },
                 Source {
                     data: DataConfig::Embedded(Embedded::WineQuality),
                     pool: 1,
                     standardise: Standardise::PerFeature,
+                    patch: 1,
                     rows: 1599,
                 },
             ],
@@ -288,6 +319,7 @@ mod tests {
             late: 0.3,
             passing_noise: 0.3,
             imbalance: 0.1,
+            transformers: 0.2,
         }
     }
 
@@ -314,6 +346,10 @@ mod tests {
         assert!(tasks.iter().any(|task| task.imbalance < 1.0));
         assert!(tasks.iter().any(|task| task.late.is_some()));
         assert!(tasks.iter().any(|task| task.passing_noise.is_some()));
+        let transformers = tasks
+            .iter()
+            .filter(|task| matches!(task.model, ModelConfig::Transformer(_)));
+        assert!((4..25).contains(&transformers.count()));
     }
 
     #[test]
@@ -336,5 +372,6 @@ mod tests {
         refused(|d| d.optimizers.clear(), "optimizers");
         refused(|d| d.imbalance = 0.0, "imbalance");
         refused(|d| d.synthetic = f64::NAN, "synthetic");
+        refused(|d| d.width = (3, 4), "width");
     }
 }

@@ -42,13 +42,20 @@ impl Rates {
     }
 }
 
-/// What is measured of the first updates of a stretch. Decay and average follow each update that is looked at, so that
-/// they are part of its size.
+/// After how many updates the weights are averaged, and decayed: as if they had been the same since the last time. To write
+/// weights costs several times as much as to read them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Intervals {
+    pub averaging: u64,
+    pub decay: u64,
+}
+
+/// What is measured of the first updates of a stretch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Look {
-    /// All [`GradientStatistics`], over this many updates.
+    /// All [`GradientStatistics`], over this many updates. Decay and average follow each, so that the decay is part of its size.
     Statistics(u64),
-    /// The update ratio of the first update alone.
+    /// The update ratio of the first update alone, of which the decay is no part: it is a few hundredths of it.
     Ratio,
 }
 
@@ -72,12 +79,14 @@ impl Look {
 pub(crate) struct Stretch {
     pub meter: Meter,
     look: Look,
-    interval: u64,
+    intervals: Intervals,
     rates: Rates,
     losses: Vec<f64>,
     finite: bool,
-    /// Updates that are not yet part of decay and average.
-    pending: u64,
+    /// Updates that the average has not taken yet.
+    not_averaged: u64,
+    /// Updates whose decay is due.
+    not_decayed: u64,
     probe: GradientProbe,
     ratio: UpdateRatio,
     gradient: Vec<f32>,
@@ -87,13 +96,13 @@ pub(crate) struct Stretch {
 }
 
 impl Stretch {
-    /// Decay and average follow the weights every `interval` updates.
-    pub(crate) fn new(cost: CostModel, look: Look, interval: u64) -> Self {
+    pub(crate) fn new(cost: CostModel, look: Look, intervals: Intervals) -> Self {
         Self {
             meter: Meter::new(cost),
             look,
-            interval,
-            pending: 0,
+            intervals,
+            not_averaged: 0,
+            not_decayed: 0,
             rates: Rates {
                 learning_rate: 0.0,
                 batch_size: 1,
@@ -134,7 +143,7 @@ impl Stretch {
         self.rates = rates;
         self.losses.clear();
         self.finite = true;
-        self.pending = 0;
+        (self.not_averaged, self.not_decayed) = (0, 0);
         *averaged = (rates.averaging > 0.0).then(|| averaged.take().unwrap_or_default());
         self.ratio.begin();
         if self.look.statistics() {
@@ -178,14 +187,16 @@ impl Stretch {
             model.flat_gradients(&gradients, &mut self.gradient);
         } else if looking {
             if !std::mem::take(&mut self.known) {
-                model = self.settle(model, averaged, true);
+                model = self.settle(model, averaged, true, false);
             }
             self.ratio.before(&mut self.weights);
         }
         model = step(self.rates.learning_rate, model, gradients);
-        self.pending += 1;
-        if looking || self.pending >= self.interval {
-            model = self.settle(model, averaged, looking);
+        self.not_averaged += 1;
+        self.not_decayed += 1;
+        let decays = statistics || self.not_decayed >= self.intervals.decay;
+        if decays || looking || self.not_averaged >= self.intervals.averaging {
+            model = self.settle(model, averaged, looking, decays);
         }
         if statistics {
             self.probe.record(&self.gradient, &self.weights);
@@ -198,20 +209,21 @@ impl Stretch {
         model
     }
 
-    /// Makes up for decay and average of the updates since the last time. The weights are put side by side on the way if
-    /// they are `wanted`.
+    /// Averages the weights, after what is due of their decay if this is when they are `decayed`. They are put side by side on
+    /// the way if that is `wanted`.
     fn settle<W: Weights>(
         &mut self,
         model: W,
         averaged: &mut Option<AveragedWeights>,
         wanted: bool,
+        decayed: bool,
     ) -> W {
         let Rates {
             weight_decay,
             averaging,
             ..
         } = self.rates;
-        let pending = std::mem::take(&mut self.pending);
+        let pending = std::mem::take(&mut self.not_averaged);
         let averaged = averaged.as_mut().filter(|_| pending > 0);
         let mut average = averaged.map(|averaged| averaged.step(averaging, pending));
         let seen = wanted || average.is_some();
@@ -224,8 +236,12 @@ impl Stretch {
                 average.take(part);
             }
         };
-        if weight_decay > 0.0 && pending > 0 {
-            let kept = (1.0 - weight_decay).powi(pending as i32);
+        let due = match decayed {
+            true => std::mem::take(&mut self.not_decayed),
+            false => 0,
+        };
+        if weight_decay > 0.0 && due > 0 {
+            let kept = (1.0 - weight_decay).powi(due as i32);
             return model.scaled(kept as f32, see);
         }
         if seen {
@@ -243,7 +259,7 @@ impl Stretch {
         let updates = self.updates();
         // What comes last in this stretch is what the next one begins with.
         self.known = self.look != Look::Statistics(0);
-        let model = self.settle(model, averaged, self.known);
+        let model = self.settle(model, averaged, self.known, true);
         let gradients = match self.look {
             Look::Statistics(0) => None,
             Look::Statistics(_) => self.probe.finish(&self.weights, updates),
@@ -309,7 +325,11 @@ mod tests {
     /// The weights that a stretch begins with are known from the one before, unless others have taken their place.
     #[test]
     fn the_first_update_is_relative_to_the_weights_that_it_is_made_from() {
-        let mut stretch = Stretch::new(CostModel::default(), Look::Ratio, 8);
+        let intervals = Intervals {
+            averaging: 8,
+            decay: 32,
+        };
+        let mut stretch = Stretch::new(CostModel::default(), Look::Ratio, intervals);
         let (first, after) = ratio(&mut stretch, FlatWeights(vec![3.0, 4.0]));
         assert!((first - 0.1).abs() < 1e-9, "{first}");
         assert_eq!(after.0, [10.5, 4.0]);

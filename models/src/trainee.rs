@@ -6,7 +6,7 @@ use crate::evaluation::{self, Evaluation};
 use crate::late::Late;
 use crate::minibatches::Minibatches;
 use crate::passing_noise::PassingNoise;
-use crate::stretch::{Look, Rates, Stretch};
+use crate::stretch::{Intervals, Look, Rates, Stretch};
 use crate::weights::{layers, with_weights};
 use crate::{Batch, Error, Optimizer, OptimizerConfig, Result, Task};
 use burn::module::Module;
@@ -34,9 +34,11 @@ pub struct TraineeConfig {
     pub optimizer: OptimizerConfig,
     /// How many updates at the beginning of each segment are looked at for gradient statistics; 0 switches them off.
     pub gradient_samples: u64,
-    /// After how many updates weight decay and averaged weights catch up, both as if the weights had been the same since
-    /// the last time; more than 1 saves time. Updates that are looked at are followed each by itself.
-    pub smoothing_interval: u64,
+    /// After how many updates the weights are averaged, as if they had been the same since the last time; more than 1 saves
+    /// time. Updates that are looked at are followed each by itself.
+    pub averaging_interval: u64,
+    /// After how many updates weight decay catches up, in the same way. It is never behind at the end of a segment.
+    pub decay_interval: u64,
     /// At most this many rows of the validation split are evaluated after each segment: the first ones, always the
     /// same. `None` takes all.
     pub validation_rows: Option<usize>,
@@ -56,7 +58,8 @@ impl Default for TraineeConfig {
         Self {
             optimizer: OptimizerConfig::sgd(),
             gradient_samples: 8,
-            smoothing_interval: 1,
+            averaging_interval: 1,
+            decay_interval: 1,
             validation_rows: None,
             late: None,
             passing_noise: None,
@@ -67,6 +70,13 @@ impl Default for TraineeConfig {
 }
 
 impl TraineeConfig {
+    pub(crate) fn intervals(&self) -> Intervals {
+        Intervals {
+            averaging: self.averaging_interval,
+            decay: self.decay_interval,
+        }
+    }
+
     /// What is known of a training of `model`, called `name`, before it.
     ///
     /// # Errors
@@ -171,7 +181,7 @@ impl<T: Task> TaskTrainee<T> {
             stretch: Stretch::new(
                 config.cost,
                 Look::Statistics(config.gradient_samples),
-                config.smoothing_interval,
+                config.intervals(),
             ),
             task,
             config,

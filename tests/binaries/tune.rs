@@ -327,7 +327,14 @@ fn a_policy_adds_to_the_servo() {
         let all = [&common[..], &["--out", out], arguments].concat();
         tune(&folder, &all)
     };
-    good(&run("steered", &["--policy", "shipped"]));
+    good(&run("steered", &[]));
+    good(&run("named", &["--policy", "shipped"]));
+    assert_eq!(
+        folder.read("named/segments.jsonl"),
+        folder.read("steered/segments.jsonl")
+    );
+    good(&run("alone", &["--policy", "none"]));
+    assert!(!folder.read("alone/schedule.ron").contains("weights"));
     let schedule = folder.read("steered/schedule.ron");
     assert!(schedule.contains("weights"), "{schedule}");
     good(&run("again", &["--replay", "steered/schedule.ron"]));

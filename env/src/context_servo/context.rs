@@ -3,6 +3,10 @@
 use crate::{Cost, TraineeSpec};
 use serde::{Deserialize, Serialize};
 
+/// Layers up to which one more of them counts by itself, as in a perceptron; beyond, it is their ratio that counts. Those of the
+/// deepest perceptrons that the servo was fitted to.
+const SHALLOW: f64 = 5.0;
+
 /// What is known of a training before it begins.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Context {
@@ -33,19 +37,36 @@ impl Context {
     }
 
     /// The names of [`Context::features`].
-    pub const FEATURES: [&str; 5] = ["epochs", "adaptive", "capacity", "depth", "width"];
+    pub const FEATURES: [&str; 7] = [
+        "epochs",
+        "adaptive",
+        "capacity",
+        "depth",
+        "width",
+        "blocks_adaptive",
+        "blocks_plain",
+    ];
 
-    /// The five numbers that set-points depend on: `log10(epochs / 20)`, -1/2 or 1/2 for the optimiser,
-    /// `log10(parameters / (3 examples))`, hidden layers less 2, and `log10(width / 64)` with the side of a square layer
-    /// of mean size as the width; each kept within -3 and 3, far beyond what any fit has seen.
-    pub fn features(&self) -> [f64; 5] {
+    /// The numbers that set-points depend on: `log10(epochs / 20)`, -1/2 or 1/2 for the optimiser,
+    /// `log10(parameters / (3 examples))`, hidden layers less 2 for up to five layers, `log10(width / 64)` with the side of a
+    /// square layer of mean size as the width, and `log10(layers / 5)` for more than five, with an adaptive optimiser or with
+    /// another; each kept within -3 and 3, far beyond what any fit has seen.
+    pub fn features(&self) -> [f64; 7] {
         let log = |ratio: f64| ratio.max(1e-30).log10();
+        let blocks = log(self.layers.max(SHALLOW) / SHALLOW);
+        let (adaptive, plain) = if self.adaptive {
+            (1.0, 0.0)
+        } else {
+            (0.0, 1.0)
+        };
         [
             log(self.epochs / 20.0),
-            if self.adaptive { 0.5 } else { -0.5 },
+            adaptive - 0.5,
             log(self.parameters / (3.0 * self.examples.max(1.0))),
-            self.layers - 3.0,
+            self.layers.min(SHALLOW) - 3.0,
             log((self.parameters / self.layers.max(1.0)).sqrt() / 64.0),
+            adaptive * blocks,
+            plain * blocks,
         ]
         .map(|feature| feature.clamp(-3.0, 3.0))
     }
@@ -63,23 +84,32 @@ pub struct Terms {
     pub adaptive: f64,
     /// Change for ten times the parameters an example.
     pub capacity: f64,
-    /// Change for one more layer.
+    /// Change for one more layer, up to five.
     pub depth: f64,
     /// Change for ten times the width. Of a layer `n` wide, an update of a few directions that changes the outputs as much
     /// is smaller by the square root of `n` relative to the weights (Yang, Simon and Bernstein 2023, "A spectral condition
     /// for feature learning"), which would be -1/2 in a set-point.
     pub width: f64,
+    /// Change for ten times the layers, beyond five, with an adaptive optimiser. So many layers come in blocks whose inputs are
+    /// added to their outputs, as in a transformer.
+    pub blocks_adaptive: f64,
+    /// The same with another optimiser.
+    pub blocks_plain: f64,
 }
 
 impl Terms {
     /// The number in this context.
     pub fn at(&self, context: &Context) -> f64 {
-        let [epochs, adaptive, capacity, depth, width] = context.features();
-        self.base
-            + self.epochs * epochs
-            + self.adaptive * adaptive
-            + self.capacity * capacity
-            + self.depth * depth
-            + self.width * width
+        let of_features = [
+            self.epochs,
+            self.adaptive,
+            self.capacity,
+            self.depth,
+            self.width,
+            self.blocks_adaptive,
+            self.blocks_plain,
+        ];
+        std::iter::zip(of_features, context.features())
+            .fold(self.base, |sum, (change, feature)| sum + change * feature)
     }
 }

@@ -196,6 +196,6 @@ mod tests {
         let features = &environment.spec().features;
         assert_eq!(features.len(), observation.features.len());
         let names: Vec<&str> = features.iter().map(|f| f.name.as_str()).collect();
-        assert!(names.ends_with(&["epochs", "adaptive", "capacity", "depth", "width"]));
+        assert!(names.ends_with(&Context::FEATURES));
     }
 }

@@ -6,7 +6,7 @@ use crate::run_directory::write_whole;
 use crate::tune::{self, TrainedModel, Tune};
 use crate::{Error, Result};
 use clap::{Parser, ValueEnum};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use trimtab_agent::Policy;
 use trimtab_env::{RecordedSchedule, ResidualPolicy, TestReport};
@@ -26,7 +26,7 @@ use trimtab_models::{DataConfig, ModelConfig, OptimizerConfig, TaskConfig, Train
   tune --data images.idx --labels labels.idx --channels 8,16
   tune --data houses.csv --target price --compare-defaults --out runs/houses
   tune --data houses.csv --target price --test sold-later.csv
-  tune --data houses.csv --target price --policy shipped
+  tune --data houses.csv --target price --policy none
   tune --data houses.csv --target price --replay runs/houses/schedule.ron --seed 1 --out runs/again
 Ctrl-C ends the training after the segment under way and keeps the best model so far; a second one stops at once."
 )]
@@ -73,7 +73,7 @@ struct TuneArguments {
     /// Folder for everything
     #[arg(long, default_value = "runs/tune")]
     out: PathBuf,
-    /// A policy that adds to what the servo wants: `shipped`, or the policy.json of a training under the servo
+    /// The policy that adds to what the servo wants: `shipped`, which is the default, `none`, or the policy.json of a training under the servo
     #[arg(long, value_name = "FILE", conflicts_with = "replay")]
     policy: Option<PathBuf>,
     /// Train with the schedule.ron of an earlier run, instead of regulating anew
@@ -144,13 +144,12 @@ impl TuneArguments {
     }
 
     fn policy(&self) -> Result<Option<ResidualPolicy>> {
-        let Some(path) = &self.policy else {
-            return Ok(None);
-        };
-        let policy = if path.as_os_str() == "shipped" {
-            Policy::shipped()?
-        } else {
-            Policy::load(path)?
+        let path = self.policy.as_deref().unwrap_or(Path::new("shipped"));
+        let policy = match path.to_str() {
+            _ if self.replay.is_some() => return Ok(None),
+            Some("none") => return Ok(None),
+            Some("shipped") => Policy::shipped()?,
+            _ => Policy::load(path)?,
         };
         let residual = policy.residual();
         let named = |error: trimtab_agent::Error| {

@@ -95,9 +95,31 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_bundled_fit_is_valid_and_begins_with_its_servo() {
-        let config = FitConfig::parse(FIT, "fit.ron").unwrap();
-        config.validate().unwrap();
+    fn the_fits_that_come_with_it_are_valid() {
+        for name in ["fit.ron", "fit_plain.ron", "fit_blocks.ron"] {
+            let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+                .join("configs")
+                .join(name);
+            FitConfig::load(&path).unwrap().validate().unwrap();
+        }
+    }
+
+    #[test]
+    fn the_second_fit_begins_with_what_ships_but_for_what_it_fits() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("configs/fit_blocks.ron");
+        let config = FitConfig::load(&path).unwrap();
+        let mut shipped = ContextServo::default();
+        let ContextServo {
+            start,
+            end,
+            batch,
+            decay,
+            ..
+        } = &mut shipped;
+        for terms in [start, end, batch, decay] {
+            (terms.blocks_adaptive, terms.blocks_plain) = (0.0, 0.0);
+        }
+        assert_eq!(config.servo, shipped);
     }
 
     #[test]

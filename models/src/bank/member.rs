@@ -64,7 +64,7 @@ impl Member {
             stretch: Stretch::new(
                 config.cost,
                 Look::Statistics(config.gradient_samples),
-                config.smoothing_interval,
+                config.intervals(),
             ),
             tensors: program.tensors(),
             program,

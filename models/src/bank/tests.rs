@@ -157,7 +157,8 @@ fn together_and_one_by_one_are_the_same_bits_for_every_shape_and_loss() {
                     every: 0.4,
                     lasting: 0.2,
                 }),
-                smoothing_interval: 4,
+                averaging_interval: 4,
+                decay_interval: 6,
                 ..config(OptimizerConfig::adam())
             };
             check(&task(Embedded::Digits, hidden, activation), &metrics);

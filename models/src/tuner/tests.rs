@@ -123,7 +123,8 @@ fn knobs(lr: f64) -> Vec<Knob> {
 fn environment(optimizer: OptimizerConfig, lr: f64, knobs: Vec<Knob>) -> TuningEnv {
     let config = TraineeConfig {
         optimizer,
-        smoothing_interval: SMOOTHING_INTERVAL,
+        averaging_interval: INTERVALS.averaging,
+        decay_interval: INTERVALS.decay,
         ..Default::default()
     };
     let trainee = TaskTrainee::new(task(), config, &Device::flex()).unwrap();
