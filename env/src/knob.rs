@@ -85,7 +85,7 @@ pub struct Position {
 }
 
 impl Knob {
-    /// A learning rate over `low..high` that starts log-uniformly between `from` and `to` and moves by `moves`.
+    /// A learning rate within `domain` that starts at `initial` and moves by `moves`.
     pub fn learning_rate(domain: Domain, initial: Initial, moves: Moves) -> Self {
         Self {
             name: LEARNING_RATE.to_owned(),

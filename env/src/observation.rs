@@ -127,7 +127,8 @@ impl Encoder {
     /// An encoder for these knobs, with the features that a prior adds if there is one.
     ///
     /// # Errors
-    /// [`Error::Config`] if a name in `without` is no feature (the message lists them), or the clip is not positive.
+    /// [`Error::Config`] if a name in `only` or `without` is no feature (the message lists them), none is left, the history is 0, or
+    /// the clip is not positive.
     pub fn new(config: ObservationConfig, knobs: &[Knob], prior: bool) -> Result<Self> {
         if config.history == 0 {
             return Err(Error::config("history", 0, "give at least 1"));

@@ -178,7 +178,7 @@ impl Benchmark {
         if seeds == 0 {
             return Err(Error::config("--seeds", 0, "give at least 1"));
         }
-        observer.begin(Phase::Training, seeds * self.steps, 0);
+        observer.begin(Phase::TrainingSteps, seeds * self.steps, 0);
         let (sender, progress) = std::sync::mpsc::channel();
         let records = std::thread::scope(|scope| {
             let runs = scope.spawn(move || {

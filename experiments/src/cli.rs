@@ -16,6 +16,7 @@ use crate::runner::{self, Options, recorded_references};
 use crate::summary::{self, Summary};
 use crate::tensorboard::TensorBoard;
 use crate::{Config, Error, Registry, Result, benchmark, calibrate, evaluation, pictures};
+use burn::tensor::Device;
 use clap::Parser;
 use std::fmt::Display;
 use std::io::{ErrorKind, Write};
@@ -35,9 +36,22 @@ struct Machine {
     /// Threads; by default one for each core
     #[arg(long)]
     jobs: Option<usize>,
+    #[command(flatten)]
+    backend: Backend,
+}
+
+/// Where tensors are.
+#[derive(clap::Args)]
+struct Backend {
     /// Backend: flex, libtorch (feature tch), cuda, wgpu
     #[arg(long, default_value = "flex")]
     device: String,
+}
+
+impl Backend {
+    fn device(&self) -> Result<Device> {
+        Ok(trimtab_models::device(&self.device)?)
+    }
 }
 
 impl Machine {
@@ -88,7 +102,6 @@ impl ConfigSource {
 #[command(
     name = "train",
     version,
-    about,
     after_help = "Examples:
   train                                         the quick-start, into runs/quickstart
   train --seed 2 --out runs/second              another seed
@@ -119,7 +132,6 @@ struct Train {
 #[command(
     name = "evaluate",
     version,
-    about,
     after_help = "Examples:
   evaluate runs/quickstart                      fresh seeds, not those of the run's own evaluation
   evaluate runs/quickstart --seeds 30           more of them
@@ -143,7 +155,6 @@ struct Evaluate {
 #[command(
     name = "plot",
     version,
-    about,
     after_help = "Examples:
   plot runs/quickstart                          everything, into runs/quickstart/plots
   plot runs/compare                             the same of a comparison
@@ -163,7 +174,6 @@ struct Plot {
 #[command(
     name = "benchmark",
     version,
-    about,
     after_help = "Examples:
   benchmark                                     everything
   benchmark CartPole-v1 --algorithm ppo         one of them
@@ -193,7 +203,6 @@ struct Benchmark {
 #[command(
     name = "compare",
     version,
-    about,
     after_help = "Examples:
   compare                                       the bundled comparison, into runs/compare
   compare my.ron --out runs/mine                one of your own; run it again to go on after a kill"
@@ -219,7 +228,6 @@ struct Compare {
 #[command(
     name = "calibrate",
     version,
-    about,
     after_help = "Example:
   calibrate my.ron                              the first task of my.ron; paste the line into `cost:`"
 )]
@@ -227,7 +235,7 @@ struct Calibrate {
     #[command(flatten)]
     source: ConfigSource,
     #[command(flatten)]
-    machine: Machine,
+    backend: Backend,
 }
 
 /// Writes to the standard output, at once.
@@ -307,7 +315,7 @@ pub fn train(registry: &Registry) -> ExitCode {
         let options = Options {
             out: out.clone(),
             jobs: arguments.machine.jobs()?,
-            device: trimtab_models::device(&arguments.machine.device)?,
+            device: arguments.machine.backend.device()?,
             registry,
             interrupted: &INTERRUPTED,
         };
@@ -372,7 +380,7 @@ pub fn evaluate(registry: &Registry) -> ExitCode {
                 .clone()
                 .unwrap_or_else(|| arguments.run.join("policy.json")),
         )?;
-        let device = trimtab_models::device(&arguments.machine.device)?;
+        let device = arguments.machine.backend.device()?;
         let jobs = arguments.machine.jobs()?;
         let mut summary: Summary = read_json(&arguments.run.join("summary.json"))?;
         let references = recorded_references(&read_events(&arguments.run)?);
@@ -429,7 +437,7 @@ pub fn calibrate() -> ExitCode {
     exit(|| {
         let config = arguments.source.load()?;
         config.validate()?;
-        let device = trimtab_models::device(&arguments.machine.device)?;
+        let device = arguments.backend.device()?;
         let (measured, time) = calibrate::calibrate(&config, &device)?;
         say(format_args!(
             "{:>10}  {:>18}  {:>18}",
@@ -463,7 +471,7 @@ pub fn benchmark(registry: &Registry) -> ExitCode {
         };
         let names = &arguments.names;
         let selected = benchmark::select(&benchmarks, names, arguments.algorithm.as_deref())?;
-        let device = trimtab_models::device(&arguments.machine.device)?;
+        let device = arguments.machine.backend.device()?;
         let jobs = arguments.machine.jobs()?;
         let mut progress = Progress::default();
         for (index, benchmark) in selected.iter().enumerate() {
@@ -497,7 +505,7 @@ pub fn compare() -> ExitCode {
         let config = config.with_policies(folder)?;
         stop_on_ctrl_c()?;
         let out = run_folder(arguments.out.as_deref(), &config.name);
-        let device = trimtab_models::device(&arguments.machine.device)?;
+        let device = arguments.machine.backend.device()?;
         let jobs = arguments.machine.jobs()?;
         let mut progress = Progress::default();
         let lines = compare::compare(&config, &out, jobs, &device, &INTERRUPTED, &mut progress)?;

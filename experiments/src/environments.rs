@@ -167,6 +167,17 @@ impl Tuning {
             .iter()
             .map(TaskConfig::prepare)
             .collect::<trimtab_models::Result<Vec<_>>>()?;
+        // Records know tasks by their names.
+        let mut names = BTreeMap::new();
+        for (index, task) in tasks.iter().enumerate() {
+            if let Some(first) = names.insert(task.name(), index) {
+                return Err(Error::config(
+                    format!("tasks[{index}]"),
+                    format!("`{}`", task.name()),
+                    format!("tasks[{first}] is called that; give one of them another `name`"),
+                ));
+            }
+        }
         let tuning = Self {
             budgets: vec![1.0; tasks.len()],
             tasks,

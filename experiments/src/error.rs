@@ -42,7 +42,7 @@ pub enum Error {
         source: Box<Error>,
     },
     /// The output folder is there already.
-    #[error("{0} exists; go on with --resume {0}, or choose another folder with --out")]
+    #[error("{0} exists; go on with `--resume --out {0}`, or choose another folder with --out")]
     Exists(PathBuf),
     /// There is nothing to resume.
     #[error("{path} cannot be resumed: {problem}")]
@@ -79,7 +79,7 @@ pub enum Error {
         problem: String,
     },
     /// Someone pressed Ctrl-C. Everything up to the last checkpoint is kept.
-    #[error("interrupted; go on with --resume {0}")]
+    #[error("interrupted; go on with `--resume --out {0}`")]
     Interrupted(PathBuf),
     /// Someone pressed Ctrl-C during a comparison. Every finished result is kept.
     #[error("interrupted; run the same command again to go on in {0}")]

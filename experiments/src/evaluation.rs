@@ -4,7 +4,7 @@ use crate::config::EnvironmentConfig;
 use crate::environments::{Registry, Tuning, lock};
 use crate::observer::{Observer, Phase};
 use crate::record::{EvaluationRecord, ReferenceRecord};
-use crate::{Config, Result, reference};
+use crate::{Config, Error, Result, reference};
 use std::sync::Mutex;
 use trimtab_agent::controller::run;
 use trimtab_agent::{
@@ -16,6 +16,9 @@ use trimtab_env::stream::derived_seed;
 use trimtab_env::vector::in_parallel;
 use trimtab_env::{Environment, EnvironmentSpec, Outcome, Part, TuningEnv};
 
+/// Batch size of every default, as far as there are so many rows.
+pub(crate) const DEFAULT_BATCH: usize = 64;
+
 /// The controllers of a comparison, in the order of tables. The last one is left out where a head has no choice that
 /// leaves its knob alone.
 pub const CONTROLLERS: [&str; 5] = ["policy", "default", "best_static", "random", "unchanged"];
@@ -24,7 +27,8 @@ pub const CONTROLLERS: [&str; 5] = ["policy", "default", "best_static", "random"
 /// with the same seeds for all. Seed number `first` and those after it are used.
 ///
 /// # Errors
-/// The environments'; [`trimtab_agent::Error::OtherSpec`] if the policy does not fit.
+/// The environments'; [`trimtab_agent::Error::OtherSpec`] if the policy does not fit; [`Error::Config`] if the references are of other
+/// tasks.
 pub fn tuning(
     config: &Config,
     tuning: &Tuning,
@@ -34,6 +38,16 @@ pub fn tuning(
     jobs: usize,
     observer: &mut dyn Observer,
 ) -> Result<Vec<EvaluationRecord>> {
+    if references.len() != tuning.tasks.len() {
+        return Err(Error::config(
+            "environment.tasks",
+            tuning.tasks.len(),
+            format!(
+                "the run has recorded references of {} tasks; its config and its records are to be those it was made with",
+                references.len()
+            ),
+        ));
+    }
     let goals = reference::goals(references);
     let environments = tuning.environments(&goals, jobs)?;
     let spec = environments[0].spec().clone();
@@ -68,7 +82,7 @@ pub fn tuning(
                     .config()
                     .optimizer
                     .default_learning_rate(),
-                64,
+                DEFAULT_BATCH.min(tuning.tasks[task].split().train.rows()),
             ),
             "best_static" => fixed(references[task].learning_rate, references[task].batch_size),
             "unchanged" => match &unchanged {

@@ -11,8 +11,10 @@ pub enum Phase {
     Reference,
     /// Parameters are fitted.
     Fit,
-    /// The agent learns.
+    /// The agent learns, in episodes.
     Training,
+    /// The agent learns, in steps of its environments.
+    TrainingSteps,
     /// Controllers are compared.
     Evaluation,
 }
@@ -103,6 +105,7 @@ impl Observer for Progress {
             Phase::Reference => ("fixed settings", "runs"),
             Phase::Fit => ("fit", "runs"),
             Phase::Training => ("training", "episodes"),
+            Phase::TrainingSteps => ("training", "steps"),
             Phase::Evaluation => ("evaluation", "runs"),
         };
         let bar = ProgressBar::new(total).with_position(done);

@@ -96,7 +96,8 @@ impl RunDirectory {
                 problem: error.to_string(),
             })?,
             // Stopped before the first checkpoint: begin again.
-            Err(_) => Position::default(),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Position::default(),
+            Err(error) => return Err(Error::file(&path.join("progress.json"))(error)),
         };
         let file = path.join("events.jsonl");
         let open = || -> std::io::Result<File> {

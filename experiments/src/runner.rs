@@ -118,14 +118,18 @@ fn go_on(
         &position.collector,
     )?;
     // Steps are known beforehand where episodes are not.
-    let (total, done) = match training.rollout {
-        RolloutConfig::Episodes(episodes) => (episodes as u64, position.episodes),
+    let (phase, total, done) = match training.rollout {
+        RolloutConfig::Episodes(episodes) => (Phase::Training, episodes as u64, position.episodes),
         RolloutConfig::Steps {
             environments,
             steps,
-        } => ((environments * steps) as u64, position.steps),
+        } => (
+            Phase::TrainingSteps,
+            (environments * steps) as u64,
+            position.steps,
+        ),
     };
-    observer.begin(Phase::Training, training.updates * total, done);
+    observer.begin(phase, training.updates * total, done);
     while position.updates < training.updates {
         let clock = Instant::now();
         let policy = learner.policy()?;

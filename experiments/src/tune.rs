@@ -7,6 +7,7 @@ mod words;
 pub use trained_model::{Inputs, Predicted, TrainedModel};
 pub use words::{heading, line};
 
+use crate::evaluation::DEFAULT_BATCH;
 use crate::{Error, Result};
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
@@ -35,8 +36,6 @@ use trimtab_models::{
 
 /// So many classes are not too many for any number of rows.
 const FEW_CLASSES: usize = 20;
-/// Batch size of the training that [`Tune::compare_defaults`] adds.
-const DEFAULT_BATCH: usize = 64;
 
 /// What is tuned.
 #[derive(Clone, Debug)]

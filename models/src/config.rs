@@ -68,6 +68,35 @@ pub enum ModelConfig {
     Transformer(TransformerConfig),
 }
 
+impl ModelConfig {
+    /// Checks the architecture against the inputs that it is for: of `shape` (channels, height, width), and what they are called.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] naming what does not fit.
+    pub fn check(&self, shape: [usize; 3], inputs: &str) -> Result<()> {
+        let (field, widths) = match self {
+            Self::Mlp { hidden, .. } => ("hidden", hidden),
+            Self::Cnn { channels } => ("channels", channels),
+            Self::Transformer(config) => return config.check(shape, inputs),
+        };
+        if let Some(zero) = widths.iter().position(|width| *width == 0) {
+            return Err(Error::Setting {
+                field: format!("model.{field}[{zero}]"),
+                value: "0".to_owned(),
+                allowed: "at least 1".to_owned(),
+            });
+        }
+        if field == "channels" && shape[1].min(shape[2]) < 2 {
+            return Err(Error::Setting {
+                field: "model".to_owned(),
+                value: format!("Cnn on `{inputs}`"),
+                allowed: "a Cnn only on images; use Mlp for tables".to_owned(),
+            });
+        }
+        Ok(())
+    }
+}
+
 /// One training task.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -175,32 +204,15 @@ impl TaskConfig {
         } else {
             Arc::new(with_label_noise(&data, self.label_noise, self.split.seed)?)
         };
-        let (model, widths) = match &self.model {
-            ModelConfig::Mlp { hidden, .. } => ("mlp", hidden.clone()),
-            ModelConfig::Cnn { channels } => ("cnn", channels.clone()),
-            ModelConfig::Transformer(config) => {
-                config.check(&data)?;
-                ("transformer", vec![config.width; config.blocks])
-            }
-        };
-        if let Some(zero) = widths.iter().position(|width| *width == 0) {
-            return Err(Error::Setting {
-                field: format!(
-                    "model.{}[{zero}]",
-                    if model == "mlp" { "hidden" } else { "channels" }
-                ),
-                value: "0".to_owned(),
-                allowed: "at least 1".to_owned(),
-            });
-        }
-        if model == "cnn" && data.shape[1].min(data.shape[2]) < 2 {
-            return Err(Error::Setting {
-                field: "model".to_owned(),
-                value: format!("Cnn on `{}`", data.name),
-                allowed: "a Cnn only on images; use Mlp for tables".to_owned(),
-            });
-        }
+        self.model.check(data.shape, &data.name)?;
         let name = self.name.clone().unwrap_or_else(|| {
+            let (model, widths) = match &self.model {
+                ModelConfig::Mlp { hidden, .. } => ("mlp", hidden.clone()),
+                ModelConfig::Cnn { channels } => ("cnn", channels.clone()),
+                ModelConfig::Transformer(config) => {
+                    ("transformer", vec![config.width; config.blocks])
+                }
+            };
             let widths: Vec<String> = widths.iter().map(ToString::to_string).collect();
             format!(
                 "{} {model} {} {}",

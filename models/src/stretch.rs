@@ -55,7 +55,7 @@ pub(crate) struct Intervals {
 pub(crate) enum Look {
     /// All [`GradientStatistics`], over this many updates. Decay and average follow each, so that the decay is part of its size.
     Statistics(u64),
-    /// The update ratio of the first update alone, of which the decay is no part: it is a few hundredths of it.
+    /// The update ratio of the first update alone, with the decay that will follow.
     Ratio,
 }
 
@@ -201,7 +201,8 @@ impl Stretch {
         if statistics {
             self.probe.record(&self.gradient, &self.weights);
         } else if looking {
-            self.ratio.after(&self.weights);
+            let kept = 1.0 - self.rates.weight_decay;
+            self.ratio.after(&self.weights, kept as f32);
         }
         self.finite &= loss.is_finite();
         self.losses.push(loss);

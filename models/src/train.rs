@@ -206,6 +206,10 @@ pub fn train_watched<T: Task, E: From<Error>>(
         let allowed = "give at least 1, and no more with `replay`, which is always the same run";
         return Err(Error::config("runs", config.runs, allowed).into());
     }
+    config
+        .servo
+        .validate()
+        .map_err(|error| error.within("servo"))?;
     let trainee_config = TraineeConfig {
         optimizer: config.optimizer,
         validation_rows: config.validation_rows,

@@ -1,6 +1,6 @@
 //! A small transformer on images cut into patches, or on tables whose columns are its tokens.
 
-use crate::data::{Dataset, Split};
+use crate::data::Split;
 use crate::mlp::outputs;
 use crate::{Error, Result, Task};
 use burn::module::{Module, Param};
@@ -38,12 +38,12 @@ impl Default for TransformerConfig {
 }
 
 impl TransformerConfig {
-    /// Checks every number against the data that it is for.
+    /// Checks every number against the inputs that it is for: of `shape` (channels, height, width), and what they are called.
     ///
     /// # Errors
     /// [`Error::Setting`] naming the first that does not fit.
-    pub fn check(&self, data: &Dataset) -> Result<()> {
-        let [_, height, width] = data.shape;
+    pub fn check(&self, shape: [usize; 3], inputs: &str) -> Result<()> {
+        let [_, height, width] = shape;
         let divides = |part: usize, whole: usize| part > 0 && whole.is_multiple_of(part);
         let patched = divides(self.patch, height) && divides(self.patch, width);
         for (field, number, good, allowed) in [
@@ -64,10 +64,7 @@ impl TransformerConfig {
                 "patch",
                 self.patch,
                 patched,
-                format!(
-                    "what divides {height}x{width}, the height and width of `{}`",
-                    data.name
-                ),
+                format!("what divides {height}x{width}, the height and width of `{inputs}`"),
             ),
         ] {
             if !good {
@@ -97,7 +94,10 @@ pub struct Transformer {
 }
 
 impl Transformer {
-    /// A network for images of `shape` (channels, height, width), which the patches divide.
+    /// A network for images of `shape` (channels, height, width).
+    ///
+    /// # Panics
+    /// If the numbers do not fit, see [`TransformerConfig::check`].
     pub fn new(
         shape: [usize; 3],
         config: TransformerConfig,
@@ -148,7 +148,7 @@ fn patches(input: Tensor<2>, [channels, height, width]: [usize; 3], patch: usize
         .reshape([batch, rows * columns, channels * patch * patch])
 }
 
-/// A transformer on a data set of images.
+/// A transformer on a data set of images, or on a table, whose columns are its tokens.
 #[derive(Clone, Debug)]
 pub struct TransformerTask {
     name: String,

@@ -22,15 +22,15 @@ impl UpdateRatio {
         std::mem::swap(&mut self.before, weights);
     }
 
-    /// Takes the weights after the same update.
-    pub(crate) fn after(&mut self, weights: &[f32]) {
+    /// Takes the weights after the same update, of which the part `kept` will be left by a decay that belongs to it.
+    pub(crate) fn after(&mut self, weights: &[f32], kept: f32) {
         let (mut moved, mut size) = ([0.0; LANES], [0.0; LANES]);
         let (befores, before) = self.before.as_chunks::<LANES>();
         let (afters, after) = weights.as_chunks::<LANES>();
         for (before, after) in befores.iter().zip(afters) {
-            add(before, after, &mut moved, &mut size);
+            add(before, after, kept, &mut moved, &mut size);
         }
-        add(before, after, &mut moved, &mut size);
+        add(before, after, kept, &mut moved, &mut size);
         let length = |squares: [f32; LANES]| {
             let squares = squares.iter().map(|square| f64::from(*square));
             squares.sum::<f64>().sqrt()
@@ -47,9 +47,15 @@ impl UpdateRatio {
 
 /// Adds up `|dw|^2` and `|w|^2` over at most [`LANES`] weights.
 #[inline(always)]
-fn add(before: &[f32], after: &[f32], moved: &mut [f32; LANES], size: &mut [f32; LANES]) {
+fn add(
+    before: &[f32],
+    after: &[f32],
+    kept: f32,
+    moved: &mut [f32; LANES],
+    size: &mut [f32; LANES],
+) {
     for lane in 0..before.len() {
-        let update = after[lane] - before[lane];
+        let update = kept * after[lane] - before[lane];
         moved[lane] += update * update;
         size[lane] += before[lane] * before[lane];
     }
@@ -69,11 +75,16 @@ mod tests {
             let mut after = weights;
             after[9] += step;
             ratio.before(&mut weights.to_vec());
-            ratio.after(&after);
+            ratio.after(&after, 1.0);
             let (mean, _) = ratio.mean().unwrap();
             assert!((mean - wanted).abs() < 1e-9, "{mean}");
         }
         assert_eq!(ratio.mean().unwrap().1, 2);
+        // A decay of a half, which halves what stays.
+        ratio.begin();
+        ratio.before(&mut weights.to_vec());
+        ratio.after(&weights, 0.5);
+        assert!((ratio.mean().unwrap().0 - 0.5).abs() < 1e-9);
         ratio.begin();
         assert_eq!(ratio.mean(), None);
     }

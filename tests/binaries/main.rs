@@ -30,7 +30,7 @@ const SMALL: &str = r#"(
             knobs: [
                 (
                     name: "learning_rate",
-                    domain: Range(1e-5, 10.0),
+                    domain: LogUniform(1e-5, 10.0),
                     initial: LogUniform(1e-3, 1.0),
                     moves: Relative([0.25, 0.5, 1, 2, 4]),
                 ),
@@ -239,8 +239,9 @@ fn ctrl_c_leaves_a_checkpoint_and_says_how_to_go_on() {
     let output = child.wait_with_output().unwrap();
     let message = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(130), "{message}");
-    assert!(message.contains("--resume"), "{message}");
-    good(&folder.run(&["--resume", "--out", "stopped"]));
+    // What it says to do is what goes on.
+    let command = message.split('`').nth(1).unwrap();
+    good(&folder.run(&command.split(' ').collect::<Vec<_>>()));
     assert_eq!(bits(&folder, "whole"), bits(&folder, "stopped"));
 }
 
@@ -282,13 +283,13 @@ fn bad_configs_are_explained_and_leave_nothing_behind() {
             &["knobs[1]", "640", "200 examples"],
         ),
         (
-            "Range(1e-5, 10.0)",
-            "Range(-1e-5, 10.0)",
+            "LogUniform(1e-5, 10.0)",
+            "LogUniform(-1e-5, 10.0)",
             &["knobs[0]", "above 0"],
         ),
         (
-            "Range(1e-5, 10.0)",
-            "Range(1e-5, inf)",
+            "LogUniform(1e-5, 10.0)",
+            "LogUniform(1e-5, inf)",
             &["knobs[0]", "finite"],
         ),
         (
@@ -320,6 +321,11 @@ fn bad_configs_are_explained_and_leave_nothing_behind() {
             "Embedded(\"digits\")",
             "Idx(images: \"cut.idx\", labels: \"cut.idx\")",
             &["cut.idx"],
+        ),
+        (
+            "data: Embedded(\"digits\")",
+            "name: Some(\"wine-quality mlp 8 adam\"), data: Embedded(\"digits\")",
+            &["tasks[1]", "tasks[0]", "wine-quality mlp 8 adam"],
         ),
         (
             "learning_rates: [0.01, 0.1]",
@@ -414,12 +420,34 @@ fn bad_command_lines_and_files_are_explained() {
     assert!(message.contains("x5"), "{message}");
 }
 
+/// The default's batches are no larger than the data.
+#[test]
+fn fewer_rows_than_the_default_batch_are_enough() {
+    let folder = Folder::new("few");
+    let text = SMALL
+        .replace("max_train: 200", "max_train: 40")
+        .replace("Values([16, 32, 64])", "Values([16, 32])");
+    std::fs::write(folder.0.join("few.ron"), text).unwrap();
+    good(&folder.run(&["few.ron", "--out", "few"]));
+    assert!(folder.read("few/summary.json").contains("\"default\""));
+
+    // Records say which burn they are of.
+    let versions: serde_json::Value =
+        serde_json::from_str(&folder.read("few/versions.json")).unwrap();
+    let pinned = format!(
+        "burn = {{ version = \"={}\"",
+        versions["burn"].as_str().unwrap()
+    );
+    let workspace = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml"));
+    assert!(workspace.contains(&pinned), "{pinned}");
+}
+
 /// A learning rate of 1e6 makes every loss infinite: divergences are outcomes.
 #[test]
 fn a_diverging_training_is_reported_and_recovered_from() {
     let folder = Folder::new("diverging");
     let text = SMALL
-        .replace("Range(1e-5, 10.0)", "Range(1e-5, 1e8)")
+        .replace("LogUniform(1e-5, 10.0)", "LogUniform(1e-5, 1e8)")
         .replace("LogUniform(1e-3, 1.0)", "Fixed(1e6)");
     std::fs::write(folder.0.join("wild.ron"), text).unwrap();
     good(&folder.run(&["wild.ron", "--out", "wild"]));

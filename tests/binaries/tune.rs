@@ -303,13 +303,15 @@ fn what_is_wrong_with_data_is_said_by_file_column_and_line() {
     wrong(row, &["model.bpk", "not the weights of this model"]);
     change("/inputs/Columns", serde_json::json!(["width"]));
     wrong(row, &["model.json", "1 columns"]);
+    let patched =
+        serde_json::json!({"Transformer": {"width": 8, "heads": 2, "blocks": 1, "patch": 0}});
+    change("/model", patched);
+    wrong(row, &["model.json", "model.patch"]);
     change("/model", model["model"].clone());
     let arguments = ["--model", "runs/tune/model.json", "--data", "data.csv"];
     good(&predict(&folder, &arguments));
 }
 
-/// Nothing is trained for a folder that cannot be made.
-#[cfg(unix)]
 /// What the policy did is said, and is part of the schedule that is kept: its replay is the same run.
 #[test]
 fn a_policy_adds_to_the_servo() {
@@ -362,6 +364,8 @@ fn a_policy_adds_to_the_servo() {
     );
 }
 
+/// Nothing is trained for a folder that cannot be made.
+#[cfg(unix)]
 #[test]
 fn a_folder_that_cannot_be_made_is_found_before_the_training() {
     let folder = Folder::new("tune-out");

@@ -1,6 +1,6 @@
 //! The command line of `explain`.
 
-use super::{Machine, exit, say};
+use super::{Backend, exit, say};
 use crate::observer::Progress;
 use crate::run_directory::write_json;
 use crate::{Config, Error, Registry, explain, plot};
@@ -15,7 +15,6 @@ use trimtab_env::{Context, ContextServo};
 #[command(
     name = "explain",
     version,
-    about,
     after_help = "Examples:
   explain runs/quickstart                       the features that move the policy of a run, into runs/quickstart/plots
   explain runs/quickstart --episodes 200        from more episodes
@@ -35,7 +34,7 @@ struct Explain {
     #[arg(long, default_value = "set_points.png")]
     out: PathBuf,
     #[command(flatten)]
-    machine: Machine,
+    backend: Backend,
 }
 
 /// Trainings that show what set-points depend on.
@@ -72,7 +71,7 @@ pub fn explain(registry: &Registry) -> ExitCode {
         let config = Config::load(&run.join("config.ron"))?;
         config.validate()?;
         let policy = Policy::load(run.join("policy.json"))?;
-        let device = trimtab_models::device(&arguments.machine.device)?;
+        let device = arguments.backend.device()?;
         let mut progress = Progress::default();
         let episodes = arguments.episodes;
         let seen = explain::play(&config, registry, &policy, episodes, &device, &mut progress)?;

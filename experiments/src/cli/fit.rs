@@ -12,7 +12,6 @@ use std::process::ExitCode;
 #[command(
     name = "fit",
     version,
-    about,
     after_help = "Examples:
   fit                                           the bundled fit, into runs/fit
   fit my.ron --out runs/mine                    one of your own; run it again to go on after a kill"
@@ -37,7 +36,7 @@ pub fn fit() -> ExitCode {
         };
         stop_on_ctrl_c()?;
         let out = run_folder(arguments.out.as_deref(), &config.name);
-        let device = trimtab_models::device(&arguments.machine.device)?;
+        let device = arguments.machine.backend.device()?;
         let jobs = arguments.machine.jobs()?;
         let mut progress = Progress::default();
         let fit = fit::fit(&config, &out, jobs, &device, &INTERRUPTED, &mut progress)?;

@@ -1,6 +1,6 @@
 //! The command lines of `tune` and `predict`.
 
-use super::{INTERRUPTED, exit, say, stop_on_ctrl_c};
+use super::{Backend, INTERRUPTED, exit, say, stop_on_ctrl_c};
 use crate::config::parse_ron;
 use crate::run_directory::write_whole;
 use crate::tune::{self, TrainedModel, Tune};
@@ -19,7 +19,6 @@ use trimtab_models::{DataConfig, ModelConfig, OptimizerConfig, TaskConfig, Train
 #[command(
     name = "tune",
     version,
-    about,
     after_help = "Examples:
   tune                                          embedded digits, into runs/tune
   tune --data houses.csv --target price         a table; classes or values are found from the column
@@ -82,9 +81,8 @@ struct TuneArguments {
     /// Train once more with default settings for the budget of one run, to compare
     #[arg(long)]
     compare_defaults: bool,
-    /// Backend: flex, libtorch (feature tch), cuda, wgpu
-    #[arg(long, default_value = "flex")]
-    device: String,
+    #[command(flatten)]
+    backend: Backend,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -235,7 +233,7 @@ fn figures(name: &str, report: &TestReport) -> String {
 pub fn tune() -> ExitCode {
     let arguments = TuneArguments::parse();
     exit(|| {
-        let device = trimtab_models::device(&arguments.device)?;
+        let device = arguments.backend.device()?;
         let out = &arguments.out;
         let tune = arguments.tune()?;
         stop_on_ctrl_c()?;
@@ -266,7 +264,6 @@ pub fn tune() -> ExitCode {
 #[command(
     name = "predict",
     version,
-    about,
     after_help = "Example:
   predict --model runs/tune/model.json --data new.csv --out predictions.csv"
 )]
@@ -280,16 +277,15 @@ struct PredictArguments {
     /// The predictions, a row for each row
     #[arg(long, default_value = "predictions.csv")]
     out: PathBuf,
-    /// Backend: flex, libtorch (feature tch), cuda, wgpu
-    #[arg(long, default_value = "flex")]
-    device: String,
+    #[command(flatten)]
+    backend: Backend,
 }
 
 /// The `predict` binary.
 pub fn predict() -> ExitCode {
     let arguments = PredictArguments::parse();
     exit(|| {
-        let device = trimtab_models::device(&arguments.device)?;
+        let device = arguments.backend.device()?;
         let model = TrainedModel::load(&arguments.model)?;
         let rows = model.rows(&arguments.data)?;
         let text = model.csv(&model.predict(&rows, &device)?);

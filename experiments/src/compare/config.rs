@@ -274,6 +274,14 @@ impl CompareConfig {
                     "it learns from other data sets; give tasks on at least 2",
                 ));
             }
+            let fitted = |method: &Method| matches!(method, Method::FittedServo { .. });
+            if fitted(method) && self.methods[..index].iter().any(fitted) {
+                return Err(Error::config(
+                    format!("methods[{index}]"),
+                    method.name(),
+                    "a comparison makes one fit for each data set; give one FittedServo",
+                ));
+            }
             if self.methods[..index]
                 .iter()
                 .any(|other| other.name() == method.name())
@@ -365,6 +373,20 @@ mod tests {
                 "{message}"
             );
         }
+    }
+
+    #[test]
+    fn two_fits_for_each_data_set_are_refused() {
+        let mut config = CompareConfig::parse(COMPARE, "compare.ron").unwrap();
+        config.methods.push(Method::FittedServo {
+            name: "another".to_owned(),
+            generations: 2,
+        });
+        let message = config.validate().unwrap_err().to_string();
+        assert!(
+            message.contains("another") && message.contains("FittedServo"),
+            "{message}"
+        );
     }
 
     /// The paths of the configs that are shipped are relative to them.

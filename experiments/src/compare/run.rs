@@ -7,6 +7,7 @@ use super::record::{CompareRecord, Fitted, Line, Tuned};
 use super::search::Search;
 use super::statistics::median;
 use crate::environments::{Tuning, lock, steered};
+use crate::evaluation::DEFAULT_BATCH;
 use crate::observer::{Observer, Phase};
 use crate::play::Field;
 use crate::reference::best_of_grid;
@@ -28,8 +29,6 @@ use trimtab_env::stream::derived_seed;
 use trimtab_env::vector::in_parallel;
 use trimtab_env::{Environment, Settings, TuningEnv};
 
-/// Batch size of every default.
-const DEFAULT_BATCH: usize = 64;
 /// Results are written after so many runs for each thread; what is lost by a kill is at most that.
 const CHUNK: usize = 8;
 

@@ -182,7 +182,7 @@ impl TrainedModel {
                 names.len()
             )),
             _ if self.outputs() == 0 => Err("there are no classes".to_owned()),
-            _ => Ok(()),
+            _ => (self.model.check(self.shape, "the inputs")).map_err(|error| error.to_string()),
         }
     }
 

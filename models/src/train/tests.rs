@@ -306,6 +306,14 @@ fn what_cannot_be_is_refused_by_field() {
         ..Default::default()
     };
     refused(none, "budget");
+    let surprised = TrainConfig {
+        servo: ContextServo {
+            surprise: 0.5,
+            ..Default::default()
+        },
+        ..Default::default()
+    };
+    refused(surprised, "servo.surprise");
 }
 
 /// The best of several runs, the first of which is the only one of a single run, and all of which are paid for.
