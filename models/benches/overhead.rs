@@ -3,7 +3,8 @@
 //! Both sides make the same updates on the same batches and evaluate the validation split after every segment. With a
 //! trainee they end at the same weights, which is checked; a tuner also decays and averages the weights, and makes one
 //! update more, that of the start probe. They take turns, and what is printed is the median of the ratios of
-//! neighbouring times, which a machine that is busy with other things disturbs least. Words after `--` choose the rows
+//! neighbouring times, which a machine that is busy with other things disturbs least. Of a tuner it also prints the share of time that is
+//! spent in its calls, beyond that in the calls of the optimiser, which is far steadier. Words after `--` choose the rows
 //! that have one of them: `cargo bench -p trimtab-models --bench overhead -- tuner`.
 
 mod rows;
@@ -105,7 +106,7 @@ fn compare<T: Task + Clone>(
     for pair in 0..=pairs {
         let (steered, steered_weights) = steered(&mut trainee, data, batch_size)?;
         let optimizer = OptimizerConfig::sgd();
-        let (plain, plain_weights) = plain(&task, optimizer, batch_size, &[UPDATES; SEGMENTS])?;
+        let (plain, _, plain_weights) = plain(&task, optimizer, batch_size, &[UPDATES; SEGMENTS])?;
         assert_eq!(steered_weights, plain_weights, "not the same training");
         if pair > 0 {
             ratios.push(steered / plain);
@@ -128,20 +129,28 @@ fn compare_tuner<T: Task>(
     if !is_wanted(&what) {
         return Ok(());
     }
-    let (mut ratios, mut plain_times, mut updates) = (Vec::new(), Vec::new(), 0);
+    let (mut ratios, mut plain_times, mut shares) = (Vec::new(), Vec::new(), Vec::new());
+    let mut updates = 0;
     for pair in 0..=pairs {
-        let (tuned, segments) = tuned(&task, optimizer, epochs)?;
-        let (plain, _) = plain(&task, optimizer, BATCH_SIZE, &segments)?;
+        let (tuned, in_tuner, segments) = tuned(&task, optimizer, epochs)?;
+        let (plain, in_optimizer, _) = plain(&task, optimizer, BATCH_SIZE, &segments)?;
         updates = segments.iter().sum();
         if pair > 0 {
             ratios.push(tuned / plain);
             plain_times.push(plain);
+            shares.push((in_tuner - in_optimizer) / plain);
         }
     }
     let segments = trimtab_env::Segments::default().count();
     let each = updates as f64 / segments as f64;
     let what = format!("{what}, {segments} segments of {each:.1} updates on average");
     print(&what, ratios, plain_times, updates);
+    println!(
+        "    in the calls of the tuner, beyond those of the optimiser: {:.1} % (quartiles {:.1} to {:.1})",
+        100.0 * quantile(&mut shares, 0.5),
+        100.0 * quantile(&mut shares, 0.25),
+        100.0 * quantile(&mut shares, 0.75),
+    );
     Ok(())
 }
 
@@ -216,19 +225,21 @@ fn validate<T: Task>(task: &T, model: &T::Model, validation: &Batch) -> [f32; 2]
     [loss, right]
 }
 
-/// Seconds of a loop as one would write it by hand, without statistics, budgets or reports, and the weights after it.
+/// Seconds of a loop as one would write it by hand, without statistics, budgets or reports, those in its optimiser, and the weights
+/// after it.
 /// `segments` are updates between validations.
 fn plain<T: Task>(
     task: &T,
     optimizer: OptimizerConfig,
     batch_size: usize,
     segments: &[usize],
-) -> Result<(f64, Vec<f32>), Box<dyn std::error::Error>> {
+) -> Result<(f64, f64, Vec<f32>), Box<dyn std::error::Error>> {
     let mut start = Start::new(task);
     let mut model = start.model;
     let mut optimizer = optimizer.init()?;
     let mut rows = Vec::new();
     let mut history = Vec::new();
+    let mut in_optimizer = 0.0;
     let clock = Instant::now();
     for updates in segments {
         for _ in 0..*updates {
@@ -237,7 +248,9 @@ fn plain<T: Task>(
             let loss = task.loss(task.forward(&model, batch.inputs), &batch.targets);
             let gradients = GradientsParams::from_grads(loss.backward(), &model);
             history.push(loss.into_scalar::<f32>());
+            let step = Instant::now();
             model = optimizer.step(LEARNING_RATE, model, gradients);
+            in_optimizer += step.elapsed().as_secs_f64();
         }
         history.extend(validate(task, &model.valid(), &start.validation));
     }
@@ -245,15 +258,15 @@ fn plain<T: Task>(
     std::hint::black_box(history);
     let mut weights = Vec::new();
     flat_weights(&model, &mut weights);
-    Ok((seconds, weights))
+    Ok((seconds, in_optimizer, weights))
 }
 
-/// Seconds of the same loop with a tuner in it, and the updates between its validations.
+/// Seconds of the same loop with a tuner in it, those in the tuner, and the updates between its validations.
 fn tuned<T: Task>(
     task: &T,
     optimizer: OptimizerConfig,
     epochs: f64,
-) -> Result<(f64, Vec<usize>), Box<dyn std::error::Error>> {
+) -> Result<(f64, f64, Vec<usize>), Box<dyn std::error::Error>> {
     let mut start = Start::new(task);
     let mut model = start.model;
     let Optimizer::Burn(burns) = optimizer.init()? else {
@@ -276,6 +289,7 @@ fn tuned<T: Task>(
     };
     let mut rows = Vec::new();
     let mut history = Vec::new();
+    let mut in_tuner = 0.0;
     let clock = Instant::now();
     let mut tuner = Tuner::with_servo(&model, burns, training, servo)?;
     while !tuner.is_over() {
@@ -284,17 +298,23 @@ fn tuned<T: Task>(
         let loss = task.loss(task.forward(&model, batch.inputs), &batch.targets);
         let value = loss.clone().into_scalar();
         let gradients = GradientsParams::from_grads(loss.backward(), &model);
+        let call = Instant::now();
         model = tuner.step(model, gradients, value);
+        in_tuner += call.elapsed().as_secs_f64();
         if tuner.wants_validation() {
-            let averaged = tuner.averaged(&model).valid();
-            let validation = validate(task, &averaged, &start.validation);
+            let call = Instant::now();
+            let averaged = tuner.averaged(&model);
+            in_tuner += call.elapsed().as_secs_f64();
+            let validation = validate(task, &averaged.valid(), &start.validation);
             history.extend(validation);
+            let call = Instant::now();
             model = tuner.validated(model, validation[0].into());
+            in_tuner += call.elapsed().as_secs_f64();
         }
     }
     let seconds = clock.elapsed().as_secs_f64();
     std::hint::black_box(history);
     let segments = tuner.segments().iter();
     let updates = segments.map(|segment| segment.report.updates as usize);
-    Ok((seconds, updates.collect()))
+    Ok((seconds, in_tuner, updates.collect()))
 }
