@@ -373,11 +373,11 @@ impl Environment for TuningEnv {
             spent: report.cost,
             next_segment: 0,
             first_loss,
-            // A loss that is no number loses against any other, and records hold finite numbers only.
-            best_loss: if first_loss.is_nan() {
-                f64::MAX
-            } else {
+            // A loss that is not finite loses against any other, and records hold finite numbers only.
+            best_loss: if first_loss.is_finite() {
                 first_loss
+            } else {
+                f64::MAX
             },
             best: instance.trainee.snapshot(),
             best_steering: None,
@@ -421,7 +421,12 @@ impl Environment for TuningEnv {
             ("best_validation_loss".to_owned(), episode.best_loss),
             ("cost".to_owned(), episode.spent),
             ("divergences".to_owned(), episode.divergences as f64),
-            ("test_loss".to_owned(), test.loss),
+            (
+                "test_loss".to_owned(),
+                Some(test.loss)
+                    .filter(|loss| loss.is_finite())
+                    .unwrap_or(f64::MAX),
+            ),
         ]);
         let objective = self.config.objective;
         outcome.insert(
@@ -434,6 +439,7 @@ impl Environment for TuningEnv {
         outcome.extend(
             test.metrics
                 .into_iter()
+                .filter(|(_, value)| value.is_finite())
                 .map(|(name, value)| (format!("test_{name}"), value)),
         );
         Ok(outcome)

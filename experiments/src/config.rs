@@ -222,14 +222,7 @@ impl Config {
     /// # Errors
     /// [`Error::Config`] naming the first field that is not allowed.
     pub fn validate(&self) -> Result<()> {
-        let name = &self.name;
-        if name.is_empty() || name.contains(['/', '\\']) || name.starts_with('.') {
-            return Err(Error::config(
-                "name",
-                format!("`{name}`"),
-                "give a name that can be a folder's",
-            ));
-        }
+        check_name(&self.name)?;
         self.training.rollout.validate()?;
         if self.training.checkpoint_every == 0 {
             return Err(Error::config(
@@ -297,6 +290,18 @@ impl Config {
         }
         Ok(())
     }
+}
+
+/// Checks that `name` can be that of a run directory.
+pub(crate) fn check_name(name: &str) -> Result<()> {
+    if name.is_empty() || name.contains(['/', '\\']) || name.starts_with('.') {
+        return Err(Error::config(
+            "name",
+            format!("`{name}`"),
+            "give a name that can be a folder's",
+        ));
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -102,14 +102,20 @@ pub fn tune(
     }
     say(&words::description(&task, &tune.training))?;
     say(&heading())?;
+    // Now, since whoever gave the file may take it away while it is trained on.
+    let names = names(&config, &task)?;
     let (mut begun, mut stopped, mut budget) = (false, false, 0.0);
+    // What cannot be said is no reason to lose a training.
+    let mut unsaid = None;
     let mut watch = |now: Underway| {
         if !begun {
             // By now everything else has been found to be in order.
             folder::check_writable(out)?;
             begun = true;
         }
-        say(&line(&now))?;
+        if unsaid.is_none() {
+            unsaid = say(&line(&now)).err();
+        }
         let is_last = match now {
             Underway::Probed(_) => return Ok(ControlFlow::Continue(())),
             Underway::Begun(_) => false,
@@ -126,7 +132,7 @@ pub fn tune(
         })
     };
     let (weights, segments, mut tuned) = fit(&task, &tune.training, device, &mut watch)?;
-    let model = trained_model(&config, &task, weights)?;
+    let model = trained_model(&config, &task, names, weights);
     tuned.metrics = evaluate(&model, &task.split().test, &metrics, device)?;
     let mut report = TuneReport {
         tuned,
@@ -156,7 +162,7 @@ pub fn tune(
         report.interrupted = report.defaults.is_none();
         folder::write_report(out, &report)?;
     }
-    Ok(report)
+    unsaid.map_or(Ok(report), Err)
 }
 
 /// Many classes that have a row or two each are no classes, but values or names.
@@ -216,14 +222,9 @@ fn fit(
     }
 }
 
-/// The model with everything that predictions need.
-fn trained_model(
-    config: &TaskConfig,
-    task: &PreparedTask,
-    weights: Vec<f32>,
-) -> Result<TrainedModel> {
-    let train = &task.split().train;
-    let (inputs, target) = match &config.data {
+/// What inputs and target are called.
+fn names(config: &TaskConfig, task: &PreparedTask) -> Result<(Inputs, String)> {
+    Ok(match &config.data {
         DataConfig::Csv { path, target, .. } => {
             let mut columns = read_columns(path)?;
             columns.retain(|column| column != target);
@@ -231,11 +232,22 @@ fn trained_model(
         }
         DataConfig::Idx { .. } => (Inputs::Images, "class".to_owned()),
         DataConfig::Embedded(_) | DataConfig::Teacher(_) => {
-            let columns = (1..=train.features).map(|i| format!("x{i}")).collect();
+            let features = task.split().train.features;
+            let columns = (1..=features).map(|i| format!("x{i}")).collect();
             (Inputs::Columns(columns), "target".to_owned())
         }
-    };
-    Ok(TrainedModel {
+    })
+}
+
+/// The model with everything that predictions need.
+fn trained_model(
+    config: &TaskConfig,
+    task: &PreparedTask,
+    (inputs, target): (Inputs, String),
+    weights: Vec<f32>,
+) -> TrainedModel {
+    let train = &task.split().train;
+    TrainedModel {
         model: config.model.clone(),
         shape: train.shape,
         inputs,
@@ -246,7 +258,7 @@ fn trained_model(
         },
         standardiser: task.split().standardiser.clone(),
         weights,
-    })
+    }
 }
 
 /// The metrics of the model as it will be used: from its file's parts, in the user's units.

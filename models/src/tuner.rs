@@ -336,7 +336,7 @@ impl<M: Module> Tuner<M> {
                 self.first_loss = loss;
                 // Updates that were made although this was wanted.
                 self.spent += self.stretch.meter.spent();
-                if !loss.is_nan() {
+                if loss.is_finite() {
                     self.best_loss = loss;
                 }
                 if let Some(policy) = &mut self.policy {

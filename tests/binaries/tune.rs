@@ -376,6 +376,37 @@ fn a_folder_that_cannot_be_made_is_found_before_the_training() {
     assert_eq!(said.lines().count(), 2, "{said}");
 }
 
+/// Whoever listens no more loses no model; nor does a budget that the start probe spends, or somebody else's folder.
+#[test]
+fn what_was_trained_is_kept() {
+    let folder = Folder::new("tune-kept");
+    std::fs::write(folder.0.join("table.csv"), classes()).unwrap();
+    let run = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tune"));
+        let common = ["--data", "table.csv", "--target", "answer", "--epochs", "2"];
+        command.current_dir(&folder.0).args(common).args(arguments);
+        command
+    };
+    let (mut reader, writer) = std::io::pipe().unwrap();
+    let mut child = run(&["--out", "deaf"]).stdout(writer).spawn().unwrap();
+    // The head of the table, and no more.
+    std::io::Read::read_exact(&mut reader, &mut [0; 20]).unwrap();
+    drop(reader);
+    assert!(child.wait().unwrap().success());
+    assert!(folder.0.join("deaf/model.bpk").exists());
+
+    let tiny = ["--out", "tiny", "--epochs", "0.05"];
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tune"));
+    good(&command.current_dir(&folder.0).args(tiny).output().unwrap());
+    assert!(folder.0.join("tiny/model.bpk").exists());
+
+    std::fs::create_dir(folder.0.join("other.part")).unwrap();
+    std::fs::write(folder.0.join("other.part/mine"), "").unwrap();
+    let message = bad(&run(&["--out", "other"]).output().unwrap());
+    assert!(message.contains("other.part"), "{message}");
+    assert!(folder.0.join("other.part/mine").exists());
+}
+
 /// Images of two sizes of squares, in IDX, by a small convolutional network.
 #[test]
 fn images_are_tuned_and_predicted() {

@@ -91,6 +91,12 @@ impl Schedule {
             } => {
                 steps(at, *factor)?;
                 check(
+                    "schedule.factor",
+                    *factor,
+                    *factor > 1.0,
+                    "give more than 1, so that batches grow",
+                )?;
+                check(
                     "schedule.largest",
                     *largest as f64,
                     *largest > 0,

@@ -89,10 +89,10 @@ pub(super) fn rungs(min: u64, max: u64, eta: u64) -> Result<Vec<u64>> {
         return Err(Error::config("reduction_factor", eta, "give at least 2"));
     }
     let mut rungs = vec![max];
-    let mut divisor = eta;
-    while max / divisor >= min {
-        rungs.push((max + divisor / 2) / divisor);
-        divisor = divisor.saturating_mul(eta);
+    let mut next = Some(eta);
+    while let Some(divisor) = next.filter(|divisor| max / divisor >= min) {
+        rungs.push(max.saturating_add(divisor / 2) / divisor);
+        next = divisor.checked_mul(eta);
     }
     rungs.reverse();
     Ok(rungs)
@@ -200,6 +200,8 @@ mod tests {
     fn rungs_end_at_the_largest_resource() {
         assert_eq!(rungs(1, 27, 3).unwrap(), [1, 3, 9, 27]);
         assert_eq!(rungs(2, 27, 3).unwrap(), [3, 9, 27]);
+        // Even where the next power is no number any more.
+        assert_eq!(rungs(1, u64::MAX, 2).unwrap().len(), 64);
         assert_eq!(rungs(1, 20, 2).unwrap(), [1, 3, 5, 10, 20]);
         assert_eq!(rungs(5, 5, 4).unwrap(), [5]);
         for (min, max, eta) in [(0, 9, 3), (10, 9, 3), (1, 9, 1)] {

@@ -1,6 +1,6 @@
 //! A comparison as one RON file.
 
-use super::Method;
+use super::method::{Method, Peak};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -200,6 +200,7 @@ impl CompareConfig {
             }
             Ok(())
         };
+        crate::config::check_name(&self.name)?;
         some("tasks", self.tasks.is_empty())?;
         some("methods", self.methods.is_empty())?;
         some("budgets", self.budgets.is_empty())?;
@@ -272,6 +273,27 @@ impl CompareConfig {
                     format!("methods[{index}]"),
                     method.name(),
                     "it learns from other data sets; give tasks on at least 2",
+                ));
+            }
+            let universal = matches!(
+                method,
+                Method::Schedule {
+                    peak: Peak::Universal,
+                    ..
+                }
+            );
+            let alike = |a: &TaskConfig, b: &TaskConfig| {
+                a.data != b.data && (!self.optimizers.is_empty() || a.optimizer == b.optimizer)
+            };
+            let lonely = |task: &&TaskConfig| !self.tasks.iter().any(|other| alike(task, other));
+            if let Some(task) = self.tasks.iter().find(lonely).filter(|_| universal) {
+                return Err(Error::config(
+                    format!("methods[{index}]"),
+                    method.name(),
+                    format!(
+                        "it learns from other data sets with the same optimizer, of which there is none for {:?}",
+                        task.data
+                    ),
                 ));
             }
             let fitted = |method: &Method| matches!(method, Method::FittedServo { .. });

@@ -274,7 +274,7 @@ impl Method {
                 training_cost,
                 ..
             } => {
-                servo.validate()?;
+                servo.validate().map_err(|error| error.within("servo"))?;
                 let allowed = "give a finite number of at least 0";
                 check(
                     "training_cost",

@@ -95,14 +95,26 @@ pub fn compare(
             .collect(),
     };
     for schedule in comparison.needed() {
-        let missing = (0..tasks).any(|task| comparison.tuned(&schedule, task).is_none());
-        if missing {
-            let tuned = comparison.tune(&schedule, interrupted, out, observer)?;
-            let new: Vec<Line> = tuned.iter().cloned().map(Line::Tuned).collect();
-            append_lines(&file, &new)?;
-            lines.extend(new);
-            comparison.tuned.extend(tuned);
+        let done = |task: &usize| comparison.tuned(&schedule, *task).is_some();
+        let (done, missing): (Vec<usize>, Vec<usize>) = (0..tasks).partition(done);
+        if missing.is_empty() {
+            continue;
         }
+        let runs = comparison.grid_runs();
+        observer.begin(
+            Phase::Reference,
+            tasks as u64 * runs,
+            done.len() as u64 * runs,
+        );
+        for task in missing {
+            stop_if(interrupted, out)?;
+            let tuned = comparison.tune(&schedule, task)?;
+            append_lines(&file, &[Line::Tuned(tuned.clone())])?;
+            lines.push(Line::Tuned(tuned.clone()));
+            comparison.tuned.push(tuned);
+            observer.advance(runs);
+        }
+        observer.end();
     }
 
     for (generations, task) in comparison.unfitted() {
@@ -287,65 +299,59 @@ impl Comparison<'_> {
             .with(BATCH_SIZE, batch as f64)
     }
 
-    /// Runs the grid under a schedule on every task, and each winner again with fresh seeds.
-    fn tune(
-        &self,
-        schedule: &Schedule,
-        interrupted: &AtomicBool,
-        out: &Path,
-        observer: &mut dyn Observer,
-    ) -> Result<Vec<Tuned>> {
+    /// Runs that the grid of a task takes.
+    fn grid_runs(&self) -> u64 {
+        let grid = &self.config.grid;
+        (grid.learning_rates.len() * grid.batch_sizes.len() + grid.reruns) as u64
+    }
+
+    /// Runs the grid under a schedule on a task, and the winner again with fresh seeds.
+    fn tune(&self, schedule: &Schedule, task: usize) -> Result<Tuned> {
         let grid = &self.config.grid;
         let points: Vec<Settings> = grid
             .learning_rates
             .iter()
             .flat_map(|lr| grid.batch_sizes.iter().map(|batch| self.point(*lr, *batch)))
             .collect();
-        let tasks = self.tuning.tasks.len();
-        let runs = tasks * (points.len() + grid.reruns);
-        observer.begin(Phase::Reference, runs as u64, 0);
-        let mut all = Vec::new();
-        for task in 0..tasks {
-            stop_if(interrupted, out)?;
-            let alone = self.tuning.alone(task);
-            let field = Field::new(&alone, self.environments.len(), points.len())?;
-            let found = best_of_grid(points.len(), grid.reruns, |runs| {
-                field.play(
-                    runs.len(),
-                    |run, _| {
-                        let (point, rerun) = runs[run];
-                        let seed = match rerun {
-                            None => derived_seed(self.config.seed, "grid", task as u64),
-                            Some(rerun) => derived_seed(
-                                self.config.seed,
-                                "rerun",
-                                (task * grid.reruns + rerun) as u64,
-                            ),
-                        };
-                        let (schedule, settings) = (schedule.clone(), points[point].clone());
-                        let controller = ScheduleController::new("grid", schedule, settings);
-                        Ok((Box::new(controller), seed))
-                    },
-                    |_, environment| {
-                        let ledger = ledger(environment);
-                        Ok((ledger.best(), ledger.spent))
-                    },
-                )
-            })?;
-            observer.advance((points.len() + grid.reruns) as u64);
-            // JSON has no infinity: a run that never had a finite loss has the largest one.
-            let losses = found.losses.iter().map(|loss| loss.min(f64::MAX));
-            all.push(Tuned {
-                schedule: schedule.clone(),
-                task: self.tuning.tasks[task].name().to_owned(),
-                best: points[found.best].clone(),
-                grid: points.iter().cloned().zip(losses).collect(),
-                reruns: found.reruns,
-                cost: found.cost,
-            });
-        }
-        observer.end();
-        Ok(all)
+        let alone = self.tuning.alone(task);
+        let field = Field::new(&alone, self.environments.len(), points.len())?;
+        let found = best_of_grid(points.len(), grid.reruns, |runs| {
+            field.play(
+                runs.len(),
+                |run, _| {
+                    let (point, rerun) = runs[run];
+                    let seed = match rerun {
+                        None => derived_seed(self.config.seed, "grid", task as u64),
+                        Some(rerun) => derived_seed(
+                            self.config.seed,
+                            "rerun",
+                            (task * grid.reruns + rerun) as u64,
+                        ),
+                    };
+                    let (schedule, settings) = (schedule.clone(), points[point].clone());
+                    let controller = ScheduleController::new("grid", schedule, settings);
+                    Ok((Box::new(controller), seed))
+                },
+                |_, environment| {
+                    let ledger = ledger(environment);
+                    Ok((ledger.best(), ledger.spent))
+                },
+            )
+        })?;
+        // JSON has no infinity: a run that never had a finite loss has the largest one.
+        let finite = |loss: &f64| loss.min(f64::MAX);
+        Ok(Tuned {
+            schedule: schedule.clone(),
+            task: self.tuning.tasks[task].name().to_owned(),
+            best: points[found.best].clone(),
+            grid: points
+                .iter()
+                .cloned()
+                .zip(found.losses.iter().map(finite))
+                .collect(),
+            reruns: found.reruns.iter().map(finite).collect(),
+            cost: found.cost,
+        })
     }
 
     /// The point of the grid that is best on the other data sets with the same optimiser, by the mean logarithm of its loss

@@ -67,6 +67,7 @@ impl FitConfig {
     /// # Errors
     /// [`Error::Config`] naming the field.
     pub fn validate(&self) -> Result<()> {
+        crate::config::check_name(&self.name)?;
         for (field, number) in [
             ("tasks", self.tasks),
             ("episodes", self.episodes),
@@ -81,7 +82,8 @@ impl FitConfig {
             let allowed = "give a knob `learning_rate`, whose initial value trainings begin with";
             return Err(Error::config("process.knobs", "without it", allowed));
         }
-        self.servo.validate()?;
+        let servo = self.servo.validate();
+        servo.map_err(|error| error.within("servo"))?;
         self.distribution.validate()?;
         let middle = vec![0.5; self.space.dimension()];
         let middle: Settings = self.space.decode(&middle)?;

@@ -45,6 +45,14 @@ pub(super) fn check_new(out: &Path) -> Result<()> {
         let allowed = "it is there already; choose another folder";
         return Err(Error::config("--out", out.display(), allowed));
     }
+    let part = part(out);
+    if part.exists() {
+        let allowed = format!(
+            "{} is there, from a run that could not be kept whole; move it away",
+            part.display()
+        );
+        return Err(Error::config("--out", out.display(), allowed));
+    }
     Ok(())
 }
 
@@ -55,7 +63,7 @@ pub(super) fn check_new(out: &Path) -> Result<()> {
 pub(super) fn check_writable(out: &Path) -> Result<()> {
     let part = part(out);
     std::fs::create_dir_all(&part).map_err(Error::file(&part))?;
-    std::fs::remove_dir_all(&part).map_err(Error::file(&part))
+    std::fs::remove_dir(&part).map_err(Error::file(&part))
 }
 
 /// Writes the folder, whole or not at all.
@@ -64,12 +72,11 @@ pub(super) fn check_writable(out: &Path) -> Result<()> {
 /// [`Error::File`], [`Error::Plot`].
 pub(super) fn write(out: &Path, contents: Contents) -> Result<()> {
     let part = part(out);
-    if part.exists() {
-        std::fs::remove_dir_all(&part).map_err(Error::file(&part))?;
-    }
     std::fs::create_dir_all(&part).map_err(Error::file(&part))?;
     contents.model.save(&part.join("model.json"))?;
-    let schedule = RecordedSchedule::within(contents.segments, contents.budget)?;
+    // The start probe of a tiny budget may have spent it all.
+    let schedule = RecordedSchedule::within(contents.segments, contents.budget)
+        .or_else(|_| RecordedSchedule::of(contents.segments))?;
     let schedule = ron::ser::to_string_pretty(&schedule, ron::ser::PrettyConfig::default())
         .map_err(|error| Error::config("schedule.ron", error, "it cannot be written"))?;
     write_whole(&part.join("schedule.ron"), (schedule + "\n").as_bytes())?;

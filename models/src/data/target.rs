@@ -86,9 +86,10 @@ impl TargetColumn<'_> {
         let text = |cell: &&Cell| number(&cell.text).is_none();
         match self.cells.iter().find(text) {
             None => {
-                let numbers = self.cells.iter().filter_map(|cell| number(&cell.text));
-                let integers: Option<BTreeSet<i64>> = numbers
-                    .map(|number| (number.fract() == 0.).then_some(number as i64))
+                // As they are written: large ones that differ may be the same number of 32 bits.
+                let numbers = self.cells.iter().filter_map(|cell| cell.text.parse().ok());
+                let integers: Option<BTreeSet<u64>> = numbers
+                    .map(|number: f64| (number.fract() == 0.).then_some((number + 0.0).to_bits()))
                     .collect();
                 match integers {
                     Some(distinct) if distinct.len() <= MOST_DETECTED_CLASSES => self.classes(),
@@ -211,6 +212,13 @@ mod tests {
         assert!(is_classes(&[&numbers[..20], &numbers[..20]].concat()));
         assert!(!is_classes(&numbers));
         assert!(!is_classes(&["1", "1.5"]));
+        // Whole numbers that differ, of which 32 bits hold few, and none of them 63.
+        let days: Vec<String> = (0..21).map(|day| (20_240_101 + day).to_string()).collect();
+        let masses: Vec<String> = (0..21).map(|star| format!("{}e30", star + 1)).collect();
+        for texts in [days, masses] {
+            let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+            assert!(!is_classes(&texts));
+        }
     }
 
     #[test]

@@ -74,13 +74,19 @@ impl Teacher {
             ("features", self.features),
             ("classes", self.classes),
         ] {
-            if number == 0 || number > MOST_NUMBERS {
+            if number == 0 {
                 return fault(field, number.to_string(), "at least 1");
             }
         }
-        if self.rows.saturating_mul(self.features) > MOST_NUMBERS {
-            let allowed = "at most 100 million numbers in all";
-            return fault("rows", self.rows.to_string(), allowed);
+        let allowed = "at most 100 million numbers in all";
+        for (field, number, times) in [
+            ("rows", self.rows, self.features.max(self.classes)),
+            ("features", self.features, self.features),
+            ("centres", self.centres, self.features),
+        ] {
+            if number.saturating_mul(times) > MOST_NUMBERS {
+                return fault(field, number.to_string(), allowed);
+            }
         }
         if let Some(width) = self.hidden.iter().find(|w| **w == 0 || **w > 100_000) {
             return fault("hidden", width.to_string(), "widths from 1 to 100000");

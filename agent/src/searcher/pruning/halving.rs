@@ -95,10 +95,10 @@ impl HyperbandPruningConfig {
     /// Shares of the trials that the brackets get, if trials train as far as `max`.
     fn shares(&self, max: u64) -> Vec<u64> {
         let mut count = 1;
-        let mut reach = self.min_resource.saturating_mul(self.reduction_factor);
-        while reach <= max {
+        let mut reach = self.min_resource.checked_mul(self.reduction_factor);
+        while reach.is_some_and(|reach| reach <= max) {
             count += 1;
-            reach = reach.saturating_mul(self.reduction_factor);
+            reach = reach.and_then(|reach| reach.checked_mul(self.reduction_factor));
         }
         (0..count)
             .map(|bracket| bracket_width(count, bracket, self.reduction_factor) as u64)
