@@ -44,7 +44,7 @@ pub enum EnvironmentConfig {
         tasks: Vec<TaskConfig>,
         /// More of them, drawn from a distribution.
         #[serde(default)]
-        drawn: Option<DrawnTasks>,
+        drawn: Option<Box<DrawnTasks>>,
         /// How cost is counted.
         #[serde(default)]
         cost: CostModel,
