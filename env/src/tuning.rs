@@ -373,12 +373,7 @@ impl Environment for TuningEnv {
             spent: report.cost,
             next_segment: 0,
             first_loss,
-            // A loss that is not finite loses against any other, and records hold finite numbers only.
-            best_loss: if first_loss.is_finite() {
-                first_loss
-            } else {
-                f64::MAX
-            },
+            best_loss: finite(first_loss),
             best: instance.trainee.snapshot(),
             best_steering: None,
             divergences: 0,
@@ -421,12 +416,7 @@ impl Environment for TuningEnv {
             ("best_validation_loss".to_owned(), episode.best_loss),
             ("cost".to_owned(), episode.spent),
             ("divergences".to_owned(), episode.divergences as f64),
-            (
-                "test_loss".to_owned(),
-                Some(test.loss)
-                    .filter(|loss| loss.is_finite())
-                    .unwrap_or(f64::MAX),
-            ),
+            ("test_loss".to_owned(), finite(test.loss)),
         ]);
         let objective = self.config.objective;
         outcome.insert(
@@ -444,6 +434,11 @@ impl Environment for TuningEnv {
         );
         Ok(outcome)
     }
+}
+
+/// A loss that is not finite loses against any other; records hold finite numbers only.
+fn finite(loss: f64) -> f64 {
+    if loss.is_finite() { loss } else { f64::MAX }
 }
 
 fn settings(config: &TuningConfig, positions: &[Position]) -> Settings {

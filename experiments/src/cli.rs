@@ -80,6 +80,10 @@ struct ConfigSource {
 impl ConfigSource {
     fn load(&self) -> Result<Config> {
         let mut config = match &self.config {
+            Some(folder) if folder.is_dir() => {
+                let allowed = "give a config file; the folder of a run is given with --out";
+                return Err(Error::config("config", folder.display(), allowed));
+            }
             Some(path) => Config::load(path)?,
             None => Config::parse(QUICKSTART, "quickstart.ron")?,
         };

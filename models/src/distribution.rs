@@ -66,23 +66,19 @@ pub struct Source {
     /// The data.
     pub data: DataConfig,
     /// Average pooling of images, 1 for none.
-    #[serde(default = "no_pooling")]
+    #[serde(default = "one_pixel")]
     pub pool: usize,
     /// What is standardised.
     #[serde(default)]
     pub standardise: Standardise,
     /// Side of the patches into which a transformer cuts images; 1 for tables, whose columns are its tokens.
-    #[serde(default = "one_by_one")]
+    #[serde(default = "one_pixel")]
     pub patch: usize,
     /// Rows of the data set, which bound validation and test.
     pub rows: usize,
 }
 
-fn no_pooling() -> usize {
-    1
-}
-
-fn one_by_one() -> usize {
+fn one_pixel() -> usize {
     1
 }
 

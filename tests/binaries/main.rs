@@ -239,6 +239,9 @@ fn ctrl_c_leaves_a_checkpoint_and_says_how_to_go_on() {
     let output = child.wait_with_output().unwrap();
     let message = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(130), "{message}");
+    // A run is not given in the place of a config.
+    let message = bad(&folder.run(&["--resume", "stopped"]));
+    assert!(message.contains("--out"), "{message}");
     // What it says to do is what goes on.
     let command = message.split('`').nth(1).unwrap();
     good(&folder.run(&command.split(' ').collect::<Vec<_>>()));
