@@ -5,7 +5,7 @@ use crate::environments::{Goal, Tuning};
 use crate::observer::{Observer, Phase};
 use crate::play::Field;
 use crate::record::ReferenceRecord;
-use crate::{Config, Result};
+use crate::{Config, Error, Result};
 use trimtab_agent::Constant;
 use trimtab_agent::controller::{Controller, Unchanged};
 use trimtab_env::stream::derived_seed;
@@ -141,12 +141,21 @@ fn reference(
             },
         )
     })?;
+    let name = tuning.tasks[task].name();
+    if found.losses[found.best] >= f64::MAX {
+        return Err(Error::config(
+            "environment.tasks",
+            format!("`{name}`"),
+            "no setting of the grid has a finite loss on it; scale its data, or give other learning rates",
+        ));
+    }
     let (learning_rate, batch_size) = points[found.best];
     Ok(ReferenceRecord {
-        task: tuning.tasks[task].name().to_owned(),
+        task: name.to_owned(),
         learning_rate,
         batch_size,
-        loss: found.reruns.iter().sum::<f64>() / found.reruns.len() as f64,
+        // Several of the largest number are none.
+        loss: (found.reruns.iter().sum::<f64>() / found.reruns.len() as f64).min(f64::MAX),
         cost: found.cost,
     })
 }

@@ -240,8 +240,8 @@ fn ctrl_c_leaves_a_checkpoint_and_says_how_to_go_on() {
     let message = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(130), "{message}");
     // A run is not given in the place of a config.
-    let message = bad(&folder.run(&["--resume", "stopped"]));
-    assert!(message.contains("--out"), "{message}");
+    let refused = bad(&folder.run(&["--resume", "stopped"]));
+    assert!(refused.contains("--out"), "{refused}");
     // What it says to do is what goes on.
     let command = message.split('`').nth(1).unwrap();
     good(&folder.run(&command.split(' ').collect::<Vec<_>>()));
@@ -443,6 +443,26 @@ fn fewer_rows_than_the_default_batch_are_enough() {
     );
     let workspace = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml"));
     assert!(workspace.contains(&pinned), "{pinned}");
+}
+
+/// Squares of such values are no numbers of 32 bits any more.
+#[test]
+fn data_without_a_finite_loss_are_named() {
+    let folder = Folder::new("huge");
+    let rows: String = (0..300)
+        .map(|i| format!("{},{}e24\n", i % 7, 1 + i))
+        .collect();
+    std::fs::write(folder.0.join("huge.csv"), format!("x,y\n{rows}")).unwrap();
+    let data = "Csv(path: \"huge.csv\", target: \"y\", kind: Regression)";
+    let text = SMALL
+        .replace("Embedded(\"digits\")", data)
+        .replace("max_train: 200", "max_train: 100, standardise: None");
+    std::fs::write(folder.0.join("huge.ron"), text).unwrap();
+    let message = bad(&folder.run(&["huge.ron", "--out", "huge"]));
+    assert!(
+        message.contains("huge mlp 8 sgd") && message.contains("finite loss"),
+        "{message}"
+    );
 }
 
 /// A learning rate of 1e6 makes every loss infinite: divergences are outcomes.
