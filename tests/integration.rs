@@ -39,6 +39,7 @@ fn digits() -> TaskConfig {
         imbalance: 1.0,
         late: None,
         passing_noise: None,
+        pretraining: None,
     }
 }
 

@@ -8,7 +8,9 @@ use crate::data::{
 };
 use crate::mlp::{Activation, MlpTask};
 use crate::transformer::{TransformerConfig, TransformerTask};
-use crate::{Error, Late, OptimizerConfig, PassingNoise, Result, TaskTrainee, TraineeConfig};
+use crate::{
+    Error, Late, OptimizerConfig, PassingNoise, Pretraining, Result, TaskTrainee, TraineeConfig,
+};
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -124,6 +126,9 @@ pub struct TaskConfig {
     /// Label noise that comes and goes; none by default.
     #[serde(default)]
     pub passing_noise: Option<PassingNoise>,
+    /// Training on part of the data before the run, for fine-tuning; none by default.
+    #[serde(default)]
+    pub pretraining: Option<Pretraining>,
     /// The model.
     pub model: ModelConfig,
     /// The optimiser.
@@ -273,6 +278,7 @@ impl PreparedTask {
             validation_rows: self.config.validation_rows,
             late: self.config.late,
             passing_noise: self.config.passing_noise,
+            pretraining: self.config.pretraining,
             cost,
             metrics: self.config.metrics.clone(),
             ..TraineeConfig::default()

@@ -4,7 +4,8 @@ use crate::data::{Share, SplitConfig, Standardise, Teacher};
 use crate::mlp::Activation;
 use crate::transformer::TransformerConfig;
 use crate::{
-    DataConfig, Error, Late, ModelConfig, OptimizerConfig, PassingNoise, Result, TaskConfig,
+    DataConfig, Error, Late, ModelConfig, OptimizerConfig, PassingNoise, Pretraining, Result,
+    TaskConfig,
 };
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -43,6 +44,10 @@ pub struct TaskDistribution {
     /// log-uniformly 3 to 30 passes from one beginning to the next.
     #[serde(default)]
     pub passing_noise: f64,
+    /// The share of tasks that are fine-tuned: a fifth to four fifths of the rows are unseen by the training before, of
+    /// log-uniformly 2 to 30 passes.
+    #[serde(default)]
+    pub pretraining: f64,
     /// A quarter of the classification tasks have rare classes: with a ratio down to this.
     #[serde(default = "one")]
     pub imbalance: f64,
@@ -99,6 +104,7 @@ impl TaskDistribution {
             ("synthetic", self.synthetic),
             ("late", self.late),
             ("passing_noise", self.passing_noise),
+            ("pretraining", self.pretraining),
             ("label_noise", self.label_noise),
             ("transformers", self.transformers),
         ];
@@ -208,6 +214,7 @@ impl TaskDistribution {
             imbalance,
             late: None,
             passing_noise: None,
+            pretraining: None,
             gradient_samples: crate::TraineeConfig::default().gradient_samples,
             validation_rows: Some(self.validation_rows),
             metrics: Vec::new(),
@@ -233,6 +240,10 @@ impl TaskDistribution {
                 patch: source.patch,
             });
         }
+        task.pretraining = (rng.random::<f64>() < self.pretraining).then(|| Pretraining {
+            unseen: 0.2 + 0.6 * rng.random::<f64>(),
+            passes: 2.0 * 15f64.powf(rng.random::<f64>()),
+        });
         task
     }
 }
@@ -314,6 +325,7 @@ mod tests {
             label_noise: 0.3,
             late: 0.3,
             passing_noise: 0.3,
+            pretraining: 0.3,
             imbalance: 0.1,
             transformers: 0.2,
         }
@@ -342,6 +354,7 @@ mod tests {
         assert!(tasks.iter().any(|task| task.imbalance < 1.0));
         assert!(tasks.iter().any(|task| task.late.is_some()));
         assert!(tasks.iter().any(|task| task.passing_noise.is_some()));
+        assert!(tasks.iter().any(|task| task.pretraining.is_some()));
         let transformers = tasks
             .iter()
             .filter(|task| matches!(task.model, ModelConfig::Transformer(_)));

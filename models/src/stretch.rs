@@ -42,14 +42,6 @@ impl Rates {
     }
 }
 
-/// After how many updates the weights are averaged, and decayed: as if they had been the same since the last time. To write
-/// weights costs several times as much as to read them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Intervals {
-    pub averaging: u64,
-    pub decay: u64,
-}
-
 /// What is measured of the first updates of a stretch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Look {
@@ -79,7 +71,7 @@ impl Look {
 pub(crate) struct Stretch {
     pub meter: Meter,
     look: Look,
-    intervals: Intervals,
+    interval: u64,
     rates: Rates,
     losses: Vec<f64>,
     finite: bool,
@@ -96,11 +88,12 @@ pub(crate) struct Stretch {
 }
 
 impl Stretch {
-    pub(crate) fn new(cost: CostModel, look: Look, intervals: Intervals) -> Self {
+    /// Decays and averages the weights after so many updates, as if they had been the same since the last time.
+    pub(crate) fn new(cost: CostModel, look: Look, interval: u64) -> Self {
         Self {
             meter: Meter::new(cost),
             look,
-            intervals,
+            interval,
             not_averaged: 0,
             not_decayed: 0,
             rates: Rates {
@@ -194,8 +187,8 @@ impl Stretch {
         model = step(self.rates.learning_rate, model, gradients);
         self.not_averaged += 1;
         self.not_decayed += 1;
-        let decays = statistics || self.not_decayed >= self.intervals.decay;
-        if decays || looking || self.not_averaged >= self.intervals.averaging {
+        let decays = statistics || self.not_decayed >= self.interval;
+        if decays || looking {
             model = self.settle(model, averaged, looking, decays);
         }
         if statistics {
@@ -326,11 +319,7 @@ mod tests {
     /// The weights that a stretch begins with are known from the one before, unless others have taken their place.
     #[test]
     fn the_first_update_is_relative_to_the_weights_that_it_is_made_from() {
-        let intervals = Intervals {
-            averaging: 8,
-            decay: 32,
-        };
-        let mut stretch = Stretch::new(CostModel::default(), Look::Ratio, intervals);
+        let mut stretch = Stretch::new(CostModel::default(), Look::Ratio, 32);
         let (first, after) = ratio(&mut stretch, FlatWeights(vec![3.0, 4.0]));
         assert!((first - 0.1).abs() < 1e-9, "{first}");
         assert_eq!(after.0, [10.5, 4.0]);

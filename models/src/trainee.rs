@@ -6,7 +6,8 @@ use crate::evaluation::{self, Evaluation};
 use crate::late::Late;
 use crate::minibatches::Minibatches;
 use crate::passing_noise::PassingNoise;
-use crate::stretch::{Intervals, Look, Rates, Stretch};
+use crate::pretraining::Pretraining;
+use crate::stretch::{Look, Rates, Stretch};
 use crate::weights::{layers, with_weights};
 use crate::{Batch, Error, Optimizer, OptimizerConfig, Result, Task};
 use burn::module::Module;
@@ -34,11 +35,9 @@ pub struct TraineeConfig {
     pub optimizer: OptimizerConfig,
     /// How many updates at the beginning of each segment are looked at for gradient statistics; 0 switches them off.
     pub gradient_samples: u64,
-    /// After how many updates the weights are averaged, as if they had been the same since the last time; more than 1 saves
-    /// time. Updates that are looked at are followed each by itself.
-    pub averaging_interval: u64,
-    /// After how many updates weight decay catches up, in the same way. It is never behind at the end of a segment.
-    pub decay_interval: u64,
+    /// After how many updates the weights are decayed and averaged, as if they had been the same since the last time; more than 1
+    /// saves time. Updates that are looked at are followed each by itself, and nothing is behind at the end of a segment.
+    pub smoothing_interval: u64,
     /// At most this many rows of the validation split are evaluated after each segment: the first ones, always the
     /// same. `None` takes all.
     pub validation_rows: Option<usize>,
@@ -46,6 +45,8 @@ pub struct TraineeConfig {
     pub late: Option<Late>,
     /// Label noise that comes and goes.
     pub passing_noise: Option<PassingNoise>,
+    /// Training on part of the data before the run.
+    pub pretraining: Option<Pretraining>,
     /// How cost is counted.
     pub cost: CostModel,
     /// Metrics of every evaluation, beside the accuracy of classes or the root mean squared error of values. They cost no
@@ -58,11 +59,11 @@ impl Default for TraineeConfig {
         Self {
             optimizer: OptimizerConfig::sgd(),
             gradient_samples: 8,
-            averaging_interval: 1,
-            decay_interval: 1,
+            smoothing_interval: 1,
             validation_rows: None,
             late: None,
             passing_noise: None,
+            pretraining: None,
             cost: CostModel::default(),
             metrics: Vec::new(),
         }
@@ -70,10 +71,20 @@ impl Default for TraineeConfig {
 }
 
 impl TraineeConfig {
-    pub(crate) fn intervals(&self) -> Intervals {
-        Intervals {
-            averaging: self.averaging_interval,
-            decay: self.decay_interval,
+    /// The weights that a run begins with, from those that `task` drew of `model`.
+    ///
+    /// # Errors
+    /// As [`OptimizerConfig::init`].
+    pub(crate) fn pretrained<T: Task>(
+        &self,
+        task: &T,
+        model: T::Model,
+        device: &Device,
+        seed: u64,
+    ) -> Result<T::Model> {
+        match &self.pretraining {
+            Some(pretraining) => pretraining.of(task, model, &self.optimizer, device, seed),
+            None => Ok(model),
         }
     }
 
@@ -93,6 +104,9 @@ impl TraineeConfig {
         }
         if let Some(noise) = &self.passing_noise {
             noise.validate()?;
+        }
+        if let Some(pretraining) = &self.pretraining {
+            pretraining.validate()?;
         }
         let rows = self
             .validation_rows
@@ -181,7 +195,7 @@ impl<T: Task> TaskTrainee<T> {
             stretch: Stretch::new(
                 config.cost,
                 Look::Statistics(config.gradient_samples),
-                config.intervals(),
+                config.smoothing_interval,
             ),
             task,
             config,
@@ -299,6 +313,10 @@ impl<T: Task> Trainee for TaskTrainee<T> {
         let minibatches = Minibatches::new(train, &self.config, seed).map_err(other)?;
         let model = self.task.model(&self.device);
         let model = self.task.initialise(model, &mut stream(seed, "weights", 0));
+        let model = self
+            .config
+            .pretrained(&self.task, model, &self.device, seed)
+            .map_err(other)?;
         self.state = Some(State {
             model,
             optimizer,

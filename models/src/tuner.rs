@@ -2,7 +2,7 @@
 
 use crate::average::AveragedWeights;
 use crate::residual::Moved;
-use crate::stretch::{Intervals, Look, Rates, Stretch};
+use crate::stretch::{Look, Rates, Stretch};
 use crate::trainee::DIVERGED_TIMES;
 use crate::weights::{layers, with_weights};
 use burn::module::Module;
@@ -17,11 +17,9 @@ use trimtab_env::{
 /// Updates at the beginning of each segment that are looked at for a policy that sees gradients: as many as when the servo was
 /// fitted. Else it is the first alone: with one instead of eight the servo steers as well, see the models page.
 const SAMPLES: u64 = 8;
-/// When the weights are averaged and decayed. To do so at each update costs a tenth of the time of a small MLP.
-const INTERVALS: Intervals = Intervals {
-    averaging: 8,
-    decay: 32,
-};
+/// After how many updates the weights are decayed and averaged. To do so at each costs a tenth of the time of a small MLP, and
+/// is worth nothing that could be seen: see the models page.
+const SMOOTHING_INTERVAL: u64 = 32;
 
 /// What a [`Tuner`] has to know of a training.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -104,7 +102,7 @@ impl Training {
 /// fresh optimiser.
 ///
 /// With a policy that sees gradients it makes the same decisions, and the same updates, as a [`crate::TaskTrainee`] in a
-/// [`trimtab_env::TuningEnv`] with the same prior, an `averaging_interval` of 8 and a `decay_interval` of 32. With one that sees none, and without one, it
+/// [`trimtab_env::TuningEnv`] with the same prior, a `smoothing_interval` of 32. With one that sees none, and without one, it
 /// looks at fewer updates, and at their size alone, which costs less and steers as well.
 pub struct Tuner<M: Module> {
     optimizer: ModuleOptimizer,
@@ -210,7 +208,7 @@ impl<M: Module> Tuner<M> {
             averaged: None,
             index: 0,
             settings,
-            stretch: Stretch::new(spec.cost, Look::Ratio, INTERVALS),
+            stretch: Stretch::new(spec.cost, Look::Ratio, SMOOTHING_INTERVAL),
             phase: Phase::Probe,
             segments: Vec::with_capacity(Segments::default().count()),
         })

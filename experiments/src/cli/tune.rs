@@ -186,6 +186,7 @@ impl TuneArguments {
             imbalance: 1.0,
             late: None,
             passing_noise: None,
+            pretraining: None,
             model: if self.channels.is_empty() {
                 ModelConfig::Mlp {
                     hidden: self.hidden.clone(),

@@ -64,7 +64,7 @@ impl Member {
             stretch: Stretch::new(
                 config.cost,
                 Look::Statistics(config.gradient_samples),
-                config.intervals(),
+                config.smoothing_interval,
             ),
             tensors: program.tensors(),
             program,
@@ -311,14 +311,18 @@ impl Trainee for Member {
     fn start(&mut self, seed: u64) -> trimtab_env::Result<Report> {
         let model = self.task.model(&self.device);
         let model = self.task.initialise(model, &mut stream(seed, "weights", 0));
+        let other = |error| trimtab_env::Error::other(&self.spec.name, error);
+        let model = self
+            .config
+            .pretrained(&self.task, model, &self.device, seed)
+            .map_err(other)?;
         let mut weights = Vec::new();
         flat_weights(&model, &mut weights);
         let train = &self.task.split().train;
         self.state = Some(State {
             weights: FlatWeights(weights),
             optimizer: self.optimizer()?,
-            minibatches: Minibatches::new(train, &self.config, seed)
-                .map_err(|error| trimtab_env::Error::other(&self.spec.name, error))?,
+            minibatches: Minibatches::new(train, &self.config, seed).map_err(other)?,
             averaged: None,
         });
         self.stretch.meter.begin();

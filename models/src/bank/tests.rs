@@ -3,7 +3,7 @@ use crate::data::{Embedded, SplitConfig, split};
 use crate::mlp::{Activation, MlpTask};
 use crate::optimizer::{ProdigyConfig, ScheduleFreeConfig};
 use crate::weights::flat_weights;
-use crate::{Late, OptimizerConfig, PassingNoise, TaskTrainee, TraineeConfig};
+use crate::{Late, OptimizerConfig, PassingNoise, Pretraining, TaskTrainee, TraineeConfig};
 use burn::tensor::Device;
 use proptest::prelude::*;
 use std::sync::Arc;
@@ -157,8 +157,11 @@ fn together_and_one_by_one_are_the_same_bits_for_every_shape_and_loss() {
                     every: 0.4,
                     lasting: 0.2,
                 }),
-                averaging_interval: 4,
-                decay_interval: 6,
+                pretraining: Some(Pretraining {
+                    unseen: 0.3,
+                    passes: 0.5,
+                }),
+                smoothing_interval: 6,
                 ..config(OptimizerConfig::adam())
             };
             check(&task(Embedded::Digits, hidden, activation), &metrics);

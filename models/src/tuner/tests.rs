@@ -123,8 +123,7 @@ fn knobs(lr: f64) -> Vec<Knob> {
 fn environment(optimizer: OptimizerConfig, lr: f64, knobs: Vec<Knob>) -> TuningEnv {
     let config = TraineeConfig {
         optimizer,
-        averaging_interval: INTERVALS.averaging,
-        decay_interval: INTERVALS.decay,
+        smoothing_interval: SMOOTHING_INTERVAL,
         ..Default::default()
     };
     let trainee = TaskTrainee::new(task(), config, &Device::flex()).unwrap();
