@@ -18,28 +18,21 @@ use trimtab_models::{DataConfig, ModelConfig, OptimizerConfig, TaskConfig};
 
 fn digits() -> TaskConfig {
     TaskConfig {
-        name: None,
-        data: DataConfig::Embedded(Embedded::Digits),
-        pool: 1,
         split: SplitConfig {
             validation: Share::Rows(200),
             test: Share::Rows(200),
             max_train: Some(300),
             ..Default::default()
         },
-        model: ModelConfig::Mlp {
-            hidden: vec![16],
-            activation: Default::default(),
-        },
-        optimizer: OptimizerConfig::sgd(),
-        gradient_samples: 8,
-        validation_rows: None,
         metrics: vec![Metric::F1(Average::Macro), Metric::LogLoss],
-        label_noise: 0.0,
-        imbalance: 1.0,
-        late: None,
-        passing_noise: None,
-        pretraining: None,
+        ..TaskConfig::new(
+            DataConfig::Embedded(Embedded::Digits),
+            ModelConfig::Mlp {
+                hidden: vec![16],
+                activation: Default::default(),
+            },
+            OptimizerConfig::sgd(),
+        )
     }
 }
 

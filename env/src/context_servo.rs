@@ -66,8 +66,8 @@ pub struct ContextServo {
 
 impl Default for ContextServo {
     /// The shipped servo: the result of the fit that `experiments/configs/fit.ron` describes, rounded to three digits, and what
-    /// `fit_blocks.ron` adds to it where layers come in blocks. What it is worth on data that it has not seen is on the
-    /// experiments page.
+    /// `fit_blocks.ron` adds to it where layers come in blocks, and `fit_pretrained.ron` for weights of an earlier training. What it
+    /// is worth on data that it has not seen is on the experiments page.
     fn default() -> Self {
         Self {
             start: Terms {
@@ -79,6 +79,7 @@ impl Default for ContextServo {
                 width: -0.138,
                 blocks_adaptive: -0.974,
                 blocks_plain: -0.916,
+                pretrained: -0.309,
             },
             end: Terms {
                 base: -1.994,
@@ -89,6 +90,7 @@ impl Default for ContextServo {
                 width: -0.523,
                 blocks_adaptive: 2.204,
                 blocks_plain: 0.433,
+                pretrained: -0.77,
             },
             shape: 1.997,
             feedback: Feedback {
@@ -109,6 +111,7 @@ impl Default for ContextServo {
                 width: 0.0,
                 blocks_adaptive: -1.265,
                 blocks_plain: -0.507,
+                pretrained: -0.155,
             },
             batch_growth: 0.162,
             decay: Terms {
@@ -120,6 +123,7 @@ impl Default for ContextServo {
                 width: 0.0,
                 blocks_adaptive: -0.566,
                 blocks_plain: 0.137,
+                pretrained: -0.103,
             },
             decay_feedback: Feedback {
                 progress: 0.0,
@@ -176,6 +180,7 @@ impl ContextServo {
                 ("width", terms.width),
                 ("blocks_adaptive", terms.blocks_adaptive),
                 ("blocks_plain", terms.blocks_plain),
+                ("pretrained", terms.pretrained),
             ] {
                 if !value.is_finite() {
                     let field = format!("{name}.{term}");
@@ -232,6 +237,7 @@ mod tests {
         parameters: 12288.0,
         layers: 3.0,
         adaptive: true,
+        pretrained: false,
     };
 
     /// Numbers of which each is another, so that none can stand in for another.
@@ -245,6 +251,7 @@ mod tests {
             width: 0.4,
             blocks_adaptive: 0.5,
             blocks_plain: 0.6,
+            pretrained: 0.7,
         };
         ContextServo {
             start: terms(-1.8),
@@ -312,8 +319,12 @@ mod tests {
             adaptive: false,
             ..CONTEXT
         };
-        let all = [long, few, deep, wide, plain].map(moved);
-        for (moved, wanted) in all.into_iter().zip([-0.9, 0.2, 0.3, 0.4, -0.1]) {
+        let pretrained = Context {
+            pretrained: true,
+            ..CONTEXT
+        };
+        let all = [long, few, deep, wide, plain, pretrained].map(moved);
+        for (moved, wanted) in all.into_iter().zip([-0.9, 0.2, 0.3, 0.4, -0.1, 0.7]) {
             assert!((moved - wanted).abs() < 1e-9, "{all:?}");
         }
         // From five layers on it is their ratio that counts, by another term for each kind of optimiser.

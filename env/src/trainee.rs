@@ -90,6 +90,9 @@ pub struct TraineeSpec {
     /// Whether the optimiser normalises its updates for each weight, as Adam does.
     #[serde(default)]
     pub adaptive: bool,
+    /// Whether its weights at the start are those of an earlier training.
+    #[serde(default)]
+    pub pretrained: bool,
     /// How its cost is counted.
     pub cost: CostModel,
     /// Names of the metrics that its validations have beside the loss.

@@ -15,7 +15,6 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::ops::ControlFlow;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use trimtab_env::metrics::{Average, Metric, Predictions};
 use trimtab_env::settings::BATCH_SIZE;
@@ -24,15 +23,10 @@ use trimtab_env::{
     ObservationConfig, RewardConfig, Segment, Segments, Settings, TestReport, TuningConfig,
     TuningEnv, UpdateTime,
 };
-use trimtab_models::cnn::CnnTask;
-use trimtab_models::config::PreparedTask;
+use trimtab_models::config::{PreparedTask, TaskVisitor};
 use trimtab_models::data::{Dataset, Targets, read_columns, split_rows};
-use trimtab_models::mlp::MlpTask;
-use trimtab_models::transformer::TransformerTask;
 use trimtab_models::weights::flat_weights;
-use trimtab_models::{
-    DataConfig, ModelConfig, Next, TaskConfig, TrainConfig, Underway, train_watched,
-};
+use trimtab_models::{DataConfig, Next, Task, TaskConfig, TrainConfig, Underway, train_watched};
 
 /// So many classes are not too many for any number of rows.
 const FEW_CLASSES: usize = 20;
@@ -42,6 +36,9 @@ const FEW_CLASSES: usize = 20;
 pub struct Tune {
     /// Data, model and optimiser. Its metrics are those of the report, see [`metrics`].
     pub task: TaskConfig,
+    /// The model to go on from, if it is to be fine-tuned. Then it decides columns, classes and units, and `task` has its
+    /// architecture.
+    pub from: Option<TrainedModel>,
     /// The training.
     pub training: TrainConfig,
     /// Whether the task is trained once more for the same budget with the optimiser's default learning rate and batches
@@ -54,6 +51,9 @@ pub struct Tune {
 pub struct TuneReport {
     /// The tuned model.
     pub tuned: TestReport,
+    /// The model that was fine-tuned, as it was before.
+    #[serde(default)]
+    pub before: Option<TestReport>,
     /// The same training with default settings, if it was asked for.
     pub defaults: Option<TestReport>,
     /// Whether it was stopped before its end. The tuned model is then the best so far.
@@ -91,7 +91,10 @@ pub fn tune(
     say: &mut dyn FnMut(&str) -> Result<()>,
 ) -> Result<TuneReport> {
     folder::check_new(out)?;
-    let mut task = tune.task.prepare()?;
+    let mut task = match &tune.from {
+        Some(model) => model.task(&tune.task)?,
+        None => tune.task.prepare()?,
+    };
     check_classes(&task)?;
     let metrics = metrics(&task.split().train.targets);
     let mut config = tune.task.clone();
@@ -100,10 +103,13 @@ pub fn tune(
     if tune.compare_defaults {
         task = config.prepare()?;
     }
-    say(&words::description(&task, &tune.training))?;
+    say(&words::description(&task, tune))?;
     say(&heading())?;
     // Now, since whoever gave the file may take it away while it is trained on.
-    let names = names(&config, &task)?;
+    let names = match &tune.from {
+        Some(model) => (model.inputs.clone(), model.target.clone()),
+        None => names(&config, &task)?,
+    };
     let (mut begun, mut stopped, mut budget) = (false, false, 0.0);
     // What cannot be said is no reason to lose a training.
     let mut unsaid = None;
@@ -131,11 +137,19 @@ pub fn tune(
             ControlFlow::Continue(())
         })
     };
-    let (weights, segments, mut tuned) = fit(&task, &tune.training, device, &mut watch)?;
+    let (weights, segments, mut tuned) = task.visit(Fit {
+        training: &tune.training,
+        device,
+        watch: &mut watch,
+    })?;
     let model = trained_model(&config, &task, names, weights);
     tuned.metrics = evaluate(&model, &task.split().test, &metrics, device)?;
     let mut report = TuneReport {
         tuned,
+        before: match &tune.from {
+            Some(model) => Some(test_report(model, &task.split().test, &metrics, device)?),
+            None => None,
+        },
         defaults: None,
         interrupted: stopped,
     };
@@ -191,34 +205,22 @@ fn check_classes(task: &PreparedTask) -> Result<()> {
     ))
 }
 
-/// Weights, record and test loss of a training.
-fn fit(
-    task: &PreparedTask,
-    training: &TrainConfig,
-    device: &Device,
-    watch: &mut dyn FnMut(Underway) -> Result<ControlFlow<()>>,
-) -> Result<(Vec<f32>, Vec<Segment>, TestReport)> {
-    let split = Arc::clone(task.split());
-    let mut weights = Vec::new();
-    match &task.config().model {
-        ModelConfig::Mlp { hidden, activation } => {
-            let task = MlpTask::new(task.name(), split, hidden, *activation);
-            let trained = train_watched(task, training, device, watch)?;
-            flat_weights(&trained.model, &mut weights);
-            Ok((weights, trained.segments, trained.test))
-        }
-        ModelConfig::Cnn { channels } => {
-            let task = CnnTask::new(task.name(), split, channels);
-            let trained = train_watched(task, training, device, watch)?;
-            flat_weights(&trained.model, &mut weights);
-            Ok((weights, trained.segments, trained.test))
-        }
-        ModelConfig::Transformer(config) => {
-            let task = TransformerTask::new(task.name(), split, *config);
-            let trained = train_watched(task, training, device, watch)?;
-            flat_weights(&trained.model, &mut weights);
-            Ok((weights, trained.segments, trained.test))
-        }
+/// The training, of a task of any model.
+struct Fit<'a> {
+    training: &'a TrainConfig,
+    device: &'a Device,
+    watch: &'a mut dyn FnMut(Underway) -> Result<ControlFlow<()>>,
+}
+
+impl TaskVisitor for Fit<'_> {
+    /// Weights, record and test loss.
+    type Output = Result<(Vec<f32>, Vec<Segment>, TestReport)>;
+
+    fn visit<T: Task>(self, task: T) -> Self::Output {
+        let trained = train_watched(task, self.training, self.device, self.watch)?;
+        let mut weights = Vec::new();
+        flat_weights(&trained.model, &mut weights);
+        Ok((weights, trained.segments, trained.test))
     }
 }
 
@@ -310,6 +312,29 @@ fn evaluate(
         }
     }
     Ok(figures)
+}
+
+/// The report of a model as it is.
+fn test_report(
+    model: &TrainedModel,
+    test: &Dataset,
+    metrics: &[Metric],
+    device: &Device,
+) -> Result<TestReport> {
+    // The loss is the mean squared error of standardised values.
+    let (loss, scale) = match &model.classes {
+        Some(_) => (Metric::LogLoss, None),
+        None => (
+            Metric::RootMeanSquaredError,
+            Some(model.standardiser.target_scale),
+        ),
+    };
+    let figures = evaluate(model, test, &[loss], device)?;
+    let figure = figures.get(loss.name()).copied().unwrap_or(f64::NAN);
+    Ok(TestReport {
+        loss: scale.map_or(figure, |scale| (figure / scale).powi(2)),
+        metrics: evaluate(model, test, metrics, device)?,
+    })
 }
 
 /// The test report of the same training with the optimiser's default learning rate and batches of 64; `None` if it was

@@ -9,7 +9,8 @@ use crate::data::{
 use crate::mlp::{Activation, MlpTask};
 use crate::transformer::{TransformerConfig, TransformerTask};
 use crate::{
-    Error, Late, OptimizerConfig, PassingNoise, Pretraining, Result, TaskTrainee, TraineeConfig,
+    Error, FineTuning, Late, OptimizerConfig, PassingNoise, Pretraining, Result, Task, TaskTrainee,
+    TraineeConfig,
 };
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
@@ -162,14 +163,39 @@ pub struct PreparedTask {
     config: TaskConfig,
     name: String,
     split: Arc<Split>,
+    /// The weights that runs begin with, where they have been trained before.
+    weights: Option<Arc<Vec<f32>>>,
 }
 
 impl TaskConfig {
+    /// A task with the default of everything else.
+    pub fn new(data: DataConfig, model: ModelConfig, optimizer: OptimizerConfig) -> Self {
+        Self {
+            name: None,
+            data,
+            pool: one(),
+            split: SplitConfig::default(),
+            label_noise: 0.0,
+            imbalance: balanced(),
+            late: None,
+            passing_noise: None,
+            pretraining: None,
+            model,
+            optimizer,
+            gradient_samples: default_gradient_samples(),
+            validation_rows: None,
+            metrics: Vec::new(),
+        }
+    }
+
     /// Reads and splits the data.
     ///
     /// # Errors
     /// Whatever is wrong with the files or the fields, by name.
     pub fn prepare(&self) -> Result<PreparedTask> {
+        if let Some(pretraining) = &self.pretraining {
+            pretraining.validate()?;
+        }
         let mut apart = None;
         let data: Arc<Dataset> = match &self.data {
             DataConfig::Embedded(embedded) => embedded.load()?,
@@ -210,6 +236,24 @@ impl TaskConfig {
             Arc::new(with_label_noise(&data, self.label_noise, self.split.seed)?)
         };
         self.model.check(data.shape, &data.name)?;
+        let split = match apart {
+            Some(test) => split_apart(&data, test, &self.split)?,
+            None => split(&data, &self.split)?,
+        };
+        let mut task = self.with_split(split);
+        if let Some(pretraining) = &self.pretraining {
+            let weights = task.visit(Pretrained {
+                pretraining: *pretraining,
+                optimizer: &self.optimizer,
+                seed: self.split.seed,
+            })?;
+            task = task.fine_tuning(weights);
+        }
+        Ok(task)
+    }
+
+    /// The task with data that have been read and split already; what it says about data has no say.
+    pub fn with_split(&self, split: Split) -> PreparedTask {
         let name = self.name.clone().unwrap_or_else(|| {
             let (model, widths) = match &self.model {
                 ModelConfig::Mlp { hidden, .. } => ("mlp", hidden.clone()),
@@ -221,19 +265,17 @@ impl TaskConfig {
             let widths: Vec<String> = widths.iter().map(ToString::to_string).collect();
             format!(
                 "{} {model} {} {}",
-                data.name,
+                split.train.name,
                 widths.join("-"),
                 self.optimizer.name()
             )
         });
-        Ok(PreparedTask {
+        PreparedTask {
             config: self.clone(),
             name,
-            split: Arc::new(match apart {
-                Some(test) => split_apart(&data, test, &self.split)?,
-                None => split(&data, &self.split)?,
-            }),
-        })
+            split: Arc::new(split),
+            weights: None,
+        }
     }
 }
 
@@ -257,6 +299,13 @@ impl PreparedTask {
         other
     }
 
+    /// The same task, but its runs begin with these weights of an earlier training, which are those of a model of it in the order of
+    /// [`flat_weights`](crate::weights::flat_weights).
+    pub fn fine_tuning(mut self, weights: Vec<f32>) -> Self {
+        self.weights = Some(Arc::new(weights));
+        self
+    }
+
     /// The task's name.
     pub fn name(&self) -> &str {
         &self.name
@@ -278,31 +327,98 @@ impl PreparedTask {
             validation_rows: self.config.validation_rows,
             late: self.config.late,
             passing_noise: self.config.passing_noise,
-            pretraining: self.config.pretraining,
             cost,
             metrics: self.config.metrics.clone(),
             ..TraineeConfig::default()
         };
+        // The weights of a member are on the CPU; on another device they would go to and fro at every update.
+        if let (ModelConfig::Mlp { hidden, activation }, true) =
+            (&self.config.model, *device == Device::flex())
+        {
+            let task = MlpTask::new(&self.name, Arc::clone(&self.split), hidden, *activation);
+            let member = Member::new(task, config, device)?;
+            return Ok(Box::new(match &self.weights {
+                Some(weights) => member.fine_tuning(weights.to_vec()),
+                None => member,
+            }));
+        }
+        self.visit(TraineeOf { config, device })
+    }
+
+    /// Shows the task to `visitor`: a [`FineTuning`] if its runs begin with given weights.
+    pub fn visit<V: TaskVisitor>(&self, visitor: V) -> V::Output {
+        match &self.weights {
+            Some(weights) => self.visit_untrained(GoingOn {
+                visitor,
+                weights: weights.to_vec(),
+            }),
+            None => self.visit_untrained(visitor),
+        }
+    }
+
+    fn visit_untrained<V: TaskVisitor>(&self, visitor: V) -> V::Output {
         let split = Arc::clone(&self.split);
-        Ok(match &self.config.model {
+        match &self.config.model {
             ModelConfig::Mlp { hidden, activation } => {
-                let task = MlpTask::new(&self.name, split, hidden, *activation);
-                // Its weights are on the CPU; on another device they would go to and fro at every update.
-                if *device == Device::flex() {
-                    Box::new(Member::new(task, config, device)?)
-                } else {
-                    Box::new(TaskTrainee::new(task, config, device)?)
-                }
+                visitor.visit(MlpTask::new(&self.name, split, hidden, *activation))
             }
             ModelConfig::Cnn { channels } => {
-                let task = CnnTask::new(&self.name, split, channels);
-                Box::new(TaskTrainee::new(task, config, device)?)
+                visitor.visit(CnnTask::new(&self.name, split, channels))
             }
             ModelConfig::Transformer(shape) => {
-                let task = TransformerTask::new(&self.name, split, *shape);
-                Box::new(TaskTrainee::new(task, config, device)?)
+                visitor.visit(TransformerTask::new(&self.name, split, *shape))
             }
-        })
+        }
+    }
+}
+
+/// What is done with a task of any model: [`PreparedTask::visit`].
+pub trait TaskVisitor {
+    /// What comes of it.
+    type Output;
+
+    /// Does it.
+    fn visit<T: Task>(self, task: T) -> Self::Output;
+}
+
+struct GoingOn<V> {
+    visitor: V,
+    weights: Vec<f32>,
+}
+
+impl<V: TaskVisitor> TaskVisitor for GoingOn<V> {
+    type Output = V::Output;
+
+    fn visit<T: Task>(self, task: T) -> V::Output {
+        let task = FineTuning::from_weights(task, self.weights);
+        self.visitor.visit(task)
+    }
+}
+
+struct TraineeOf<'a> {
+    config: TraineeConfig,
+    device: &'a Device,
+}
+
+impl TaskVisitor for TraineeOf<'_> {
+    type Output = Result<Box<dyn Trainee>>;
+
+    fn visit<T: Task>(self, task: T) -> Self::Output {
+        Ok(Box::new(TaskTrainee::new(task, self.config, self.device)?))
+    }
+}
+
+struct Pretrained<'a> {
+    pretraining: Pretraining,
+    optimizer: &'a OptimizerConfig,
+    seed: u64,
+}
+
+impl TaskVisitor for Pretrained<'_> {
+    type Output = Result<Vec<f32>>;
+
+    fn visit<T: Task>(self, task: T) -> Self::Output {
+        self.pretraining.weights(&task, self.optimizer, self.seed)
     }
 }
 

@@ -44,8 +44,8 @@ pub struct TaskDistribution {
     /// log-uniformly 3 to 30 passes from one beginning to the next.
     #[serde(default)]
     pub passing_noise: f64,
-    /// The share of tasks that are fine-tuned: a fifth to four fifths of the rows are unseen by the training before, of
-    /// log-uniformly 2 to 30 passes.
+    /// The share of tasks that are fine-tuned, after 20 to 100 passes over all but 3 to 30 % of the rows, both
+    /// log-uniform.
     #[serde(default)]
     pub pretraining: f64,
     /// A quarter of the classification tasks have rare classes: with a ratio down to this.
@@ -200,24 +200,19 @@ impl TaskDistribution {
         };
         let layers = whole(self.layers, &mut rng);
         let width = whole(self.width, &mut rng);
+        let model = ModelConfig::Mlp {
+            hidden: vec![width; layers],
+            activation: *pick(&self.activations, &mut rng),
+        };
+        let optimizer = *pick(&self.optimizers, &mut rng);
         let mut task = TaskConfig {
             name: Some(format!("task {index}")),
-            data: source.data,
             pool: source.pool,
             split,
-            model: ModelConfig::Mlp {
-                hidden: vec![width; layers],
-                activation: *pick(&self.activations, &mut rng),
-            },
-            optimizer: *pick(&self.optimizers, &mut rng),
             label_noise,
             imbalance,
-            late: None,
-            passing_noise: None,
-            pretraining: None,
-            gradient_samples: crate::TraineeConfig::default().gradient_samples,
             validation_rows: Some(self.validation_rows),
-            metrics: Vec::new(),
+            ..TaskConfig::new(source.data, model, optimizer)
         };
         // Last, so that these shares change nothing else of the tasks.
         task.late = (rng.random::<f64>() < self.late).then(|| Late {
@@ -241,8 +236,8 @@ impl TaskDistribution {
             });
         }
         task.pretraining = (rng.random::<f64>() < self.pretraining).then(|| Pretraining {
-            unseen: 0.2 + 0.6 * rng.random::<f64>(),
-            passes: 2.0 * 15f64.powf(rng.random::<f64>()),
+            unseen: 0.03 * 10f64.powf(rng.random::<f64>()),
+            passes: 20.0 * 5f64.powf(rng.random::<f64>()),
         });
         task
     }

@@ -71,6 +71,12 @@ pub trait Task: Send + Sync + 'static {
     fn initialise(&self, model: Self::Model, rng: &mut ChaCha8Rng) -> Self::Model {
         crate::initializer::fresh_weights(model, rng)
     }
+
+    /// Whether [`Task::initialise`] brings weights of an earlier training, which are to be fine-tuned: the servo then begins with
+    /// smaller updates. By default it does not.
+    fn is_pretrained(&self) -> bool {
+        false
+    }
 }
 
 /// Some examples as tensors.

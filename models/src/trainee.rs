@@ -1,12 +1,11 @@
 //! The training of a [`Task`] as a [`Trainee`].
 
 use crate::average::AveragedWeights;
-use crate::data::{Dataset, Split};
+use crate::data::Dataset;
 use crate::evaluation::{self, Evaluation};
 use crate::late::Late;
 use crate::minibatches::Minibatches;
 use crate::passing_noise::PassingNoise;
-use crate::pretraining::Pretraining;
 use crate::stretch::{Look, Rates, Stretch};
 use crate::weights::{layers, with_weights};
 use crate::{Batch, Error, Optimizer, OptimizerConfig, Result, Task};
@@ -45,8 +44,6 @@ pub struct TraineeConfig {
     pub late: Option<Late>,
     /// Label noise that comes and goes.
     pub passing_noise: Option<PassingNoise>,
-    /// Training on part of the data before the run.
-    pub pretraining: Option<Pretraining>,
     /// How cost is counted.
     pub cost: CostModel,
     /// Metrics of every evaluation, beside the accuracy of classes or the root mean squared error of values. They cost no
@@ -63,7 +60,6 @@ impl Default for TraineeConfig {
             validation_rows: None,
             late: None,
             passing_noise: None,
-            pretraining: None,
             cost: CostModel::default(),
             metrics: Vec::new(),
         }
@@ -71,42 +67,18 @@ impl Default for TraineeConfig {
 }
 
 impl TraineeConfig {
-    /// The weights that a run begins with, from those that `task` drew of `model`.
-    ///
-    /// # Errors
-    /// As [`OptimizerConfig::init`].
-    pub(crate) fn pretrained<T: Task>(
-        &self,
-        task: &T,
-        model: T::Model,
-        device: &Device,
-        seed: u64,
-    ) -> Result<T::Model> {
-        match &self.pretraining {
-            Some(pretraining) => pretraining.of(task, model, &self.optimizer, device, seed),
-            None => Ok(model),
-        }
-    }
-
-    /// What is known of a training of `model`, called `name`, before it.
+    /// What is known of a training of `model` for `task` before it.
     ///
     /// # Errors
     /// As [`TaskTrainee::new`].
-    pub(crate) fn spec<M: Module>(
-        &self,
-        name: String,
-        split: &Split,
-        model: &M,
-    ) -> Result<TraineeSpec> {
+    pub(crate) fn spec<T: Task>(&self, task: &T, model: &T::Model) -> Result<TraineeSpec> {
+        let split = task.split();
         self.optimizer.init()?;
         if let Some(late) = &self.late {
             late.validate()?;
         }
         if let Some(noise) = &self.passing_noise {
             noise.validate()?;
-        }
-        if let Some(pretraining) = &self.pretraining {
-            pretraining.validate()?;
         }
         let rows = self
             .validation_rows
@@ -122,12 +94,13 @@ impl TraineeConfig {
         let targets = &split.validation.targets;
         evaluation::check(&self.metrics, targets)?;
         Ok(TraineeSpec {
-            name,
+            name: task.name(),
             train_examples: split.train.rows(),
             validation_examples: rows,
             parameters: model.num_params(),
             layers: layers(model),
             adaptive: self.optimizer.is_adaptive(),
+            pretrained: task.is_pretrained(),
             cost: self.cost,
             metrics: std::iter::once(evaluation::usual(targets))
                 .chain(self.metrics.iter().copied())
@@ -188,7 +161,7 @@ impl<T: Task> TaskTrainee<T> {
     pub fn new(task: T, config: TraineeConfig, device: &Device) -> Result<Self> {
         let device = device.clone().autodiff();
         let model = task.model(&device);
-        let spec = config.spec(task.name(), task.split(), &model)?;
+        let spec = config.spec(&task, &model)?;
         let rows: Vec<usize> = (0..spec.validation_examples).collect();
         let validation = task.split().validation.select(&rows);
         Ok(Self {
@@ -313,10 +286,6 @@ impl<T: Task> Trainee for TaskTrainee<T> {
         let minibatches = Minibatches::new(train, &self.config, seed).map_err(other)?;
         let model = self.task.model(&self.device);
         let model = self.task.initialise(model, &mut stream(seed, "weights", 0));
-        let model = self
-            .config
-            .pretrained(&self.task, model, &self.device, seed)
-            .map_err(other)?;
         self.state = Some(State {
             model,
             optimizer,

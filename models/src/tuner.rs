@@ -175,6 +175,7 @@ impl<M: Module> Tuner<M> {
             parameters: model.num_params(),
             layers: layers(model),
             adaptive: training.adaptive,
+            pretrained: false,
             cost: CostModel::Modelled(time),
             metrics: Vec::new(),
         };
@@ -212,6 +213,13 @@ impl<M: Module> Tuner<M> {
             phase: Phase::Probe,
             segments: Vec::with_capacity(Segments::default().count()),
         })
+    }
+
+    /// Fine-tunes: the weights of the model are those of an earlier training. It is to be said before anything else is done.
+    pub fn fine_tuning(mut self) -> Self {
+        self.steering = self.steering.fine_tuning();
+        self.settings = self.steering.probe().unwrap_or(self.settings);
+        self
     }
 
     /// Lets a policy add to what the servo wants, before every segment.

@@ -20,6 +20,9 @@ pub struct Context {
     pub layers: f64,
     /// Whether the optimiser normalises its updates for each weight, as Adam does.
     pub adaptive: bool,
+    /// Whether the training goes on from weights of an earlier one, as fine-tuning does.
+    #[serde(default)]
+    pub pretrained: bool,
 }
 
 impl Context {
@@ -33,11 +36,12 @@ impl Context {
             parameters: spec.parameters as f64,
             layers: spec.layers as f64,
             adaptive: spec.adaptive,
+            pretrained: spec.pretrained,
         })
     }
 
     /// The names of [`Context::features`].
-    pub const FEATURES: [&str; 7] = [
+    pub const FEATURES: [&str; 8] = [
         "epochs",
         "adaptive",
         "capacity",
@@ -45,13 +49,14 @@ impl Context {
         "width",
         "blocks_adaptive",
         "blocks_plain",
+        "pretrained",
     ];
 
     /// The numbers that set-points depend on: `log10(epochs / 20)`, -1/2 or 1/2 for the optimiser,
     /// `log10(parameters / (3 examples))`, hidden layers less 2 for up to five layers, `log10(width / 64)` with the side of a
     /// square layer of mean size as the width, and `log10(layers / 5)` for more than five, with an adaptive optimiser or with
-    /// another; each kept within -3 and 3, far beyond what any fit has seen.
-    pub fn features(&self) -> [f64; 7] {
+    /// another, and 1 for weights of an earlier training; each kept within -3 and 3, far beyond what any fit has seen.
+    pub fn features(&self) -> [f64; 8] {
         let log = |ratio: f64| ratio.max(1e-30).log10();
         let blocks = log(self.layers.max(SHALLOW) / SHALLOW);
         let (adaptive, plain) = if self.adaptive {
@@ -67,6 +72,7 @@ impl Context {
             log((self.parameters / self.layers.max(1.0)).sqrt() / 64.0),
             adaptive * blocks,
             plain * blocks,
+            f64::from(self.pretrained),
         ]
         .map(|feature| feature.clamp(-3.0, 3.0))
     }
@@ -95,6 +101,8 @@ pub struct Terms {
     pub blocks_adaptive: f64,
     /// The same with another optimiser.
     pub blocks_plain: f64,
+    /// Change for weights of an earlier training.
+    pub pretrained: f64,
 }
 
 impl Terms {
@@ -108,6 +116,7 @@ impl Terms {
             self.width,
             self.blocks_adaptive,
             self.blocks_plain,
+            self.pretrained,
         ];
         std::iter::zip(of_features, context.features())
             .fold(self.base, |sum, (change, feature)| sum + change * feature)

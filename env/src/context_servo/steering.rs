@@ -44,7 +44,7 @@ impl Add for Offsets {
 /// ```
 /// use trimtab_env::context_servo::{Context, ContextServo, Offsets, Steering};
 /// use trimtab_env::Report;
-/// let context = Context { epochs: 20.0, examples: 1000.0, parameters: 3000.0, layers: 3.0, adaptive: true };
+/// let context = Context { epochs: 20.0, examples: 1000.0, parameters: 3000.0, layers: 3.0, adaptive: true, pretrained: false };
 /// let mut steering = Steering::new(ContextServo::default(), context, 0.1);
 /// while let Some(settings) = steering.probe() {
 ///     // One update with these settings, and the weights put back.
@@ -88,6 +88,12 @@ impl Steering {
             probes: 0,
             loss: None,
         }
+    }
+
+    /// The same before a training that goes on from weights of an earlier one.
+    pub fn fine_tuning(mut self) -> Self {
+        self.context.pretrained = true;
+        self
     }
 
     /// The context.
@@ -385,9 +391,9 @@ mod tests {
         #[test]
         fn settings_are_always_possible(
             epochs in 1e-3..1e6f64, examples in 1.0..1e9f64, parameters in 1.0..1e12f64, layers in 1.0..200.0f64,
-            adaptive: bool, f in 0.0..=1.0f64, ratio in 1e-12..1e3f64, z in -5.0..5.0f64,
+            adaptive: bool, pretrained: bool, f in 0.0..=1.0f64, ratio in 1e-12..1e3f64, z in -5.0..5.0f64,
         ) {
-            let context = Context { epochs, examples: examples.round(), parameters, layers, adaptive };
+            let context = Context { epochs, examples: examples.round(), parameters, layers, adaptive, pretrained };
             let mut steering = Steering::new(ContextServo::default(), context, 0.1);
             steering.record(&measured(ratio));
             let offsets = Offsets { update_ratio: z, batch_size: z, weight_decay: z };

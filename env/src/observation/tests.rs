@@ -131,6 +131,7 @@ fn a_history_is_what_was_seen_before() {
         parameters: 9000.0,
         layers: 2.0,
         adaptive: true,
+        pretrained: false,
     };
     let features = FEATURES.len() + 2;
     let mut seen: Vec<Vec<f32>> = Vec::new();

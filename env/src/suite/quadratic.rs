@@ -60,6 +60,7 @@ impl NoisyQuadratic {
                 parameters: dimension,
                 layers: 1,
                 adaptive: false,
+                pretrained: false,
                 cost,
                 metrics: Vec::new(),
             },

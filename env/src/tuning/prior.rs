@@ -197,7 +197,11 @@ mod tests {
         assert_eq!(features.len(), observation.features.len());
         let names: Vec<&str> = features.iter().map(|f| f.name.as_str()).collect();
         let context = ["epochs", "adaptive", "capacity", "depth", "width"];
-        let wanted = [&context[..], &["blocks_adaptive", "blocks_plain"]].concat();
+        let wanted = [
+            &context[..],
+            &["blocks_adaptive", "blocks_plain", "pretrained"],
+        ]
+        .concat();
         assert!(names.ends_with(&wanted), "{names:?}");
     }
 }

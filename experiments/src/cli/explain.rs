@@ -47,6 +47,7 @@ fn trainings() -> Vec<(String, Context)> {
             parameters: 6000.0,
             layers: 3.0,
             adaptive,
+            pretrained: false,
         };
         (format!("{name}, {epochs} epochs"), context)
     };

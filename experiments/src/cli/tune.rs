@@ -3,7 +3,7 @@
 use super::{Backend, INTERRUPTED, exit, say, stop_on_ctrl_c};
 use crate::config::parse_ron;
 use crate::run_directory::write_whole;
-use crate::tune::{self, TrainedModel, Tune};
+use crate::tune::{self, Inputs, TrainedModel, Tune};
 use crate::{Error, Result};
 use clap::{Parser, ValueEnum};
 use std::path::{Path, PathBuf};
@@ -26,6 +26,7 @@ use trimtab_models::{DataConfig, ModelConfig, OptimizerConfig, TaskConfig, Train
   tune --data houses.csv --target price --compare-defaults --out runs/houses
   tune --data houses.csv --target price --test sold-later.csv
   tune --data houses.csv --target price --policy none
+  tune --data new-houses.csv --from runs/houses/model.json --epochs 5 --out runs/new-houses
   tune --data houses.csv --target price --replay runs/houses/schedule.ron --seed 1 --out runs/again
 Ctrl-C ends the training after the segment under way and keeps the best model so far; a second one stops at once."
 )]
@@ -45,6 +46,9 @@ struct TuneArguments {
     /// IDX file of the images' labels
     #[arg(long, requires = "data")]
     labels: Option<PathBuf>,
+    /// Fine-tune the model of an earlier run, its model.json: with its columns, classes, units and architecture
+    #[arg(long, value_name = "FILE", requires = "data", conflicts_with_all = ["kind", "hidden", "channels", "activation", "runs", "compare_defaults"])]
+    from: Option<PathBuf>,
     /// Widths of the hidden layers of the multilayer perceptron
     #[arg(long, value_delimiter = ',', default_value = "64,64")]
     hidden: Vec<usize>,
@@ -106,11 +110,32 @@ enum OptimizerName {
 }
 
 impl TuneArguments {
-    fn data(&self) -> Result<DataConfig> {
+    fn from(&self) -> Result<Option<TrainedModel>> {
+        let Some(path) = &self.from else {
+            return Ok(None);
+        };
+        let model = TrainedModel::load(path)?;
+        match &self.target {
+            Some(target) if *target != model.target => Err(Error::config(
+                "--target",
+                target,
+                format!(
+                    "{} predicts `{}`; leave --target out",
+                    path.display(),
+                    model.target
+                ),
+            )),
+            _ => Ok(Some(model)),
+        }
+    }
+
+    fn data(&self, from: Option<&TrainedModel>) -> Result<DataConfig> {
         let Some(path) = self.data.clone() else {
             return Ok(DataConfig::Embedded(Embedded::Digits));
         };
-        match (&self.target, &self.labels) {
+        let columns = from.filter(|model| matches!(model.inputs, Inputs::Columns(_)));
+        let target = self.target.as_ref().or(columns.map(|model| &model.target));
+        match (target, &self.labels) {
             (Some(target), _) => Ok(DataConfig::Csv {
                 path,
                 target: target.clone(),
@@ -157,7 +182,8 @@ impl TuneArguments {
     }
 
     fn tune(&self) -> Result<Tune> {
-        let data = self.data()?;
+        let from = self.from()?;
+        let data = self.data(from.as_ref())?;
         let optimizer = match self.optimizer {
             OptimizerName::Adam => OptimizerConfig::adam(),
             OptimizerName::Adamw => OptimizerConfig::adam_w(),
@@ -169,10 +195,17 @@ impl TuneArguments {
             ActivationName::Gelu => Activation::Gelu,
         };
         let images = matches!(data, DataConfig::Idx { .. });
+        let model = match &from {
+            Some(model) => model.model.clone(),
+            None if self.channels.is_empty() => ModelConfig::Mlp {
+                hidden: self.hidden.clone(),
+                activation,
+            },
+            None => ModelConfig::Cnn {
+                channels: self.channels.clone(),
+            },
+        };
         let task = TaskConfig {
-            name: None,
-            data,
-            pool: 1,
             split: SplitConfig {
                 standardise: if images || !self.channels.is_empty() {
                     Standardise::Global
@@ -182,28 +215,11 @@ impl TuneArguments {
                 seed: self.seed,
                 ..SplitConfig::default()
             },
-            label_noise: 0.0,
-            imbalance: 1.0,
-            late: None,
-            passing_noise: None,
-            pretraining: None,
-            model: if self.channels.is_empty() {
-                ModelConfig::Mlp {
-                    hidden: self.hidden.clone(),
-                    activation,
-                }
-            } else {
-                ModelConfig::Cnn {
-                    channels: self.channels.clone(),
-                }
-            },
-            optimizer,
-            gradient_samples: trimtab_models::TraineeConfig::default().gradient_samples,
-            validation_rows: None,
-            metrics: Vec::new(),
+            ..TaskConfig::new(data, model, optimizer)
         };
         Ok(Tune {
             task,
+            from,
             training: TrainConfig {
                 optimizer,
                 learning_rate: self.learning_rate,
@@ -239,6 +255,9 @@ pub fn tune() -> ExitCode {
         let tune = arguments.tune()?;
         stop_on_ctrl_c()?;
         let report = tune::tune(&tune, out, &device, &INTERRUPTED, &mut |line| say(line))?;
+        if let Some(before) = &report.before {
+            say(figures("before", before))?;
+        }
         say(figures("tuned", &report.tuned))?;
         if let Some(defaults) = &report.defaults {
             say(figures("default settings", defaults))?;

@@ -95,10 +95,16 @@ impl FitConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use trimtab_env::context_servo::Terms;
 
     #[test]
     fn the_fits_that_come_with_it_are_valid() {
-        for name in ["fit.ron", "fit_plain.ron", "fit_blocks.ron"] {
+        for name in [
+            "fit.ron",
+            "fit_plain.ron",
+            "fit_blocks.ron",
+            "fit_pretrained.ron",
+        ] {
             let path = Path::new(env!("CARGO_MANIFEST_DIR"))
                 .join("configs")
                 .join(name);
@@ -107,21 +113,32 @@ mod tests {
     }
 
     #[test]
-    fn the_second_fit_begins_with_what_ships_but_for_what_it_fits() {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("configs/fit_blocks.ron");
-        let config = FitConfig::load(&path).unwrap();
-        let mut shipped = ContextServo::default();
-        let ContextServo {
-            start,
-            end,
-            batch,
-            decay,
-            ..
-        } = &mut shipped;
-        for terms in [start, end, batch, decay] {
+    fn the_later_fits_begin_with_what_ships_but_for_what_they_fit() {
+        let load = |name: &str| {
+            let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+                .join("configs")
+                .join(name);
+            FitConfig::load(&path).unwrap().servo
+        };
+        let shipped = |forget: fn(&mut Terms)| {
+            let mut servo = ContextServo::default();
+            let ContextServo {
+                start,
+                end,
+                batch,
+                decay,
+                ..
+            } = &mut servo;
+            [start, end, batch, decay].map(forget);
+            servo
+        };
+        let without_pretrained = shipped(|terms| terms.pretrained = 0.0);
+        assert_eq!(load("fit_pretrained.ron"), without_pretrained);
+        let before = shipped(|terms| {
             (terms.blocks_adaptive, terms.blocks_plain) = (0.0, 0.0);
-        }
-        assert_eq!(config.servo, shipped);
+            terms.pretrained = 0.0;
+        });
+        assert_eq!(load("fit_blocks.ron"), before);
     }
 
     #[test]

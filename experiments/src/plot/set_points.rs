@@ -114,6 +114,7 @@ mod tests {
             parameters: 3000.0,
             layers: 3.0,
             adaptive: true,
+            pretrained: false,
         };
         let servo = ContextServo::default();
         set_points(&path, &servo, &[("one".to_owned(), context)]).unwrap();

@@ -11,11 +11,14 @@ use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use trimtab_models::cnn::Cnn;
-use trimtab_models::data::{Standardiser, read_images, read_rows};
+use trimtab_models::config::PreparedTask;
+use trimtab_models::data::{
+    Standardiser, Targets, read_idx, read_images, read_more, read_rows, split_for,
+};
 use trimtab_models::mlp::Mlp;
 use trimtab_models::transformer::Transformer;
 use trimtab_models::weights::{flat_weights, with_weights};
-use trimtab_models::{Error as ModelError, ModelConfig};
+use trimtab_models::{DataConfig, Error as ModelError, ModelConfig, TaskConfig};
 
 /// Rows that are predicted at once.
 const ROWS: usize = 512;
@@ -154,6 +157,68 @@ impl TrainedModel {
         write_json(path, self)
     }
 
+    /// The task of fine-tuning it on the data that `config` names: its columns are found by their names, classes and units are its own.
+    ///
+    /// # Errors
+    /// The files', by column and line; [`ModelError::Inconsistent`] for images of another shape or of more classes; those of the split.
+    pub fn task(&self, config: &TaskConfig) -> Result<PreparedTask> {
+        let (data, test) = match (&config.data, &self.inputs) {
+            (DataConfig::Csv { path, test, .. }, Inputs::Columns(columns)) => {
+                let targets = match &self.classes {
+                    Some(names) => Targets::Classes {
+                        labels: Vec::new(),
+                        names: names.clone(),
+                    },
+                    None => Targets::Values(Vec::new()),
+                };
+                let read = |path| read_more(path, columns, &self.target, &targets);
+                (read(path)?, test.as_ref().map(read).transpose()?)
+            }
+            (DataConfig::Idx { images, labels }, Inputs::Images) => {
+                let mut data = read_idx(images, labels)?;
+                self.check_shape(images, data.shape)?;
+                if let (Targets::Classes { names, .. }, Some(own)) =
+                    (&mut data.targets, &self.classes)
+                {
+                    if !own.starts_with(names) {
+                        return Err(Error::Models(ModelError::Inconsistent {
+                            dataset: labels.display().to_string(),
+                            field: "the classes".to_owned(),
+                            found: names.join(", "),
+                            expected: format!("among those of the model: {}", own.join(", ")),
+                        }));
+                    }
+                    names.clone_from(own);
+                }
+                (data, None)
+            }
+            (_, inputs) => {
+                let (inputs, allowed) = match inputs {
+                    Inputs::Columns(_) => ("a table", "a CSV file with its columns"),
+                    Inputs::Images => ("images", "IDX files of images and labels"),
+                };
+                let given = "data of another kind";
+                let allowed = format!("the model is of {inputs}; give {allowed}");
+                return Err(Error::config("--data", given, allowed));
+            }
+        };
+        let split = split_for(&data, test, &config.split, &self.standardiser)?;
+        let task = config.with_split(split);
+        Ok(task.fine_tuning(self.weights.clone()))
+    }
+
+    fn check_shape(&self, path: &Path, shape: [usize; 3]) -> Result<()> {
+        if shape == self.shape {
+            return Ok(());
+        }
+        Err(Error::Models(ModelError::Inconsistent {
+            dataset: path.display().to_string(),
+            field: "the shape of an image".to_owned(),
+            found: format!("{shape:?}"),
+            expected: format!("{:?}, which the model was trained on", self.shape),
+        }))
+    }
+
     /// Numbers a row.
     pub fn features(&self) -> usize {
         self.shape.iter().product()
@@ -272,15 +337,8 @@ impl TrainedModel {
             Inputs::Columns(names) => Ok(read_rows(path, names)?),
             Inputs::Images => {
                 let (shape, pixels) = read_images(path)?;
-                if shape == self.shape {
-                    return Ok(pixels);
-                }
-                Err(Error::Models(ModelError::Inconsistent {
-                    dataset: path.display().to_string(),
-                    field: "the shape of an image".to_owned(),
-                    found: format!("{shape:?}"),
-                    expected: format!("{:?}, which the model was trained on", self.shape),
-                }))
+                self.check_shape(path, shape)?;
+                Ok(pixels)
             }
         }
     }

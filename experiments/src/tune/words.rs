@@ -1,27 +1,29 @@
 //! What happens in a tuned training, in words.
 
+use super::Tune;
 use trimtab_models::config::PreparedTask;
 use trimtab_models::data::Targets;
-use trimtab_models::{Begun, Ended, Next, Probed, TrainConfig, Underway};
+use trimtab_models::{Begun, Ended, Next, Probed, Underway};
 
 /// Within this factor a learning rate is the same as before.
 const CLOSE: f64 = 1.05;
 
 /// What is about to be trained.
-pub(super) fn description(task: &PreparedTask, training: &TrainConfig) -> String {
+pub(super) fn description(task: &PreparedTask, tune: &Tune) -> String {
     let split = task.split();
     let kind = match &split.train.targets {
         Targets::Classes { names, .. } => format!("classification into {}", names.len()),
         Targets::Values(_) => "regression".to_owned(),
     };
     format!(
-        "{}: {kind}, {} features; {} rows to train on, {} for validation, {} for the test; {} epochs' budget",
+        "{}: {kind}, {} features; {} rows to train on, {} for validation, {} for the test; {} epochs' budget{}",
         task.name(),
         split.train.features,
         split.train.rows(),
         split.validation.rows(),
         split.test.rows(),
-        training.epochs
+        tune.training.epochs,
+        tune.from.as_ref().map_or("", |_| ", to fine-tune a model")
     )
 }
 

@@ -29,6 +29,8 @@ pub struct Member {
     device: Device,
     stretch: Stretch,
     first_loss: f64,
+    /// What every run begins with, in place of weights of its own.
+    first_weights: Option<Vec<f32>>,
     state: Option<State>,
 }
 
@@ -58,7 +60,7 @@ impl Member {
     /// # Errors
     /// As [`crate::TaskTrainee::new`].
     pub fn new(task: MlpTask, config: TraineeConfig, device: &Device) -> Result<Self> {
-        let spec = config.spec(task.name(), task.split(), &task.model(device))?;
+        let spec = config.spec(&task, &task.model(device))?;
         let program = Program::new(&task);
         Ok(Self {
             stretch: Stretch::new(
@@ -73,8 +75,16 @@ impl Member {
             config,
             spec,
             first_loss: f64::NAN,
+            first_weights: None,
             state: None,
         })
+    }
+
+    /// The same, but every run begins with these weights of an earlier training, as under [`crate::FineTuning`].
+    pub(crate) fn fine_tuning(mut self, weights: Vec<f32>) -> Self {
+        self.spec.pretrained = true;
+        self.first_weights = Some(weights);
+        self
     }
 
     /// The task.
@@ -309,20 +319,21 @@ impl Trainee for Member {
     }
 
     fn start(&mut self, seed: u64) -> trimtab_env::Result<Report> {
-        let model = self.task.model(&self.device);
-        let model = self.task.initialise(model, &mut stream(seed, "weights", 0));
-        let other = |error| trimtab_env::Error::other(&self.spec.name, error);
-        let model = self
-            .config
-            .pretrained(&self.task, model, &self.device, seed)
-            .map_err(other)?;
         let mut weights = Vec::new();
-        flat_weights(&model, &mut weights);
+        match &self.first_weights {
+            Some(first) => weights.extend_from_slice(first),
+            None => {
+                let model = self.task.model(&self.device);
+                let model = self.task.initialise(model, &mut stream(seed, "weights", 0));
+                flat_weights(&model, &mut weights);
+            }
+        }
         let train = &self.task.split().train;
         self.state = Some(State {
             weights: FlatWeights(weights),
             optimizer: self.optimizer()?,
-            minibatches: Minibatches::new(train, &self.config, seed).map_err(other)?,
+            minibatches: Minibatches::new(train, &self.config, seed)
+                .map_err(|error| trimtab_env::Error::other(&self.spec.name, error))?,
             averaged: None,
         });
         self.stretch.meter.begin();

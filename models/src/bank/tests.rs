@@ -3,7 +3,7 @@ use crate::data::{Embedded, SplitConfig, split};
 use crate::mlp::{Activation, MlpTask};
 use crate::optimizer::{ProdigyConfig, ScheduleFreeConfig};
 use crate::weights::flat_weights;
-use crate::{Late, OptimizerConfig, PassingNoise, Pretraining, TaskTrainee, TraineeConfig};
+use crate::{Late, OptimizerConfig, PassingNoise, TaskTrainee, TraineeConfig};
 use burn::tensor::Device;
 use proptest::prelude::*;
 use std::sync::Arc;
@@ -156,10 +156,6 @@ fn together_and_one_by_one_are_the_same_bits_for_every_shape_and_loss() {
                     share: 1.0,
                     every: 0.4,
                     lasting: 0.2,
-                }),
-                pretraining: Some(Pretraining {
-                    unseen: 0.3,
-                    passes: 0.5,
                 }),
                 smoothing_interval: 6,
                 ..config(OptimizerConfig::adam())

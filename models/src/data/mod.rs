@@ -17,7 +17,7 @@ pub use csv::{CsvOptions, parse_csv, read_columns, read_csv, read_more, read_row
 pub use embedded::Embedded;
 pub use idx::{parse_idx, read_idx, read_images};
 pub use pool::pool;
-pub use split::{Share, Split, SplitConfig, SplitRows, split, split_apart, split_rows};
+pub use split::{Share, Split, SplitConfig, SplitRows, split, split_apart, split_for, split_rows};
 pub use standardiser::{Standardise, Standardiser};
 pub use target::TargetKind;
 pub use teacher::Teacher;

@@ -110,15 +110,43 @@ pub fn split_apart(dataset: &Dataset, test: Dataset, config: &SplitConfig) -> Re
     Ok(standardised(dataset, &rows, test, config))
 }
 
-fn standardised(
+/// The data set in three for a model that was trained on others: standardised as those were. With a `test` of its own all rows of
+/// `dataset` are for training and validation.
+///
+/// # Errors
+/// Those of [`split_rows`].
+pub fn split_for(
+    dataset: &Dataset,
+    test: Option<Dataset>,
+    config: &SplitConfig,
+    standardiser: &Standardiser,
+) -> Result<Split> {
+    let (rows, test) = match test {
+        Some(test) => (deal(dataset, config, 0)?, test),
+        None => {
+            let rows = split_rows(dataset, config)?;
+            let test = dataset.select(&rows.test);
+            (rows, test)
+        }
+    };
+    let train = dataset.select(&rows.train);
+    Ok(parts(dataset, &rows, train, test, standardiser.clone()))
+}
+
+fn standardised(dataset: &Dataset, rows: &SplitRows, test: Dataset, config: &SplitConfig) -> Split {
+    let train = dataset.select(&rows.train);
+    let standardiser = Standardiser::fit(&train, config.standardise);
+    parts(dataset, rows, train, test, standardiser)
+}
+
+fn parts(
     dataset: &Dataset,
     rows: &SplitRows,
+    mut train: Dataset,
     mut test: Dataset,
-    config: &SplitConfig,
+    standardiser: Standardiser,
 ) -> Split {
-    let mut train = dataset.select(&rows.train);
     let mut validation = dataset.select(&rows.validation);
-    let standardiser = Standardiser::fit(&train, config.standardise);
     for part in [&mut train, &mut validation, &mut test] {
         standardiser.apply(part);
     }

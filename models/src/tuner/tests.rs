@@ -178,6 +178,43 @@ fn idle(lr: f64) -> ResidualPolicy {
     }
 }
 
+/// It is the servo that is told, and nothing else.
+#[test]
+fn fine_tuning_begins_with_what_the_servo_wants_of_such_weights() {
+    let mut servo = ContextServo::default();
+    servo.start.pretrained = -1.0;
+    servo.batch.pretrained = -1.0;
+    let device = Device::flex().autodiff();
+    let first = |fine_tuning: bool| {
+        let (task, data) = (task(), digits());
+        let mut model = task.initialise(task.model(&device), &mut stream(SEED, "weights", 0));
+        let optimizer = burns(OptimizerConfig::sgd());
+        let mut tuner = Tuner::with_servo(&model, optimizer, training(0.1, false), servo).unwrap();
+        if fine_tuning {
+            tuner = tuner.fine_tuning();
+        }
+        let size = tuner.batch_size();
+        // The same rows in the probe, though not as many are asked for.
+        let rows: Vec<u32> = (0..64).collect();
+        let batch = Batch::gather(&data.train, &rows, &device);
+        let loss = task.loss(task.forward(&model, batch.inputs), &batch.targets);
+        let value = loss.clone().into_scalar();
+        let gradients = GradientsParams::from_grads(loss.backward(), &model);
+        model = tuner.step(model, gradients, value);
+        assert!(tuner.wants_validation());
+        drop(tuner.validated(model, 1.0));
+        (size, tuner.learning_rate())
+    };
+    let (plain, tuned) = (first(false), first(true));
+    assert!(plain.0.abs_diff(2 * tuned.0) <= 1, "{plain:?} {tuned:?}");
+    // A tenth, and what smaller batches ask for.
+    let wanted = 0.1 * (tuned.0 as f64 / plain.0 as f64).powf(servo.batch_exponent);
+    assert!(
+        (tuned.1 / plain.1 / wanted - 1.0).abs() < 1e-6,
+        "{plain:?} {tuned:?}"
+    );
+}
+
 /// A policy that sees no gradients costs no more looks than none.
 #[test]
 fn a_policy_of_losses_alone_needs_no_gradients() {

@@ -1,0 +1,106 @@
+//! `tune --from`: models that are trained further.
+
+use super::{Folder, bad, classes, good, json, predicted, report, rows, tune, values};
+
+/// The rows of `text` for which `keep` holds, with its header.
+fn some(text: &str, keep: impl Fn(usize) -> bool) -> String {
+    let header = text.lines().next().unwrap();
+    let kept = rows(text).into_iter().enumerate();
+    let kept = kept.filter(|(row, _)| keep(*row)).map(|(_, row)| row);
+    let lines: Vec<&str> = std::iter::once(header).chain(kept).collect();
+    lines.join("\n") + "\n"
+}
+
+/// It goes on from the weights there were, in the units and classes there were, whatever the new rows are like.
+#[test]
+fn a_model_is_trained_further_on_new_rows() {
+    let folder = Folder::new("tune-from");
+    let write = |name: &str, text: String| std::fs::write(folder.0.join(name), text).unwrap();
+    write("data.csv", classes());
+    write("new.csv", some(&classes(), |row| row % 3 == 0));
+    let first = [
+        "--data", "data.csv", "--target", "answer", "--hidden", "16", "--epochs", "60",
+    ];
+    good(&tune(&folder, &[&first[..], &["--out", "one"]].concat()));
+    let from = [
+        "--data",
+        "new.csv",
+        "--from",
+        "one/model.json",
+        "--epochs",
+        "10",
+    ];
+    let output = tune(&folder, &[&from[..], &["--out", "two"]].concat());
+    good(&output);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    for words in [
+        "to fine-tune a model",
+        "test, before: loss",
+        "test, tuned: loss",
+    ] {
+        assert!(said.contains(words), "{said}");
+    }
+    let report = report(&folder, "two");
+    let accuracy = |of: &str| report[of]["metrics"]["accuracy"].as_f64().unwrap();
+    assert!(
+        accuracy("before") > 0.9 && accuracy("tuned") > 0.9,
+        "{report}"
+    );
+    let [one, two] = ["one", "two"].map(|out| json(&folder, &format!("{out}/model.json")));
+    assert_eq!(one, two);
+    assert_eq!(rows(&predicted(&folder, "two")).len(), 400);
+
+    // One class alone is left, and one that the model does not know.
+    write("new.csv", some(&classes(), |row| row < 12));
+    good(&tune(&folder, &[&from[..], &["--out", "three"]].concat()));
+    assert_eq!(json(&folder, "three/model.json"), one);
+    write("new.csv", classes().replace(",in\n", ",inside\n"));
+    let message = bad(&tune(&folder, &[&from[..], &["--out", "four"]].concat()));
+    for words in ["new.csv", "`inside`", "`answer`"] {
+        assert!(message.contains(words), "{message}");
+    }
+    // Its target is known; another is a mistake, and so are images.
+    let other = [&from[..], &["--target", "width", "--out", "four"]].concat();
+    let message = bad(&tune(&folder, &other));
+    assert!(
+        message.contains("--target") && message.contains("`answer`"),
+        "{message}"
+    );
+    for option in [["--hidden", "8"], ["--kind", "regression"], ["--runs", "2"]] {
+        let message = bad(&tune(&folder, &[&from[..], &option[..]].concat()));
+        assert!(message.contains("--from"), "{message}");
+    }
+}
+
+/// Values keep the units of the first rows, also where the new ones are of another size.
+#[test]
+fn values_stay_in_their_units() {
+    let folder = Folder::new("tune-from-values");
+    let write = |name: &str, text: String| std::fs::write(folder.0.join(name), text).unwrap();
+    write("data.csv", values());
+    write("new.csv", some(&values(), |row| row >= 200));
+    let first = [
+        "--data", "data.csv", "--target", "answer", "--hidden", "16", "--epochs", "60",
+    ];
+    good(&tune(&folder, &[&first[..], &["--out", "one"]].concat()));
+    let from = [
+        "--data",
+        "new.csv",
+        "--from",
+        "one/model.json",
+        "--epochs",
+        "10",
+        "--out",
+        "two",
+    ];
+    good(&tune(&folder, &from));
+    let report = report(&folder, "two");
+    for of in ["before", "tuned"] {
+        let error = report[of]["metrics"]["rmse"].as_f64().unwrap();
+        assert!(error < 10.0, "{report}");
+        let scale = json(&folder, "one/model.json")["standardiser"]["target_scale"].clone();
+        let loss = report[of]["loss"].as_f64().unwrap();
+        let wanted = (error / scale.as_f64().unwrap()).powi(2);
+        assert!((loss / wanted - 1.0).abs() < 1e-3, "{report}");
+    }
+}
