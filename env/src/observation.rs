@@ -127,8 +127,8 @@ impl Encoder {
     /// An encoder for these knobs, with the features that a prior adds if there is one.
     ///
     /// # Errors
-    /// [`Error::Config`] if a name in `only` or `without` is no feature (the message lists them), none is left, the history is 0, or
-    /// the clip is not positive.
+    /// [`Error::Config`] if a name in `only` or `without` is no feature (the message lists them), none is left, the history is 0 or
+    /// nothing of it is seen, or the clip is not positive.
     pub fn new(config: ObservationConfig, knobs: &[Knob], prior: bool) -> Result<Self> {
         if config.history == 0 {
             return Err(Error::config("history", 0, "give at least 1"));
@@ -154,6 +154,15 @@ impl Encoder {
                 "every feature",
                 "leave at least one",
             ));
+        }
+        let before: Vec<bool> = (1..config.history)
+            .flat_map(|ago| present(knobs).into_iter().map(move |name| at(&name, ago)))
+            .map(|name| config.sees(&name))
+            .collect();
+        if config.history > 1 && !before.contains(&true) {
+            let allowed =
+                "nothing of before is seen: name some of it, such as `progress_1_ago`, or give 1";
+            return Err(Error::config("history", config.history, allowed));
         }
         Ok(Self {
             kept,
@@ -357,14 +366,17 @@ fn at(name: &str, ago: usize) -> String {
     }
 }
 
+/// The features of the present moment that come again for those before.
+fn present(knobs: &[Knob]) -> Vec<String> {
+    let positions = knobs.iter().map(|knob| format!("{}_position", knob.name));
+    let features = FEATURES.iter().map(|name| (*name).to_owned());
+    features.chain(positions).collect()
+}
+
 fn names(knobs: &[Knob], history: usize, prior: bool) -> Vec<String> {
     let with_prior = std::iter::once(TRAIN_LOSS_RISEN).chain(Context::FEATURES);
     let with_prior = with_prior.filter(|_| prior);
-    let now: Vec<String> = FEATURES
-        .iter()
-        .map(|name| (*name).to_owned())
-        .chain(knobs.iter().map(|knob| format!("{}_position", knob.name)))
-        .collect();
+    let now = present(knobs);
     let before = (1..history).flat_map(|ago| now.iter().map(move |name| at(name, ago)));
     now.iter()
         .cloned()

@@ -178,6 +178,13 @@ fn a_history_is_what_was_seen_before() {
         .collect();
     assert_eq!(names, ["straightness", "progress"]);
     assert!(only.sees_gradients());
+    // A history of which nothing is seen is a mistake.
+    let unseen = ObservationConfig {
+        history: 3,
+        ..only.clone()
+    };
+    let error = Encoder::new(unseen, &knobs(), true).unwrap_err();
+    assert!(error.to_string().contains("_1_ago"), "{error}");
     // To see no gradients, those of before have to be left out too.
     let mut blind = config(3);
     blind.without = GRADIENT_FEATURES.map(str::to_owned).to_vec();

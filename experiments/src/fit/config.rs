@@ -129,7 +129,7 @@ mod tests {
                 decay,
                 ..
             } = &mut servo;
-            [start, end, batch, decay].map(forget);
+            [start, end, batch, decay].into_iter().for_each(forget);
             servo
         };
         let without_pretrained = shipped(|terms| terms.pretrained = 0.0);
