@@ -77,8 +77,9 @@ pub(crate) struct Stretch {
     finite: bool,
     /// Updates that the average has not taken yet.
     not_averaged: u64,
-    /// Updates whose decay is due.
+    /// Updates whose decay is due, also from stretches before, and what it leaves of the weights.
     not_decayed: u64,
+    kept: f64,
     probe: GradientProbe,
     ratio: UpdateRatio,
     gradient: Vec<f32>,
@@ -96,6 +97,7 @@ impl Stretch {
             interval,
             not_averaged: 0,
             not_decayed: 0,
+            kept: 1.0,
             rates: Rates {
                 learning_rate: 0.0,
                 batch_size: 1,
@@ -112,9 +114,10 @@ impl Stretch {
         }
     }
 
-    /// Forgets the weights at the end of the stretch before: the next one begins with others.
+    /// Forgets the weights at the end of the stretch before, and the decay that is due on them: the next one begins with others.
     pub(crate) fn forget(&mut self) {
         self.known = false;
+        (self.not_decayed, self.kept) = (0, 1.0);
     }
 
     /// Looks at something else from the next stretch on.
@@ -136,7 +139,7 @@ impl Stretch {
         self.rates = rates;
         self.losses.clear();
         self.finite = true;
-        (self.not_averaged, self.not_decayed) = (0, 0);
+        self.not_averaged = 0;
         *averaged = (rates.averaging > 0.0).then(|| averaged.take().unwrap_or_default());
         self.ratio.begin();
         if self.look.statistics() {
@@ -187,6 +190,7 @@ impl Stretch {
         model = step(self.rates.learning_rate, model, gradients);
         self.not_averaged += 1;
         self.not_decayed += 1;
+        self.kept *= 1.0 - self.rates.weight_decay;
         let decays = statistics || self.not_decayed >= self.interval;
         if decays || looking {
             model = self.settle(model, averaged, looking, decays);
@@ -212,11 +216,7 @@ impl Stretch {
         wanted: bool,
         decayed: bool,
     ) -> W {
-        let Rates {
-            weight_decay,
-            averaging,
-            ..
-        } = self.rates;
+        let averaging = self.rates.averaging;
         let pending = std::mem::take(&mut self.not_averaged);
         let averaged = averaged.as_mut().filter(|_| pending > 0);
         let mut average = averaged.map(|averaged| averaged.step(averaging, pending));
@@ -230,13 +230,12 @@ impl Stretch {
                 average.take(part);
             }
         };
-        let due = match decayed {
-            true => std::mem::take(&mut self.not_decayed),
-            false => 0,
-        };
-        if weight_decay > 0.0 && due > 0 {
-            let kept = (1.0 - weight_decay).powi(due as i32);
-            return model.scaled(kept as f32, see);
+        if decayed {
+            self.not_decayed = 0;
+            let kept = std::mem::replace(&mut self.kept, 1.0);
+            if kept < 1.0 {
+                return model.scaled(kept as f32, see);
+            }
         }
         if seen {
             model.visit(see);
@@ -253,7 +252,9 @@ impl Stretch {
         let updates = self.updates();
         // What comes last in this stretch is what the next one begins with.
         self.known = self.look != Look::Statistics(0);
-        let model = self.settle(model, averaged, self.known, true);
+        // Gradient statistics of the next stretch are of its own updates.
+        let decayed = self.look.statistics();
+        let model = self.settle(model, averaged, self.known, decayed);
         let gradients = match self.look {
             Look::Statistics(0) => None,
             Look::Statistics(_) => self.probe.finish(&self.weights, updates),
@@ -329,5 +330,38 @@ mod tests {
         stretch.forget();
         let (third, _) = ratio(&mut stretch, FlatWeights(vec![0.0, 1.0]));
         assert!((third - 0.5).abs() < 1e-9, "{third}");
+    }
+
+    /// Decay that is due is never lost: whatever the stretches, after as many updates as an interval it is what it would be after each,
+    /// with the rates of each; but on other weights it is not.
+    #[test]
+    fn decay_catches_up_across_stretches() {
+        let run = |interval: u64, forget: bool| {
+            let mut stretch = Stretch::new(CostModel::default(), Look::Statistics(0), interval);
+            let mut weights = FlatWeights(vec![3.0, 4.0]);
+            let mut averaged = None;
+            for weight_decay in [0.1, 0.0, 0.3] {
+                let rates = Rates {
+                    learning_rate: 0.0,
+                    batch_size: 1,
+                    weight_decay,
+                    averaging: 0.0,
+                };
+                stretch.begin(&weights, rates, &mut averaged);
+                for _ in 0..2 {
+                    weights = stretch.update(weights, vec![], 1.0, &mut averaged, |_, w, _| w);
+                }
+                weights = stretch.finish(weights, &mut averaged).0;
+                if forget {
+                    stretch.forget();
+                }
+            }
+            weights.0[0]
+        };
+        let wanted = 3.0 * 0.9f32.powi(2) * 0.7f32.powi(2);
+        assert!((run(1, false) - wanted).abs() < 1e-5);
+        assert!((run(6, false) - wanted).abs() < 1e-5);
+        assert_eq!(run(7, false), 3.0);
+        assert_eq!(run(6, true), 3.0);
     }
 }

@@ -35,7 +35,8 @@ pub struct TraineeConfig {
     /// How many updates at the beginning of each segment are looked at for gradient statistics; 0 switches them off.
     pub gradient_samples: u64,
     /// After how many updates the weights are decayed and averaged, as if they had been the same since the last time; more than 1
-    /// saves time. Updates that are looked at are followed each by itself, and nothing is behind at the end of a segment.
+    /// saves time. Updates that are looked at are followed each by itself. At the end of a segment the average is never behind, and the
+    /// decay only if no gradients are looked at.
     pub smoothing_interval: u64,
     /// At most this many rows of the validation split are evaluated after each segment: the first ones, always the
     /// same. `None` takes all.
@@ -292,6 +293,7 @@ impl<T: Task> Trainee for TaskTrainee<T> {
             minibatches,
             averaged: None,
         });
+        self.stretch.forget();
         self.stretch.meter.begin();
         let validation = self.validate()?;
         self.first_loss = validation.loss;
@@ -329,6 +331,7 @@ impl<T: Task> Trainee for TaskTrainee<T> {
         let saved = snapshot
             .downcast_ref::<Option<State<T::Model>>>()
             .ok_or_else(foreign)?;
+        self.stretch.forget();
         match (what, &mut self.state, saved) {
             (Restore::Weights, Some(state), Some(saved)) => {
                 // What the snapshot's losses are of.

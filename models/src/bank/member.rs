@@ -336,6 +336,7 @@ impl Trainee for Member {
                 .map_err(|error| trimtab_env::Error::other(&self.spec.name, error))?,
             averaged: None,
         });
+        self.stretch.forget();
         self.stretch.meter.begin();
         let (loss, metrics) = evaluate_alone(self, Self::validation)?;
         self.stretch.meter.evaluation(self.spec.validation_examples);
@@ -366,6 +367,7 @@ impl Trainee for Member {
             }
         })?;
         let fresh = self.optimizer()?;
+        self.stretch.forget();
         match (what, &mut self.state, saved) {
             (Restore::Weights, Some(state), Some(saved)) => {
                 // What the snapshot's losses are of.
