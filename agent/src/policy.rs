@@ -346,7 +346,7 @@ mod tests {
     use trimtab_env::settings::WEIGHTS;
 
     /// On a training that goes as it should, the policy that ships changes nothing; when validation and training loss have gone
-    /// up together, it goes back.
+    /// up together, and it has lasted, it goes back.
     #[test]
     fn the_policy_that_ships_knows_calm_from_relapse() {
         let policy = Policy::shipped().unwrap();
@@ -385,7 +385,14 @@ mod tests {
             ("train_loss_change", 3.0),
             ("train_loss_risen", 1.5),
         ];
-        assert!(choose(&relapse)[weights.unwrap()]);
+        let lasting = [
+            ("validation_to_best", 3.0),
+            ("validation_to_best_1_ago", 3.0),
+            ("validation_to_best_2_ago", 3.0),
+            ("train_loss_risen", 1.5),
+        ];
+        let goes_back = [&relapse[..], &lasting].map(|seen| choose(seen)[weights.unwrap()]);
+        assert_eq!(goes_back, [false, true]);
     }
 
     #[test]

@@ -64,8 +64,13 @@ fn a_model_is_trained_further_on_new_rows() {
         "{message}"
     );
     for option in [["--hidden", "8"], ["--kind", "regression"], ["--runs", "2"]] {
-        let message = bad(&tune(&folder, &[&from[..], &option[..]].concat()));
-        assert!(message.contains("--from"), "{message}");
+        let output = tune(&folder, &[&from[..], &option[..]].concat());
+        assert_eq!(output.status.code(), Some(2));
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(
+            said.contains("--from") && said.contains(option[0]),
+            "{said}"
+        );
     }
 }
 
