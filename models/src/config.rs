@@ -247,7 +247,7 @@ impl TaskConfig {
                 optimizer: &self.optimizer,
                 seed: self.split.seed,
             })?;
-            task = task.fine_tuning(weights);
+            task = task.fine_tuning(weights)?;
         }
         Ok(task)
     }
@@ -301,9 +301,13 @@ impl PreparedTask {
 
     /// The same task, but its runs begin with these weights of an earlier training, which are those of a model of it in the order of
     /// [`flat_weights`](crate::weights::flat_weights).
-    pub fn fine_tuning(mut self, weights: Vec<f32>) -> Self {
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if they are not as many as those of the model.
+    pub fn fine_tuning(mut self, weights: Vec<f32>) -> Result<Self> {
+        self.visit_untrained(Counted(&weights))?;
         self.weights = Some(Arc::new(weights));
-        self
+        Ok(self)
     }
 
     /// The task's name.
@@ -392,6 +396,17 @@ impl<V: TaskVisitor> TaskVisitor for GoingOn<V> {
     fn visit<T: Task>(self, task: T) -> V::Output {
         let task = FineTuning::from_weights(task, self.weights);
         self.visitor.visit(task)
+    }
+}
+
+/// Whether there are as many weights as the model has.
+struct Counted<'a>(&'a [f32]);
+
+impl TaskVisitor for Counted<'_> {
+    type Output = Result<()>;
+
+    fn visit<T: Task>(self, task: T) -> Result<()> {
+        FineTuning::with_weights(task, self.0.to_vec()).map(drop)
     }
 }
 

@@ -33,8 +33,17 @@ impl<T: Task> FineTuning<T> {
     /// # Errors
     /// [`Error::Setting`] if the model has not as many weights as those of the task.
     pub fn new(task: T, model: &T::Model) -> Result<Self> {
-        let (mut weights, mut wanted) = (Vec::new(), Vec::new());
+        let mut weights = Vec::new();
         flat_weights(model, &mut weights);
+        Self::with_weights(task, weights)
+    }
+
+    /// `task`, going on from the weights of a model of it, in the order of [`flat_weights`].
+    ///
+    /// # Errors
+    /// As [`FineTuning::new`].
+    pub fn with_weights(task: T, weights: Vec<f32>) -> Result<Self> {
+        let mut wanted = Vec::new();
         flat_weights(&task.model(&Device::flex()), &mut wanted);
         if weights.len() != wanted.len() {
             return Err(Error::Setting {
@@ -46,7 +55,7 @@ impl<T: Task> FineTuning<T> {
         Ok(Self { task, weights })
     }
 
-    /// `task`, going on from weights of a model of it, in the order of [`flat_weights`].
+    /// The same, for weights that have been counted.
     pub(crate) fn from_weights(task: T, weights: Vec<f32>) -> Self {
         Self { task, weights }
     }

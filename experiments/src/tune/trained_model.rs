@@ -204,7 +204,7 @@ impl TrainedModel {
         };
         let split = split_for(&data, test, &config.split, &self.standardiser)?;
         let task = config.with_split(split);
-        Ok(task.fine_tuning(self.weights.clone()))
+        Ok(task.fine_tuning(self.weights.clone())?)
     }
 
     fn check_shape(&self, path: &Path, shape: [usize; 3]) -> Result<()> {
