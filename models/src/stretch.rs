@@ -191,7 +191,8 @@ impl Stretch {
         self.not_averaged += 1;
         self.not_decayed += 1;
         self.kept *= 1.0 - self.rates.weight_decay;
-        let decays = statistics || self.not_decayed >= self.interval;
+        // A size alone is that of one update: what is due of the others' decay waits for the next.
+        let decays = statistics || !looking && self.not_decayed >= self.interval;
         if decays || looking {
             model = self.settle(model, averaged, looking, decays);
         }
@@ -363,5 +364,36 @@ mod tests {
         assert!((run(6, false) - wanted).abs() < 1e-5);
         assert_eq!(run(7, false), 3.0);
         assert_eq!(run(6, true), 3.0);
+    }
+
+    /// The size of an update is its own, also where the decay of those before is due.
+    #[test]
+    fn decay_that_is_due_is_no_part_of_the_size_of_an_update() {
+        let size = |interval: u64| {
+            let mut stretch = Stretch::new(CostModel::default(), Look::Ratio, interval);
+            let mut weights = FlatWeights(vec![3.0, 4.0]);
+            let (mut averaged, mut last) = (None, 0.0);
+            for _ in 0..2 {
+                let rates = Rates {
+                    learning_rate: 1.0,
+                    batch_size: 1,
+                    weight_decay: 0.1,
+                    averaging: 0.0,
+                };
+                stretch.begin(&weights, rates, &mut averaged);
+                for _ in 0..2 {
+                    weights = stretch.update(weights, vec![], 1.0, &mut averaged, |_, w, _| w);
+                }
+                let report;
+                (weights, report) = stretch.finish(weights, &mut averaged);
+                last = report.gradients.unwrap().update_ratio;
+            }
+            (last, weights.0[0])
+        };
+        // In the second stretch it is due at the first update, and made at the second.
+        let (due, weight) = size(3);
+        assert!((due - 0.1).abs() < 1e-6, "{due}");
+        assert!((weight - 3.0 * 0.9f32.powi(4)).abs() < 1e-5, "{weight}");
+        assert!((size(99).0 - due).abs() < 1e-6);
     }
 }
