@@ -299,3 +299,14 @@ pub enum Error {
         allowed: Vec<String>,
     },
 }
+
+impl Error {
+    /// The number `field` of the setting `of` is out of range.
+    pub(crate) fn number(of: &str, field: &str, value: f64, allowed: &str) -> Self {
+        Self::Setting {
+            field: format!("{of}.{field}"),
+            value: value.to_string(),
+            allowed: allowed.to_owned(),
+        }
+    }
+}

@@ -24,11 +24,7 @@ impl Late {
     /// [`Error::Setting`] naming the one that is out of range.
     pub fn validate(&self) -> Result<()> {
         let fault = |field: &str, value: f64, allowed: &str| {
-            Err(Error::Setting {
-                field: format!("late.{field}"),
-                value: value.to_string(),
-                allowed: allowed.to_owned(),
-            })
+            Err(Error::number("late", field, value, allowed))
         };
         if !(self.share > 0.0 && self.share < 1.0) {
             return fault("share", self.share, "a number above 0 and below 1");

@@ -30,11 +30,7 @@ impl Pretraining {
     /// [`Error::Setting`] naming the one that is out of range.
     pub fn validate(&self) -> Result<()> {
         let fault = |field: &str, value: f64, allowed: &str| {
-            Err(Error::Setting {
-                field: format!("pretraining.{field}"),
-                value: value.to_string(),
-                allowed: allowed.to_owned(),
-            })
+            Err(Error::number("pretraining", field, value, allowed))
         };
         if !(self.unseen > 0.0 && self.unseen < 1.0) {
             return fault("unseen", self.unseen, "a number above 0 and below 1");
