@@ -11,17 +11,24 @@ fn some(text: &str, keep: impl Fn(usize) -> bool) -> String {
     lines.join("\n") + "\n"
 }
 
+/// A folder with a model `one` of the rows of `text`.
+fn trained(name: &str, text: &str) -> Folder {
+    let folder = Folder::new(name);
+    std::fs::write(folder.0.join("data.csv"), text).unwrap();
+    let arguments = [
+        "--data", "data.csv", "--target", "answer", "--hidden", "16", "--epochs", "60", "--out",
+        "one",
+    ];
+    good(&tune(&folder, &arguments));
+    folder
+}
+
 /// It goes on from the weights there were, in the units and classes there were, whatever the new rows are like.
 #[test]
 fn a_model_is_trained_further_on_new_rows() {
-    let folder = Folder::new("tune-from");
-    let write = |name: &str, text: String| std::fs::write(folder.0.join(name), text).unwrap();
-    write("data.csv", classes());
-    write("new.csv", some(&classes(), |row| row % 3 == 0));
-    let first = [
-        "--data", "data.csv", "--target", "answer", "--hidden", "16", "--epochs", "60",
-    ];
-    good(&tune(&folder, &[&first[..], &["--out", "one"]].concat()));
+    let folder = trained("tune-from", &classes());
+    let write = |text: String| std::fs::write(folder.0.join("new.csv"), text).unwrap();
+    write(some(&classes(), |row| row % 3 == 0));
     let from = [
         "--data",
         "new.csv",
@@ -51,7 +58,7 @@ fn a_model_is_trained_further_on_new_rows() {
     assert_eq!(rows(&predicted(&folder, "two")).len(), 400);
 
     // A class that the model does not know.
-    write("new.csv", classes().replace(",in\n", ",inside\n"));
+    write(classes().replace(",in\n", ",inside\n"));
     let message = bad(&tune(&folder, &[&from[..], &["--out", "four"]].concat()));
     for words in ["new.csv", "`inside`", "`answer`"] {
         assert!(message.contains(words), "{message}");
@@ -77,14 +84,8 @@ fn a_model_is_trained_further_on_new_rows() {
 /// Values keep the units of the first rows, also where the new ones are of another size.
 #[test]
 fn values_stay_in_their_units() {
-    let folder = Folder::new("tune-from-values");
-    let write = |name: &str, text: String| std::fs::write(folder.0.join(name), text).unwrap();
-    write("data.csv", values());
-    write("new.csv", some(&values(), |row| row >= 200));
-    let first = [
-        "--data", "data.csv", "--target", "answer", "--hidden", "16", "--epochs", "60",
-    ];
-    good(&tune(&folder, &[&first[..], &["--out", "one"]].concat()));
+    let folder = trained("tune-from-values", &values());
+    std::fs::write(folder.0.join("new.csv"), some(&values(), |row| row >= 200)).unwrap();
     let from = [
         "--data",
         "new.csv",
