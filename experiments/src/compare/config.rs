@@ -414,7 +414,17 @@ mod tests {
     /// The paths of the configs that are shipped are relative to them.
     #[test]
     fn the_policies_of_the_configs_are_found() {
-        for name in ["heldout.ron", "heldout_late.ron", "heldout_noise.ron"] {
+        for name in [
+            "heldout.ron",
+            "heldout_late.ron",
+            "heldout_noise.ron",
+            "fine_tuning.ron",
+            "unfamiliar.ron",
+            "transformers.ron",
+            "several_runs.ron",
+            "dear_examples.ron",
+            "cheap_examples.ron",
+        ] {
             let file = Path::new("configs").join(name);
             let config = CompareConfig::load(&file).unwrap();
             config.with_policies(Path::new("configs")).unwrap();
