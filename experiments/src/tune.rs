@@ -329,11 +329,15 @@ fn test_report(
             Some(model.standardiser.target_scale),
         ),
     };
-    let figures = evaluate(model, test, &[loss], device)?;
+    let figures = evaluate(model, test, &[&[loss], metrics].concat(), device)?;
     let figure = figures.get(loss.name()).copied().unwrap_or(f64::NAN);
+    let asked = |name: &String| metrics.iter().any(|metric| metric.name() == name);
     Ok(TestReport {
         loss: scale.map_or(figure, |scale| (figure / scale).powi(2)),
-        metrics: evaluate(model, test, metrics, device)?,
+        metrics: figures
+            .into_iter()
+            .filter(|(name, _)| asked(name))
+            .collect(),
     })
 }
 
