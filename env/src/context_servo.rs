@@ -2,10 +2,12 @@
 
 mod context;
 mod course;
+mod guard;
 mod steering;
 
 pub use context::{Context, Terms};
 pub use course::{Course, Feedback, Memory};
+pub use guard::Guard;
 pub use steering::{Offsets, Steering};
 
 use crate::{Error, Result};
@@ -30,7 +32,7 @@ const MAX_DECAY: f64 = 0.1;
 /// `start`, `end`, `batch` and the exponent of `decay` are [`Terms`]; `feedback` and `decay_feedback` are [`Feedback`] of what
 /// the training shows. A training begins with a *start probe*: one update at
 /// the learning rate that is given, after which the weights are put back, tells which rate makes updates of the size `rho*(0)`.
-/// A *surprise*, a loss that jumps within a segment, lowers the rate at once.
+/// A *surprise*, a loss that jumps within a segment, lowers the rate at once. The [`Guard`] keeps the rate to what was seen to work.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ContextServo {
@@ -62,6 +64,8 @@ pub struct ContextServo {
     pub surprise: f64,
     /// Whether a training begins with a start probe.
     pub probe: bool,
+    /// What bounds the rate, and when the best weights come back.
+    pub guard: Guard,
 }
 
 impl Default for ContextServo {
@@ -132,6 +136,7 @@ impl Default for ContextServo {
             averaging: 0.07,
             surprise: 13.3,
             probe: true,
+            guard: Guard::default(),
         }
     }
 }
@@ -223,7 +228,7 @@ impl ContextServo {
             let allowed = "give a number from 0 to 1";
             return Err(Error::config("averaging", self.averaging, allowed));
         }
-        Ok(())
+        self.guard.validate().map_err(|error| error.within("guard"))
     }
 }
 
@@ -267,6 +272,7 @@ mod tests {
             averaging: 0.1,
             surprise: 10.0,
             probe: true,
+            guard: Guard::OFF,
         }
     }
 

@@ -319,11 +319,15 @@ impl TuningEnv {
         {
             *position = knob.apply(position, *choice);
         }
-        if settings(config, &episode.positions).from_best() {
-            let trainee = &mut self.instances[episode.instance].trainee;
+        let trainee = &mut self.instances[episode.instance].trainee;
+        let chosen = settings(config, &episode.positions).from_best();
+        if chosen {
             episode.go_back(trainee.as_mut())?;
         }
         if let Some(settings) = episode.steered(config, middle) {
+            if settings.from_best() && !chosen {
+                trainee.restore(&episode.best, Restore::AllButData)?;
+            }
             return Ok(settings);
         }
         // The servo comes last: its set-point depends on the batch size that holds from now on.

@@ -318,7 +318,7 @@ impl Decider<'_> {
                 };
                 policy.choose(steering);
                 if let (true, Some(best)) = (policy.goes_back(), best) {
-                    steering.clone_from(best);
+                    steering.go_back(best);
                 }
                 policy.settings(steering, f, offsets)
             }
@@ -508,5 +508,7 @@ fn process(config: &TrainConfig) -> trimtab_env::Result<TuningConfig> {
     })
 }
 
+#[cfg(test)]
+mod guarded;
 #[cfg(test)]
 mod tests;

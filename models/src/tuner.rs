@@ -404,20 +404,20 @@ impl<M: Module> Tuner<M> {
         let middle = 0.5 * (self.spent_share() + self.plan.spent_after(self.index));
         if let Some(policy) = &mut self.policy {
             policy.choose(&self.steering);
-            if policy.goes_back() {
-                self.optimizer = self.best.optimizer.clone();
-                self.averaged.clone_from(&self.best.averaged);
-                model = self.best.model.clone();
-                if let Some(steering) = &self.best.steering {
-                    self.steering = steering.clone();
-                }
-                self.stretch.forget();
+            if let (true, Some(steering)) = (policy.goes_back(), &self.best.steering) {
+                self.steering.go_back(steering);
             }
         }
         self.settings = match &mut self.policy {
             Some(policy) => policy.settings(&mut self.steering, middle, &Offsets::default()),
             None => self.steering.settings(middle, &Offsets::default()),
         };
+        if self.settings.from_best() {
+            self.optimizer = self.best.optimizer.clone();
+            self.averaged.clone_from(&self.best.averaged);
+            model = self.best.model.clone();
+            self.stretch.forget();
+        }
         let rates = self.rates();
         self.stretch.begin(&model, rates, &mut self.averaged);
         model

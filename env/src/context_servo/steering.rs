@@ -1,7 +1,8 @@
 //! A context servo at work on one training.
 
+use super::guard::Watch;
 use super::{Context, ContextServo, Course, MAX_DECAY};
-use crate::settings::{AVERAGING, BATCH_SIZE, LEARNING_RATE, WEIGHT_DECAY};
+use crate::settings::{AVERAGING, BATCH_SIZE, BEST, LEARNING_RATE, WEIGHT_DECAY, WEIGHTS};
 use crate::{Report, Settings};
 use serde::{Deserialize, Serialize};
 use std::ops::Add;
@@ -71,6 +72,9 @@ pub struct Steering {
     probing: bool,
     /// Training loss of the last segment.
     loss: Option<f64>,
+    watch: Watch,
+    /// What part of the rate others add to what the servo wants: the logarithm of a factor. Theirs is no rise of the servo's.
+    added: f64,
 }
 
 impl Steering {
@@ -87,6 +91,8 @@ impl Steering {
             fresh: false,
             probes: 0,
             loss: None,
+            watch: Watch::default(),
+            added: 0.0,
         }
     }
 
@@ -109,7 +115,16 @@ impl Steering {
     /// The size of the updates that is wanted where the share `f` of the budget is used.
     pub fn set_point(&self, f: f64, offsets: &Offsets) -> f64 {
         let size = self.servo.batch_size(&self.context, f, offsets.batch_size);
-        self.servo.set_point(&self.context, &self.course, f, size) * offsets.update_ratio.exp()
+        let planned = self.servo.set_point(&self.context, &self.course, f, size);
+        planned * self.watch.caution(&self.servo.guard) * offsets.update_ratio.exp()
+    }
+
+    /// Takes on what `best` had measured, as the weights of that time have come back for a reason of somebody else's.
+    pub fn go_back(&mut self, best: &Self) {
+        let mut watch = self.watch;
+        watch.returned();
+        self.clone_from(best);
+        self.watch = watch;
     }
 
     /// The settings with which one update is to be tried before anything else; `None` once enough is known.
@@ -143,6 +158,10 @@ impl Steering {
         self.probing = false;
         self.fresh = false;
         self.course.record(report);
+        let validation = report.validation.as_ref().filter(|_| !report.diverged);
+        let own = self.lr / self.added.exp();
+        self.watch
+            .record(own, validation.map(|validation| validation.loss));
         let surprise = self.surprise(report);
         self.loss = report.train.map(|train| train.mean).or(self.loss);
         if report.diverged {
@@ -171,21 +190,35 @@ impl Steering {
         (threshold > 0.0 && times.is_finite() && times > threshold).then_some(times)
     }
 
-    /// The settings from here on, where the share `f` of the budget is used.
+    /// The settings from here on, where the share `f` of the budget is used. Those of a segment that is to begin at the best weights
+    /// say so ([`Settings::from_best`]).
     pub fn settings(&mut self, f: f64, offsets: &Offsets) -> Settings {
         let size = self.servo.batch_size(&self.context, f, offsets.batch_size);
+        let guard = self.servo.guard;
+        let goes_back = self.watch.goes_back(&guard, f);
         let rho = self.set_point(f, offsets);
-        if let Some(gain) = self.gain.filter(|_| self.fresh) {
+        if goes_back {
+            self.lr = self.watch.retreated(&guard, self.lr);
+            self.added = 0.0;
+        } else if let Some(gain) = self.gain.filter(|_| self.fresh) {
             let change = rho * gain.exp() / self.lr;
             self.lr *= change.clamp(1.0 / MAX_CHANGE, MAX_CHANGE);
+            self.added = offsets.update_ratio;
         }
+        let factor = self.added.exp();
+        self.lr = self.watch.bounded(&guard, self.lr / factor) * factor;
         let decay =
             self.servo.weight_decay(&self.context, &self.course, rho) * offsets.weight_decay.exp();
-        Settings::default()
+        let settings = Settings::default()
             .with(LEARNING_RATE, self.lr)
             .with(BATCH_SIZE, size)
             .with(WEIGHT_DECAY, decay.min(MAX_DECAY))
-            .with(AVERAGING, self.servo.averaging)
+            .with(AVERAGING, self.servo.averaging);
+        if goes_back {
+            settings.with(WEIGHTS, BEST)
+        } else {
+            settings
+        }
     }
 }
 
@@ -198,7 +231,7 @@ fn update_ratio(report: &Report) -> Option<f64> {
 mod tests {
     use super::super::tests::{CONTEXT, servo};
     use super::*;
-    use crate::context_servo::{Feedback, Memory};
+    use crate::context_servo::{Feedback, Guard, Memory};
     use crate::{GradientStatistics, TrainLoss, Validation};
     use proptest::prelude::*;
 
@@ -384,6 +417,105 @@ mod tests {
             (last / all / 0.8f64.powf(-9.5) - 1.0).abs() < 1e-6,
             "{last} {all}"
         );
+    }
+
+    fn validated(ratio: f64, loss: f64) -> Report {
+        Report {
+            validation: Some(Validation {
+                loss,
+                ..Default::default()
+            }),
+            ..measured(ratio)
+        }
+    }
+
+    fn guarded(guard: Guard) -> Steering {
+        let mut steering = Steering::new(ContextServo { guard, ..servo() }, CONTEXT, 0.1);
+        steering.probed(&measured(0.01));
+        steering
+    }
+
+    /// Updates that vanish ask for a higher rate at each segment. Without a guard it has no end.
+    #[test]
+    fn a_rate_stays_near_the_last_that_improved_the_validation() {
+        let run = |guard| {
+            let mut steering = guarded(guard);
+            let mut rates = Vec::new();
+            for segment in 0..20 {
+                let f = (f64::from(segment) + 0.5) / 20.0;
+                let settings = steering.settings(f, &Offsets::default());
+                rates.push(settings.learning_rate().unwrap());
+                // Three segments improve, then units die.
+                let loss = 1.0 - 0.1 * f64::from(segment.min(2));
+                let ratio = rates[segment as usize] * 0.1 * 0.4f64.powi(segment);
+                steering.record(&validated(ratio, loss));
+            }
+            rates
+        };
+        let rise = Guard {
+            rise: 3.0,
+            ..Guard::OFF
+        };
+        let climb = Guard {
+            climb: 2.0,
+            ..Guard::OFF
+        };
+        let (free, bounded, low) = (run(Guard::OFF), run(rise), run(climb));
+        assert!((low[19] / low[0] - 2.0).abs() < 1e-9, "{low:?}");
+        assert!(free[19] > 1e3 * free[2], "{free:?}");
+        for rate in &bounded[3..] {
+            assert!(*rate <= 3.0 * bounded[2] * (1.0 + 1e-12), "{bounded:?}");
+        }
+        // It may rise as long as that helps.
+        assert!(bounded[2] > 1.5 * bounded[1], "{bounded:?}");
+    }
+
+    #[test]
+    fn the_best_weights_come_back_once_the_validation_has_been_above_its_best_for_too_long() {
+        let mut steering = guarded(Guard::default());
+        let mut back = Vec::new();
+        for segment in 0..20 {
+            let f = (f64::from(segment) + 0.5) / 20.0;
+            let before = steering.set_point(f, &Offsets::default());
+            let settings = steering.settings(f, &Offsets::default());
+            if settings.from_best() {
+                let after = steering.set_point(f, &Offsets::default());
+                assert!((after / before - 0.25).abs() < 1e-12, "{after} {before}");
+                back.push(segment);
+            }
+            let loss = if segment == 3 { 0.5 } else { 1.0 };
+            steering.record(&validated(1e-2, loss));
+        }
+        // More than a quarter of the budget after the best segment, and after each return: six segments of twenty.
+        assert_eq!(back, [9, 15]);
+        // Not where the last validation is the best.
+        let mut steering = guarded(Guard::default());
+        for segment in 0..20 {
+            let settings = steering.settings(f64::from(segment) / 20.0, &Offsets::default());
+            assert!(!settings.from_best());
+            steering.record(&validated(1e-2, 1.0 / f64::from(segment + 1)));
+        }
+    }
+
+    /// What a policy multiplies the updates with for one segment neither is bounded nor counts as what worked.
+    #[test]
+    fn the_guard_is_on_what_the_servo_wants_by_itself() {
+        let mut steering = guarded(Guard::default());
+        let mut lr = steering
+            .settings(0.0, &Offsets::default())
+            .learning_rate()
+            .unwrap();
+        for (segment, factor) in [10.0f64, 0.2, 1.0].into_iter().enumerate() {
+            steering.record(&validated(lr * 0.1, 1.0 / (segment + 1) as f64));
+            let offsets = Offsets {
+                update_ratio: factor.ln(),
+                ..Default::default()
+            };
+            let wanted = steering.set_point(0.1, &offsets) / 0.1;
+            let settings = steering.settings(0.1, &offsets);
+            lr = settings.learning_rate().unwrap();
+            assert!((lr / wanted - 1.0).abs() < 1e-9, "{factor}: {lr} {wanted}");
+        }
     }
 
     proptest! {

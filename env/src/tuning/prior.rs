@@ -3,7 +3,7 @@
 use super::{Episode, TuningConfig, TuningEnv};
 use crate::context_servo::{Context, Offsets, Steering};
 use crate::knob::Position;
-use crate::settings::{BATCH_SIZE, LEARNING_RATE, WEIGHT_DECAY};
+use crate::settings::{BATCH_SIZE, LEARNING_RATE, WEIGHT_DECAY, WEIGHTS};
 use crate::{Cost, Error, Knob, Moves, Result, Settings, TraineeSpec, Value};
 
 /// The prior at work on a new episode; `None` if the process has none.
@@ -73,7 +73,10 @@ impl Steering {
             {
                 position.value = Value::Number(knob.domain.nearest(number));
             }
-            settings.set(&knob.name, position.value.clone());
+            // What the servo has to go back from, no choice keeps.
+            if !(knob.name == WEIGHTS && settings.from_best()) {
+                settings.set(&knob.name, position.value.clone());
+            }
         }
         settings
     }

@@ -22,8 +22,8 @@ impl Episode {
     /// Brings back weights, optimiser and prior as they were at the best validation. The data go on.
     pub(super) fn go_back(&mut self, trainee: &mut dyn Trainee) -> Result<()> {
         trainee.restore(&self.best, Restore::AllButData)?;
-        if self.best_steering.is_some() {
-            self.steering.clone_from(&self.best_steering);
+        if let (Some(steering), Some(best)) = (&mut self.steering, &self.best_steering) {
+            steering.go_back(best);
         }
         Ok(())
     }

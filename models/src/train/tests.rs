@@ -3,7 +3,7 @@ use crate::data::{Embedded, SplitConfig, split};
 use crate::mlp::{Activation, MlpTask};
 use crate::weights::flat_weights;
 use std::sync::Arc;
-use trimtab_env::context_servo::Memory;
+use trimtab_env::context_servo::{Guard, Memory};
 use trimtab_env::residual::Choose;
 use trimtab_env::{Action, Observation, Residual};
 
@@ -51,6 +51,7 @@ fn who_watches_sees_every_segment_and_what_is_wanted_next() {
         // With no memory the last measurement alone decides.
         servo: ContextServo {
             memory: Memory::default(),
+            guard: Guard::OFF,
             ..Default::default()
         },
         ..Default::default()

@@ -1,0 +1,149 @@
+//! What keeps a servo to learning rates that were seen to work.
+//!
+//! Where units die, or a loss vanishes, gradients vanish, updates shrink, and a servo that holds their size raises the rate without
+//! end, which kills the rest. The size of the updates cannot tell that from a flat stretch; the validation loss can.
+
+use crate::{Error, Result};
+use serde::{Deserialize, Serialize};
+
+/// Keeps the learning rate to what was seen to work:
+///
+/// ```text
+/// lr <= rise lr'       lr': the rate of the segment that ended at the best validation so far
+/// lr <= climb lr_0     lr_0: that of the first segment, which the start probe found
+/// ```
+///
+/// so that a rise that no better validation follows is not gone on with. Once the validation has been above its best for more than
+/// the share `patience` of the budget, the best weights come back, with `retreat` times `lr'`, and from then on with `retreat` times
+/// the set-point.
+///
+/// On the eight sets on which nothing was fitted no rate was ever 10 times the first, and the defaults leave the final loss where it was
+/// (-0.012 in validation, -0.001 in test, mean log ratios of 384 trainings). On noisy tables of 3,000 to 20,000 rows they keep the rate below 0.25, where it
+/// went to 39 before. Rises of 2 to 4 differ by less than the seeds do; a patience below a quarter gives up on trainings that would
+/// still have come down.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Guard {
+    /// How many times the rate of the best segment the rate may be; 0 for any number of times.
+    pub rise: f64,
+    /// How many times the rate of the first segment it may be; 0 for any number of times.
+    pub climb: f64,
+    /// The share of the budget for which the validation may stay above its best; 0 for all of it.
+    pub patience: f64,
+    /// What remains of the rate, and of the set-point, where the best weights come back.
+    pub retreat: f64,
+}
+
+impl Default for Guard {
+    fn default() -> Self {
+        Self {
+            rise: 3.0,
+            climb: 30.0,
+            patience: 0.25,
+            retreat: 0.25,
+        }
+    }
+}
+
+impl Guard {
+    /// No guard at all.
+    pub const OFF: Self = Self {
+        rise: 0.0,
+        climb: 0.0,
+        patience: 0.0,
+        retreat: 1.0,
+    };
+
+    /// Checks every number.
+    ///
+    /// # Errors
+    /// [`Error::Config`] naming the first that is out of range.
+    pub fn validate(&self) -> Result<()> {
+        for (field, times) in [("rise", self.rise), ("climb", self.climb)] {
+            if !(times == 0.0 || times.is_finite() && times >= 1.0) {
+                let allowed = "give a finite number from 1, or 0 for no bound";
+                return Err(Error::config(field, times, allowed));
+            }
+        }
+        if !(0.0..=1.0).contains(&self.patience) {
+            let allowed = "give a share from 0 to 1; 0 never goes back";
+            return Err(Error::config("patience", self.patience, allowed));
+        }
+        if !(self.retreat > 0.0 && self.retreat <= 1.0) {
+            let allowed = "give a number above 0 and at most 1";
+            return Err(Error::config("retreat", self.retreat, allowed));
+        }
+        Ok(())
+    }
+}
+
+/// A [`Guard`] at work on one training.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Watch {
+    /// The rate of the first segment.
+    first: Option<f64>,
+    /// The rate of the best segment, at first that of the first.
+    worked: Option<f64>,
+    /// The best validation loss so far.
+    best: Option<f64>,
+    /// The share of the budget where it was, or where the best weights last came back.
+    since: f64,
+    /// The share of the budget of the present segment.
+    now: f64,
+    /// Whether the last validation was above the best.
+    above: bool,
+    /// How many times the best weights came back.
+    retreats: i32,
+}
+
+impl Watch {
+    /// A segment around the share `f` of the budget is to begin: whether it is to begin at the best weights.
+    pub(super) fn goes_back(&mut self, guard: &Guard, f: f64) -> bool {
+        self.now = f;
+        let late = guard.patience > 0.0 && f - self.since > guard.patience;
+        if !(self.above && late) {
+            return false;
+        }
+        self.retreats += 1;
+        self.returned();
+        true
+    }
+
+    /// The best weights have come back, whoever brought them.
+    pub(super) fn returned(&mut self) {
+        self.since = self.now;
+        self.above = false;
+    }
+
+    /// The factor on the set-point.
+    pub(super) fn caution(&self, guard: &Guard) -> f64 {
+        guard.retreat.powi(self.retreats)
+    }
+
+    /// The rate at which a segment begins that is at the best weights again, where it was `lr` before.
+    pub(super) fn retreated(&self, guard: &Guard, lr: f64) -> f64 {
+        guard.retreat * self.worked.map_or(lr, |worked| worked.min(lr))
+    }
+
+    /// The rate of the next segment, where it would be `lr`.
+    pub(super) fn bounded(&mut self, guard: &Guard, lr: f64) -> f64 {
+        let first = *self.first.get_or_insert(lr);
+        let worked = *self.worked.get_or_insert(lr);
+        let bounds = [(guard.rise, worked), (guard.climb, first)];
+        let bounds = bounds.into_iter().filter(|(times, _)| *times > 0.0);
+        bounds.fold(lr, |lr, (times, of)| lr.min(times * of))
+    }
+
+    /// Takes the validation loss of a segment with the rate `lr`, if it had one.
+    pub(super) fn record(&mut self, lr: f64, loss: Option<f64>) {
+        let Some(loss) = loss else {
+            return;
+        };
+        self.above = self.best.is_some_and(|best| loss >= best);
+        if !self.above {
+            self.best = Some(loss);
+            self.worked = Some(lr);
+            self.since = self.now;
+        }
+    }
+}
