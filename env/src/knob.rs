@@ -2,7 +2,7 @@
 
 use crate::segments::log_uniform;
 use crate::servo::Servo;
-use crate::settings::{BATCH_SIZE, BEST, KEPT, LEARNING_RATE, WEIGHT_DECAY, WEIGHTS};
+use crate::settings::{BATCH_SIZE, BEST, INDEPENDENT_WEIGHT_DECAY, KEPT, LEARNING_RATE, WEIGHTS};
 use crate::{Domain, Error, Head, Result, Value};
 use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields)]
 pub struct Knob {
     /// The setting that it moves, such as `learning_rate` or `batch_size`.
+    #[serde(deserialize_with = "crate::settings::name_now")]
     pub name: String,
     /// Which values the setting can take.
     pub domain: Domain,
@@ -218,11 +219,15 @@ impl Knob {
                 max_offset,
                 ..
             } => {
-                if ![LEARNING_RATE, BATCH_SIZE, WEIGHT_DECAY].contains(&self.name.as_str()) {
+                if ![LEARNING_RATE, BATCH_SIZE, INDEPENDENT_WEIGHT_DECAY]
+                    .contains(&self.name.as_str())
+                {
                     return Err(Error::config(
                         "moves",
                         format!("Residual on `{}`", self.name),
-                        format!("a prior sets {LEARNING_RATE}, {BATCH_SIZE} and {WEIGHT_DECAY}"),
+                        format!(
+                            "a prior sets {LEARNING_RATE}, {BATCH_SIZE} and {INDEPENDENT_WEIGHT_DECAY}"
+                        ),
                     ));
                 }
                 validate_factors("moves.factors", factors)?;

@@ -1,7 +1,7 @@
 //! What a tuning run makes small.
 
 use crate::metrics::{Direction, Metric};
-use crate::{Report, Validation};
+use crate::{Report, TraineeSpec, Validation};
 use serde::{Deserialize, Serialize};
 
 /// The figure of a validation that a tuning run is about: what is best, what is rewarded, and what a target is a target of.
@@ -36,6 +36,14 @@ impl Objective {
                 let figure = validation.metrics.get(metric.name());
                 self.figure(figure.copied().unwrap_or(f64::NAN))
             }
+        }
+    }
+
+    /// The lowest error that there can be.
+    pub fn lowest(self, spec: &TraineeSpec) -> f64 {
+        match self {
+            Self::Loss => spec.lowest_loss,
+            Self::Metric(_) => 0.0,
         }
     }
 

@@ -121,6 +121,8 @@ pub struct Encoder {
     previous: Option<Report>,
     last: Option<Report>,
     first_learning_rate: Option<f64>,
+    /// The lowest value that the loss can take.
+    floor: f64,
 }
 
 impl Encoder {
@@ -177,6 +179,7 @@ impl Encoder {
             previous: None,
             last: None,
             first_learning_rate: None,
+            floor: 0.0,
         })
     }
 
@@ -191,8 +194,9 @@ impl Encoder {
             .collect()
     }
 
-    /// Forgets everything and takes the report before any update.
-    pub fn start(&mut self, report: &Report) {
+    /// Forgets everything and takes the report before any update, of a training whose loss can be as low as `lowest`.
+    pub fn start(&mut self, report: &Report, lowest: f64) {
+        self.floor = lowest;
         self.before.clear();
         self.validations.clear();
         self.best = f64::INFINITY;
@@ -207,6 +211,7 @@ impl Encoder {
 
     /// Takes the report of a segment.
     pub fn record(&mut self, report: &Report) {
+        let report = &report.clone().above(self.floor);
         if let Some(validation) = &report.validation {
             if validation.loss < self.best {
                 self.best = validation.loss;

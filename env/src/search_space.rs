@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 #[serde(deny_unknown_fields)]
 pub struct Parameter {
     /// The setting that it gives a value.
+    #[serde(deserialize_with = "crate::settings::name_now")]
     pub name: String,
     /// Which values it can take.
     pub domain: Domain,

@@ -1,7 +1,7 @@
 //! Hyperparameters as plain data.
 
 use crate::{Error, Result};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -9,13 +9,39 @@ use std::fmt;
 pub const LEARNING_RATE: &str = "learning_rate";
 /// Name of the setting that every minibatch trainee has: examples an update.
 pub const BATCH_SIZE: &str = "batch_size";
-/// Name of the part of the weights that each update takes away, `w <- w (1 - weight_decay)`, whatever the learning rate is.
-/// It comes on top of what the optimiser itself decays. 0 if it is not set.
-pub const WEIGHT_DECAY: &str = "weight_decay";
+/// Name of the part of the weights that each update takes away, `w <- w (1 - independent_weight_decay)`, whatever the learning rate is:
+/// independent weight decay (Loshchilov and Hutter 2019, "Decoupled weight decay regularization"; so called by Wortsman et al. 2024, "Small-scale
+/// proxies for large-scale transformer training instabilities"), where AdamW's own option `weight_decay`, as PyTorch has it, is a factor on the
+/// learning rate. It comes on top of what the optimiser itself decays. 0 if it is not set.
+///
+/// Files that call it `weight_decay`, its name before, are read.
+pub const INDEPENDENT_WEIGHT_DECAY: &str = "independent_weight_decay";
 /// Name of the rate at which averaged weights forget: after each update `e <- e + (w - e) / (1 + averaging t)`, with `t`
 /// updates so far, and `e` is what is evaluated. From 0, not to average, to 1, the mean of all weights so far; in between it
 /// is polynomial-decay averaging (Shamir and Zhang 2013) of degree `1 / averaging - 1`. 0 if it is not set.
 pub const AVERAGING: &str = "averaging";
+
+/// The settings that every training of a burn model understands.
+pub const OF_TRAININGS: [&str; 4] = [
+    LEARNING_RATE,
+    BATCH_SIZE,
+    INDEPENDENT_WEIGHT_DECAY,
+    AVERAGING,
+];
+
+/// What a setting is called now that files may have under its name of before.
+pub(crate) fn name_now<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> std::result::Result<String, D::Error> {
+    String::deserialize(deserializer).map(renamed)
+}
+
+fn renamed(name: String) -> String {
+    match name.as_str() {
+        "weight_decay" => INDEPENDENT_WEIGHT_DECAY.to_owned(),
+        _ => name,
+    }
+}
 
 /// Name of the setting that says from which weights a segment begins: [`KEPT`], those that the segment before left, which also
 /// holds if it is not set, or [`BEST`]. A [`crate::TuningEnv`] sees to it, whatever the trainee is.
@@ -65,10 +91,24 @@ impl From<&str> for Value {
 /// assert_eq!(settings.number("dropout")?, 0.2);
 /// # Ok::<(), trimtab_env::Error>(())
 /// ```
+///
+/// Which names a training understands is in its [`crate::TraineeSpec`]; it refuses others. The environment page lists them with their
+/// units.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Settings {
+    #[serde(deserialize_with = "values_now")]
     values: BTreeMap<String, Value>,
+}
+
+fn values_now<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> std::result::Result<BTreeMap<String, Value>, D::Error> {
+    let values: BTreeMap<String, Value> = BTreeMap::deserialize(deserializer)?;
+    let renamed = values
+        .into_iter()
+        .map(|(name, value)| (renamed(name), value));
+    Ok(renamed.collect())
 }
 
 impl Settings {
@@ -226,6 +266,19 @@ mod tests {
                 .contains("not set")
         );
         assert!(Settings::default().with("a", "relu").number("a").is_err());
+    }
+
+    /// AdamW's option of that name is a factor on the learning rate; the setting is not.
+    #[test]
+    fn the_name_of_before_is_read() {
+        let old: Settings = ron::from_str(r#"{"weight_decay": 0.01, "dropout": 0.5}"#).unwrap();
+        assert_eq!(old.number(INDEPENDENT_WEIGHT_DECAY).unwrap(), 0.01);
+        assert_eq!(old.number("dropout").unwrap(), 0.5);
+        let text = ron::to_string(&old).unwrap();
+        assert!(
+            text.contains(r#""independent_weight_decay":0.01"#),
+            "{text}"
+        );
     }
 
     #[test]

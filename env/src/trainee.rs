@@ -1,6 +1,7 @@
 //! Something that can be trained a little further and asked how it does.
 
-use crate::{Cost, CostModel, Result, Settings};
+use crate::settings::WEIGHTS;
+use crate::{Cost, CostModel, Error, Result, Settings};
 use serde::{Deserialize, Serialize};
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -98,9 +99,64 @@ pub struct TraineeSpec {
     /// Names of the metrics that its validations have beside the loss.
     #[serde(default)]
     pub metrics: Vec<String>,
+    /// Names of the settings that it understands. Others are refused: they would be recorded, drawn and learned, and do nothing.
+    #[serde(default)]
+    pub settings: Vec<String>,
+    /// The lowest value that its loss can take, 0 for most. A ratio of losses is one of what they are above it, so that a constant
+    /// in a loss changes nothing.
+    #[serde(default)]
+    pub lowest_loss: f64,
+    /// What may make its results other than expected, in words.
+    #[serde(default)]
+    pub warnings: Vec<String>,
 }
 
 impl TraineeSpec {
+    /// Checks that a setting of this name is understood, by the training or, as [`WEIGHTS`] is, by the environment around it.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] with the nearest names.
+    pub fn understands(&self, name: &str) -> Result<()> {
+        if name == WEIGHTS || self.settings.iter().any(|known| known == name) {
+            return Ok(());
+        }
+        // A name may lack the words that another begins with.
+        let near = |known: &&String| {
+            let words = known.match_indices('_').map(|(at, _)| &known[at + 1..]);
+            let mut tails = words.chain([known.as_str()]);
+            tails.any(|tail| strsim::damerau_levenshtein(tail, name) <= name.len() / 3)
+        };
+        let nearest: Vec<String> = self
+            .settings
+            .iter()
+            .filter(near)
+            .map(|known| format!("`{known}`"))
+            .collect();
+        let meant = if nearest.is_empty() {
+            String::new()
+        } else {
+            format!(" (did you mean {}?)", nearest.join(" or "))
+        };
+        Err(Error::Setting {
+            name: name.to_owned(),
+            problem: format!(
+                "training `{}` does not understand it{meant}; it understands {}",
+                self.name,
+                self.settings.join(", "),
+            ),
+        })
+    }
+
+    /// Checks that all settings are understood.
+    ///
+    /// # Errors
+    /// As [`TraineeSpec::understands`], for the first that is not.
+    pub fn understands_all(&self, settings: &Settings) -> Result<()> {
+        settings
+            .iter()
+            .try_for_each(|(name, _)| self.understands(name))
+    }
+
     /// Cost of one pass over the training examples at `batch_size`; `None` if cost is measured.
     pub fn epoch_cost(&self, batch_size: usize) -> Option<Cost> {
         match self.cost {
@@ -132,6 +188,25 @@ pub struct Report {
     pub gradients: Option<GradientStatistics>,
     /// Share of the hardware's throughput that was used, between 0 and 1.
     pub utilisation: f64,
+}
+
+impl Report {
+    /// The same report with losses that are what they are above `lowest`.
+    pub fn above(mut self, lowest: f64) -> Self {
+        if let Some(train) = &mut self.train {
+            for loss in [
+                &mut train.mean,
+                &mut train.first_half,
+                &mut train.second_half,
+            ] {
+                *loss -= lowest;
+            }
+        }
+        if let Some(validation) = &mut self.validation {
+            validation.loss -= lowest;
+        }
+        self
+    }
 }
 
 /// Minibatch losses over a segment.
@@ -282,6 +357,50 @@ impl std::fmt::Debug for Snapshot {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn spec() -> TraineeSpec {
+        TraineeSpec {
+            name: "digits".to_owned(),
+            train_examples: 100,
+            validation_examples: 10,
+            parameters: 10,
+            layers: 1,
+            adaptive: true,
+            pretrained: false,
+            cost: CostModel::default(),
+            metrics: Vec::new(),
+            settings: ["learning_rate", "independent_weight_decay", "dropout"]
+                .map(str::to_owned)
+                .to_vec(),
+            lowest_loss: 0.0,
+            warnings: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_setting_that_nothing_understands_is_refused_with_the_nearest() {
+        for (name, nearest) in [
+            ("weight_decai", "`independent_weight_decay`"),
+            ("drop_out", "`dropout`"),
+            ("learning_rat", "`learning_rate`"),
+        ] {
+            let message = spec().understands(name).unwrap_err().to_string();
+            assert!(message.contains(name), "{message}");
+            assert!(
+                message.contains(&format!("did you mean {nearest}?")),
+                "{message}"
+            );
+        }
+        let message = spec().understands("momentum").unwrap_err().to_string();
+        assert!(
+            !message.contains("did you mean") && message.contains("dropout"),
+            "{message}"
+        );
+        spec().understands(WEIGHTS).unwrap();
+        spec()
+            .understands_all(&Settings::default().with("dropout", 0.1))
+            .unwrap();
+    }
 
     #[test]
     fn losses_are_summarised_by_halves() {

@@ -368,7 +368,8 @@ impl Environment for TuningEnv {
         let steering = prior::begin(config, &positions, instance.trainee.spec(), budget)?;
         let report = instance.trainee.start(derived_seed(seed, "training", 0))?;
         let first_loss = config.objective.of(&report).unwrap_or(f64::NAN);
-        self.encoder.start(&report);
+        let lowest = instance.trainee.spec().lowest_loss;
+        self.encoder.start(&report, lowest);
 
         let mut episode = Episode {
             instance: index,

@@ -25,7 +25,7 @@ use trimtab_env::{
 };
 use trimtab_models::config::{PreparedTask, TaskVisitor};
 use trimtab_models::data::{Dataset, Targets, read_columns, split_rows};
-use trimtab_models::weights::flat_weights;
+use trimtab_models::weights::flat_state;
 use trimtab_models::{DataConfig, Next, Task, TaskConfig, TrainConfig, Underway, train_watched};
 
 /// So many classes are not too many for any number of rows.
@@ -219,7 +219,7 @@ impl TaskVisitor for Fit<'_> {
     fn visit<T: Task>(self, task: T) -> Self::Output {
         let trained = train_watched(task, self.training, self.device, self.watch)?;
         let mut weights = Vec::new();
-        flat_weights(&trained.model, &mut weights);
+        flat_state(&trained.model, &mut weights);
         Ok((weights, trained.segments, trained.test))
     }
 }

@@ -21,7 +21,7 @@ use trimtab_models::cnn::CnnTask;
 use trimtab_models::data::{Embedded, Split, SplitConfig, pool, split};
 use trimtab_models::mlp::{Activation, MlpTask};
 use trimtab_models::sampler::EpochSampler;
-use trimtab_models::weights::flat_weights;
+use trimtab_models::weights::flat_state;
 use trimtab_models::{
     Batch, Optimizer, OptimizerConfig, TargetBatch, Task, TaskTrainee, TraineeConfig, Training,
     Tuner,
@@ -182,7 +182,7 @@ fn steered<T: Task>(
     let seconds = clock.elapsed().as_secs_f64();
     let mut weights = Vec::new();
     if let Some(model) = trainee.model() {
-        flat_weights(&model, &mut weights);
+        flat_state(&model, &mut weights);
     }
     Ok((seconds, weights))
 }
@@ -257,7 +257,7 @@ fn plain<T: Task>(
     let seconds = clock.elapsed().as_secs_f64();
     std::hint::black_box(history);
     let mut weights = Vec::new();
-    flat_weights(&model, &mut weights);
+    flat_state(&model, &mut weights);
     Ok((seconds, in_optimizer, weights))
 }
 

@@ -82,7 +82,7 @@ fn evaluate(model: &Model, data: &Dataset) -> (f64, f64) {
 fn plain(train: &Dataset, learning_rate: f64) -> Model {
     let device = Device::flex().autodiff();
     let mut model = Model::new(&device);
-    let mut optim = AdamConfig::new().init();
+    let mut optim = AdamConfig::new().with_epsilon(1e-8).init();
     let mut sampler = EpochSampler::new(train.rows(), stream(1, "sampler", 0));
     let mut rows = Vec::new();
     for _ in 0..EPOCHS * train.rows().div_ceil(BATCH_SIZE) {
@@ -101,7 +101,7 @@ fn plain(train: &Dataset, learning_rate: f64) -> Model {
 fn steered(train: &Dataset, validation: &Dataset, learning_rate: f64) -> Result<Model> {
     let device = Device::flex().autodiff();
     let mut model = Model::new(&device);
-    let optim = AdamConfig::new().init();
+    let optim = AdamConfig::new().with_epsilon(1e-8).init();
     let training = Training {
         examples: train.rows(),
         validation_examples: validation.rows(),

@@ -300,7 +300,7 @@ impl PreparedTask {
     }
 
     /// The same task, but its runs begin with these weights of an earlier training, which are those of a model of it in the order of
-    /// [`flat_weights`](crate::weights::flat_weights).
+    /// [`flat_state`](crate::weights::flat_state).
     ///
     /// # Errors
     /// [`Error::Setting`] if they are not as many as those of the model.

@@ -1,8 +1,8 @@
 //! Going on from the weights of an earlier training.
 
 use crate::data::Split;
-use crate::weights::{flat_weights, with_weights};
-use crate::{Error, Result, TargetBatch, Task};
+use crate::weights::{flat_state, with_state};
+use crate::{Batch, Error, Pass, Result, TargetBatch, Task};
 use burn::tensor::{Device, Tensor};
 use rand_chacha::ChaCha8Rng;
 
@@ -34,17 +34,17 @@ impl<T: Task> FineTuning<T> {
     /// [`Error::Setting`] if the model has not as many weights as those of the task.
     pub fn new(task: T, model: &T::Model) -> Result<Self> {
         let mut weights = Vec::new();
-        flat_weights(model, &mut weights);
+        flat_state(model, &mut weights);
         Self::with_weights(task, weights)
     }
 
-    /// `task`, going on from the weights of a model of it, in the order of [`flat_weights`].
+    /// `task`, going on from the numbers of a model of it, running statistics included, in the order of [`flat_state`].
     ///
     /// # Errors
     /// As [`FineTuning::new`].
     pub fn with_weights(task: T, weights: Vec<f32>) -> Result<Self> {
         let mut wanted = Vec::new();
-        flat_weights(&task.model(&Device::flex()), &mut wanted);
+        flat_state(&task.model(&Device::flex()), &mut wanted);
         if weights.len() != wanted.len() {
             return Err(Error::Setting {
                 field: "model".to_owned(),
@@ -85,11 +85,23 @@ impl<T: Task> Task for FineTuning<T> {
     }
 
     fn initialise(&self, model: T::Model, _rng: &mut ChaCha8Rng) -> T::Model {
-        with_weights(model, &self.weights)
+        with_state(&model, &self.weights)
     }
 
     fn is_pretrained(&self) -> bool {
         true
+    }
+
+    fn settings(&self) -> Vec<String> {
+        self.task.settings()
+    }
+
+    fn training_loss(&self, model: &T::Model, batch: Batch, pass: &mut Pass) -> Tensor<1> {
+        self.task.training_loss(model, batch, pass)
+    }
+
+    fn lowest_loss(&self) -> Option<f64> {
+        self.task.lowest_loss()
     }
 }
 

@@ -59,7 +59,7 @@ fn is_constant<const D: usize>(param: &Param<Tensor<D>>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::weights::flat_weights;
+    use crate::weights::flat_state;
     use burn::nn::{
         BatchNorm, BatchNormConfig, Linear, LinearConfig, conv::Conv2d, conv::Conv2dConfig,
     };
@@ -86,7 +86,7 @@ mod tests {
         let mut flat = Vec::new();
         let model = fresh_weights(mixed(&device), &mut stream(seed, "weights", 0));
         assert!(model.linear.weight.is_require_grad());
-        flat_weights(&model, &mut flat);
+        flat_state(&model, &mut flat);
         flat
     }
 

@@ -8,7 +8,7 @@ pub(crate) use flat::FlatOptimizer;
 pub use prodigy::{Prodigy, ProdigyConfig};
 pub use schedule_free::{ScheduleFree, ScheduleFreeConfig};
 
-use crate::weights::{flat_gradients, flat_weights, with_weights};
+use crate::weights::{flat_gradients, flat_state, with_state, with_weights};
 use crate::{Error, Result};
 use burn::module::Module;
 use burn::optim::decay::WeightDecayConfig;
@@ -85,7 +85,7 @@ impl Optimizer {
     pub fn step<M: Module>(&mut self, lr: f64, model: M, gradients: GradientsParams) -> M {
         let (mut weights, mut gradient) = (Vec::new(), Vec::new());
         let mut flat = |model: &M| {
-            flat_weights(model, &mut weights);
+            flat_state(model, &mut weights);
             flat_gradients(model, &gradients, &mut gradient)
         };
         match self {
@@ -102,12 +102,12 @@ impl Optimizer {
         with_weights(model, &weights)
     }
 
-    /// The model to evaluate and to keep when the training has come to `model`: its averaged weights under Schedule-Free,
-    /// and `model` itself under the others.
+    /// The model to evaluate and to keep when the training has come to `model`: its averaged weights, and the average of its running
+    /// statistics, under Schedule-Free, and `model` itself under the others.
     pub fn evaluated<M: Module>(&self, model: M) -> M {
         match self {
             Self::ScheduleFree(schedule_free) if !schedule_free.average().is_empty() => {
-                with_weights(model, schedule_free.average())
+                with_state(&model, schedule_free.average())
             }
             Self::Burn(_) | Self::Prodigy(_) | Self::ScheduleFree(_) => model,
         }

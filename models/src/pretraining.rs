@@ -1,7 +1,7 @@
 //! Trainings that begin with weights of an earlier one.
 
 use crate::late::LateSampler;
-use crate::weights::flat_weights;
+use crate::weights::flat_state;
 use crate::{Batch, Error, Late, Optimizer, OptimizerConfig, Result, Task};
 use burn::optim::GradientsParams;
 use burn::tensor::Device;
@@ -41,7 +41,7 @@ impl Pretraining {
         Ok(())
     }
 
-    /// The weights of a model of `task` after it, in the order of [`flat_weights`]. Everything random in it follows from `seed`.
+    /// The weights of a model of `task` after it, in the order of [`flat_state`]. Everything random in it follows from `seed`.
     ///
     /// # Errors
     /// As [`OptimizerConfig::init`].
@@ -71,7 +71,7 @@ impl Pretraining {
             model = optimizer.step(lr, model, gradients);
         }
         let mut weights = Vec::new();
-        flat_weights(&optimizer.evaluated(model), &mut weights);
+        flat_state(&optimizer.evaluated(model), &mut weights);
         Ok(weights)
     }
 }

@@ -57,9 +57,9 @@ impl Moved {
         })
     }
 
-    /// Takes the report before any update.
-    pub(crate) fn start(&mut self, report: &Report) {
-        self.encoder.start(report);
+    /// Takes the report before any update, of a training whose loss can be as low as `lowest`.
+    pub(crate) fn start(&mut self, report: &Report, lowest: f64) {
+        self.encoder.start(report, lowest);
     }
 
     /// Takes the report of a segment, and where the budget stands after it.

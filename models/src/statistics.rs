@@ -1,5 +1,6 @@
 //! Statistics of gradients and updates, taken over some updates of a segment.
 
+use std::ops::Range;
 use trimtab_env::GradientStatistics;
 
 /// Gathers [`GradientStatistics`] from flat gradients and weights. It owns its buffers, so that a segment allocates
@@ -19,6 +20,8 @@ pub struct GradientProbe {
     lengths: f64,
     cosines: f64,
     cosine_samples: u64,
+    /// Where the weights are that updates move.
+    moved: Vec<Range<usize>>,
 }
 
 impl GradientProbe {
@@ -40,9 +43,9 @@ impl GradientProbe {
         self.cosine_samples = 0;
     }
 
-    /// Takes one update: its gradient and the weights after it. Updates are given one after the other from the
-    /// beginning of the segment, without gaps.
-    pub fn record(&mut self, gradient: &[f32], weights: &[f32]) {
+    /// Takes one update: its gradient and the numbers after it, of which those within `ranges` are the weights that it moves. Updates are
+    /// given one after the other from the beginning of the segment, without gaps.
+    pub fn record(&mut self, gradient: &[f32], weights: &[f32], ranges: &[Range<usize>]) {
         self.samples += 1;
         let first = self.update.is_empty();
         if first {
@@ -50,16 +53,21 @@ impl GradientProbe {
         }
         // One pass over all five vectors, whose memory is what takes the time.
         let (mut whole, mut rest) = ([[0.0; LANES]; 4], [[0.0; LANES]; 4]);
-        let (gradients, gradient) = gradient.as_chunks::<LANES>();
-        let (afters, after) = weights.as_chunks::<LANES>();
-        let (sums, sum) = self.sum.as_chunks_mut::<LANES>();
-        let (updates, update) = self.update.as_chunks_mut::<LANES>();
-        let (befores, before) = self.before.as_chunks_mut::<LANES>();
-        let old = sums.iter_mut().zip(updates).zip(befores);
-        for ((gradient, after), ((sum, update), before)) in gradients.iter().zip(afters).zip(old) {
-            pass(gradient, after, sum, update, before, &mut whole);
+        for range in ranges {
+            let (gradients, gradient) = gradient[range.clone()].as_chunks::<LANES>();
+            let (afters, after) = weights[range.clone()].as_chunks::<LANES>();
+            let (sums, sum) = self.sum[range.clone()].as_chunks_mut::<LANES>();
+            let (updates, update) = self.update[range.clone()].as_chunks_mut::<LANES>();
+            let (befores, before) = self.before[range.clone()].as_chunks_mut::<LANES>();
+            let old = sums.iter_mut().zip(updates).zip(befores);
+            for ((gradient, after), ((sum, update), before)) in
+                gradients.iter().zip(afters).zip(old)
+            {
+                pass(gradient, after, sum, update, before, &mut whole);
+            }
+            pass(gradient, after, sum, update, before, &mut rest);
         }
-        pass(gradient, after, sum, update, before, &mut rest);
+        self.moved = ranges.to_vec();
         let total = |quantity: usize| {
             let partial = whole[quantity].iter().map(|x| f64::from(*x));
             partial.sum::<f64>() + f64::from(rest[quantity].iter().sum::<f32>())
@@ -85,9 +93,13 @@ impl GradientProbe {
         }
         let k = self.samples as f64;
         let distance = self
-            .start
+            .moved
             .iter()
-            .zip(weights)
+            .flat_map(|range| {
+                self.start[range.clone()]
+                    .iter()
+                    .zip(&weights[range.clone()])
+            })
             .map(|(a, b)| f64::from(a - b).powi(2))
             .sum::<f64>()
             .sqrt();
@@ -158,8 +170,9 @@ mod tests {
         let mut probe = GradientProbe::default();
         probe.begin(&[3.0, 4.0], 16);
         // Plain descent with rate 0.1 on the gradients (10, 0) and (0, 20).
-        probe.record(&[10.0, 0.0], &[2.0, 4.0]);
-        probe.record(&[0.0, 20.0], &[2.0, 2.0]);
+        let both = [0..2];
+        probe.record(&[10.0, 0.0], &[2.0, 4.0], &both);
+        probe.record(&[0.0, 20.0], &[2.0, 2.0], &both);
         let statistics = probe.finish(&[2.0, 2.0], 2).unwrap();
         assert_eq!(statistics.samples, 2);
         assert_eq!(statistics.batch_size, 16);
@@ -180,12 +193,35 @@ mod tests {
             probe.record(
                 &[1.0, 2.0],
                 &[1.0 - 0.1 * step as f32, 1.0 - 0.2 * step as f32],
+                &[0..2],
             );
         }
         let statistics = probe.finish(&[0.7, 0.4], 3).unwrap();
         assert!((statistics.cosine.unwrap() - 1.0).abs() < 1e-6);
         assert!((statistics.straightness - 1.0).abs() < 1e-5);
         assert!((statistics.agreement().unwrap() - 1.0).abs() < 1e-6);
+    }
+
+    /// Constants and running statistics beside the weights, whatever becomes of them, are no part of anything.
+    #[test]
+    fn what_is_no_weight_is_not_seen() {
+        let statistics = |extra: &[f32], ranges: &[Range<usize>], lead: usize| {
+            let place = |weights: [f32; 2]| {
+                let mut all = extra.to_vec();
+                all.splice(lead..lead, weights);
+                all
+            };
+            let mut probe = GradientProbe::default();
+            probe.begin(&place([3.0, 4.0]), 16);
+            probe.record(&place([10.0, 0.0]), &place([2.0, 4.0]), ranges);
+            probe.record(&place([0.0, 20.0]), &place([2.0, 2.0]), ranges);
+            let mut last = place([2.0, 2.0]);
+            last.iter_mut().take(lead).for_each(|x| *x += 100.0);
+            probe.finish(&last, 2).unwrap()
+        };
+        let alone = statistics(&[], &[0..2], 0);
+        let among = statistics(&[0.0; 9], &[4..6], 4);
+        assert_eq!(alone, among);
     }
 
     proptest! {

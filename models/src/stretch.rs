@@ -4,10 +4,15 @@ use crate::average::AveragedWeights;
 use crate::statistics::GradientProbe;
 use crate::update_ratio::UpdateRatio;
 use crate::weights::Weights;
-use trimtab_env::settings::{AVERAGING, BATCH_SIZE, WEIGHT_DECAY};
+use std::ops::Range;
+use trimtab_env::settings::{AVERAGING, BATCH_SIZE, INDEPENDENT_WEIGHT_DECAY};
 use trimtab_env::{
     Budget, Cost, CostModel, GradientStatistics, Meter, Report, Settings, TrainLoss,
 };
+
+/// After how many updates a steered training decays and averages its weights. To do so at each costs a tenth of the time of a small MLP, and
+/// is worth nothing that could be seen: see the models page.
+pub(crate) const SMOOTHING_INTERVAL: u64 = 32;
 
 /// The settings that an update depends on, as numbers.
 #[derive(Clone, Copy, Debug)]
@@ -36,7 +41,7 @@ impl Rates {
         Ok(Self {
             learning_rate: settings.learning_rate()?,
             batch_size,
-            weight_decay: settings.share(WEIGHT_DECAY)?,
+            weight_decay: settings.share(INDEPENDENT_WEIGHT_DECAY)?,
             averaging: settings.share(AVERAGING)?,
         })
     }
@@ -84,6 +89,8 @@ pub(crate) struct Stretch {
     ratio: UpdateRatio,
     gradient: Vec<f32>,
     weights: Vec<f32>,
+    /// Where the weights are that the update moves that is looked at.
+    moved: Vec<Range<usize>>,
     /// Whether `weights` are those of the model as it is, from the end of the stretch before.
     known: bool,
 }
@@ -110,6 +117,7 @@ impl Stretch {
             ratio: UpdateRatio::default(),
             gradient: Vec::new(),
             weights: Vec::new(),
+            moved: Vec::new(),
             known: false,
         }
     }
@@ -178,6 +186,9 @@ impl Stretch {
     ) -> W {
         let looking = self.look.at(self.updates());
         let statistics = looking && self.look.statistics();
+        if looking {
+            self.moved = model.with_gradient(&gradients);
+        }
         let mut model = model;
         if statistics {
             model.flat_gradients(&gradients, &mut self.gradient);
@@ -197,10 +208,11 @@ impl Stretch {
             model = self.settle(model, averaged, looking, decays);
         }
         if statistics {
-            self.probe.record(&self.gradient, &self.weights);
+            self.probe
+                .record(&self.gradient, &self.weights, &self.moved);
         } else if looking {
             let kept = 1.0 - self.rates.weight_decay;
-            self.ratio.after(&self.weights, kept as f32);
+            self.ratio.after(&self.weights, &self.moved, kept as f32);
         }
         self.finite &= loss.is_finite();
         self.losses.push(loss);
@@ -251,6 +263,7 @@ impl Stretch {
         averaged: &mut Option<AveragedWeights>,
     ) -> (W, Report) {
         let updates = self.updates();
+        model.settle();
         // What comes last in this stretch is what the next one begins with.
         self.known = self.look != Look::Statistics(0);
         // Gradient statistics of the next stretch are of its own updates.

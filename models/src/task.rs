@@ -5,6 +5,7 @@ use burn::module::Module;
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use rand_chacha::ChaCha8Rng;
+use trimtab_env::Settings;
 
 /// A supervised task: a burn model, its data and its loss. Everything else, from minibatches to gradient statistics, is
 /// provided by [`crate::TaskTrainee`].
@@ -66,6 +67,51 @@ pub trait Task: Send + Sync + 'static {
         }
     }
 
+    /// The settings that this task understands beside those of every training ([`trimtab_env::settings::OF_TRAININGS`]): whatever its
+    /// [`Task::training_loss`] reads from the settings of the segment. They can be knobs, or parameters of a search, as any other. By
+    /// default none.
+    fn settings(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// The loss of a minibatch that gradients are taken of. By default the [`Task::loss`] of [`Task::forward`], which is also what
+    /// evaluations take; a task that trains otherwise than it is evaluated, with dropout or smoothed labels, says so here.
+    ///
+    /// ```
+    /// # use burn::{module::Module, nn::{Linear, LinearConfig}, tensor::{Device, Tensor}};
+    /// # use trimtab_models::{Batch, Pass, Task, data::Split, dropout};
+    /// # struct Digits { split: Split }
+    /// impl Task for Digits {
+    /// #   type Model = Linear;
+    /// #   fn name(&self) -> String { "digits".into() }
+    /// #   fn split(&self) -> &Split { &self.split }
+    /// #   fn model(&self, device: &Device) -> Linear { LinearConfig::new(64, 10).init(device) }
+    /// #   fn forward(&self, model: &Linear, inputs: Tensor<2>) -> Tensor<2> { model.forward(inputs) }
+    ///     // ..
+    ///     fn settings(&self) -> Vec<String> {
+    ///         vec!["dropout".to_owned()]
+    ///     }
+    ///     fn training_loss(&self, model: &Linear, batch: Batch, pass: &mut Pass) -> Tensor<1> {
+    ///         let inputs = dropout(batch.inputs, pass.number("dropout", 0.0), pass.rng());
+    ///         self.loss(self.forward(model, inputs), &batch.targets)
+    ///     }
+    /// }
+    /// ```
+    ///
+    /// # Shapes
+    /// - loss: `[1]`
+    fn training_loss(&self, model: &Self::Model, batch: Batch, pass: &mut Pass) -> Tensor<1> {
+        let _ = pass;
+        self.loss(self.forward(model, batch.inputs), &batch.targets)
+    }
+
+    /// The lowest value that [`Task::loss`] can take, in which ratios of losses are measured: with it a constant in a loss, or its sign, changes
+    /// nothing. By default it is taken to be the loss of perfect predictions: of the targets themselves where they are values, and of logits
+    /// that are sure of the right class; 0 where the outputs have other shapes.
+    fn lowest_loss(&self) -> Option<f64> {
+        None
+    }
+
     /// Draws the initial weights from a stream that belongs to the training. By default
     /// [`crate::initializer::fresh_weights`].
     fn initialise(&self, model: Self::Model, rng: &mut ChaCha8Rng) -> Self::Model {
@@ -76,6 +122,35 @@ pub trait Task: Send + Sync + 'static {
     /// smaller updates. By default it does not.
     fn is_pretrained(&self) -> bool {
         false
+    }
+}
+
+/// One forward pass of a training, as [`Task::training_loss`] sees it.
+#[derive(Debug)]
+pub struct Pass<'a> {
+    settings: &'a Settings,
+    rng: &'a mut ChaCha8Rng,
+}
+
+impl<'a> Pass<'a> {
+    /// A pass under these settings, whose randomness comes from `rng`.
+    pub fn new(settings: &'a Settings, rng: &'a mut ChaCha8Rng) -> Self {
+        Self { settings, rng }
+    }
+
+    /// The settings of the segment.
+    pub fn settings(&self) -> &Settings {
+        self.settings
+    }
+
+    /// The number that a setting has now, or `otherwise` if it is not set to one.
+    pub fn number(&self, name: &str, otherwise: f64) -> f64 {
+        self.settings.number(name).unwrap_or(otherwise)
+    }
+
+    /// A stream that belongs to the training: what is drawn from it follows from the seed, and no other training draws from it.
+    pub fn rng(&mut self) -> &mut ChaCha8Rng {
+        self.rng
     }
 }
 

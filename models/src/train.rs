@@ -2,7 +2,7 @@
 
 use crate::optimizer::OptimizerConfig;
 use crate::residual::Moved;
-use crate::stretch::Rates;
+use crate::stretch::{Look, Rates, SMOOTHING_INTERVAL};
 use crate::{Task, TaskTrainee, TraineeConfig};
 use burn::tensor::Device;
 use rand::RngExt;
@@ -13,7 +13,7 @@ use trimtab_env::stream::{derived_seed, stream};
 use trimtab_env::{
     Budget, Context, ContextServo, Cost, Domain, Environment, Error, Initial, Knob, Moves,
     ObservationConfig, Outcome, RecordedSchedule, Report, ResidualPolicy, RewardConfig, Segment,
-    Segments, Settings, TestReport, TuningConfig, TuningEnv, UpdateTime, Validation,
+    Segments, Settings, TestReport, TraineeSpec, TuningConfig, TuningEnv, UpdateTime, Validation,
 };
 
 /// How [`train`] trains.
@@ -97,6 +97,8 @@ pub struct Trained<M> {
     pub outcome: Outcome,
     /// The model on the test split.
     pub test: TestReport,
+    /// What may make it other than expected, in words ([`trimtab_env::TraineeSpec::warnings`]).
+    pub warnings: Vec<String>,
 }
 
 /// What happens in a training under way.
@@ -211,22 +213,27 @@ pub fn train_watched<T: Task, E: From<Error>>(
         .validate()
         .map_err(|error| error.within("servo"))?;
     let trainee_config = TraineeConfig {
+        smoothing_interval: SMOOTHING_INTERVAL,
         optimizer: config.optimizer,
         validation_rows: config.validation_rows,
         cost: trimtab_env::CostModel::Modelled(config.cost),
         ..TraineeConfig::default()
     };
-    let trainee = TaskTrainee::new(task, trainee_config, device)
+    let mut trainee = TaskTrainee::new(task, trainee_config, device)
         .map_err(|error| Error::other(&name, error))?;
+    // As a tuner does.
+    let policy = config.policy.as_ref();
+    if !policy.is_some_and(|policy| policy.residual.observation.sees_gradients()) {
+        trainee.look_at(Look::Ratio);
+    }
     let mut environment = TuningEnv::new(
         vec![trimtab_env::Instance::from(
             Box::new(trainee) as Box<dyn trimtab_env::Trainee>
         )],
         process(config)?,
     )?;
-    let examples = environment.instances()[0].trainee.spec().train_examples;
     if let Some(schedule) = &config.replay {
-        possible(schedule, examples)?;
+        possible(schedule, environment.instances()[0].trainee.spec())?;
     }
     environment.reset(config.seed)?;
     let mut flow = run(&mut environment, config, Offsets::default(), watch)?;
@@ -264,7 +271,7 @@ fn trained<T: Task>(environment: &mut TuningEnv) -> trimtab_env::Result<Trained<
     let segments = environment.segments().to_vec();
     let best = environment.end_at_best()?;
     let test = best.test()?;
-    let name = best.spec().name.clone();
+    let (name, warnings) = (best.spec().name.clone(), best.spec().warnings.clone());
     let best: &dyn std::any::Any = best;
     let model = best
         .downcast_ref::<TaskTrainee<T>>()
@@ -274,6 +281,7 @@ fn trained<T: Task>(environment: &mut TuningEnv) -> trimtab_env::Result<Trained<
         segments,
         outcome,
         test,
+        warnings,
     })
 }
 
@@ -384,11 +392,12 @@ fn run<E: From<Error>>(
             let context = Context::new(spec, budget)
                 .ok_or_else(|| Error::config("cost", "measured", "the servo needs a cost model"))?;
             let lr = initial_rate(config)?;
-            let mut steering = Steering::new(config.servo, context, lr);
+            let lowest = spec.lowest_loss;
+            let mut steering = Steering::new(config.servo, context, lr).lowest_loss(lowest);
             let policy = config.policy.clone().map(|policy| {
                 let left = 1.0 - environment.spent_share();
                 let mut policy = Moved::new(policy, examples, lr, left)?;
-                policy.start(&first);
+                policy.start(&first, lowest);
                 trimtab_env::Result::Ok(policy)
             });
             let policy = policy.transpose()?;
@@ -467,10 +476,12 @@ fn middle(environment: &TuningEnv) -> f64 {
     0.5 * (environment.spent_share() + environment.next_share())
 }
 
-/// Checks that a training of so many examples can have all settings of a schedule.
-fn possible(schedule: &RecordedSchedule, examples: usize) -> trimtab_env::Result<()> {
+/// Checks that a training can have all settings of a schedule.
+fn possible(schedule: &RecordedSchedule, spec: &TraineeSpec) -> trimtab_env::Result<()> {
     for (index, entry) in schedule.entries().iter().enumerate() {
-        Rates::of(&entry.settings, examples).map_err(|error| {
+        let understood = spec.understands_all(&entry.settings);
+        let rates = understood.and_then(|()| Rates::of(&entry.settings, spec.train_examples));
+        rates.map_err(|error| {
             let allowed = "replay a schedule of a task like this one, or do without";
             Error::config(format!("replay[{index}].settings"), error, allowed)
         })?;

@@ -7,14 +7,17 @@ use crate::late::Late;
 use crate::minibatches::Minibatches;
 use crate::passing_noise::PassingNoise;
 use crate::stretch::{Look, Rates, Stretch};
-use crate::weights::{layers, with_weights};
-use crate::{Batch, Error, Optimizer, OptimizerConfig, Result, Task};
+use crate::trial::{self, Trial};
+use crate::weights::{copy, size, with_state};
+use crate::{Batch, Error, Optimizer, OptimizerConfig, Pass, Result, Task};
 use burn::module::Module;
 use burn::optim::GradientsParams;
 use burn::tensor::Device;
+use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use trimtab_env::metrics::Metric;
+use trimtab_env::settings::OF_TRAININGS;
 use trimtab_env::{
     Cost, CostModel, Report, Restore, Settings, Snapshot, TestReport, Trainee, TraineeSpec,
     Validation, stream,
@@ -22,7 +25,15 @@ use trimtab_env::{
 
 /// A validation loss above this many times the loss before training counts as a divergence: nothing that practitioners
 /// keep comes back from there.
-pub(crate) const DIVERGED_TIMES: f64 = 10.0;
+const DIVERGED_TIMES: f64 = 10.0;
+
+/// Whether a training has diverged whose validation loss was `first` before it and is `loss` now. Both count as what they are above the lowest
+/// loss that there can be; if the first was not above it, the lowest is not known, and only what is not finite has diverged.
+pub(crate) fn has_diverged(loss: f64, first: f64, lowest: f64) -> bool {
+    let (above, first) = (loss - lowest, first - lowest);
+    !loss.is_finite() || first > 0.0 && above > DIVERGED_TIMES * first
+}
+
 /// Rows evaluated at once.
 pub(crate) const EVALUATION_ROWS: usize = 1024;
 
@@ -94,12 +105,15 @@ impl TraineeConfig {
         }
         let targets = &split.validation.targets;
         evaluation::check(&self.metrics, targets)?;
+        let size = size(model, None);
+        let own = task.settings();
+        let settings = OF_TRAININGS.into_iter().map(str::to_owned).chain(own);
         Ok(TraineeSpec {
             name: task.name(),
             train_examples: split.train.rows(),
             validation_examples: rows,
-            parameters: model.num_params(),
-            layers: layers(model),
+            parameters: size.weights,
+            layers: size.layers,
             adaptive: self.optimizer.is_adaptive(),
             pretrained: task.is_pretrained(),
             cost: self.cost,
@@ -107,6 +121,9 @@ impl TraineeConfig {
                 .chain(self.metrics.iter().copied())
                 .map(|metric| metric.name().to_owned())
                 .collect(),
+            settings: settings.collect(),
+            lowest_loss: task.lowest_loss().unwrap_or(0.0),
+            warnings: Vec::new(),
         })
     }
 }
@@ -123,23 +140,37 @@ pub struct TaskTrainee<T: Task> {
     state: Option<State<T::Model>>,
 }
 
-/// All that an update changes. Tensors are shared when it is cloned, so a snapshot costs next to nothing.
-#[derive(Clone)]
+/// All that an update changes.
 struct State<M> {
     /// The model that gradients are taken of.
     model: M,
     optimizer: Optimizer,
     minibatches: Minibatches,
+    /// What a task draws in its training passes.
+    passes: ChaCha8Rng,
     /// What is evaluated instead of the weights, where the settings ask for it.
     averaged: Option<AveragedWeights>,
 }
 
+/// A state of its own. Tensors are shared, so a snapshot costs next to nothing; running statistics are not.
+impl<M: Module> Clone for State<M> {
+    fn clone(&self) -> Self {
+        Self {
+            model: copy(&self.model),
+            optimizer: self.optimizer.clone(),
+            minibatches: self.minibatches.clone(),
+            passes: self.passes.clone(),
+            averaged: self.averaged.clone(),
+        }
+    }
+}
+
 impl<M: Module> State<M> {
-    /// The model with the weights that are evaluated.
+    /// A model with the weights, and the running statistics, that are evaluated.
     fn evaluated(&self) -> M {
         match &self.averaged {
-            Some(averaged) => with_weights(self.model.clone(), averaged.weights()),
-            None => self.optimizer.evaluated(self.model.clone()),
+            Some(averaged) => with_state(&self.model, averaged.weights()),
+            None => self.optimizer.evaluated(copy(&self.model)),
         }
     }
 }
@@ -162,7 +193,15 @@ impl<T: Task> TaskTrainee<T> {
     pub fn new(task: T, config: TraineeConfig, device: &Device) -> Result<Self> {
         let device = device.clone().autodiff();
         let model = task.model(&device);
-        let spec = config.spec(&task, &model)?;
+        let mut spec = config.spec(&task, &model)?;
+        let Trial {
+            size,
+            lowest_loss,
+            warnings,
+        } = trial::run(&task, &model, &device);
+        (spec.parameters, spec.layers) = (size.weights, size.layers);
+        spec.lowest_loss = task.lowest_loss().unwrap_or(lowest_loss);
+        spec.warnings = warnings;
         let rows: Vec<usize> = (0..spec.validation_examples).collect();
         let validation = task.split().validation.select(&rows);
         Ok(Self {
@@ -179,6 +218,11 @@ impl<T: Task> TaskTrainee<T> {
             first_loss: f64::NAN,
             state: None,
         })
+    }
+
+    /// Looks at something else than its configuration says.
+    pub(crate) fn look_at(&mut self, look: Look) {
+        self.stretch.look_at(look);
     }
 
     /// The task.
@@ -228,12 +272,14 @@ impl<T: Task> TaskTrainee<T> {
 
     /// Makes updates and reports them; nothing is evaluated.
     fn train(&mut self, settings: &Settings, extent: Extent) -> trimtab_env::Result<Report> {
+        self.spec.understands_all(settings)?;
         let rates = Rates::of(settings, self.spec.train_examples)?;
         self.started()?;
         let Some(State {
             mut model,
             mut optimizer,
             mut minibatches,
+            mut passes,
             mut averaged,
         }) = self.state.take()
         else {
@@ -252,8 +298,8 @@ impl<T: Task> TaskTrainee<T> {
             let train = &self.task.split().train;
             minibatches.draw(train, rates.batch_size, &mut rows);
             let batch = Batch::gather(minibatches.data(train), &rows, &self.device);
-            let outputs = self.task.forward(&model, batch.inputs);
-            let loss = self.task.loss(outputs, &batch.targets);
+            let mut pass = Pass::new(settings, &mut passes);
+            let loss = self.task.training_loss(&model, batch, &mut pass);
             let gradients = GradientsParams::from_grads(loss.backward(), &model);
             let loss: f32 = loss.into_scalar();
             model = self.stretch.update(
@@ -269,6 +315,7 @@ impl<T: Task> TaskTrainee<T> {
             model,
             optimizer,
             minibatches,
+            passes,
             averaged,
         });
         Ok(report)
@@ -291,6 +338,7 @@ impl<T: Task> Trainee for TaskTrainee<T> {
             model,
             optimizer,
             minibatches,
+            passes: stream(seed, "passes", 0),
             averaged: None,
         });
         self.stretch.forget();
@@ -309,8 +357,7 @@ impl<T: Task> Trainee for TaskTrainee<T> {
         if !report.diverged {
             let validation = self.validate()?;
             report.cost = self.stretch.meter.spent();
-            report.diverged =
-                !validation.loss.is_finite() || validation.loss > DIVERGED_TIMES * self.first_loss;
+            report.diverged = has_diverged(validation.loss, self.first_loss, self.spec.lowest_loss);
             report.validation = Some(validation).filter(|_| !report.diverged);
         }
         Ok(report)
@@ -335,7 +382,7 @@ impl<T: Task> Trainee for TaskTrainee<T> {
         match (what, &mut self.state, saved) {
             (Restore::Weights, Some(state), Some(saved)) => {
                 // What the snapshot's losses are of.
-                state.model = saved.optimizer.evaluated(saved.model.clone());
+                state.model = saved.optimizer.evaluated(copy(&saved.model));
                 state.averaged = saved.averaged.clone();
                 state.optimizer = self
                     .config
@@ -344,11 +391,10 @@ impl<T: Task> Trainee for TaskTrainee<T> {
                     .map_err(|error| trimtab_env::Error::other(&self.spec.name, error))?;
             }
             (Restore::AllButData, Some(state), Some(saved)) => {
-                let minibatches = state.minibatches.clone();
-                *state = State {
-                    minibatches,
-                    ..saved.clone()
-                };
+                let saved = saved.clone();
+                state.model = saved.model;
+                state.optimizer = saved.optimizer;
+                state.averaged = saved.averaged;
             }
             (_, state, saved) => state.clone_from(saved),
         }
@@ -361,5 +407,7 @@ impl<T: Task> Trainee for TaskTrainee<T> {
     }
 }
 
+#[cfg(test)]
+mod carried;
 #[cfg(test)]
 mod tests;

@@ -2,9 +2,9 @@
 
 use crate::average::AveragedWeights;
 use crate::residual::Moved;
-use crate::stretch::{Look, Rates, Stretch};
-use crate::trainee::DIVERGED_TIMES;
-use crate::weights::{layers, with_weights};
+use crate::stretch::{Look, Rates, SMOOTHING_INTERVAL, Stretch};
+use crate::trainee::has_diverged;
+use crate::weights::{copy, size, with_state};
 use burn::module::Module;
 use burn::optim::{GradientsParams, ModuleOptimizer};
 use serde::{Deserialize, Serialize};
@@ -17,9 +17,6 @@ use trimtab_env::{
 /// Updates at the beginning of each segment that are looked at for a policy that sees gradients: as many as when the servo was
 /// fitted. Else it is the first alone: with one instead of eight the servo steers as well, see the models page.
 const SAMPLES: u64 = 8;
-/// After how many updates the weights are decayed and averaged. To do so at each costs a tenth of the time of a small MLP, and
-/// is worth nothing that could be seen: see the models page.
-const SMOOTHING_INTERVAL: u64 = 32;
 
 /// What a [`Tuner`] has to know of a training.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -77,7 +74,7 @@ impl Training {
 ///     adaptive: true,
 ///     learning_rate: 1e-3,
 /// };
-/// let mut tuner = Tuner::new(&model, AdamConfig::new().init(), training)?;
+/// let mut tuner = Tuner::new(&model, AdamConfig::new().with_epsilon(1e-8).init(), training)?;
 /// while !tuner.is_over() {
 ///     let rows = 0..tuner.batch_size(); // A loop with more data would draw this many of them.
 ///     let error = model.forward(inputs.clone().slice([rows.clone()])) - targets.clone().slice([rows]);
@@ -101,9 +98,10 @@ impl Training {
 /// begins. A loss that is not finite, or a validation loss above 10 times the first, brings back the best weights with a
 /// fresh optimiser.
 ///
-/// With a policy that sees gradients it makes the same decisions, and the same updates, as a [`crate::TaskTrainee`] in a
-/// [`trimtab_env::TuningEnv`] with the same prior, a `smoothing_interval` of 32. With one that sees none, and without one, it
-/// looks at fewer updates, and at their size alone, which costs less and steers as well.
+/// Without a policy it makes the same decisions, and the same updates, as [`crate::train`], given the same weights, batches and
+/// optimiser; burn's Adam has 1e-5 as its epsilon where the paper, PyTorch and [`crate::OptimizerConfig::adam`] have 1e-8. With a policy that sees
+/// gradients it does as a [`crate::TaskTrainee`] in a [`trimtab_env::TuningEnv`] with the same prior, a `smoothing_interval` of 32; with
+/// one that sees none, and without one, it looks at fewer updates, and at their size alone, which costs less and steers as well.
 pub struct Tuner<M: Module> {
     optimizer: ModuleOptimizer,
     fresh: ModuleOptimizer,
@@ -113,6 +111,7 @@ pub struct Tuner<M: Module> {
     policy: Option<Moved>,
     budget: Cost,
     spent: Cost,
+    lowest_loss: f64,
     first_loss: f64,
     best_loss: f64,
     best: Weights<M>,
@@ -124,7 +123,7 @@ pub struct Tuner<M: Module> {
     segments: Vec<Segment>,
 }
 
-/// Weights to come back to. Tensors are shared when the model is cloned.
+/// Weights to come back to. The model is one of its own: its running statistics are not those of the training.
 struct Weights<M> {
     model: M,
     averaged: Option<AveragedWeights>,
@@ -168,16 +167,20 @@ impl<M: Module> Tuner<M> {
         training.validate()?;
         servo.validate().map_err(|error| error.within("servo"))?;
         let time = UpdateTime::default();
+        let size = size(model, None);
         let spec = TraineeSpec {
             name: "training".to_owned(),
             train_examples: training.examples,
             validation_examples: training.validation_examples,
-            parameters: model.num_params(),
-            layers: layers(model),
+            parameters: size.weights,
+            layers: size.layers,
             adaptive: training.adaptive,
             pretrained: false,
             cost: CostModel::Modelled(time),
             metrics: Vec::new(),
+            settings: Vec::new(),
+            lowest_loss: 0.0,
+            warnings: Vec::new(),
         };
         let epoch = spec.epoch_cost(Budget::REFERENCE_BATCH).unwrap_or_default();
         let budget = training.epochs * epoch;
@@ -198,10 +201,11 @@ impl<M: Module> Tuner<M> {
             budget,
             // The first validation.
             spent: time.evaluation(training.validation_examples),
+            lowest_loss: 0.0,
             first_loss: f64::NAN,
             best_loss: f64::MAX,
             best: Weights {
-                model: model.clone(),
+                model: copy(model),
                 averaged: None,
                 optimizer,
                 steering: None,
@@ -219,6 +223,14 @@ impl<M: Module> Tuner<M> {
     pub fn fine_tuning(mut self) -> Self {
         self.steering = self.steering.fine_tuning();
         self.settings = self.steering.probe().unwrap_or(self.settings);
+        self
+    }
+
+    /// Says how low the losses can be that the tuner is told, 0 if it is not said: a ratio of losses is one of what they are above it. A loss that can be
+    /// negative, such as a log-likelihood, needs it. It is to be said before anything else is done.
+    pub fn lowest_loss(mut self, lowest: f64) -> Self {
+        self.lowest_loss = lowest;
+        self.steering = self.steering.lowest_loss(lowest);
         self
     }
 
@@ -301,7 +313,8 @@ impl<M: Module> Tuner<M> {
         averaged(&self.best.model, self.best.averaged.as_ref())
     }
 
-    /// `model` with the averaged weights: what is to be validated.
+    /// A model like `model` with the averaged weights, and the average of its running statistics: what is to be validated. `model` itself is left
+    /// as it is.
     pub fn averaged(&self, model: &M) -> M {
         averaged(model, self.averaged.as_ref())
     }
@@ -346,14 +359,15 @@ impl<M: Module> Tuner<M> {
                     self.best_loss = loss;
                 }
                 if let Some(policy) = &mut self.policy {
-                    policy.start(&Report {
+                    let report = Report {
                         cost: self
                             .stretch
                             .meter
                             .evaluation(self.training.validation_examples),
                         validation: Some(validation(loss)),
                         ..Default::default()
-                    });
+                    };
+                    policy.start(&report, self.lowest_loss);
                 }
                 self.decide(model)
             }
@@ -362,7 +376,7 @@ impl<M: Module> Tuner<M> {
                     .stretch
                     .meter
                     .evaluation(self.training.validation_examples);
-                report.diverged = !loss.is_finite() || loss > DIVERGED_TIMES * self.first_loss;
+                report.diverged = has_diverged(loss, self.first_loss, self.lowest_loss);
                 report.validation = Some(validation(loss)).filter(|_| !report.diverged);
                 self.close(model, report)
             }
@@ -377,9 +391,12 @@ impl<M: Module> Tuner<M> {
     fn probe(&mut self, model: &M, gradients: GradientsParams, loss: f64) {
         let mut optimizer = self.fresh.clone();
         let rates = self.rates();
+        // What no gradient reaches is no part of the network: the servo is told before it decides on anything.
+        let size = size(model, Some(&gradients));
+        self.steering.resize(size.weights, size.layers);
         self.stretch.begin(model, rates, &mut self.averaged);
         let after = self.stretch.update(
-            model.clone(),
+            copy(model),
             gradients,
             loss,
             &mut self.averaged,
@@ -415,7 +432,7 @@ impl<M: Module> Tuner<M> {
         if self.settings.from_best() {
             self.optimizer = self.best.optimizer.clone();
             self.averaged.clone_from(&self.best.averaged);
-            model = self.best.model.clone();
+            model = copy(&self.best.model);
             self.stretch.forget();
         }
         let rates = self.rates();
@@ -430,14 +447,14 @@ impl<M: Module> Tuner<M> {
         if report.diverged {
             self.optimizer = self.fresh.clone();
             self.averaged.clone_from(&self.best.averaged);
-            model = self.best.model.clone();
+            model = copy(&self.best.model);
             self.stretch.forget();
         } else if let Some(loss) = report.validation.as_ref().map(|v| v.loss)
             && loss < self.best_loss
         {
             self.best_loss = loss;
             self.best = Weights {
-                model: model.clone(),
+                model: copy(&model),
                 averaged: self.averaged.clone(),
                 optimizer: self.optimizer.clone(),
                 steering: Some(self.steering.clone()),
@@ -474,10 +491,8 @@ impl<M: Module> Tuner<M> {
 
 fn averaged<M: Module>(model: &M, averaged: Option<&AveragedWeights>) -> M {
     match averaged {
-        Some(averaged) if !averaged.weights().is_empty() => {
-            with_weights(model.clone(), averaged.weights())
-        }
-        Some(_) | None => model.clone(),
+        Some(averaged) if !averaged.weights().is_empty() => with_state(model, averaged.weights()),
+        Some(_) | None => copy(model),
     }
 }
 

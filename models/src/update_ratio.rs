@@ -1,5 +1,7 @@
 //! The relative size of single updates.
 
+use std::ops::Range;
+
 /// Numbers that are summed side by side, so that a sum can be vectorised.
 const LANES: usize = 8;
 
@@ -22,15 +24,18 @@ impl UpdateRatio {
         std::mem::swap(&mut self.before, weights);
     }
 
-    /// Takes the weights after the same update, of which the part `kept` will be left by a decay that belongs to it.
-    pub(crate) fn after(&mut self, weights: &[f32], kept: f32) {
+    /// Takes the numbers after the same update, of which those within `ranges` are the weights that it moves, and of them the part `kept` will
+    /// be left by a decay that belongs to it.
+    pub(crate) fn after(&mut self, weights: &[f32], ranges: &[Range<usize>], kept: f32) {
         let (mut moved, mut size) = ([0.0; LANES], [0.0; LANES]);
-        let (befores, before) = self.before.as_chunks::<LANES>();
-        let (afters, after) = weights.as_chunks::<LANES>();
-        for (before, after) in befores.iter().zip(afters) {
+        for range in ranges {
+            let (befores, before) = self.before[range.clone()].as_chunks::<LANES>();
+            let (afters, after) = weights[range.clone()].as_chunks::<LANES>();
+            for (before, after) in befores.iter().zip(afters) {
+                add(before, after, kept, &mut moved, &mut size);
+            }
             add(before, after, kept, &mut moved, &mut size);
         }
-        add(before, after, kept, &mut moved, &mut size);
         let length = |squares: [f32; LANES]| {
             let squares = squares.iter().map(|square| f64::from(*square));
             squares.sum::<f64>().sqrt()
@@ -75,7 +80,7 @@ mod tests {
             let mut after = weights;
             after[9] += step;
             ratio.before(&mut weights.to_vec());
-            ratio.after(&after, 1.0);
+            ratio.after(&after, &[0..11], 1.0);
             let (mean, _) = ratio.mean().unwrap();
             assert!((mean - wanted).abs() < 1e-9, "{mean}");
         }
@@ -83,9 +88,15 @@ mod tests {
         // A decay of a half, which halves what stays.
         ratio.begin();
         ratio.before(&mut weights.to_vec());
-        ratio.after(&weights, 0.5);
+        ratio.after(&weights, &[0..11], 0.5);
         assert!((ratio.mean().unwrap().0 - 0.5).abs() < 1e-9);
         ratio.begin();
         assert_eq!(ratio.mean(), None);
+        // The size is that of the weights that are moved: here of 3 alone.
+        let mut after = weights;
+        after[0] += 0.3;
+        ratio.before(&mut weights.to_vec());
+        ratio.after(&after, &[0..4, 5..6], 1.0);
+        assert!((ratio.mean().unwrap().0 - 0.1).abs() < 1e-7);
     }
 }

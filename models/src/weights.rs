@@ -1,8 +1,12 @@
-//! All weights of a module, or their gradients, as one vector, and back.
+//! The numbers of a module, or their gradients, as one vector, and back.
+//!
+//! A module has **weights**, the parameters that take a gradient, and beside them what it carries along: frozen parameters, constants, and
+//! running statistics such as those of batch normalisation. All of it together is its **state**, as PyTorch's `state_dict` has it. What is
+//! said of the size of weights and updates, of layers and of decay, is said of weights alone.
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData};
 use std::ops::Range;
 
 /// Shows the numbers of a tensor's data.
@@ -14,24 +18,100 @@ pub(crate) fn show(data: &TensorData, see: &mut impl FnMut(&[f32])) {
     }
 }
 
-/// Shows every float parameter of `module` to `see`, in the order in which the module is visited.
-pub fn visit_weights<M: Module>(module: &M, see: impl FnMut(&[f32])) {
-    struct Weights<F>(F);
-    impl<F: FnMut(&[f32])> ModuleVisitor for Weights<F> {
+/// Whether a parameter is a weight of the module that it was found in, which is on a device with autodiff.
+fn learns<const D: usize>(param: &Param<Tensor<D>>) -> bool {
+    param.is_require_grad()
+}
+
+/// Shows every float number of `module` to `see`, in the order in which the module is visited, and whether they are weights. The module
+/// is on a device with autodiff; on another nothing is a weight.
+pub fn visit_state<M: Module>(module: &M, see: impl FnMut(&[f32], bool)) {
+    struct State<F>(F);
+    impl<F: FnMut(&[f32], bool)> ModuleVisitor for State<F> {
         fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            show(&param.val().into_data(), &mut self.0);
+            let weight = learns(param);
+            show(&param.val().into_data(), &mut |part| (self.0)(part, weight));
         }
     }
-    module.visit(&mut Weights(see));
+    module.visit(&mut State(see));
 }
 
-/// Puts every float parameter of `module` into `flat`, in the order of [`visit_weights`].
-pub fn flat_weights<M: Module>(module: &M, flat: &mut Vec<f32>) {
+/// Puts every float number of `module` into `flat`, in the order of [`visit_state`].
+pub fn flat_state<M: Module>(module: &M, flat: &mut Vec<f32>) {
     flat.clear();
-    visit_weights(module, |part| flat.extend_from_slice(part));
+    visit_state(module, |part, _| flat.extend_from_slice(part));
 }
 
-/// Puts every gradient of `module` into `flat`, in the same order; zeros where a parameter has none. Returns where the
+/// A module of its own with the numbers of this one. A clone is none: burn keeps running statistics behind a pointer that clones share, so that
+/// the training of one would write into the other's.
+pub fn copy<M: Module>(module: &M) -> M {
+    if !carries_along(module) {
+        return module.clone();
+    }
+    // It has new statistics, as they are now.
+    let own = module.valid();
+    if module.devices().iter().any(Device::is_autodiff) {
+        // What takes a gradient takes one again.
+        own.train()
+    } else {
+        own
+    }
+}
+
+/// Whether `module` has float numbers that are not weights.
+fn carries_along<M: Module>(module: &M) -> bool {
+    struct Other(bool);
+    impl ModuleVisitor for Other {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            self.0 |= !learns(param);
+        }
+    }
+    let mut other = Other(false);
+    module.visit(&mut other);
+    other.0
+}
+
+/// Lets running statistics take what forward passes on this thread have left for them. burn does so at the next pass on the same thread; the
+/// next pass of a training may be on another.
+pub(crate) fn settle_statistics<M: Module>(module: &M) {
+    if carries_along(module) {
+        drop(module.valid());
+    }
+}
+
+/// Where those weights are in the order of [`visit_state`] that have a gradient, neighbours as one range. A weight without one is used nowhere.
+pub(crate) fn with_gradient<M: Module>(
+    module: &M,
+    gradients: &GradientsParams,
+) -> Vec<Range<usize>> {
+    struct Present<'a> {
+        gradients: &'a GradientsParams,
+        at: usize,
+        ranges: Vec<Range<usize>>,
+    }
+    impl ModuleVisitor for Present<'_> {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            let start = self.at;
+            self.at += param.lazy_shape().num_elements();
+            if self.gradients.get::<D>(param.id).is_none() {
+                return;
+            }
+            match self.ranges.last_mut() {
+                Some(last) if last.end == start => last.end = self.at,
+                _ => self.ranges.push(start..self.at),
+            }
+        }
+    }
+    let mut present = Present {
+        gradients,
+        at: 0,
+        ranges: Vec::new(),
+    };
+    module.visit(&mut present);
+    present.ranges
+}
+
+/// Puts every gradient of `module` into `flat`, in the order of [`visit_state`]; zeros where a parameter has none. Returns where the
 /// parameters are that have one.
 pub fn flat_gradients<M: Module>(
     module: &M,
@@ -71,36 +151,49 @@ pub fn flat_gradients<M: Module>(
     visitor.present
 }
 
-/// `module` with the weights of `flat`, which has them in the order of [`flat_weights`]. Parameters keep their device,
-/// number type and whether they take a gradient.
+/// A module of its own like `module`, with the numbers of `flat`, which has them in the order of [`flat_state`]. Parameters keep their
+/// device, number type and whether they take a gradient.
 ///
 /// # Panics
-/// If `flat` is shorter than the module's weights.
-pub fn with_weights<M: Module>(module: M, flat: &[f32]) -> M {
-    struct Weights<'a>(&'a [f32]);
-    impl ModuleMapper for Weights<'_> {
+/// If `flat` is shorter than the module's state.
+pub fn with_state<M: Module>(module: &M, flat: &[f32]) -> M {
+    put(copy(module), flat, false)
+}
+
+/// `module` with the weights of `flat`, which has the whole state; what is no weight stays as it is.
+pub(crate) fn with_weights<M: Module>(module: M, flat: &[f32]) -> M {
+    put(module, flat, true)
+}
+
+fn put<M: Module>(module: M, flat: &[f32], weights_alone: bool) -> M {
+    struct State<'a>(&'a [f32], bool);
+    impl ModuleMapper for State<'_> {
         fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+            let weight = learns(&param);
+            let (values, rest) = self.0.split_at(param.lazy_shape().num_elements());
+            self.0 = rest;
+            if self.1 && !weight {
+                return param;
+            }
             param.map(|old| {
                 let shape = old.shape();
-                let (values, rest) = self.0.split_at(shape.num_elements());
-                self.0 = rest;
                 let data = TensorData::new(values.to_vec(), shape);
                 Tensor::from_data(data, (&old.device(), old.dtype()))
                     .set_require_grad(old.is_require_grad())
             })
         }
     }
-    module.map(&mut Weights(flat))
+    module.map(&mut State(flat, weights_alone))
 }
 
-/// The module with every weight that learns multiplied by `factor`. All weights of it are shown to `see` on the way, in
-/// the order of [`visit_weights`]: to visit a parameter costs more than to read it.
-pub fn scaled<M: Module>(module: M, factor: f32, see: impl FnMut(&[f32])) -> M {
+/// The module with every weight multiplied by `factor`. All numbers of it are shown to `see` on the way, as [`visit_state`] shows
+/// them: to visit a parameter costs more than to read it.
+pub fn scaled<M: Module>(module: M, factor: f32, see: impl FnMut(&[f32], bool)) -> M {
     struct Scale<F>(f32, F);
-    impl<F: FnMut(&[f32])> ModuleMapper for Scale<F> {
+    impl<F: FnMut(&[f32], bool)> ModuleMapper for Scale<F> {
         fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-            if !param.is_require_grad() {
-                show(&param.val().into_data(), &mut self.1);
+            if !learns(&param) {
+                show(&param.val().into_data(), &mut |part| (self.1)(part, false));
                 return param;
             }
             param.map(|old| {
@@ -114,7 +207,7 @@ pub fn scaled<M: Module>(module: M, factor: f32, see: impl FnMut(&[f32])) -> M {
                         data = TensorData::new(weights.collect::<Vec<f32>>(), data.shape().clone());
                     }
                 }
-                show(&data, &mut self.1);
+                show(&data, &mut |part| (self.1)(part, true));
                 Tensor::from_data(data, (&device, number)).require_grad()
             })
         }
@@ -127,33 +220,47 @@ pub(crate) trait Weights: Sized {
     /// Its gradients.
     type Gradients;
 
-    /// Shows every weight to `see`, always in the same order.
+    /// Shows every number to `see`, always in the same order.
     fn visit(&self, see: impl FnMut(&[f32]));
 
     /// Puts every gradient into `flat`, in the same order.
     fn flat_gradients(&self, gradients: &Self::Gradients, flat: &mut Vec<f32>);
 
-    /// All weights that learn multiplied by `factor`; they are shown to `see` on the way.
+    /// Where the weights are that have a gradient, neighbours as one range.
+    fn with_gradient(&self, gradients: &Self::Gradients) -> Vec<Range<usize>>;
+
+    /// All weights multiplied by `factor`; every number is shown to `see` on the way.
     fn scaled(self, factor: f32, see: impl FnMut(&[f32])) -> Self;
+
+    /// A stretch of updates has ended at these numbers.
+    fn settle(&self);
 }
 
 impl<M: Module> Weights for M {
     type Gradients = GradientsParams;
 
-    fn visit(&self, see: impl FnMut(&[f32])) {
-        visit_weights(self, see);
+    fn visit(&self, mut see: impl FnMut(&[f32])) {
+        visit_state(self, |part, _| see(part));
+    }
+
+    fn with_gradient(&self, gradients: &GradientsParams) -> Vec<Range<usize>> {
+        with_gradient(self, gradients)
+    }
+
+    fn settle(&self) {
+        settle_statistics(self);
     }
 
     fn flat_gradients(&self, gradients: &GradientsParams, flat: &mut Vec<f32>) {
         flat_gradients(self, gradients, flat);
     }
 
-    fn scaled(self, factor: f32, see: impl FnMut(&[f32])) -> Self {
-        scaled(self, factor, see)
+    fn scaled(self, factor: f32, mut see: impl FnMut(&[f32])) -> Self {
+        scaled(self, factor, |part, _| see(part))
     }
 }
 
-/// The weights of a module in the order of [`flat_weights`], all of which learn.
+/// The numbers of a module in the order of [`flat_state`], all of which are weights.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct FlatWeights(pub Vec<f32>);
 
@@ -168,6 +275,12 @@ impl Weights for FlatWeights {
         flat.clone_from(gradients);
     }
 
+    fn with_gradient(&self, _gradients: &Vec<f32>) -> Vec<Range<usize>> {
+        std::iter::once(0..self.0.len()).collect()
+    }
+
+    fn settle(&self) {}
+
     fn scaled(mut self, factor: f32, mut see: impl FnMut(&[f32])) -> Self {
         self.0.iter_mut().for_each(|weight| *weight *= factor);
         see(&self.0);
@@ -175,15 +288,30 @@ impl Weights for FlatWeights {
     }
 }
 
-/// Layers of weights: parameters with two dimensions or more.
-pub fn layers<M: Module>(module: &M) -> usize {
-    struct Layers(usize);
-    impl ModuleVisitor for Layers {
-        fn visit_float<const D: usize>(&mut self, _: &Param<Tensor<D>>) {
-            self.0 += usize::from(D >= 2);
+/// How large a network is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Size {
+    /// Number of weights.
+    pub weights: usize,
+    /// Layers of weights: those with two dimensions or more.
+    pub layers: usize,
+}
+
+/// The size of a network on a device with autodiff. Where `gradients` are given, a weight without one counts for nothing: it is used nowhere.
+pub fn size<M: Module>(module: &M, gradients: Option<&GradientsParams>) -> Size {
+    struct Count<'a>(Size, Option<&'a GradientsParams>);
+    impl ModuleVisitor for Count<'_> {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            let used = self
+                .1
+                .is_none_or(|gradients| gradients.get::<D>(param.id).is_some());
+            if learns(param) && used {
+                self.0.weights += param.lazy_shape().num_elements();
+                self.0.layers += usize::from(D >= 2);
+            }
         }
     }
-    let mut count = Layers(0);
+    let mut count = Count(Size::default(), gradients);
     module.visit(&mut count);
     count.0
 }

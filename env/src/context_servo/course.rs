@@ -9,8 +9,8 @@ const PROGRESS_LIMIT: f64 = 3.0;
 /// a class that is missing, and says nothing of the weights. Not fitted.
 const GAP_LIMIT: f64 = 1.0;
 
-/// The course of a training so far, as common logarithms of ratios of losses. Both are 0 before anything is known, and where
-/// losses are not positive.
+/// The course of a training so far, as common logarithms of ratios of losses, each taken as what it is above the lowest that there can be
+/// ([`crate::TraineeSpec::lowest_loss`]). Both are 0 before anything is known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Course {
     /// Training loss of the last segment relative to the first that was seen; at most 3 from 0.
@@ -34,11 +34,13 @@ impl Course {
     }
 }
 
+/// A loss at or below the lowest is as far from another as the limit allows.
 fn log_ratio(a: f64, b: f64, limit: f64) -> f64 {
-    if a > 0.0 && b > 0.0 {
-        (a / b).log10().clamp(-limit, limit)
-    } else {
-        0.0
+    match (a > 0.0, b > 0.0) {
+        (true, true) => (a / b).log10().clamp(-limit, limit),
+        (false, true) => -limit,
+        (true, false) => limit,
+        (false, false) => 0.0,
     }
 }
 
@@ -116,15 +118,17 @@ mod tests {
             gap: -0.25,
         };
         assert!((feedback.at(&course) + 1.25).abs() < 1e-12);
-        // What diverged says nothing, and losses that are not positive have no logarithm.
+        // What diverged says nothing, and a loss at its lowest has come as far as it can.
         let before = course;
         course.record(&Report {
             diverged: true,
             ..report(1e9, 1e9)
         });
         assert_eq!(course, before);
-        course.record(&report(-1.0, 0.5));
-        assert_eq!((course.progress, course.gap), (0.0, 0.0));
+        course.record(&report(0.0, 0.5));
+        assert_eq!((course.progress, course.gap), (-3.0, 1.0));
+        course.record(&report(0.0, 0.0));
+        assert_eq!((course.progress, course.gap), (-3.0, 0.0));
         // Vanishing losses, with a validation that has what training has not.
         course.record(&report(2e-9, 1.0));
         assert_eq!((course.progress, course.gap), (-3.0, 1.0));

@@ -2,7 +2,9 @@
 
 use super::guard::Watch;
 use super::{Context, ContextServo, Course, MAX_DECAY};
-use crate::settings::{AVERAGING, BATCH_SIZE, BEST, LEARNING_RATE, WEIGHT_DECAY, WEIGHTS};
+use crate::settings::{
+    AVERAGING, BATCH_SIZE, BEST, INDEPENDENT_WEIGHT_DECAY, LEARNING_RATE, WEIGHTS,
+};
 use crate::{Report, Settings};
 use serde::{Deserialize, Serialize};
 use std::ops::Add;
@@ -75,6 +77,8 @@ pub struct Steering {
     watch: Watch,
     /// What part of the rate others add to what the servo wants: the logarithm of a factor. Theirs is no rise of the servo's.
     added: f64,
+    /// The lowest value that the loss can take.
+    lowest: f64,
 }
 
 impl Steering {
@@ -93,13 +97,26 @@ impl Steering {
             loss: None,
             watch: Watch::default(),
             added: 0.0,
+            lowest: 0.0,
         }
+    }
+
+    /// The same for a loss that can be as low as this; 0 if it is not said.
+    pub fn lowest_loss(mut self, lowest: f64) -> Self {
+        self.lowest = lowest;
+        self
     }
 
     /// The same before a training that goes on from weights of an earlier one.
     pub fn fine_tuning(mut self) -> Self {
         self.context.pretrained = true;
         self
+    }
+
+    /// What is found of the network once its first gradients are there: how many weights it has, in how many layers.
+    pub fn resize(&mut self, weights: usize, layers: usize) {
+        self.context.parameters = weights as f64;
+        self.context.layers = layers as f64;
     }
 
     /// The context.
@@ -139,6 +156,7 @@ impl Steering {
 
     /// Takes the report of the update that was tried.
     pub fn probed(&mut self, report: &Report) {
+        let report = &report.clone().above(self.lowest);
         self.probes += 1;
         self.course.record(report);
         let measured = update_ratio(report);
@@ -155,6 +173,7 @@ impl Steering {
 
     /// Takes the report of a segment.
     pub fn record(&mut self, report: &Report) {
+        let report = &report.clone().above(self.lowest);
         self.probing = false;
         self.fresh = false;
         self.course.record(report);
@@ -212,7 +231,7 @@ impl Steering {
         let settings = Settings::default()
             .with(LEARNING_RATE, self.lr)
             .with(BATCH_SIZE, size)
-            .with(WEIGHT_DECAY, decay.min(MAX_DECAY))
+            .with(INDEPENDENT_WEIGHT_DECAY, decay.min(MAX_DECAY))
             .with(AVERAGING, self.servo.averaging);
         if goes_back {
             settings.with(WEIGHTS, BEST)
@@ -319,7 +338,7 @@ mod tests {
         let ratio = |name: &str| moved.number(name).unwrap() / plain.number(name).unwrap();
         assert!((ratio(LEARNING_RATE) - 2.0).abs() < 1e-12);
         // The decay goes with the set-point, and has a factor of its own.
-        assert!((ratio(WEIGHT_DECAY) - 6.0).abs() < 1e-9);
+        assert!((ratio(INDEPENDENT_WEIGHT_DECAY) - 6.0).abs() < 1e-9);
         assert_eq!(ratio(BATCH_SIZE), 1.0);
     }
 
@@ -350,7 +369,7 @@ mod tests {
         let before = steering.set_point(0.5, &Offsets::default());
         let decay = |steering: &mut Steering| {
             let settings = steering.settings(0.5, &Offsets::default());
-            settings.number(WEIGHT_DECAY).unwrap()
+            settings.number(INDEPENDENT_WEIGHT_DECAY).unwrap()
         };
         let decay_before = decay(&mut steering);
         steering.record(&losses(0.01, 0.1));
@@ -519,6 +538,36 @@ mod tests {
     }
 
     proptest! {
+        /// A constant in the loss, of which the training's lowest loss knows, changes no decision.
+        #[test]
+        fn a_constant_in_the_loss_changes_nothing(
+            constant in -1e3..1e3f64,
+            losses in proptest::collection::vec((1e-3..10.0f64, 1e-3..10.0f64, 1e-4..0.3f64), 20),
+        ) {
+            let run = |constant: f64| {
+                let servo = ContextServo { surprise: 3.0, ..ContextServo::default() };
+                let mut steering = Steering::new(servo, CONTEXT, 0.1).lowest_loss(constant);
+                steering.probed(&measured(0.01));
+                let mut all = Vec::new();
+                for (segment, (train, validation, ratio)) in losses.iter().enumerate() {
+                    let f = (segment as f64 + 0.5) / 20.0;
+                    all.push(steering.settings(f, &Offsets::default()));
+                    steering.record(&Report {
+                        train: TrainLoss::of(&[*train + constant, *validation + constant]),
+                        ..validated(*ratio, *validation + constant)
+                    });
+                }
+                all
+            };
+            for (plain, shifted) in run(0.0).iter().zip(run(constant)) {
+                prop_assert_eq!(plain.from_best(), shifted.from_best());
+                for name in crate::settings::OF_TRAININGS {
+                    let [a, b] = [plain, &shifted].map(|settings| settings.number(name).unwrap());
+                    prop_assert!((a / b - 1.0).abs() < 1e-6, "{}: {} {}", name, a, b);
+                }
+            }
+        }
+
         /// Whatever the training is, the settings are possible ones.
         #[test]
         fn settings_are_always_possible(
@@ -532,7 +581,7 @@ mod tests {
             let settings = steering.settings(f, &offsets);
             prop_assert!(settings.learning_rate().is_ok());
             prop_assert!(settings.batch_size().unwrap() as f64 <= context.examples);
-            let decay = settings.number(WEIGHT_DECAY).unwrap();
+            let decay = settings.number(INDEPENDENT_WEIGHT_DECAY).unwrap();
             prop_assert!((0.0..=MAX_DECAY).contains(&decay));
         }
     }

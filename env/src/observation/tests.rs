@@ -63,13 +63,16 @@ fn by_name(encoder: &mut Encoder, positions: &[Position], name: &str) -> f32 {
 #[test]
 fn features_follow_their_formulas() {
     let mut encoder = Encoder::new(ObservationConfig::default(), &knobs(), false).unwrap();
-    encoder.start(&Report {
-        validation: Some(Validation {
-            loss: 2.0,
+    encoder.start(
+        &Report {
+            validation: Some(Validation {
+                loss: 2.0,
+                ..Default::default()
+            }),
             ..Default::default()
-        }),
-        ..Default::default()
-    });
+        },
+        0.0,
+    );
     let start = positions(0.01, 64.0);
     assert_eq!(by_name(&mut encoder, &start, "update_ratio"), 0.0);
     encoder.record(&report(1.0, 1.5));
@@ -139,8 +142,8 @@ fn a_history_is_what_was_seen_before() {
     for loss in [2.0, 1.5, 1.7, 0.9, 4.0, 3.0] {
         if loss == 2.0 || loss == 4.0 {
             seen.clear();
-            short.start(&report(loss, 1.0));
-            long.start(&report(loss, 1.0));
+            short.start(&report(loss, 1.0), 0.0);
+            long.start(&report(loss, 1.0), 0.0);
         } else {
             short.record(&report(loss, 1.0));
             long.record(&report(loss, 1.0));
@@ -210,7 +213,7 @@ fn with_a_prior_it_shows_how_far_the_training_loss_has_risen() {
     for _ in 0..2 {
         assert!((risen(&mut encoder, [1.0, 2.0]) - 4f32.ln()).abs() < 1e-6);
     }
-    encoder.start(&report(2.0, 2.0));
+    encoder.start(&report(2.0, 2.0), 0.0);
     assert_eq!(risen(&mut encoder, [3.0, 3.0]), 1.5f32.ln());
 }
 
@@ -238,13 +241,42 @@ proptest! {
             diverged,
             ..Default::default()
         };
-        encoder.start(&wild);
+        encoder.start(&wild, 0.0);
         encoder.record(&wild);
         let knobs = knobs();
         let at = positions(0.1, 64.0);
         let moment = Moment { knobs: &knobs, positions: &at, budget_left: 0.5, probing: true, context: None };
         for x in encoder.encode(&moment) {
             prop_assert!(x.is_finite() && x.abs() <= 3.0);
+        }
+    }
+}
+
+/// A constant in a loss is no news of the training.
+#[test]
+fn a_constant_in_the_losses_is_not_seen() {
+    let features = |constant: f64| {
+        let knobs = knobs();
+        let positions = positions(1e-2, 64.0);
+        let mut encoder = Encoder::new(ObservationConfig::default(), &knobs, true).unwrap();
+        encoder.start(&report(2.0 + constant, 2.0 + constant), constant);
+        let mut seen = Vec::new();
+        for loss in [1.5, 1.1, 1.3, 0.2] {
+            encoder.record(&report(loss + constant, 0.9 * loss + constant));
+            seen.extend(encoder.encode(&Moment {
+                knobs: &knobs,
+                positions: &positions,
+                budget_left: 0.5,
+                probing: false,
+                context: None,
+            }));
+        }
+        seen
+    };
+    let plain = features(0.0);
+    for constant in [-2.5, 1.0, 1000.0] {
+        for (a, b) in plain.iter().zip(&features(constant)) {
+            assert!((a - b).abs() < 1e-5, "{constant}: {a} {b}");
         }
     }
 }

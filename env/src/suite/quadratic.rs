@@ -1,6 +1,6 @@
 //! A training whose best schedule is known.
 
-use crate::settings::BATCH_SIZE;
+use crate::settings::{AVERAGING, BATCH_SIZE, INDEPENDENT_WEIGHT_DECAY, OF_TRAININGS};
 use crate::{
     Budget, Cost, CostModel, Domain, Error, GradientStatistics, Initial, Instance, Knob, Meter,
     Moves, Report, Restore, Result, Settings, Snapshot, TestReport, TrainLoss, Trainee,
@@ -30,6 +30,8 @@ pub struct NoisyQuadratic {
 #[derive(Clone, Debug)]
 struct State {
     weights: Vec<f64>,
+    /// What is evaluated in their place where the settings ask for it, and of how many updates it is the average.
+    averaged: Option<(Vec<f64>, u64)>,
     rng: ChaCha8Rng,
 }
 
@@ -63,11 +65,15 @@ impl NoisyQuadratic {
                 pretrained: false,
                 cost,
                 metrics: Vec::new(),
+                settings: OF_TRAININGS.map(str::to_owned).to_vec(),
+                lowest_loss: 0.0,
+                warnings: Vec::new(),
             },
             curvature,
             noise,
             state: State {
                 weights: vec![1.0; dimension],
+                averaged: None,
                 rng: stream(0, "noise", 0),
             },
             meter: Meter::new(cost),
@@ -104,6 +110,15 @@ impl NoisyQuadratic {
         square_norm(&self.state.weights) / self.state.weights.len() as f64
     }
 
+    /// The loss at the weights that are evaluated: their average where there is one.
+    fn evaluated(&self) -> f64 {
+        let weights = match &self.state.averaged {
+            Some((average, _)) => average,
+            None => &self.state.weights,
+        };
+        self.loss_at(square_norm(weights) / weights.len() as f64)
+    }
+
     /// The least expected loss after `updates` updates of `batch_size` examples from `M = 1`: `1/M_t = 1 + t h^2 / s`.
     pub fn optimal_loss(&self, updates: u64, batch_size: usize) -> f64 {
         let s = self.noise.powi(2) / batch_size as f64;
@@ -129,7 +144,13 @@ impl NoisyQuadratic {
         settings: &Settings,
         goes_on: impl Fn(u64, &Meter, usize) -> bool,
     ) -> Result<Report> {
+        self.spec.understands_all(settings)?;
         let rate = settings.learning_rate()?;
+        let kept = 1.0 - settings.share(INDEPENDENT_WEIGHT_DECAY)?;
+        let averaging = settings.share(AVERAGING)?;
+        let averaged = self.state.averaged.take();
+        self.state.averaged =
+            (averaging > 0.0).then(|| averaged.unwrap_or_else(|| (self.state.weights.clone(), 0)));
         let batch = match settings.get(BATCH_SIZE) {
             Some(_) => settings.batch_size()?,
             None => Budget::REFERENCE_BATCH,
@@ -163,14 +184,21 @@ impl NoisyQuadratic {
             path += step;
             squares += norm * norm;
             for ((weight, g), total) in self.state.weights.iter_mut().zip(&gradient).zip(&mut sum) {
-                *weight -= rate * g;
+                *weight = (*weight - rate * g) * kept;
                 *total += g;
+            }
+            if let Some((average, taken)) = &mut self.state.averaged {
+                let step = 1.0 / (1.0 + averaging * *taken as f64);
+                for (e, w) in average.iter_mut().zip(&self.state.weights) {
+                    *e += (w - *e) * step;
+                }
+                *taken += 1;
             }
             previous = Some(gradient);
             updates += 1;
             self.meter.update(batch);
         }
-        let loss = self.loss_at(self.mean_square());
+        let loss = self.evaluated();
         let diverged = !loss.is_finite() || loss > 1e3;
         let k = updates.max(1) as f64;
         let distance: f64 = start
@@ -215,6 +243,7 @@ impl Trainee for NoisyQuadratic {
     fn start(&mut self, seed: u64) -> Result<Report> {
         let mut weights = stream(seed, "weights", 0);
         self.state.rng = stream(seed, "noise", 0);
+        self.state.averaged = None;
         for weight in &mut self.state.weights {
             *weight = Self::normal(&mut weights);
         }
@@ -260,14 +289,17 @@ impl Trainee for NoisyQuadratic {
         match what {
             Restore::Everything => self.state = state.clone(),
             // Its noise takes the place of data.
-            Restore::AllButData | Restore::Weights => self.state.weights.clone_from(&state.weights),
+            Restore::AllButData | Restore::Weights => {
+                self.state.weights.clone_from(&state.weights);
+                self.state.averaged.clone_from(&state.averaged);
+            }
         }
         Ok(())
     }
 
     fn test(&mut self) -> Result<TestReport> {
         Ok(TestReport {
-            loss: self.loss_at(self.mean_square()),
+            loss: self.evaluated(),
             ..Default::default()
         })
     }

@@ -3,7 +3,7 @@
 use super::{Episode, TuningConfig, TuningEnv};
 use crate::context_servo::{Context, Offsets, Steering};
 use crate::knob::Position;
-use crate::settings::{BATCH_SIZE, LEARNING_RATE, WEIGHT_DECAY, WEIGHTS};
+use crate::settings::{BATCH_SIZE, INDEPENDENT_WEIGHT_DECAY, LEARNING_RATE, WEIGHTS};
 use crate::{Cost, Error, Knob, Moves, Result, Settings, TraineeSpec, Value};
 
 /// The prior at work on a new episode; `None` if the process has none.
@@ -24,7 +24,9 @@ pub(super) fn begin(
         )
     })?;
     let lr = super::settings(config, positions).learning_rate()?;
-    Ok(Some(Steering::new(servo, context, lr)))
+    Ok(Some(
+        Steering::new(servo, context, lr).lowest_loss(spec.lowest_loss),
+    ))
 }
 
 impl Offsets {
@@ -39,7 +41,7 @@ impl Offsets {
         Self {
             update_ratio: of(LEARNING_RATE),
             batch_size: of(BATCH_SIZE),
-            weight_decay: of(WEIGHT_DECAY),
+            weight_decay: of(INDEPENDENT_WEIGHT_DECAY),
         }
     }
 }
@@ -103,7 +105,7 @@ impl TuningEnv {
 
 #[cfg(test)]
 mod tests {
-    use crate::settings::{BATCH_SIZE, WEIGHT_DECAY};
+    use crate::settings::{BATCH_SIZE, INDEPENDENT_WEIGHT_DECAY};
     use crate::suite::NoisyQuadratic;
     use crate::{
         Action, Context, ContextServo, Course, Domain, Environment, Initial, Knob, Moves,
@@ -126,7 +128,7 @@ mod tests {
             Knob::batch_size(&[8, 16, 32, 64, 128, 256], 64, residual()),
         ];
         knobs.push(Knob {
-            name: WEIGHT_DECAY.to_owned(),
+            name: INDEPENDENT_WEIGHT_DECAY.to_owned(),
             domain: Domain::LogUniform(1e-12, 0.1),
             initial: Initial::Fixed(1e-4.into()),
             moves: residual(),
@@ -172,7 +174,7 @@ mod tests {
         moved.step(&Action::new(vec![1, 1, 2])).unwrap();
         let decay = |environment: &TuningEnv| {
             let settings = &environment.segments()[0].settings;
-            settings.number(WEIGHT_DECAY).unwrap()
+            settings.number(INDEPENDENT_WEIGHT_DECAY).unwrap()
         };
         assert!((decay(&moved) / decay(&plain) - 2.0).abs() < 1e-9);
     }

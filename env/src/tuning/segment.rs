@@ -170,12 +170,14 @@ impl TuningEnv {
         };
 
         // Reward.
-        let first = episode.first_loss;
+        let lowest = config.objective.lowest(instance.trainee.spec());
+        let first = episode.first_loss - lowest;
+        let reference = instance.reference_loss.map(|loss| loss - lowest);
         let reward = config.reward.reward(&Progress {
             first,
-            best_before,
-            best_after: episode.best_loss,
-            reference: instance.reference_loss.unwrap_or(0.2 * first),
+            best_before: best_before - lowest,
+            best_after: episode.best_loss - lowest,
+            reference: reference.unwrap_or(0.2 * first),
             share: (episode.spent - spent_before) / episode.budget,
             diverged,
             reached,
@@ -254,7 +256,7 @@ mod tests {
                     Domain::LogUniform(1e-9, 1e3),
                     Initial::Fixed(1e-3.into()),
                     Moves::Residual {
-                        factors: vec![1.0, 40.0],
+                        factors: vec![1.0, 64.0],
                         max_offset: 9.0,
                         accumulates: false,
                     },

@@ -35,8 +35,18 @@ pub(super) fn validate(instances: &[Instance], config: &TuningConfig) -> Result<
             )));
         }
         for instance in instances {
-            knob.validate(instance.trainee.spec().train_examples)
-                .map_err(within)?;
+            let spec = instance.trainee.spec();
+            spec.understands(&knob.name)
+                .map_err(|error| within(Error::config("name", &knob.name, error.to_string())))?;
+            knob.validate(spec.train_examples).map_err(within)?;
+        }
+    }
+    for instance in instances {
+        let spec = instance.trainee.spec();
+        for (name, value) in config.settings.iter() {
+            spec.understands(name).map_err(|error| {
+                Error::config(format!("settings.{name}"), value, error.to_string())
+            })?;
         }
     }
     config
@@ -88,11 +98,12 @@ pub(super) fn validate(instances: &[Instance], config: &TuningConfig) -> Result<
             ("reference_loss", instance.reference_loss),
             ("target_loss", instance.target_loss),
         ] {
-            if let Some(loss) = loss.filter(|loss| !(loss.is_finite() && *loss > 0.0)) {
+            let lowest = config.objective.lowest(spec);
+            if let Some(loss) = loss.filter(|loss| !(loss.is_finite() && *loss > lowest)) {
                 return Err(Error::config(
                     format!("{}.{field}", spec.name),
                     loss,
-                    "give a finite loss above 0",
+                    format!("give a finite loss above {lowest}"),
                 ));
             }
         }

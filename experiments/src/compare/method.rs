@@ -7,7 +7,7 @@ use trimtab_agent::controller::{RangeTestConfig, Schedule, ServoParameters};
 use trimtab_agent::searcher::SearcherConfig;
 use trimtab_agent::searcher::pruning::{Pruner, PrunerConfig};
 use trimtab_env::context_servo::Offsets;
-use trimtab_env::settings::{BATCH_SIZE, WEIGHT_DECAY};
+use trimtab_env::settings::{BATCH_SIZE, INDEPENDENT_WEIGHT_DECAY};
 use trimtab_env::{ContextServo, SearchSpace, Settings};
 use trimtab_models::OptimizerConfig;
 
@@ -135,7 +135,7 @@ impl Steered {
         Ok(Offsets {
             update_ratio: of(UPDATE_RATIO)?,
             batch_size: of(BATCH_SIZE)?,
-            weight_decay: of(WEIGHT_DECAY)?,
+            weight_decay: of(INDEPENDENT_WEIGHT_DECAY)?,
         })
     }
 
@@ -144,7 +144,7 @@ impl Steered {
             .validate()
             .map_err(|error| error.within("servo"))?;
         for coordinate in self.space.coordinates() {
-            let factors = [UPDATE_RATIO, BATCH_SIZE, WEIGHT_DECAY];
+            let factors = [UPDATE_RATIO, BATCH_SIZE, INDEPENDENT_WEIGHT_DECAY];
             let (name, domain) = (coordinate.name, coordinate.domain);
             let allowed = format!("give factors above 0 on some of {}", factors.join(", "));
             if !factors.contains(&name) {
@@ -363,7 +363,7 @@ mod tests {
     fn a_configuration_of_a_steered_search_is_factors() {
         let settings = Settings::default()
             .with(UPDATE_RATIO, 2.0)
-            .with(WEIGHT_DECAY, 0.5);
+            .with(INDEPENDENT_WEIGHT_DECAY, 0.5);
         let offsets = Steered::offsets(&settings).unwrap();
         let wanted = [2f64.ln(), 0.0, -2f64.ln()];
         let found = [

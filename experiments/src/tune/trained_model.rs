@@ -17,7 +17,7 @@ use trimtab_models::data::{
 };
 use trimtab_models::mlp::Mlp;
 use trimtab_models::transformer::Transformer;
-use trimtab_models::weights::{flat_weights, with_weights};
+use trimtab_models::weights::{flat_state, with_state};
 use trimtab_models::{DataConfig, Error as ModelError, ModelConfig, TaskConfig};
 
 /// Rows that are predicted at once.
@@ -48,7 +48,7 @@ pub struct TrainedModel {
     pub classes: Option<Vec<String>>,
     /// From the user's units to those of the model and back.
     pub standardiser: Standardiser,
-    /// All weights in the order of [`flat_weights`]; they have a file of their own.
+    /// All weights in the order of [`flat_state`]; they have a file of their own.
     #[serde(skip)]
     pub weights: Vec<f32>,
 }
@@ -73,19 +73,19 @@ impl Network {
     fn weights(&self) -> Vec<f32> {
         let mut flat = Vec::new();
         match self {
-            Self::Mlp(mlp) => flat_weights(mlp, &mut flat),
-            Self::Cnn(cnn) => flat_weights(cnn, &mut flat),
-            Self::Transformer(transformer) => flat_weights(&**transformer, &mut flat),
+            Self::Mlp(mlp) => flat_state(mlp, &mut flat),
+            Self::Cnn(cnn) => flat_state(cnn, &mut flat),
+            Self::Transformer(transformer) => flat_state(&**transformer, &mut flat),
         }
         flat
     }
 
     fn with_weights(self, flat: &[f32]) -> Self {
         match self {
-            Self::Mlp(mlp) => Self::Mlp(with_weights(mlp, flat)),
-            Self::Cnn(cnn) => Self::Cnn(with_weights(cnn, flat)),
+            Self::Mlp(mlp) => Self::Mlp(with_state(&mlp, flat)),
+            Self::Cnn(cnn) => Self::Cnn(with_state(&cnn, flat)),
             Self::Transformer(transformer) => {
-                Self::Transformer(Box::new(with_weights(*transformer, flat)))
+                Self::Transformer(Box::new(with_state(&*transformer, flat)))
             }
         }
     }

@@ -8,8 +8,8 @@ use crate::minibatches::Minibatches;
 use crate::mlp::{Mlp, MlpTask};
 use crate::optimizer::FlatOptimizer;
 use crate::stretch::{Look, Rates, Stretch};
-use crate::trainee::{DIVERGED_TIMES, EVALUATION_ROWS, Extent};
-use crate::weights::{FlatWeights, flat_weights, with_weights};
+use crate::trainee::{EVALUATION_ROWS, Extent, has_diverged};
+use crate::weights::{FlatWeights, flat_state, with_state};
 use crate::{Result, Task, TraineeConfig};
 use burn::tensor::Device;
 use std::collections::BTreeMap;
@@ -60,7 +60,7 @@ impl Member {
     /// # Errors
     /// As [`crate::TaskTrainee::new`].
     pub fn new(task: MlpTask, config: TraineeConfig, device: &Device) -> Result<Self> {
-        let spec = config.spec(&task, &task.model(device))?;
+        let spec = config.spec(&task, &task.model(&device.clone().autodiff()))?;
         let program = Program::new(&task);
         Ok(Self {
             stretch: Stretch::new(
@@ -95,8 +95,8 @@ impl Member {
     /// The model as it stands, with the weights that are evaluated; `None` before the first start.
     pub fn model(&self) -> Option<Mlp> {
         let state = self.state.as_ref()?;
-        Some(with_weights(
-            self.task.model(&self.device),
+        Some(with_state(
+            &self.task.model(&self.device),
             state.evaluated(),
         ))
     }
@@ -126,6 +126,7 @@ impl Member {
 
     /// The numbers of the settings, and the state to train on, which is taken out.
     pub(super) fn begin(&mut self, settings: &Settings) -> trimtab_env::Result<(State, Rates)> {
+        self.spec.understands_all(settings)?;
         let rates = Rates::of(settings, self.spec.train_examples)?;
         let state = self.state.take().ok_or_else(|| self.not_started())?;
         Ok((state, rates))
@@ -151,7 +152,7 @@ impl Member {
     ) -> Report {
         self.stretch.meter.evaluation(self.spec.validation_examples);
         report.cost = self.stretch.meter.spent();
-        report.diverged = !loss.is_finite() || loss > DIVERGED_TIMES * self.first_loss;
+        report.diverged = has_diverged(loss, self.first_loss, self.spec.lowest_loss);
         report.validation = Some(Validation { loss, metrics }).filter(|_| !report.diverged);
         report
     }
@@ -325,7 +326,7 @@ impl Trainee for Member {
             None => {
                 let model = self.task.model(&self.device);
                 let model = self.task.initialise(model, &mut stream(seed, "weights", 0));
-                flat_weights(&model, &mut weights);
+                flat_state(&model, &mut weights);
             }
         }
         let train = &self.task.split().train;

@@ -2,13 +2,13 @@ use super::*;
 use crate::data::{Embedded, SplitConfig, split};
 use crate::mlp::{Activation, MlpTask};
 use crate::optimizer::{ProdigyConfig, ScheduleFreeConfig};
-use crate::weights::flat_weights;
+use crate::weights::flat_state;
 use crate::{Late, OptimizerConfig, PassingNoise, TaskTrainee, TraineeConfig};
 use burn::tensor::Device;
 use proptest::prelude::*;
 use std::sync::Arc;
 use trimtab_env::metrics::{Average, Metric};
-use trimtab_env::settings::{AVERAGING, WEIGHT_DECAY};
+use trimtab_env::settings::{AVERAGING, INDEPENDENT_WEIGHT_DECAY};
 use trimtab_env::suite::NoisyQuadratic;
 use trimtab_env::{Cost, Restore, Trainee, UpdateTime};
 
@@ -71,13 +71,13 @@ fn advance_all(members: &mut [Member], settings: &[Settings], budget: Cost) -> V
 
 fn weights_of_member(member: &Member) -> Vec<f32> {
     let mut flat = Vec::new();
-    flat_weights(&member.model().unwrap(), &mut flat);
+    flat_state(&member.model().unwrap(), &mut flat);
     flat
 }
 
 fn weights_of_one(one: &TaskTrainee<MlpTask>) -> Vec<f32> {
     let mut flat = Vec::new();
-    flat_weights(&one.model().unwrap(), &mut flat);
+    flat_state(&one.model().unwrap(), &mut flat);
     flat
 }
 
@@ -89,8 +89,10 @@ fn settings(members: usize, segment: usize) -> Vec<Settings> {
         let settings = Settings::new(lr, batches[(member + segment) % batches.len()]);
         match (member + segment) % 3 {
             0 => settings,
-            1 => settings.with(WEIGHT_DECAY, 1e-3),
-            _ => settings.with(WEIGHT_DECAY, 1e-4).with(AVERAGING, 0.1),
+            1 => settings.with(INDEPENDENT_WEIGHT_DECAY, 1e-3),
+            _ => settings
+                .with(INDEPENDENT_WEIGHT_DECAY, 1e-4)
+                .with(AVERAGING, 0.1),
         }
     });
     settings.collect()

@@ -56,7 +56,8 @@ impl Default for ScheduleFreeConfig {
     }
 }
 
-/// The state of the algorithm, all weights taken as one vector. The model holds `y`.
+/// The state of the algorithm, all numbers of the model taken as one vector. The model holds `y`. What takes no gradient is averaged along: running
+/// statistics are those of `y`, and their average is to those of `x` what `x` is to `y`.
 #[derive(Clone, Debug)]
 pub struct ScheduleFree {
     config: ScheduleFreeConfig,
@@ -102,7 +103,7 @@ impl ScheduleFree {
     }
 
     /// One update with the gradient `g` at `y`, at the learning rate `gamma`. `tensors` says where the tensors are that
-    /// have a gradient; the others are left alone.
+    /// have a gradient; of the others the average is taken.
     pub(super) fn step(&mut self, gamma: f64, y: &mut [f32], g: &[f32], tensors: &[Range<usize>]) {
         if self.t == 0 {
             self.x = y.to_vec();
@@ -134,6 +135,14 @@ impl ScheduleFree {
         let (v_new, bias) = ((1.0 - beta_2) as f32, (1.0 - beta_2.powf(t)) as f32);
         let (gamma, lambda) = (gamma as f32, self.config.weight_decay as f32);
         let epsilon = self.config.epsilon as f32;
+        let mut before = 0;
+        for tensor in tensors.iter().chain([&(y.len()..y.len())]) {
+            let other = before..tensor.start;
+            before = tensor.end;
+            for (x, y) in zip(&mut self.x[other.clone()], &y[other]) {
+                *x += c * (y - *x);
+            }
+        }
         for tensor in tensors {
             let sequences = zip(&mut self.x[tensor.clone()], &mut self.z[tensor.clone()]);
             let moments = zip(&mut self.v[tensor.clone()], &g[tensor.clone()]);

@@ -2,7 +2,7 @@
 //! that changes at every step (to 0 at times), 30 steps.
 
 use super::*;
-use crate::weights::flat_weights;
+use crate::weights::flat_state;
 use burn::module::Param;
 use burn::tensor::{Device, Tensor, TensorData};
 use serde_json::Value;
@@ -108,7 +108,7 @@ fn updates_equal_pytorch_while_rate_and_batch_size_change() {
 
             let wanted = numbers(&case["params_after_step"][step]);
             let mut got = Vec::new();
-            flat_weights(&model, &mut got);
+            flat_state(&model, &mut got);
             // Relative to the size of the parameter vector: single numbers pass through zero.
             let size = wanted.iter().map(|w| w * w).sum::<f32>().sqrt();
             for (g, w) in got.iter().zip(&wanted) {
@@ -172,7 +172,7 @@ fn learning_rate_free_updates_equal_the_authors_packages() {
         let rates = case["learning_rates"].as_array().unwrap();
         assert_eq!(rates.len(), 50);
         let mut before = Vec::new();
-        flat_weights(&model, &mut before);
+        flat_state(&model, &mut before);
         for (step, lr) in rates.iter().enumerate() {
             let half = if step % 2 == 0 { 0..8 } else { 8..16 };
             // At the recorded weights: this training would multiply differences in rounding by up to a hundred.
@@ -192,7 +192,7 @@ fn learning_rate_free_updates_equal_the_authors_packages() {
 
             let compare = |model: &TwoLayers, wanted: &Value| {
                 let (mut got, wanted) = (Vec::new(), numbers(wanted));
-                flat_weights(model, &mut got);
+                flat_state(model, &mut got);
                 assert_eq!(got.len(), wanted.len());
                 let size = wanted.iter().map(|w| w * w).sum::<f32>().sqrt();
                 for (g, w) in got.iter().zip(&wanted) {

@@ -1,7 +1,7 @@
 use super::*;
 use crate::data::{Embedded, SplitConfig, split};
 use crate::mlp::{Activation, MlpTask};
-use crate::weights::flat_weights;
+use crate::weights::flat_state;
 use std::sync::Arc;
 use trimtab_env::context_servo::{Guard, Memory};
 use trimtab_env::residual::Choose;
@@ -36,8 +36,8 @@ fn a_bad_learning_rate_is_left_and_the_best_weights_come_back() {
     let again = train(task(), &config, &Device::flex()).unwrap();
     assert_eq!(again.segments, trained.segments);
     let (mut a, mut b) = (Vec::new(), Vec::new());
-    flat_weights(&trained.model, &mut a);
-    flat_weights(&again.model, &mut b);
+    flat_state(&trained.model, &mut a);
+    flat_state(&again.model, &mut b);
     assert_eq!(a, b);
 }
 
@@ -174,7 +174,9 @@ fn it_is_an_episode_under_the_prior() {
             prior: Some(config.servo),
             ..process(&config).unwrap()
         };
-        assert_eq!(played(&config, process, &choose), trained.segments);
+        // Without a policy that sees gradients, none are looked at.
+        let look = (!policy).then_some(Look::Ratio);
+        assert_eq!(played(&config, process, look, &choose), trained.segments);
         runs.push(trained.segments);
     }
     let went_back = runs[1]
@@ -188,12 +190,21 @@ fn it_is_an_episode_under_the_prior() {
 }
 
 /// The segments of an episode in an environment.
-fn played(config: &TrainConfig, process: TuningConfig, choose: &Choose) -> Vec<Segment> {
+fn played(
+    config: &TrainConfig,
+    process: TuningConfig,
+    look: Option<Look>,
+    choose: &Choose,
+) -> Vec<Segment> {
     let trainee = TraineeConfig {
         optimizer: config.optimizer,
+        smoothing_interval: SMOOTHING_INTERVAL,
         ..TraineeConfig::default()
     };
-    let trainee = TaskTrainee::new(task(), trainee, &Device::flex()).unwrap();
+    let mut trainee = TaskTrainee::new(task(), trainee, &Device::flex()).unwrap();
+    if let Some(look) = look {
+        trainee.look_at(look);
+    }
     let instance = trimtab_env::Instance::from(Box::new(trainee) as Box<dyn trimtab_env::Trainee>);
     let mut environment = TuningEnv::new(vec![instance], process).unwrap();
     let mut observation = environment.reset(config.seed).unwrap();

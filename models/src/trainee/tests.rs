@@ -2,10 +2,10 @@ use super::*;
 use crate::data::{Embedded, Split, SplitConfig, Targets, split};
 use crate::mlp::{Activation, MlpTask};
 use crate::optimizer::{ProdigyConfig, ScheduleFreeConfig};
-use crate::weights::flat_weights;
+use crate::weights::flat_state;
 use std::sync::Arc;
 use trimtab_env::UpdateTime;
-use trimtab_env::settings::{AVERAGING, WEIGHT_DECAY};
+use trimtab_env::settings::{AVERAGING, INDEPENDENT_WEIGHT_DECAY};
 
 fn digits() -> Arc<Split> {
     let config = SplitConfig {
@@ -28,7 +28,7 @@ fn budget(trainee: &TaskTrainee<MlpTask>, updates: usize, batch_size: usize) -> 
 
 fn flat(trainee: &TaskTrainee<MlpTask>) -> Vec<f32> {
     let mut flat = Vec::new();
-    flat_weights(&trainee.model().unwrap(), &mut flat);
+    flat_state(&trainee.model().unwrap(), &mut flat);
     flat
 }
 
@@ -173,7 +173,7 @@ fn restore_brings_back_estimates_and_averages_or_starts_them_afresh() {
         assert_eq!(trainee.validate().unwrap(), before.unwrap());
         let state = trainee.state.as_ref().unwrap();
         let mut trained = Vec::new();
-        flat_weights(&state.model, &mut trained);
+        flat_state(&state.model, &mut trained);
         assert_eq!(trained, at_snapshot);
         match &state.optimizer {
             Optimizer::Prodigy(prodigy) => assert_eq!(prodigy.d(), ProdigyConfig::default().d0),
@@ -201,8 +201,8 @@ fn validation_and_test_are_of_the_averaged_weights() {
     let model = trainee.model().unwrap();
     let state = trainee.state.as_mut().unwrap();
     let (mut evaluated, mut trained) = (Vec::new(), Vec::new());
-    flat_weights(&model, &mut evaluated);
-    flat_weights(&state.model, &mut trained);
+    flat_state(&model, &mut evaluated);
+    flat_state(&state.model, &mut trained);
     assert_ne!(evaluated, trained);
     state.model = model;
     state.optimizer = OptimizerConfig::sgd().init().unwrap();
@@ -368,7 +368,7 @@ fn weight_decay_shrinks_the_weights_at_every_update() {
     trainee.start(1).unwrap();
     let before = flat(&trainee);
     let budget = budget(&trainee, 10, 16);
-    let settings = Settings::new(0.0, 16).with(WEIGHT_DECAY, 0.01);
+    let settings = Settings::new(0.0, 16).with(INDEPENDENT_WEIGHT_DECAY, 0.01);
     trainee.advance(&settings, budget).unwrap();
     let factor = 0.99f32.powi(10);
     for (after, before) in flat(&trainee).iter().zip(&before) {
@@ -421,7 +421,7 @@ fn the_specification_knows_layers_and_optimiser() {
 fn decay_and_averaging_out_of_range_are_refused_by_name() {
     let mut trainee = trainee(TraineeConfig::default());
     trainee.start(1).unwrap();
-    for name in [WEIGHT_DECAY, AVERAGING] {
+    for name in [INDEPENDENT_WEIGHT_DECAY, AVERAGING] {
         for value in [-0.1, 1.5, f64::NAN] {
             let settings = Settings::new(0.1, 16).with(name, value);
             let error = trainee.advance(&settings, 1.0).unwrap_err().to_string();

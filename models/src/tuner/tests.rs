@@ -2,8 +2,10 @@ use super::*;
 use crate::data::{Embedded, Split, SplitConfig, split};
 use crate::mlp::{Activation, MlpTask};
 use crate::sampler::EpochSampler;
-use crate::weights::flat_weights;
-use crate::{Batch, Optimizer, OptimizerConfig, Task, TaskTrainee, TraineeConfig};
+use crate::weights::flat_state;
+use crate::{
+    Batch, Optimizer, OptimizerConfig, Task, TaskTrainee, TrainConfig, TraineeConfig, train,
+};
 use burn::optim::{AdamConfig, SgdConfig};
 use burn::tensor::Device;
 use std::sync::Arc;
@@ -99,7 +101,7 @@ fn seeded(
         }
     }
     let mut best = Vec::new();
-    flat_weights(&tuner.best(), &mut best);
+    flat_state(&tuner.best(), &mut best);
     (tuner, best)
 }
 
@@ -150,7 +152,7 @@ fn best(mut environment: TuningEnv) -> Vec<f32> {
     let best: &dyn std::any::Any = environment.end_at_best().unwrap();
     let trainee = best.downcast_ref::<TaskTrainee<MlpTask>>().unwrap();
     let mut weights = Vec::new();
-    flat_weights(&trainee.model().unwrap(), &mut weights);
+    flat_state(&trainee.model().unwrap(), &mut weights);
     weights
 }
 
@@ -427,10 +429,10 @@ fn a_validation_that_is_not_wanted_changes_nothing() {
     let segments = tuner.segments().len();
     let (settings, share) = (tuner.settings().clone(), tuner.spent_share());
     let (mut before, mut after) = (Vec::new(), Vec::new());
-    flat_weights(&model, &mut before);
+    flat_state(&model, &mut before);
     model = tuner.validated(model, 0.1);
     model = tuner.validated(model, f64::NAN);
-    flat_weights(&model, &mut after);
+    flat_state(&model, &mut after);
     assert_eq!(before, after);
     assert_eq!((&settings, share), (tuner.settings(), tuner.spent_share()));
     assert_eq!(tuner.best_loss(), 2.0);
@@ -460,10 +462,10 @@ fn a_loss_that_is_no_number_is_taken_back_within_the_step() {
     assert!(tuner.wants_validation());
     model = tuner.validated(model, 2.3);
     let (mut before, mut after) = (Vec::new(), Vec::new());
-    flat_weights(&model, &mut before);
+    flat_state(&model, &mut before);
     model = step(&mut tuner, model, true);
     assert!(tuner.segments()[0].report.diverged && !tuner.wants_validation());
-    flat_weights(&model, &mut after);
+    flat_state(&model, &mut after);
     assert_eq!(before, after);
 }
 
@@ -514,4 +516,31 @@ fn what_cannot_be_is_refused_by_field() {
     let tuner = Tuner::new(&model, AdamConfig::new().init(), good).unwrap();
     let error = tuner.with_policy(policy).err().unwrap().to_string();
     assert!(error.starts_with("knobs[0].moves"), "{error}");
+}
+
+/// With the same weights, batches and optimiser, one call and a loop of one's own are the same training.
+#[test]
+fn one_call_and_a_loop_of_ones_own_decide_alike() {
+    for (optimizer, lr) in [
+        (OptimizerConfig::adam(), 1e-3),
+        (OptimizerConfig::sgd(), 0.5),
+    ] {
+        let (tuner, weights) = own_loop(optimizer, lr, |_, loss| loss, None);
+        let config = TrainConfig {
+            optimizer,
+            learning_rate: Some(lr),
+            epochs: EPOCHS,
+            seed: SEED,
+            ..Default::default()
+        };
+        let trained = train(task(), &config, &Device::flex()).unwrap();
+        assert_eq!(trained.segments.len(), tuner.segments().len());
+        for (one, other) in trained.segments.iter().zip(tuner.segments()) {
+            assert_eq!(one.settings, other.settings);
+            assert_eq!(one.best_loss, other.best_loss);
+        }
+        let mut same = Vec::new();
+        flat_state(&trained.model, &mut same);
+        assert_eq!(weights, same);
+    }
 }
