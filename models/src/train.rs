@@ -1,5 +1,9 @@
 //! A training in one call.
 
+mod underway;
+
+pub use underway::{Begun, Ended, Next, Probed, Underway};
+
 use crate::optimizer::OptimizerConfig;
 use crate::residual::Moved;
 use crate::stretch::{Look, Rates, SMOOTHING_INTERVAL};
@@ -11,7 +15,7 @@ use std::ops::ControlFlow;
 use trimtab_env::context_servo::{Offsets, Steering};
 use trimtab_env::stream::{derived_seed, stream};
 use trimtab_env::{
-    Budget, Context, ContextServo, Cost, Domain, Environment, Error, Initial, Knob, Moves,
+    Budget, Context, ContextServo, Domain, Environment, Error, Initial, Knob, Moves,
     ObservationConfig, Outcome, RecordedSchedule, Report, ResidualPolicy, RewardConfig, Segment,
     Segments, Settings, TestReport, TraineeSpec, TuningConfig, TuningEnv, UpdateTime, Validation,
 };
@@ -99,74 +103,6 @@ pub struct Trained<M> {
     pub test: TestReport,
     /// What may make it other than expected, in words ([`trimtab_env::TraineeSpec::warnings`]).
     pub warnings: Vec<String>,
-}
-
-/// What happens in a training under way.
-#[derive(Clone, Copy, Debug)]
-pub enum Underway<'a> {
-    /// Another run begins; of the first nothing is said.
-    Begun(Begun),
-    /// An update was tried before the first segment, and taken back.
-    Probed(Probed<'a>),
-    /// A segment has ended.
-    Ended(Ended<'a>),
-}
-
-/// A run that begins.
-#[derive(Clone, Copy, Debug)]
-pub struct Begun {
-    /// Its number, from 0.
-    pub run: usize,
-    /// How many there will be.
-    pub runs: usize,
-    /// What it adds to what the servo wants.
-    pub offsets: Offsets,
-    /// The best validation loss of the runs before.
-    pub best_loss: f64,
-}
-
-/// An update of the start probe.
-#[derive(Clone, Copy, Debug)]
-pub struct Probed<'a> {
-    /// Its settings.
-    pub settings: &'a Settings,
-    /// What it did.
-    pub report: &'a Report,
-    /// The size of the updates relative to the weights that is wanted at the start.
-    pub wanted: f64,
-    /// The learning rate that follows: of another such update if `again`, else of the first segment.
-    pub then: f64,
-    /// Whether the probe goes on.
-    pub again: bool,
-}
-
-/// A segment that has ended.
-#[derive(Clone, Copy, Debug)]
-pub struct Ended<'a> {
-    /// The segment.
-    pub segment: &'a Segment,
-    /// What the training may cost in all.
-    pub budget: Cost,
-    /// What follows.
-    pub next: Next,
-}
-
-/// What follows a segment.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Next {
-    /// Another segment under the servo.
-    Servo {
-        /// The size of the updates relative to the weights that is wanted.
-        update_ratio: f64,
-        /// The learning rate that is hoped to give it.
-        learning_rate: f64,
-        /// Whether a policy goes back to the best weights first.
-        from_best: bool,
-    },
-    /// Another segment, with recorded settings.
-    Recorded,
-    /// Nothing: the budget is spent.
-    Over,
 }
 
 /// Trains `task` to a budget on `device` (without autodiff; it is added here) under a [`ContextServo`].

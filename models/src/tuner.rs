@@ -1,5 +1,9 @@
 //! Steering for a training loop of one's own.
 
+mod training;
+
+pub use training::Training;
+
 use crate::average::AveragedWeights;
 use crate::residual::Moved;
 use crate::stretch::{Look, Rates, SMOOTHING_INTERVAL, Stretch};
@@ -7,7 +11,6 @@ use crate::trainee::has_diverged;
 use crate::weights::{copy, size, with_state};
 use burn::module::Module;
 use burn::optim::{GradientsParams, ModuleOptimizer};
-use serde::{Deserialize, Serialize};
 use trimtab_env::context_servo::{Offsets, Steering};
 use trimtab_env::{
     Budget, Context, ContextServo, Cost, CostModel, Error, Report, ResidualPolicy, Result, Segment,
@@ -17,44 +20,6 @@ use trimtab_env::{
 /// Updates at the beginning of each segment that are looked at for a policy that sees gradients: as many as when the servo was
 /// fitted. Else it is the first alone: with one instead of eight the servo steers as well, see the models page.
 const SAMPLES: u64 = 8;
-
-/// What a [`Tuner`] has to know of a training.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Training {
-    /// Examples to train on.
-    pub examples: usize,
-    /// Examples in each validation.
-    pub validation_examples: usize,
-    /// The budget: the cost of this many passes over the examples with batches of 64, by the default [`UpdateTime`].
-    pub epochs: f64,
-    /// Whether the optimiser normalises its updates for each weight, as Adam does and SGD does not.
-    pub adaptive: bool,
-    /// Where the start probe begins, such as the optimiser's usual learning rate. A bad one costs an update or a few.
-    pub learning_rate: f64,
-}
-
-impl Training {
-    fn validate(&self) -> Result<()> {
-        for (field, count) in [
-            ("examples", self.examples),
-            ("validation_examples", self.validation_examples),
-        ] {
-            if count == 0 {
-                return Err(Error::config(field, count, "give at least 1"));
-            }
-        }
-        for (field, number) in [
-            ("epochs", self.epochs),
-            ("learning_rate", self.learning_rate),
-        ] {
-            if !(number.is_finite() && number > 0.0) {
-                return Err(Error::config(field, number, "give a finite number above 0"));
-            }
-        }
-        Ok(())
-    }
-}
 
 /// Steers a training loop of one's own under a [`ContextServo`]: it sets learning rate, batch size and weight decay, averages
 /// the weights, rolls back after a divergence, and says when to validate and when the budget is used up.
