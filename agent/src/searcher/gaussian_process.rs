@@ -144,6 +144,29 @@ impl GaussianProcess {
         })
     }
 
+    /// As [`GaussianProcess::new`], with as much noise on top of the assumed one as makes the covariance matrix positive definite:
+    /// values that are all equal, or follow one coordinate exactly, are best explained by no noise at all, which rounding does not
+    /// allow.
+    ///
+    /// # Errors
+    /// [`Error::Config`] if shapes do not fit.
+    pub fn with_enough_noise(
+        mut assumptions: Assumptions,
+        points: Vec<Vec<f64>>,
+        values: &[f64],
+    ) -> Result<Self> {
+        /// From a share of 1e-12 of the variance these reach far more than a matrix can need.
+        const TRIES: usize = 24;
+        for _ in 0..TRIES {
+            if let Ok(process) = Self::new(assumptions.clone(), points.clone(), values) {
+                return Ok(process);
+            }
+            let least = 1e-12 * assumptions.variance;
+            assumptions.noise_variance = (10.0 * assumptions.noise_variance).max(least);
+        }
+        Self::new(assumptions, points, values)
+    }
+
     /// Mean and standard deviation of the function, without noise, at a point.
     pub fn posterior(&self, point: &[f64]) -> (f64, f64) {
         let covariances = self.covariances(point);
@@ -178,14 +201,14 @@ impl GaussianProcess {
     /// near these points shrinks ("kriging believer", Ginsbourger et al. 2010).
     ///
     /// # Errors
-    /// As [`GaussianProcess::new`].
+    /// As [`GaussianProcess::with_enough_noise`].
     pub fn believing(self, values: &[f64], points: Vec<Vec<f64>>) -> Result<Self> {
         if points.is_empty() {
             return Ok(self);
         }
         let mut all: Vec<f64> = values.to_vec();
         all.extend(points.iter().map(|point| self.posterior(point).0));
-        Self::new(
+        Self::with_enough_noise(
             self.assumptions,
             self.points.into_iter().chain(points).collect(),
             &all,
@@ -211,7 +234,7 @@ pub struct Prior {
 /// quasi-Newton from the medians of the prior and from `restarts` draws of it.
 ///
 /// # Errors
-/// As [`GaussianProcess::new`], if no assumption works.
+/// As [`GaussianProcess::with_enough_noise`].
 pub fn fit(
     kernel: Kernel,
     axes: &[Axis],
@@ -250,7 +273,7 @@ pub fn fit(
     }
     let logarithms = best.map(|(logarithms, _)| logarithms).unwrap_or_default();
     let parameters: Vec<f64> = logarithms.iter().map(|x| x.exp()).collect();
-    GaussianProcess::new(
+    GaussianProcess::with_enough_noise(
         Assumptions {
             kernel,
             axes: axes.to_vec(),

@@ -51,8 +51,8 @@ impl Hyperband {
     pub fn new(space: SearchSpace, config: &HyperbandConfig, seed: u64) -> Result<Self> {
         let eta = config.reduction_factor;
         let resources = rungs(config.min_resource, config.max_resource, eta)?;
-        if config.cycles == 0 {
-            return Err(Error::config("cycles", 0, "give at least 1"));
+        if !(1..=10_000).contains(&config.cycles) {
+            return Err(Error::config("cycles", config.cycles, "give 1 to 10,000"));
         }
         let brackets = (0..config.cycles).flat_map(|_| {
             (0..resources.len()).map(|bracket| {

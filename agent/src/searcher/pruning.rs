@@ -122,12 +122,14 @@ impl Pruner {
         })
     }
 
-    /// Takes note of the loss of trial `id` at `step` and decides whether it goes on. The steps of a trial ascend.
+    /// Takes note of the loss of trial `id` at `step` and decides whether it goes on. The steps of a trial ascend; of several reports
+    /// of one step the first is kept, as in Optuna.
     pub fn report(&mut self, id: u64, step: u64, loss: f64) -> Decision {
         let value = (!loss.is_nan()).then_some(loss);
         let curve = self.trials.entry(id).or_default();
-        let before = curve.values.last_key_value().map(|(step, _)| *step);
-        curve.values.insert(step, value);
+        let value = *curve.values.entry(step).or_insert(value);
+        let before = curve.values.keys().rev().find(|other| **other != step);
+        let before = before.copied();
         let stop = match &self.config {
             PrunerConfig::Percentile(config) => self.is_behind(config, id, step, before),
             PrunerConfig::Halving(config) => {
