@@ -1,6 +1,6 @@
 //! A policy: everything that is needed to act, as plain data.
 
-use crate::categorical::{MASKED, log_softmax_in_place, mode, sample};
+use crate::categorical::{log_softmax_in_place, mode, sample};
 use crate::perceptron::{Activation, Perceptron};
 use crate::{Error, Result};
 use rand::Rng;
@@ -10,7 +10,7 @@ use std::sync::Arc;
 use trimtab_env::observation::Encoder;
 use trimtab_env::wrappers::RunningMoments;
 use trimtab_env::{
-    Action, Cost, EnvironmentSpec, Knob, Observation, Residual, ResidualPolicy, stream,
+    Action, Cost, EnvironmentSpec, Head, Knob, Observation, Residual, ResidualPolicy, stream,
 };
 
 /// The version of the file format.
@@ -72,7 +72,8 @@ pub struct Policy {
     residual: Option<Residual>,
 }
 
-/// Standardised observations are clipped to this many deviations, as in Gymnasium's wrapper.
+/// Standardised observations are clipped to this many deviations, as in CleanRL and Stable-Baselines3. Gymnasium's wrapper alone does
+/// not clip.
 pub(crate) const OBSERVATION_CLIP: f32 = 10.0;
 
 /// Buffers that acting uses again and again.
@@ -125,7 +126,7 @@ impl Policy {
     }
 
     /// The policy as what adds to a context servo, for a tuner or a training outside of an environment. It takes the most probable
-    /// choices.
+    /// choices. Where its numbers are not finite it leaves everything to the servo.
     ///
     /// # Errors
     /// [`Error::Config`] if it was not trained to add to one, [`Error::OtherSpec`] if it moves or sees something else than what its
@@ -147,9 +148,12 @@ impl Policy {
             // Chance has no part in the most probable choice.
             let mut rng = stream(0, "actions", 0);
             let scratch = &mut Scratch::default();
-            policy
-                .act(observation, Selection::Greedy, &mut rng, scratch)
-                .0
+            let acted = policy.act(observation, Selection::Greedy, &mut rng, scratch);
+            let unchanged = |head: &Head| head.unchanged().unwrap_or(0);
+            acted.map_or_else(
+                |_| Action::new(policy.spec.heads.iter().map(unchanged).collect::<Vec<_>>()),
+                |(action, _)| action,
+            )
         };
         Ok(ResidualPolicy {
             residual,
@@ -176,20 +180,27 @@ impl Policy {
         }
     }
 
-    /// Chooses an action and says how likely it was: `log pi(a | s)`, summed over the heads.
+    /// Chooses an action and says how likely it was: `log pi(a | s)`, summed over the heads. What the observation's mask forbids is
+    /// never chosen.
+    ///
+    /// # Errors
+    /// [`trimtab_env::Error::Other`] if a logit is not finite, or the mask forbids every choice of a head.
     pub fn act(
         &self,
         observation: &Observation,
         selection: Selection,
         rng: &mut impl Rng,
         scratch: &mut Scratch,
-    ) -> (Action, f32) {
+    ) -> trimtab_env::Result<(Action, f32)> {
         let mut action = Action::new(Vec::with_capacity(self.spec.heads.len()));
-        let log_prob = self.act_into(observation, selection, rng, scratch, &mut action);
-        (action, log_prob)
+        let log_prob = self.act_into(observation, selection, rng, scratch, &mut action)?;
+        Ok((action, log_prob))
     }
 
     /// [`Policy::act`] into an action that is there already.
+    ///
+    /// # Errors
+    /// As [`Policy::act`].
     pub fn act_into(
         &self,
         observation: &Observation,
@@ -197,24 +208,39 @@ impl Policy {
         rng: &mut impl Rng,
         scratch: &mut Scratch,
         action: &mut Action,
-    ) -> f32 {
+    ) -> trimtab_env::Result<f32> {
         let mut log_prob = 0.0;
+        let mut undecided = None;
         action.choices.clear();
-        self.each_head(observation, scratch, |log_probs| {
+        self.each_head(observation, scratch, |head, log_probs| {
             let choice = match selection {
                 Selection::Greedy => mode(log_probs),
                 Selection::Sampled => sample(log_probs, rng),
             };
-            log_prob += log_probs[choice];
+            // Of logits that are not finite no logarithm is a number.
+            match log_probs.get(choice) {
+                Some(log) if log.is_finite() => log_prob += log,
+                Some(_) | None => undecided = undecided.or(Some(head)),
+            }
             action.choices.push(choice);
         });
-        log_prob
+        match undecided {
+            None => Ok(log_prob),
+            Some(head) => {
+                let name = &self.spec.heads[head].name;
+                let problem = format!(
+                    "no choice of head `{name}` has a probability: the policy's numbers are not finite, the observation's are \
+                     not, or its mask forbids every choice"
+                );
+                Err(trimtab_env::Error::other("policy", problem))
+            }
+        }
     }
 
-    /// The log-probabilities of every choice: `[head][choice]`.
+    /// The log-probabilities of every choice: `[head][choice]`; minus infinity for one that is masked.
     pub fn log_probs(&self, observation: &Observation, scratch: &mut Scratch) -> Vec<Vec<f32>> {
         let mut all = Vec::with_capacity(self.spec.heads.len());
-        self.each_head(observation, scratch, |log_probs| {
+        self.each_head(observation, scratch, |_, log_probs| {
             all.push(log_probs.to_vec())
         });
         all
@@ -224,7 +250,7 @@ impl Policy {
         &self,
         observation: &Observation,
         scratch: &mut Scratch,
-        mut take: impl FnMut(&[f32]),
+        mut take: impl FnMut(usize, &[f32]),
     ) {
         scratch.input.clear();
         scratch.input.extend_from_slice(&observation.features);
@@ -244,12 +270,13 @@ impl Policy {
             if let Some(allowed) = allowed {
                 for (logit, allowed) in scratch.log_probs.iter_mut().zip(allowed) {
                     if !allowed {
-                        *logit += MASKED;
+                        // However large the others are, or how far below 0.
+                        *logit = f32::NEG_INFINITY;
                     }
                 }
             }
             log_softmax_in_place(&mut scratch.log_probs);
-            take(&scratch.log_probs);
+            take(index, &scratch.log_probs);
         }
     }
 
@@ -393,6 +420,79 @@ mod tests {
         ];
         let goes_back = [&relapse[..], &lasting].map(|seen| choose(seen)[weights.unwrap()]);
         assert_eq!(goes_back, [false, true]);
+    }
+
+    /// A policy with one feature and three choices, whose logits are the feature times these.
+    fn linear(weights: [f32; 3]) -> Policy {
+        let layer = crate::perceptron::Layer {
+            weight: weights.to_vec(),
+            bias: vec![0.0; 3],
+        };
+        let spec = EnvironmentSpec {
+            name: "x".to_owned(),
+            features: vec![trimtab_env::Feature::new("x", -1e9, 1e9)],
+            heads: vec![Head::new("move", ["a", "b", "c"])],
+            horizon: 1,
+        };
+        let actor = Perceptron {
+            activation: Activation::Tanh,
+            layers: vec![layer],
+        };
+        Policy::new(spec, None, actor)
+    }
+
+    fn acted(policy: &Policy, x: f32, allowed: [bool; 3]) -> trimtab_env::Result<Vec<usize>> {
+        let observation = Observation {
+            features: vec![x],
+            mask: Some(trimtab_env::ActionMask {
+                allowed: vec![allowed.to_vec()],
+            }),
+        };
+        let scratch = &mut Scratch::default();
+        let choose = |draw: u64| {
+            let mut rng = stream(1, "actions", draw);
+            let selection = if draw == 0 {
+                Selection::Greedy
+            } else {
+                Selection::Sampled
+            };
+            let (action, log_prob) = policy.act(&observation, selection, &mut rng, scratch)?;
+            assert!(log_prob.is_finite());
+            Ok(action.choices[0])
+        };
+        (0..20).map(choose).collect()
+    }
+
+    #[test]
+    fn what_is_masked_is_never_chosen_however_large_the_logits_are() {
+        for weights in [[3e10, 1.0, -1.0], [1e38, -1e38, -1e38], [0.0, -3e38, -3e38]] {
+            let choices = acted(&linear(weights), 1.0, [false, true, true]).unwrap();
+            assert!(
+                choices.iter().all(|choice| *choice != 0),
+                "{weights:?}: {choices:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn numbers_that_are_not_finite_are_an_error_and_no_choice() {
+        let all = [true; 3];
+        for (weights, x, allowed) in [
+            ([1e38, 0.0, 0.0], 1e9, all),
+            ([1e38, 0.0, 0.0], 1e9, [false, true, true]),
+            ([f32::NAN, 1.0, 1.0], 1.0, all),
+            ([-1e38; 3], 1e9, all),
+            ([1.0; 3], f32::NAN, [false, true, true]),
+            ([1.0; 3], 1.0, [false; 3]),
+        ] {
+            let acted = acted(&linear(weights), x, allowed);
+            let masked = !allowed[0] && weights[0] > 1e37;
+            // A logit of what is masked has no say.
+            match acted {
+                Ok(choices) => assert!(masked && !choices.contains(&0)),
+                Err(error) => assert!(error.to_string().contains("`move`"), "{error}"),
+            }
+        }
     }
 
     #[test]
