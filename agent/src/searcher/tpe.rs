@@ -25,7 +25,7 @@ pub struct TpeConfig {
 }
 
 impl Default for TpeConfig {
-    /// Optuna's numbers.
+    /// Optuna's numbers; Optuna draws parameters together only if told to (`multivariate`).
     fn default() -> Self {
         Self {
             initial: 10,
