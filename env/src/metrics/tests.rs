@@ -367,3 +367,10 @@ proptest! {
         prop_assert_eq!(few.matthews(), many.matthews());
     }
 }
+
+/// The mean of three times 0.1 is not 0.1.
+#[test]
+fn a_constant_truth_has_no_spread_whatever_its_mean_is_rounded_to() {
+    assert_eq!(r2(&[0.1; 3], &[0.1; 3]).unwrap(), 1.0);
+    assert_eq!(r2(&[0.1; 3], &[0.1, 0.1, 0.2]).unwrap(), 0.0);
+}
