@@ -145,17 +145,11 @@ impl Learner {
         device: &Device,
     ) -> Result<Self> {
         algorithm.validate()?;
-        if config.hidden.contains(&0) {
-            return Err(Error::config(
-                "policy.hidden",
-                format!("{:?}", config.hidden),
-                "give widths of at least 1",
-            ));
-        }
         let choices = spec.choices();
         let features = spec.features.len();
-        let device = device.clone().autodiff();
         let logits = choices.iter().sum();
+        config.validate(features, logits)?;
+        let device = device.clone().autodiff();
         let mut rng = stream(seed, "policy", 0);
         let network = ActorCritic::new(
             features,

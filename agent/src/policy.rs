@@ -44,6 +44,41 @@ impl Default for PolicyConfig {
     }
 }
 
+/// The most weights that an actor may have: 400 MB of them.
+const MOST_WEIGHTS: u128 = 100_000_000;
+
+impl PolicyConfig {
+    /// Checks every number, for networks from so many features to so many logits.
+    ///
+    /// # Errors
+    /// [`Error::Config`] naming the first one out of range.
+    pub(crate) fn validate(&self, features: usize, logits: usize) -> Result<()> {
+        if !self.no_change_bias.is_finite() {
+            let field = "policy.no_change_bias";
+            return Err(Error::config(
+                field,
+                self.no_change_bias,
+                "give a finite number",
+            ));
+        }
+        let widths = || std::iter::once(&features).chain(&self.hidden);
+        let pairs = widths().zip(self.hidden.iter().chain([&logits]));
+        let weights = pairs.fold(0u128, |sum, (inputs, outputs)| {
+            sum.saturating_add((*inputs as u128).saturating_mul(*outputs as u128))
+        });
+        if self.hidden.contains(&0) || weights > MOST_WEIGHTS {
+            return Err(Error::config(
+                "policy.hidden",
+                format!("{:?}", self.hidden),
+                format!(
+                    "give widths of at least 1 that make {MOST_WEIGHTS} weights at most; these make {weights}"
+                ),
+            ));
+        }
+        Ok(())
+    }
+}
+
 /// How a choice is made from its distribution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Selection {

@@ -57,8 +57,8 @@ impl RangeTestConfig {
             (
                 "test.points",
                 self.points as f64,
-                self.points > 3,
-                "give at least 4",
+                (4..=1_000_000).contains(&self.points),
+                "give 4 to 1,000,000",
             ),
             (
                 "test.share",

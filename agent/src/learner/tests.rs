@@ -193,6 +193,32 @@ fn an_update_that_makes_numbers_not_finite_ends_the_training() {
 }
 
 #[test]
+fn networks_that_fit_nowhere_are_refused_before_they_are_made() {
+    let config = |text: &str| -> PolicyConfig { ron::from_str(text).unwrap() };
+    for (text, field) in [
+        ("(hidden: [0])", "policy.hidden: [0]"),
+        (
+            "(hidden: [18446744073709551615, 18446744073709551615])",
+            "policy.hidden",
+        ),
+        ("(hidden: [100000000000])", "policy.hidden"),
+        ("(hidden: [20000, 20000])", "policy.hidden"),
+        ("(no_change_bias: NaN)", "policy.no_change_bias: NaN"),
+    ] {
+        let algorithm = Algorithm::Ppo(Default::default());
+        let made = Learner::new(
+            &Masked::new().0,
+            &config(text),
+            algorithm,
+            1,
+            &Device::flex(),
+        );
+        let error = made.err().unwrap().to_string();
+        assert!(error.starts_with(field), "{error}");
+    }
+}
+
+#[test]
 fn rewards_that_are_not_finite_are_named() {
     let environments: Vec<Box<dyn Environment>> = vec![Box::new(Masked::new())];
     let environments = VectorEnvironment::new(environments, 1).unwrap();
