@@ -35,7 +35,7 @@ impl Default for HyperbandConfig {
 
 /// Brackets of successive halving that begin with many configurations trained a little or few trained far (Li et al. 2018,
 /// "Hyperband: a novel bandit-based approach to hyperparameter optimization", algorithm 1). While a bracket waits, the next
-/// one goes on.
+/// one goes on. Brackets and rungs are those of SMAC, with budgets that are rounded.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Hyperband {
     history: History,

@@ -246,6 +246,26 @@ mod tests {
         );
     }
 
+    /// Ray's milestones are counted up from the least resource, ours down from the largest: the same where one is a power of the
+    /// reduction factor times the other.
+    #[test]
+    fn rungs_equal_the_milestones_of_ray_where_both_ends_fit() {
+        let text = include_str!("../../fixtures/searchers.json");
+        let peers: serde_json::Value = serde_json::from_str(text).unwrap();
+        let mut equal = 0;
+        for (arguments, milestones) in peers["milestones_of_ray"].as_object().unwrap() {
+            let numbers: Vec<u64> = arguments.split(',').map(|n| n.parse().unwrap()).collect();
+            let theirs: Vec<u64> = serde_json::from_value(milestones.clone()).unwrap();
+            let ours = rungs(numbers[0], numbers[1], numbers[2]).unwrap();
+            assert_eq!(ours.last(), Some(&numbers[1]));
+            if theirs.last() == Some(&numbers[1]) {
+                assert_eq!(ours, theirs);
+                equal += 1;
+            }
+        }
+        assert_eq!(equal, 2);
+    }
+
     /// SMAC's budgets are not whole; ours are rounded.
     #[test]
     fn brackets_equal_those_of_smac() {

@@ -1,5 +1,6 @@
 //! Successive halving and Hyperband as rules for stopping.
 
+use super::loss::Loss;
 use crate::searcher::hyperband::bracket_width;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -120,7 +121,7 @@ fn validate(min: Option<u64>, eta: u64) -> Result<()> {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Rungs {
     /// By bracket and trial: the losses at rung 0, 1, 2, ...
-    losses: BTreeMap<usize, BTreeMap<u64, Vec<f64>>>,
+    losses: BTreeMap<usize, BTreeMap<u64, Vec<Loss>>>,
     /// The resource that was left open, once it is known.
     found: Option<u64>,
 }
@@ -160,10 +161,10 @@ impl Rungs {
                 return false;
             }
             let Some(value) = value else { return true };
-            trials.entry(id).or_default().push(value);
+            trials.entry(id).or_default().push(Loss(value));
             let mut rivals: Vec<f64> = trials
                 .values()
-                .filter_map(|losses| losses.get(rung).copied())
+                .filter_map(|losses| losses.get(rung).map(|loss| loss.0))
                 .collect();
             if rivals.len() <= config.bootstrap_count {
                 return true;

@@ -169,3 +169,30 @@ fn steps_at_the_end_of_all_numbers_are_judged() {
         }
     }
 }
+
+/// JSON has no infinity; a pruner that was told one comes back as it was.
+#[test]
+fn infinite_losses_survive_a_file() {
+    for config in [
+        PrunerConfig::Percentile(PercentileConfig::default()),
+        PrunerConfig::Halving(HalvingConfig {
+            min_resource: Some(1),
+            ..Default::default()
+        }),
+    ] {
+        let mut pruner = Pruner::new(config).unwrap();
+        for (id, loss) in [f64::INFINITY, f64::NEG_INFINITY, f64::NAN, 1e300, 0.1]
+            .into_iter()
+            .enumerate()
+        {
+            pruner.report(id as u64, 1, loss);
+            pruner.complete(id as u64);
+        }
+        let text = serde_json::to_string(&pruner).unwrap();
+        assert_eq!(
+            serde_json::from_str::<Pruner>(&text).unwrap(),
+            pruner,
+            "{text}"
+        );
+    }
+}
