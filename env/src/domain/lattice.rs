@@ -17,8 +17,8 @@ impl Lattice {
         let value = self.low + k * self.q;
         // 0.1 + 2 x 0.1 is not 0.3. Twelve digits are what was meant, unless the numbers are so large that it takes more to tell them
         // apart.
-        let rounded = format!("{value:.12e}").parse().unwrap_or(value);
-        if self.q == 1.0 || !self.has(rounded) {
+        let rounded: f64 = format!("{value:.12e}").parse().unwrap_or(value);
+        if self.q == 1.0 || (rounded - value).abs() > ROUNDING * self.q {
             value
         } else {
             rounded
