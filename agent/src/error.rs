@@ -62,7 +62,7 @@ pub enum Error {
     /// The environment failed.
     #[error(transparent)]
     Environment(#[from] trimtab_env::Error),
-    /// An update produced weights, or with them logits or values, that are not finite.
+    /// An update had losses, or produced weights, logits or values, that are not finite.
     #[error(
         "update {update} made numbers of the policy or its critic not finite; lower the learning rate or the rewards' scale"
     )]

@@ -293,7 +293,7 @@ impl Learner {
     /// Learns from a rollout of the present policy. `progress` is the share of the training that is done, from 0 to 1.
     ///
     /// # Errors
-    /// [`Error::NotFinite`] if a weight is not finite afterwards, or what the policy says of an observation of the rollout.
+    /// [`Error::NotFinite`] if a loss is not finite, a weight afterwards, or what the policy says of an observation of the rollout.
     pub fn update(&mut self, rollout: &[Trajectory], progress: f64) -> Result<Metrics> {
         let common = self.algorithm.common().clone();
         let left = (1.0 - progress).clamp(0.0, 1.0);
@@ -337,7 +337,9 @@ impl Learner {
             }
         }
         self.updates += 1;
-        if !self.core.is_finite(&samples.observations)? {
+        // Where a loss is not finite, its gradient says nothing either, though clipping may have hidden that from the weights.
+        let lost = metrics.values().any(|metric| !metric.is_finite());
+        if lost || !self.core.is_finite(&samples.observations)? {
             return Err(Error::NotFinite {
                 update: self.updates,
             });

@@ -177,7 +177,7 @@ fn an_update_that_makes_numbers_not_finite_ends_the_training() {
                     // What is handed out can act.
                     let rollout = collector.collect(&learner.policy().unwrap()).unwrap();
                     match learner.update(&rollout, 0.0) {
-                        Ok(_) => {}
+                        Ok(metrics) => assert!(metrics.values().all(|x| x.is_finite())),
                         Err(Error::NotFinite { update: named }) => {
                             assert!(named == update || named + 1 == update);
                             ended += 1;
