@@ -34,7 +34,7 @@ impl Default for SuccessiveHalvingConfig {
 
 /// Many configurations are trained a little, the best of them further, and so on (Jamieson and Talwalkar 2016,
 /// "Non-stochastic best arm identification and hyperparameter optimization"). A rung begins when the one before has been
-/// told; until then the searcher may have to wait. At least one configuration goes on from every rung.
+/// told; until then the searcher may have to wait. At least one that has a loss goes on from every rung.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SuccessiveHalving {
     history: History,
