@@ -58,6 +58,16 @@ impl Samples {
     pub(crate) fn len(&self) -> usize {
         self.log_probs.len()
     }
+
+    /// Whether what the critic says, and what follows from it, are numbers.
+    pub(crate) fn are_finite(&self) -> bool {
+        let all = self
+            .values
+            .iter()
+            .chain(&self.advantages)
+            .chain(&self.returns);
+        all.into_iter().all(|x| x.is_finite())
+    }
 }
 
 impl Core {
@@ -116,7 +126,11 @@ impl Core {
         for (trajectory, last_value) in rollout.iter().zip(&last_values) {
             let values = &samples.values[start..start + trajectory.len()];
             start += trajectory.len();
-            let rewards = self.scaled(trajectory);
+            let rewards = self.scaled(trajectory, common.clip_rewards);
+            if let Some(reward) = rewards.iter().find(|reward| !reward.is_finite()) {
+                let allowed = "an environment gives finite rewards";
+                return Err(Error::config("reward", reward, allowed));
+            }
             let last_value = trajectory.bootstrap(*last_value);
             match estimator {
                 Estimator::MonteCarlo => {
@@ -138,7 +152,8 @@ impl Core {
         Ok(samples)
     }
 
-    fn scaled(&mut self, trajectory: &Trajectory) -> Vec<f32> {
+    /// The rewards, divided by the deviation of the return and clipped if that is wanted.
+    fn scaled(&mut self, trajectory: &Trajectory, clip: Option<f32>) -> Vec<f32> {
         match &mut self.return_scale {
             None => trajectory.rewards.clone(),
             Some(scale) => {
@@ -149,14 +164,30 @@ impl Core {
                 for reward in &trajectory.rewards {
                     scale.update(environment, *reward);
                 }
-                let divisor = scale.scale();
-                trajectory
-                    .rewards
-                    .iter()
-                    .map(|reward| reward / divisor)
-                    .collect()
+                let clip = clip.unwrap_or(f32::INFINITY);
+                let scaled = trajectory.rewards.iter();
+                scaled.map(|reward| scale.scaled(*reward, clip)).collect()
             }
         }
+    }
+
+    /// Whether all weights are finite, and what the actor says of these observations.
+    pub(crate) fn is_finite(&self, observations: &[f32]) -> Result<bool> {
+        let network = self.network()?;
+        let (actor, critic) = (
+            network.actor.to_perceptron(),
+            network.critic.to_perceptron(),
+        );
+        let logits = self.choices.iter().sum();
+        if !actor.fits(self.features, logits) || !critic.fits(self.features, 1) {
+            return Ok(false);
+        }
+        let mut scratch = Default::default();
+        let mut vectors = observations.chunks_exact(self.features.max(1));
+        Ok(vectors.all(|vector| {
+            let logits = actor.forward(vector, &mut scratch);
+            logits.iter().all(|logit| logit.is_finite())
+        }))
     }
 
     /// The critic's values, without an autodiff graph.

@@ -132,7 +132,7 @@ impl Collector {
     /// the order of time.
     ///
     /// # Errors
-    /// [`Error::OtherSpec`] if the policy does not fit, and the environments' errors.
+    /// [`Error::OtherSpec`] if the policy does not fit, and the errors of the environments and of [`Policy::act`].
     pub fn collect(&mut self, policy: &Policy) -> Result<Vec<Trajectory>> {
         policy.check(self.environments.spec())?;
         match self.rollout {
@@ -171,7 +171,7 @@ fn episode_seed(seed: u64, episode: u64) -> u64 {
 /// Plays one whole episode. Everything in it follows from the policy and `seed`.
 ///
 /// # Errors
-/// The environment's.
+/// The environment's, and those of [`Policy::act`].
 pub fn play(
     environment: &mut dyn Environment,
     policy: &Policy,
@@ -328,7 +328,7 @@ impl Recorder {
             scratch,
             action,
         } = self;
-        let log_prob = policy.act_into(observation, Selection::Sampled, rng, scratch, action);
+        let log_prob = policy.act_into(observation, Selection::Sampled, rng, scratch, action)?;
         trajectory
             .observations
             .extend_from_slice(&observation.features);

@@ -33,6 +33,8 @@ pub enum Decision {
     Choose(Action),
     /// Settings outright, as fixed settings and schedules do.
     Set(Settings),
+    /// Nothing, for this reason: the run is over with an error that says so.
+    Fail(String),
     /// To try settings out first, each for its number of updates, and then to decide again: [`trimtab_env::TuningEnv::trial`].
     Try(Vec<(Settings, u64)>),
 }

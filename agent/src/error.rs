@@ -62,9 +62,9 @@ pub enum Error {
     /// The environment failed.
     #[error(transparent)]
     Environment(#[from] trimtab_env::Error),
-    /// An update produced weights that are not finite.
+    /// An update had losses, or produced weights, logits or values, that are not finite.
     #[error(
-        "update {update} made the policy's weights not finite; lower the learning rate or the rewards' scale"
+        "update {update} made numbers of the policy or its critic not finite; lower the learning rate or the rewards' scale"
     )]
     NotFinite {
         /// Number of the update.

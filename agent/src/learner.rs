@@ -46,10 +46,13 @@ pub struct Common {
     pub max_gradient_norm: Option<f32>,
     /// Whether rewards are divided by the running deviation of the discounted return.
     pub scale_rewards: bool,
+    /// What the size of a scaled reward is clipped to; `None` leaves it. Rewards that are not scaled are not clipped.
+    pub clip_rewards: Option<f32>,
 }
 
 impl Default for Common {
-    /// The values that the calibration of the tuning environment found good; the gradient clip is CleanRL's.
+    /// The values that the calibration of the tuning environment found good; the clip of the gradient is CleanRL's, that of scaled
+    /// rewards Stable-Baselines3's and CleanRL's.
     fn default() -> Self {
         Self {
             gamma: 0.99,
@@ -60,6 +63,7 @@ impl Default for Common {
             value: 0.5,
             max_gradient_norm: Some(0.5),
             scale_rewards: false,
+            clip_rewards: Some(10.0),
         }
     }
 }
@@ -98,15 +102,16 @@ impl Common {
             self.value >= 0.0,
             "give a finite number of at least 0",
         )?;
-        match self.max_gradient_norm {
-            Some(norm) => check(
-                "max_gradient_norm",
-                norm.into(),
-                norm > 0.0,
-                "give a finite number above 0, or None",
-            ),
-            None => Ok(()),
+        let bounds = [
+            ("max_gradient_norm", self.max_gradient_norm),
+            ("clip_rewards", self.clip_rewards),
+        ];
+        for (field, bound) in bounds {
+            let bound = bound.map_or(1.0, f64::from);
+            let allowed = "give a finite number above 0, or None";
+            check(field, bound, bound > 0.0, allowed)?;
         }
+        Ok(())
     }
 }
 
@@ -140,17 +145,11 @@ impl Learner {
         device: &Device,
     ) -> Result<Self> {
         algorithm.validate()?;
-        if config.hidden.contains(&0) {
-            return Err(Error::config(
-                "policy.hidden",
-                format!("{:?}", config.hidden),
-                "give widths of at least 1",
-            ));
-        }
         let choices = spec.choices();
         let features = spec.features.len();
-        let device = device.clone().autodiff();
         let logits = choices.iter().sum();
+        config.validate(features, logits)?;
+        let device = device.clone().autodiff();
         let mut rng = stream(seed, "policy", 0);
         let network = ActorCritic::new(
             features,
@@ -294,7 +293,7 @@ impl Learner {
     /// Learns from a rollout of the present policy. `progress` is the share of the training that is done, from 0 to 1.
     ///
     /// # Errors
-    /// [`Error::NotFinite`] if the weights are not finite afterwards.
+    /// [`Error::NotFinite`] if a loss is not finite, a weight afterwards, or what the policy says of an observation of the rollout.
     pub fn update(&mut self, rollout: &[Trajectory], progress: f64) -> Result<Metrics> {
         let common = self.algorithm.common().clone();
         let left = (1.0 - progress).clamp(0.0, 1.0);
@@ -310,6 +309,12 @@ impl Learner {
             Algorithm::Ppo(config) => Estimator::Gae(config.lambda),
         };
         let samples = self.core.samples(rollout, &common, &estimator)?;
+        if !samples.are_finite() {
+            // The critic's weights are finite, but what the last update made of them says what is not.
+            return Err(Error::NotFinite {
+                update: self.updates,
+            });
+        }
         let mut metrics = match &self.algorithm {
             Algorithm::Reinforce(config) => {
                 reinforce::update(&mut self.core, config, &schedule, &samples)?
@@ -332,8 +337,9 @@ impl Learner {
             }
         }
         self.updates += 1;
-        let policy = self.core.network()?.actor.to_perceptron();
-        if !policy.fits(self.core.features, self.core.choices.iter().sum()) {
+        // Where a loss is not finite, its gradient says nothing either, though clipping may have hidden that from the weights.
+        let lost = metrics.values().any(|metric| !metric.is_finite());
+        if lost || !self.core.is_finite(&samples.observations)? {
             return Err(Error::NotFinite {
                 update: self.updates,
             });

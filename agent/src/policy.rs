@@ -1,6 +1,6 @@
 //! A policy: everything that is needed to act, as plain data.
 
-use crate::categorical::{MASKED, log_softmax_in_place, mode, sample};
+use crate::categorical::{log_softmax_in_place, mode, sample};
 use crate::perceptron::{Activation, Perceptron};
 use crate::{Error, Result};
 use rand::Rng;
@@ -10,7 +10,7 @@ use std::sync::Arc;
 use trimtab_env::observation::Encoder;
 use trimtab_env::wrappers::RunningMoments;
 use trimtab_env::{
-    Action, Cost, EnvironmentSpec, Knob, Observation, Residual, ResidualPolicy, stream,
+    Action, Cost, EnvironmentSpec, Head, Knob, Observation, Residual, ResidualPolicy, stream,
 };
 
 /// The version of the file format.
@@ -44,6 +44,41 @@ impl Default for PolicyConfig {
     }
 }
 
+/// The most weights that an actor may have: 400 MB of them.
+const MOST_WEIGHTS: u128 = 100_000_000;
+
+impl PolicyConfig {
+    /// Checks every number, for networks from so many features to so many logits.
+    ///
+    /// # Errors
+    /// [`Error::Config`] naming the first one out of range.
+    pub(crate) fn validate(&self, features: usize, logits: usize) -> Result<()> {
+        if !self.no_change_bias.is_finite() {
+            let field = "policy.no_change_bias";
+            return Err(Error::config(
+                field,
+                self.no_change_bias,
+                "give a finite number",
+            ));
+        }
+        let widths = || std::iter::once(&features).chain(&self.hidden);
+        let pairs = widths().zip(self.hidden.iter().chain([&logits]));
+        let weights = pairs.fold(0u128, |sum, (inputs, outputs)| {
+            sum.saturating_add((*inputs as u128).saturating_mul(*outputs as u128))
+        });
+        if self.hidden.contains(&0) || weights > MOST_WEIGHTS {
+            return Err(Error::config(
+                "policy.hidden",
+                format!("{:?}", self.hidden),
+                format!(
+                    "give widths of at least 1 that make {MOST_WEIGHTS} weights at most; these make {weights}"
+                ),
+            ));
+        }
+        Ok(())
+    }
+}
+
 /// How a choice is made from its distribution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Selection {
@@ -72,7 +107,8 @@ pub struct Policy {
     residual: Option<Residual>,
 }
 
-/// Standardised observations are clipped to this many deviations, as in Gymnasium's wrapper.
+/// Standardised observations are clipped to this many deviations, as in CleanRL and Stable-Baselines3. Gymnasium's wrapper alone does
+/// not clip.
 pub(crate) const OBSERVATION_CLIP: f32 = 10.0;
 
 /// Buffers that acting uses again and again.
@@ -125,7 +161,7 @@ impl Policy {
     }
 
     /// The policy as what adds to a context servo, for a tuner or a training outside of an environment. It takes the most probable
-    /// choices.
+    /// choices. Where its numbers are not finite it leaves everything to the servo.
     ///
     /// # Errors
     /// [`Error::Config`] if it was not trained to add to one, [`Error::OtherSpec`] if it moves or sees something else than what its
@@ -147,9 +183,12 @@ impl Policy {
             // Chance has no part in the most probable choice.
             let mut rng = stream(0, "actions", 0);
             let scratch = &mut Scratch::default();
-            policy
-                .act(observation, Selection::Greedy, &mut rng, scratch)
-                .0
+            let acted = policy.act(observation, Selection::Greedy, &mut rng, scratch);
+            let unchanged = |head: &Head| head.unchanged().unwrap_or(0);
+            acted.map_or_else(
+                |_| Action::new(policy.spec.heads.iter().map(unchanged).collect::<Vec<_>>()),
+                |(action, _)| action,
+            )
         };
         Ok(ResidualPolicy {
             residual,
@@ -176,20 +215,27 @@ impl Policy {
         }
     }
 
-    /// Chooses an action and says how likely it was: `log pi(a | s)`, summed over the heads.
+    /// Chooses an action and says how likely it was: `log pi(a | s)`, summed over the heads. What the observation's mask forbids is
+    /// never chosen.
+    ///
+    /// # Errors
+    /// [`trimtab_env::Error::Other`] if a logit is not finite, or the mask forbids every choice of a head.
     pub fn act(
         &self,
         observation: &Observation,
         selection: Selection,
         rng: &mut impl Rng,
         scratch: &mut Scratch,
-    ) -> (Action, f32) {
+    ) -> trimtab_env::Result<(Action, f32)> {
         let mut action = Action::new(Vec::with_capacity(self.spec.heads.len()));
-        let log_prob = self.act_into(observation, selection, rng, scratch, &mut action);
-        (action, log_prob)
+        let log_prob = self.act_into(observation, selection, rng, scratch, &mut action)?;
+        Ok((action, log_prob))
     }
 
     /// [`Policy::act`] into an action that is there already.
+    ///
+    /// # Errors
+    /// As [`Policy::act`].
     pub fn act_into(
         &self,
         observation: &Observation,
@@ -197,24 +243,39 @@ impl Policy {
         rng: &mut impl Rng,
         scratch: &mut Scratch,
         action: &mut Action,
-    ) -> f32 {
+    ) -> trimtab_env::Result<f32> {
         let mut log_prob = 0.0;
+        let mut undecided = None;
         action.choices.clear();
-        self.each_head(observation, scratch, |log_probs| {
+        self.each_head(observation, scratch, |head, log_probs| {
             let choice = match selection {
                 Selection::Greedy => mode(log_probs),
                 Selection::Sampled => sample(log_probs, rng),
             };
-            log_prob += log_probs[choice];
+            // Of logits that are not finite no logarithm is a number.
+            match log_probs.get(choice) {
+                Some(log) if log.is_finite() => log_prob += log,
+                Some(_) | None => undecided = undecided.or(Some(head)),
+            }
             action.choices.push(choice);
         });
-        log_prob
+        match undecided {
+            None => Ok(log_prob),
+            Some(head) => {
+                let name = &self.spec.heads[head].name;
+                let problem = format!(
+                    "no choice of head `{name}` has a probability: the policy's numbers are not finite, the observation's are \
+                     not, or its mask forbids every choice"
+                );
+                Err(trimtab_env::Error::other("policy", problem))
+            }
+        }
     }
 
-    /// The log-probabilities of every choice: `[head][choice]`.
+    /// The log-probabilities of every choice: `[head][choice]`; minus infinity for one that is masked.
     pub fn log_probs(&self, observation: &Observation, scratch: &mut Scratch) -> Vec<Vec<f32>> {
         let mut all = Vec::with_capacity(self.spec.heads.len());
-        self.each_head(observation, scratch, |log_probs| {
+        self.each_head(observation, scratch, |_, log_probs| {
             all.push(log_probs.to_vec())
         });
         all
@@ -224,7 +285,7 @@ impl Policy {
         &self,
         observation: &Observation,
         scratch: &mut Scratch,
-        mut take: impl FnMut(&[f32]),
+        mut take: impl FnMut(usize, &[f32]),
     ) {
         scratch.input.clear();
         scratch.input.extend_from_slice(&observation.features);
@@ -244,12 +305,13 @@ impl Policy {
             if let Some(allowed) = allowed {
                 for (logit, allowed) in scratch.log_probs.iter_mut().zip(allowed) {
                     if !allowed {
-                        *logit += MASKED;
+                        // However large the others are, or how far below 0.
+                        *logit = f32::NEG_INFINITY;
                     }
                 }
             }
             log_softmax_in_place(&mut scratch.log_probs);
-            take(&scratch.log_probs);
+            take(index, &scratch.log_probs);
         }
     }
 
@@ -341,70 +403,4 @@ pub(crate) fn parse_json<T: serde::de::DeserializeOwned>(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use trimtab_env::settings::WEIGHTS;
-
-    /// On a training that goes as it should, the policy that ships changes nothing; when validation and training loss have gone
-    /// up together, and it has lasted, it goes back.
-    #[test]
-    fn the_policy_that_ships_knows_calm_from_relapse() {
-        let policy = Policy::shipped().unwrap();
-        let residual = policy.residual().unwrap();
-        let names: Vec<&str> = policy
-            .spec
-            .features
-            .iter()
-            .map(|f| f.name.as_str())
-            .collect();
-        let choose = |seen: &[(&str, f32)]| {
-            let mut observation = Observation {
-                features: vec![0.0; names.len()],
-                mask: None,
-            };
-            for (name, value) in seen {
-                let index = names.iter().position(|other| other == name).unwrap();
-                observation.features[index] = *value;
-            }
-            let choices = (residual.choose)(&observation).choices;
-            let heads = policy.spec.heads.iter().zip(choices);
-            heads
-                .map(|(head, choice)| head.unchanged() != Some(choice))
-                .collect::<Vec<bool>>()
-        };
-        let weights = policy
-            .spec
-            .heads
-            .iter()
-            .position(|head| head.name == WEIGHTS);
-        let calm = [("train_loss_change", -0.3), ("validation_change", -0.2)];
-        assert!(choose(&calm).iter().all(|changed| !changed));
-        let relapse = [
-            ("validation_change", 3.0),
-            ("validation_to_best", 3.0),
-            ("train_loss_change", 3.0),
-            ("train_loss_risen", 1.5),
-        ];
-        let lasting = [
-            ("validation_to_best", 3.0),
-            ("validation_to_best_1_ago", 3.0),
-            ("validation_to_best_2_ago", 3.0),
-            ("train_loss_risen", 1.5),
-        ];
-        let goes_back = [&relapse[..], &lasting].map(|seen| choose(seen)[weights.unwrap()]);
-        assert_eq!(goes_back, [false, true]);
-    }
-
-    #[test]
-    fn a_policy_of_another_environment_adds_to_nothing() {
-        let mut policy = Policy::shipped().unwrap();
-        let residual = policy.residual.take().unwrap();
-        let error = policy.residual().unwrap_err().to_string();
-        assert!(error.contains("prior"), "{error}");
-        // Nor does one that is told to look at something else.
-        let mut other = residual;
-        other.observation.only.pop();
-        let error = policy.with_residual(other).residual().unwrap_err();
-        assert!(matches!(error, Error::OtherSpec { .. }), "{error}");
-    }
-}
+mod tests;

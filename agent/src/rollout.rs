@@ -22,10 +22,10 @@ pub enum RolloutConfig {
 }
 
 impl RolloutConfig {
-    /// Checks that there is something to play.
+    /// Checks that there is something to play, and not more than can be held.
     ///
     /// # Errors
-    /// [`Error::Config`] naming the number that is 0.
+    /// [`Error::Config`] naming the number that is out of range.
     pub fn validate(&self) -> Result<()> {
         let numbers = match *self {
             Self::Episodes(episodes) => vec![("rollout.Episodes", episodes)],
@@ -37,8 +37,12 @@ impl RolloutConfig {
                 ("rollout.Steps.steps", steps),
             ],
         };
-        match numbers.into_iter().find(|(_, number)| *number == 0) {
-            Some((field, number)) => Err(Error::config(field, number, "give at least 1")),
+        let allowed = 1..=10_000_000;
+        match numbers
+            .into_iter()
+            .find(|(_, number)| !allowed.contains(number))
+        {
+            Some((field, number)) => Err(Error::config(field, number, "give 1 to 10,000,000")),
             None => Ok(()),
         }
     }

@@ -66,7 +66,7 @@ pub use random::RandomSearch;
 pub use successive_halving::{SuccessiveHalving, SuccessiveHalvingConfig};
 pub use tpe::{Tpe, TpeConfig};
 
-use crate::Result;
+use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use trimtab_env::Settings;
 
@@ -116,6 +116,15 @@ pub trait Searcher: Send {
     fn best(&self) -> Option<(&Trial, f64)> {
         self.history().best()
     }
+}
+
+/// Checks how many candidates are looked at for each trial.
+fn check_candidates(candidates: usize) -> Result<()> {
+    if (1..=1_000_000).contains(&candidates) {
+        return Ok(());
+    }
+    let allowed = "give 1 to 1,000,000";
+    Err(Error::config("candidates", candidates, allowed))
 }
 
 /// Runs trials until there have been `trials` or the searcher is done: asks for up to `batch` of them at a time, runs these

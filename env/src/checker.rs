@@ -2,8 +2,10 @@
 
 use crate::{Action, ActionMask, Environment, EnvironmentSpec, Observation, Step, stream};
 use rand::{Rng, RngExt};
+use std::any::Any;
 use std::collections::HashSet;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// How [`check_environment`] looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,6 +81,13 @@ pub enum Violation {
     },
     /// A call that must be an error was accepted.
     Accepted(&'static str),
+    /// A call panicked. The environment is not examined any further.
+    Panicked {
+        /// The call.
+        call: String,
+        /// What the panic said.
+        message: String,
+    },
 }
 
 impl fmt::Display for Violation {
@@ -122,12 +131,16 @@ impl fmt::Display for Violation {
                 "the episode went on beyond the horizon of {horizon} steps; end it or raise the horizon"
             ),
             Self::Accepted(call) => write!(formatter, "{call} was accepted; it must be an error"),
+            Self::Panicked { call, message } => write!(
+                formatter,
+                "{call} panicked: {message}; return an error, or do what was asked, but never panic"
+            ),
         }
     }
 }
 
 /// Plays episodes with random allowed actions and returns every kind of violation it saw, in the order it saw them.
-/// An empty answer is the good one.
+/// An empty answer is the good one. A panic of the environment is a violation too, and the last one that is looked for.
 ///
 /// ```
 /// use trimtab_env::{CheckOptions, check_environment, suite::Identity};
@@ -139,32 +152,73 @@ pub fn check_environment(
     options: &CheckOptions,
 ) -> Vec<Violation> {
     let mut found = Findings::default();
-    let spec = environment.spec().clone();
-    check_spec(&spec, &mut found);
+    if let Err(panicked) = examine(environment, options, &mut found) {
+        found.add(panicked);
+    }
+    found.violations
+}
+
+/// What an environment answered, or the panic that ends the examination.
+type Answer<T> = Result<T, Violation>;
+
+fn examine(
+    environment: &mut dyn Environment,
+    options: &CheckOptions,
+    found: &mut Findings,
+) -> Answer<()> {
+    let spec = guarded("the specification", || environment.spec().clone())?;
+    check_spec(&spec, found);
     if !found.violations.is_empty() {
         // Nothing can be played on an impossible specification.
-        return found.violations;
+        return Ok(());
     }
-    let first_action = Action::new(vec![0; spec.heads.len()]);
-    if environment.step(&first_action).is_ok() {
-        found.add(Violation::Accepted("step before the first reset"));
-    }
+    must_refuse(
+        environment,
+        Action::new(vec![0; spec.heads.len()]),
+        "step before the first reset",
+        found,
+    )?;
     for episode in 0..options.episodes {
         let seed = options.seed.wrapping_add(episode as u64);
-        let first = play(environment, &spec, seed, options.max_steps, &mut found);
-        let second = play(
-            environment,
-            &spec,
-            seed,
-            options.max_steps,
-            &mut Findings::default(),
-        );
-        compare(&first, &second, &mut found);
-        if let Some(difference) = spec.difference(environment.spec()) {
+        let first = play(environment, &spec, seed, options.max_steps, found)?;
+        let mut again = Findings::default();
+        let second = play(environment, &spec, seed, options.max_steps, &mut again)?;
+        compare(&first, &second, found);
+        let now = guarded("the specification", || environment.spec().clone())?;
+        if let Some(difference) = spec.difference(&now) {
             found.add(Violation::SpecChanged(difference));
         }
     }
-    found.violations
+    Ok(())
+}
+
+/// Makes a call that may panic. Whoever is told of the panic does not use the environment any more, so it does not matter in which
+/// state it was left.
+fn guarded<T>(call: impl Into<String>, of: impl FnOnce() -> T) -> Answer<T> {
+    catch_unwind(AssertUnwindSafe(of)).map_err(|panic| Violation::Panicked {
+        call: call.into(),
+        message: message_of(panic.as_ref()),
+    })
+}
+
+fn message_of(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "without a message".to_owned())
+}
+
+/// Takes a step that must be an error, and says whether it was.
+fn must_refuse(
+    environment: &mut dyn Environment,
+    action: Action,
+    call: &'static str,
+    found: &mut Findings,
+) -> Answer<bool> {
+    let accepted = guarded(call, || environment.step(&action))?.is_ok();
+    if accepted {
+        found.add(Violation::Accepted(call));
+    }
+    Ok(!accepted)
 }
 
 /// Keeps one violation of each kind: an environment that is wrong at every step says it once.
@@ -228,19 +282,19 @@ fn play(
     seed: u64,
     max_steps: usize,
     found: &mut Findings,
-) -> Trace {
+) -> Answer<Trace> {
     let mut rng = stream(seed, "checker", 0);
     let mut trace = Trace::new();
-    let mut observation = match environment.reset(seed) {
+    let mut observation = match guarded("reset", || environment.reset(seed))? {
         Ok(observation) => observation,
         Err(error) => {
             found.add(Violation::ResetFailed(error.to_string()));
-            return trace;
+            return Ok(trace);
         }
     };
     check_observation(&observation, spec, None, found);
     trace.push((observation.clone(), None));
-    probe_bad_actions(environment, spec, &observation, found);
+    probe_bad_actions(environment, spec, &observation, found)?;
     for step in 0..max_steps {
         if step == spec.horizon {
             found.add(Violation::TooLong {
@@ -253,14 +307,14 @@ fn play(
             observation: next,
             reward,
             status,
-        } = match environment.step(&action) {
+        } = match guarded(format!("step {step}"), || environment.step(&action))? {
             Ok(step) => step,
             Err(error) => {
                 found.add(Violation::StepFailed {
                     step,
                     error: error.to_string(),
                 });
-                return trace;
+                return Ok(trace);
             }
         };
         check_observation(&next, spec, Some(step), found);
@@ -271,13 +325,16 @@ fn play(
         observation = next;
         if status.is_over() {
             let action = random_action(spec, observation.mask.as_ref(), &mut rng);
-            if environment.step(&action).is_ok() {
-                found.add(Violation::Accepted("step after the end of the episode"));
-            }
+            must_refuse(
+                environment,
+                action,
+                "step after the end of the episode",
+                found,
+            )?;
             break;
         }
     }
-    trace
+    Ok(trace)
 }
 
 /// Actions that must be refused. A correct environment is not changed by them; one that accepts them is reported, and
@@ -287,7 +344,7 @@ fn probe_bad_actions(
     spec: &EnvironmentSpec,
     observation: &Observation,
     found: &mut Findings,
-) {
+) -> Answer<()> {
     let allowed: Vec<usize> = (0..spec.heads.len())
         .map(|head| {
             let mask = observation
@@ -300,28 +357,28 @@ fn probe_bad_actions(
         .collect();
     let mut too_large = allowed.clone();
     too_large[0] = spec.heads[0].choices.len();
-    if environment.step(&Action::new(too_large)).is_ok() {
-        found.add(Violation::Accepted("a choice outside its head"));
-        return;
-    }
     let mut too_many = allowed.clone();
     too_many.push(0);
-    if environment.step(&Action::new(too_many)).is_ok() {
-        found.add(Violation::Accepted("an action with one choice too many"));
-        return;
+    for (action, call) in [
+        (too_large, "a choice outside its head"),
+        (too_many, "an action with one choice too many"),
+    ] {
+        if !must_refuse(environment, Action::new(action), call, found)? {
+            return Ok(());
+        }
     }
     if let Some(mask) = &observation.mask {
         for (head, choices) in mask.allowed.iter().enumerate().take(spec.heads.len()) {
             if let Some(choice) = choices.iter().position(|allowed| !allowed) {
                 let mut masked = allowed.clone();
                 masked[head] = choice;
-                if environment.step(&Action::new(masked)).is_ok() {
-                    found.add(Violation::Accepted("a masked choice"));
-                    return;
+                if !must_refuse(environment, Action::new(masked), "a masked choice", found)? {
+                    return Ok(());
                 }
             }
         }
     }
+    Ok(())
 }
 
 fn check_observation(

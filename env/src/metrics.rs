@@ -64,9 +64,9 @@ impl Direction {
 pub enum Average {
     /// The figure of class 1 of two.
     Binary,
-    /// The mean over the classes.
+    /// The mean over the classes that occur, in the truth or among the predictions.
     Macro,
-    /// The mean over the classes, each weighted by how often it is true.
+    /// The mean over these classes, each weighted by how often it is true.
     Weighted,
     /// The figure of all decisions for or against a class taken together.
     Micro,

@@ -20,6 +20,12 @@ use serde::{Deserialize, Serialize};
 /// at a target). Any weight may be zero. Where `scaled` is false, `s` is 1, which goes with
 /// [`SelfCritical`](crate::wrappers::SelfCritical): what makes tasks differ is subtracted there, and a task on which `s` is small does
 /// not outweigh the others.
+///
+/// A ratio of losses says how many times better, which is what counts for a loss whose best value is 0, such as an error or a
+/// cross-entropy. A loss that can be below 0 has no such value, and a ratio of two of them means nothing. Where one of the losses
+/// above is below 0, every `log(a / b)` is therefore the difference `a - b`, and `s = first - reference` whether `scaled` or not,
+/// because a difference has the unit of the loss: a constant added to the loss, or a factor, changes no reward. If the reference is
+/// no better than the first loss, `s` is 1 there. `floor` has no meaning for such losses and does nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RewardConfig {
@@ -77,9 +83,44 @@ pub struct Progress {
     pub reached: bool,
 }
 
+impl Progress {
+    /// Whether the losses are of a kind that can be below 0.
+    fn is_signed(&self) -> bool {
+        let losses = [
+            self.first,
+            self.best_before,
+            self.best_after,
+            self.reference,
+        ];
+        losses.iter().any(|loss| *loss < 0.0)
+    }
+
+    /// The gain of the segment and the level after it, as shares of what a good training gains.
+    fn differences(&self) -> (f64, f64) {
+        let gained = self.first - self.reference;
+        let scale = if gained > 0.0 { gained } else { 1.0 };
+        let gain = (self.best_before - self.best_after) / scale;
+        (gain, (self.first - self.best_after) / scale)
+    }
+}
+
 impl RewardConfig {
     /// The reward of one segment.
     pub fn reward(&self, progress: &Progress) -> f64 {
+        let (gain, level) = if progress.is_signed() {
+            progress.differences()
+        } else {
+            self.log_ratios(progress)
+        };
+        let indicator = |condition: bool| if condition { 1.0 } else { 0.0 };
+        self.improvement * gain + self.level * progress.share * (level - self.level_offset)
+            - self.cost * progress.share
+            - self.divergence * indicator(progress.diverged)
+            + self.reached * indicator(progress.reached)
+    }
+
+    /// The gain of the segment and the level after it, as logarithms of ratios.
+    fn log_ratios(&self, progress: &Progress) -> (f64, f64) {
         let first = progress.first.max(SMALLEST);
         let floored = |loss: f64| loss.max(self.floor * first).max(SMALLEST);
         let scale = if self.scaled {
@@ -89,12 +130,7 @@ impl RewardConfig {
         };
         let best_after = floored(progress.best_after);
         let gain = (floored(progress.best_before) / best_after).ln() / scale;
-        let level = (first / best_after).ln() / scale;
-        let indicator = |condition: bool| if condition { 1.0 } else { 0.0 };
-        self.improvement * gain + self.level * progress.share * (level - self.level_offset)
-            - self.cost * progress.share
-            - self.divergence * indicator(progress.diverged)
-            + self.reached * indicator(progress.reached)
+        (gain, (first / best_after).ln() / scale)
     }
 
     /// Checks that every weight is finite and the floor a share.
@@ -192,7 +228,77 @@ mod tests {
         assert!(floored(1.0).validate().is_err() && floored(f64::NAN).validate().is_err());
     }
 
+    /// What these rewards were before losses below 0 had any, to the last bit.
+    #[test]
+    fn rewards_of_positive_losses_are_logarithms() {
+        let config = RewardConfig {
+            floor: 0.001,
+            ..Default::default()
+        };
+        for (best_after, reference) in [(0.5, 0.25), (0.0, 0.25), (1e-12, 0.0), (0.7, 3.0)] {
+            let step = Progress {
+                best_after,
+                reference,
+                ..STEP
+            };
+            let floored = |loss: f64| loss.max(0.001 * 2.0).max(1e-9);
+            let scale = (2.0 / floored(reference)).ln().max(0.1);
+            let gain = (floored(1.0) / floored(best_after)).ln() / scale;
+            let level = (2.0 / floored(best_after)).ln() / scale;
+            let wanted = 2.5 * gain + 5.0 * 0.04 * (level - 0.8) - 0.0 * 0.04 - 0.3 * 0.0 + 0.0;
+            assert_eq!(config.reward(&step), wanted);
+        }
+    }
+
+    #[test]
+    fn losses_below_0_are_paid_by_their_differences() {
+        // The cross-entropy of the steps above less 2.5: gain 0.5 of 1.75, level 1.5 of 1.75.
+        let below = Progress {
+            first: -0.5,
+            best_before: -1.5,
+            best_after: -2.0,
+            reference: -2.25,
+            ..STEP
+        };
+        let wanted = 2.5 * 0.5 / 1.75 + 5.0 * 0.04 * (1.5 / 1.75 - 0.8);
+        for scaled in [true, false] {
+            let config = RewardConfig {
+                scaled,
+                floor: 0.1,
+                ..Default::default()
+            };
+            assert!((config.reward(&below) - wanted).abs() < 1e-12);
+        }
+        // A loss that goes through 0 is not worth more than one that ends above it.
+        let through = Progress {
+            best_after: -0.01,
+            ..STEP
+        };
+        assert!(RewardConfig::default().reward(&through) < 2.5);
+        // No reference that is better than the start: still a number.
+        let worse = Progress {
+            reference: 1.0,
+            ..below
+        };
+        assert!((RewardConfig::default().reward(&worse) - (1.25 + 0.2 * 0.7)).abs() < 1e-12);
+    }
+
     proptest! {
+        #[test]
+        fn neither_a_constant_nor_a_factor_changes_rewards_of_losses_below_0(
+            losses in proptest::array::uniform4(-3.0..-1.0f64),
+            constant in -100.0..1.0f64,
+            factor in 0.001..1000.0f64,
+        ) {
+            let reward = |loss: &dyn Fn(f64) -> f64| {
+                let [first, best_before, best_after, reference] = losses.map(loss);
+                RewardConfig::default().reward(&Progress { first, best_before, best_after, reference, ..STEP })
+            };
+            prop_assume!(losses[0] > losses[3] + 0.01);
+            let (plain, moved) = (reward(&|x| x), reward(&|x| factor * (x + constant)));
+            prop_assert!((plain - moved).abs() < 1e-8 * (1.0 + plain.abs()), "{} {}", plain, moved);
+        }
+
         /// The improvement term telescopes: how a loss was reached does not matter, only where it ended.
         #[test]
         fn improvement_telescopes(losses in proptest::collection::vec(0.01..2.0f64, 1..20)) {

@@ -182,7 +182,7 @@ pub struct Episode {
 /// only a training has, ends it.
 ///
 /// # Errors
-/// The environment's.
+/// The environment's, and the controller's.
 pub fn episode(
     environment: &mut dyn Environment,
     controller: &mut dyn Controller,
@@ -192,9 +192,14 @@ pub fn episode(
     let mut observation = environment.reset(seed)?;
     controller.begin(seed);
     let (mut total_reward, mut length) = (0.0, 0);
-    while limit.is_none_or(|limit| length < limit)
-        && let Decision::Choose(action) = controller.decide(&Situation::new(&observation))
-    {
+    while limit.is_none_or(|limit| length < limit) {
+        let action = match controller.decide(&Situation::new(&observation)) {
+            Decision::Choose(action) => action,
+            Decision::Fail(reason) => {
+                return Err(trimtab_env::Error::other(controller.name(), reason).into());
+            }
+            Decision::Set(_) | Decision::Try(_) => break,
+        };
         let step = environment.step(&action)?;
         total_reward += f64::from(step.reward);
         length += 1;

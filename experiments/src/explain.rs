@@ -113,7 +113,8 @@ pub fn play(
         let mut rng = stream(seed, "actions", 0);
         let mut observation = environment.reset(seed)?;
         loop {
-            let (action, _) = policy.act(&observation, Selection::Greedy, &mut rng, &mut scratch);
+            let (action, _) =
+                policy.act(&observation, Selection::Greedy, &mut rng, &mut scratch)?;
             seen.push(observation);
             let step = environment.step(&action)?;
             if step.status.is_over() {

@@ -1,4 +1,5 @@
-//! The optimisers that trainings use, with the defaults of PyTorch and of the authors' packages.
+//! The optimisers that trainings use, with the defaults of PyTorch and of the authors' packages, but for the momentum of SGD, which is
+//! 0.9 (PyTorch's is 0).
 
 mod flat;
 pub mod prodigy;

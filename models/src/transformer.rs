@@ -7,7 +7,7 @@ use burn::module::{Module, Param};
 use burn::nn::transformer::{
     TransformerEncoder, TransformerEncoderConfig, TransformerEncoderInput,
 };
-use burn::nn::{LayerNorm, LayerNormConfig, Linear, LinearConfig};
+use burn::nn::{Initializer, LayerNorm, LayerNormConfig, Linear, LinearConfig};
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -113,7 +113,12 @@ impl Transformer {
             .with_norm_first(true);
         Self {
             embedding: LinearConfig::new(features, width).init(device),
-            positions: Param::from_tensor(Tensor::zeros([tokens, width], device)),
+            // Drawn with the other weights; what is set to a constant would stay.
+            positions: Initializer::Uniform {
+                min: -1.0,
+                max: 1.0,
+            }
+            .init([tokens, width], device),
             blocks: blocks.init(device),
             norm: LayerNormConfig::new(width).init(device),
             head: LinearConfig::new(width, outputs).init(device),

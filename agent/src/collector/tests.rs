@@ -108,6 +108,7 @@ fn impossible_rollouts_are_refused_by_name() {
         steps,
     };
     assert!(refused(steps(3, 0)).contains("rollout.Steps.steps: 0"));
+    assert!(refused(RolloutConfig::Episodes(usize::MAX)).contains("rollout.Episodes: 1844"));
     assert!(refused(steps(4, 8)).contains("give 3"));
 
     let other = VectorEnvironment::new(vec![Box::new(Identity::new(2, 4))], 1).unwrap();

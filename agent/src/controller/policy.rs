@@ -35,12 +35,15 @@ impl Controller for PolicyController {
     }
 
     fn decide(&mut self, situation: &Situation) -> Decision {
-        let (action, _) = self.policy.act(
+        let acted = self.policy.act(
             situation.observation,
             self.selection,
             &mut self.rng,
             &mut self.scratch,
         );
-        Decision::Choose(action)
+        match acted {
+            Ok((action, _)) => Decision::Choose(action),
+            Err(error) => Decision::Fail(error.to_string()),
+        }
     }
 }

@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 use trimtab_env::settings::LEARNING_RATE;
 use trimtab_env::{Report, Settings};
 
-/// Options of the range test (Smith 2017, "Cyclical learning rates for training neural networks"), as fastai and
-/// Lightning have it: the learning rate rises exponentially with every update of a short trial, and what counts is the
-/// training loss up to where it explodes. Nothing is evaluated.
+/// Options of the range test (Smith 2017, "Cyclical learning rates for training neural networks"): the learning rate rises
+/// exponentially with every update of a short trial, and what counts is the training loss up to where it explodes. Nothing is
+/// evaluated. The test itself is that of fastai's and Lightning's finders; what it suggests is a rule of its own, close to one of
+/// fastai's ([`RangeTestConfig::suggestion`]).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RangeTestConfig {
@@ -21,7 +22,9 @@ pub struct RangeTestConfig {
     pub points: usize,
     /// Share of the budget that the whole trial may cost; where it does not buy all the points, there are fewer.
     pub share: f64,
-    /// The trial counts as exploded where the loss is this many times the lowest before; 4 in both libraries.
+    /// The trial counts as exploded where the smoothed loss is above its lowest by this many times what it had fallen to there. In
+    /// both libraries it is where it is 4 times the lowest, which means something else for a loss plus a constant, and nothing for
+    /// one below 0.
     pub explosion: f64,
 }
 
@@ -54,8 +57,8 @@ impl RangeTestConfig {
             (
                 "test.points",
                 self.points as f64,
-                self.points > 3,
-                "give at least 4",
+                (4..=1_000_000).contains(&self.points),
+                "give 4 to 1,000,000",
             ),
             (
                 "test.share",
@@ -85,24 +88,46 @@ impl RangeTestConfig {
             .collect()
     }
 
-    /// A tenth of the learning rate at which the smoothed loss is lowest before it explodes: fastai's suggestion `minimum`,
-    /// the one of its four that a short trial cannot mislead. `None` if there are too few losses to tell. The smoothing is
-    /// fastai's too, [`smoothed`].
+    /// A tenth of the learning rate at which the smoothed loss is lowest before it explodes. A constant added to the losses changes
+    /// nothing. `None` where the losses say nothing: they never fall below the level of the first tenth of the rates, as flat ones
+    /// do, or are no numbers before they could.
+    ///
+    /// fastai has this as its suggestion `minimum`, the one of its four that a short trial cannot mislead, with the same smoothing
+    /// ([`smoothed`]). It leaves out the first tenth and the last five points, whatever they are, and suggests the end of the first
+    /// tenth for flat losses; here the last points count. Lightning suggests where the loss falls fastest.
     pub fn suggestion(&self, rates: &[f64], losses: &[f64]) -> Option<f64> {
-        let mut lowest: Option<(f64, f64)> = None;
+        const ROUNDING: f64 = 1e-9;
+        let begun = (rates.len() / 10).max(1);
+        if losses.len() <= begun.max(3) {
+            return None;
+        }
         let smooth = smoothed(losses, rates.len());
-        for (count, (smooth, rate)) in smooth.into_iter().zip(rates).enumerate() {
-            if !smooth.is_finite() || lowest.is_some_and(|(low, _)| smooth > self.explosion * low) {
+        let level = smooth[begun - 1];
+        let steps: Vec<f64> = losses
+            .windows(2)
+            .map(|pair| (pair[1] - pair[0]).abs())
+            .collect();
+        let negligible = ROUNDING * level.abs().max(median(&steps));
+        let (mut lowest, mut at) = (level, None);
+        for (i, rate) in rates.iter().enumerate().take(losses.len()).skip(begun) {
+            // What is fallen by may be less than chance moves a loss from one minibatch to the next.
+            let moved = (level - lowest).max(median(&steps[..i]));
+            if !smooth[i].is_finite() || smooth[i] - lowest > self.explosion * moved + negligible {
                 break;
             }
-            if count > 0 && lowest.is_none_or(|(low, _)| smooth < low) {
-                lowest = Some((smooth, *rate));
+            if smooth[i] < lowest - negligible {
+                (lowest, at) = (smooth[i], Some(*rate));
             }
         }
-        lowest
-            .filter(|_| losses.len() > 3)
-            .map(|(_, rate)| rate / 10.0)
+        at.map(|rate| rate / 10.0)
     }
+}
+
+/// The middle one of some numbers; 0 if there is none.
+fn median(numbers: &[f64]) -> f64 {
+    let mut sorted = numbers.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted.get(sorted.len() / 2).copied().unwrap_or(0.0)
 }
 
 /// The exponential mean of losses that forgets 2 % an update, if there are a hundred `points` as in fastai, and as much over
@@ -152,12 +177,21 @@ pub struct Found {
     pub losses: Vec<f64>,
     /// What was chosen.
     pub learning_rate: f64,
+    /// Whether the losses suggested it. If not, it is the rate that the training was to begin with.
+    #[serde(default = "suggested")]
+    pub suggested: bool,
     /// Share of the budget that was spent by then, and the rest of which the schedule fills.
     pub spent: f64,
 }
 
+/// Records that do not say so are of tests that always suggested something.
+fn suggested() -> bool {
+    true
+}
+
 impl RangeTest {
-    /// A range test under a name for tables. If it sees nothing, the learning rate of `initial` is the peak.
+    /// A range test under a name for tables. Where it suggests nothing, the learning rate of `initial` is the
+    /// peak.
     pub fn new(
         name: impl Into<String>,
         config: RangeTestConfig,
@@ -190,6 +224,7 @@ impl RangeTest {
             learning_rate: suggestion
                 .or(self.initial.number(LEARNING_RATE).ok())
                 .unwrap_or(self.config.lowest),
+            suggested: suggestion.is_some(),
             rates: rates.to_vec(),
             losses,
             spent,
@@ -250,6 +285,8 @@ impl Controller for RangeTest {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::controller::schedule::tables::numbers;
+    use proptest::prelude::*;
     use trimtab_env::TuningEnv;
     use trimtab_env::suite::NoisyQuadratic;
 
@@ -269,6 +306,113 @@ mod tests {
         let losses = [2.3, 2.2, 2.1, 2.0, 90.0, 0.0, 0.0, 0.0, 0.0];
         assert_eq!(config.suggestion(&rates, &losses), Some(rates[3] / 10.0));
         assert_eq!(config.suggestion(&rates, &[2.3, 2.3, f64::NAN]), None);
+    }
+
+    /// The rates, losses and fixture lines of the tests of other libraries; see `fixtures/README.md`.
+    fn peers() -> Vec<(Vec<f64>, Vec<f64>, serde_json::Value)> {
+        include_str!("../../fixtures/range_tests.jsonl")
+            .lines()
+            .map(|line| {
+                let case: serde_json::Value = serde_json::from_str(line).unwrap();
+                let losses = numbers(&case["losses"]);
+                let (lowest, ratio) = (case["lowest"].as_f64(), case["ratio"].as_f64());
+                let rate = |i: usize| lowest.unwrap() * ratio.unwrap().powi(i as i32);
+                ((0..losses.len()).map(rate).collect(), losses, case)
+            })
+            .collect()
+    }
+
+    #[test]
+    fn suggestions_equal_fastai_but_where_the_docs_say_so() {
+        let config = RangeTestConfig::default();
+        let mut equal = 0;
+        for (rates, losses, case) in peers() {
+            let smooth = smoothed(&losses, 100);
+            for (i, theirs) in numbers(&case["smoothed_every_tenth"]).iter().enumerate() {
+                let ours = smooth[10 * i];
+                assert!(
+                    (ours - theirs).abs() < 1e-6 * theirs.abs().max(1.0),
+                    "{ours} {theirs}"
+                );
+            }
+            let ours = config.suggestion(&rates, &losses);
+            let fastai = case["minimum_of_fastai"].as_f64().unwrap();
+            let curve = case["curve"].as_str().unwrap();
+            let last = rates[rates.len() - 1];
+            match curve {
+                // Nothing falls.
+                "flat" | "only rises" => assert_eq!(ours, None),
+                // fastai leaves out the last five points, where it is lowest.
+                "never explodes" => assert!((ours.unwrap() - last / 10.0).abs() < 1e-6),
+                "lightning MLP, SGD 0.9" => assert!(ours.unwrap() > fastai),
+                _ => {
+                    assert!(
+                        (ours.unwrap() / fastai - 1.0).abs() < 1e-5,
+                        "{curve}: {ours:?}"
+                    );
+                    equal += 1;
+                }
+            }
+        }
+        assert_eq!(equal, 4);
+    }
+
+    #[test]
+    fn where_the_losses_say_nothing_nothing_is_suggested() {
+        let config = RangeTestConfig::default();
+        let rates = config.rates(100);
+        for losses in [
+            vec![2.3; 100],
+            vec![0.1; 100],
+            vec![-2.3; 100],
+            vec![0.0; 100],
+            // Not numbers from early on.
+            [vec![2.3, 2.2, 2.1, 2.0, 1.9], vec![f64::NAN; 95]].concat(),
+            vec![f64::NAN; 100],
+            (0..100).map(f64::from).collect(),
+        ] {
+            assert_eq!(config.suggestion(&rates, &losses), None, "{losses:?}");
+        }
+        // The peak is then what the training was to begin with.
+        let test = RangeTest::new("x", config, Schedule::Constant, Settings::new(0.02, 8));
+        let found = test.judge(&rates, &[], 0.1);
+        assert!(!found.suggested && found.learning_rate == 0.02);
+    }
+
+    /// Losses of the fixtures plus a constant, and times a factor.
+    #[test]
+    fn a_constant_added_to_the_losses_changes_no_suggestion() {
+        let config = RangeTestConfig::default();
+        for (rates, losses, case) in peers() {
+            let plain = config.suggestion(&rates, &losses);
+            for (factor, constant) in [
+                (1.0, -2.5),
+                (1.0, -1000.0),
+                (1.0, 1e4),
+                (1e-6, 0.0),
+                (1e6, -3e6),
+            ] {
+                let other: Vec<f64> = losses.iter().map(|x| factor * x + constant).collect();
+                let found = config.suggestion(&rates, &other);
+                assert_eq!(found, plain, "{} {factor} {constant}", case["curve"]);
+            }
+        }
+    }
+
+    proptest! {
+        /// Eighths are added without rounding.
+        #[test]
+        fn no_constant_decides(
+            eighths in proptest::collection::vec(-800..800i32, 4..60),
+            constant in -1000..1000i32,
+        ) {
+            let config = RangeTestConfig::default();
+            let losses: Vec<f64> = eighths.iter().map(|x| f64::from(*x) / 8.0).collect();
+            let rates = config.rates(losses.len());
+            let moved: Vec<f64> = losses.iter().map(|x| x + f64::from(constant)).collect();
+            let (plain, other) = (config.suggestion(&rates, &losses), config.suggestion(&rates, &moved));
+            prop_assert_eq!(plain, other);
+        }
     }
 
     #[test]

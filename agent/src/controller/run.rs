@@ -2,7 +2,7 @@
 
 use super::{Controller, Decision, Situation};
 use trimtab_env::{
-    Ask, Environment, Observation, Planned, Report, Result, Status, Step, TuningEnv,
+    Ask, Environment, Error, Observation, Planned, Report, Result, Status, Step, TuningEnv,
 };
 
 /// An episode of a tuning environment that is to be played under a controller. Both decide from streams of `seed`.
@@ -136,6 +136,7 @@ impl<'a> Episode<'a> {
             match decision {
                 Decision::Choose(action) => return environment.plan(&action),
                 Decision::Set(settings) => return environment.plan_with(&settings),
+                Decision::Fail(reason) => return Err(Error::other(controller.name(), reason)),
                 Decision::Try(stretches) => trial = Some(environment.trial(&stretches)?),
             }
         }

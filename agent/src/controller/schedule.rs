@@ -13,15 +13,19 @@ use trimtab_env::settings::{BATCH_SIZE, LEARNING_RATE};
 pub enum Schedule {
     /// No change.
     Constant,
-    /// Linear warm-up, then half a cosine down to 0 (Loshchilov and Hutter 2017, "SGDR", without restarts).
+    /// Linear warm-up from 0, then half a cosine down to 0 (Loshchilov and Hutter 2017, "SGDR", without restarts). The peak is at the
+    /// end of the warm-up and the cosine fills the rest, as in transformers and optax. Others count otherwise: Keras' `decay_steps`
+    /// come on top of the warm-up, PyTorch's `LinearLR` begins at a third of the peak, and timm's warm-up covers the beginning of a
+    /// cosine that has begun.
     Cosine {
         /// Share of the budget of the warm-up.
         warmup: f64,
     },
-    /// Up by half a cosine from 1/25 of the peak, then down by another to 1/10,000 of the start (Smith and Topin 2018,
-    /// "Super-convergence", with the constants of fastai and PyTorch). The momentum stays.
+    /// Up by half a cosine from 1/25 of the peak, then down by another to 1/250,000 of the peak (Smith and Topin 2018,
+    /// "Super-convergence", with PyTorch's and optax's constants; fastai ends at 1/100,000 of it). The momentum stays.
     OneCycle {
-        /// Share of the budget on the way up; fastai has 0.25, PyTorch 0.3.
+        /// Share of the budget on the way up; fastai has 0.25, optax 0.3. PyTorch has 0.3 too and reaches the peak one update
+        /// earlier.
         up: f64,
     },
     /// Multiplied by `factor` at each of the shares.
@@ -179,8 +183,32 @@ impl Controller for ScheduleController {
     }
 }
 
+/// What other libraries do, for tests; see `fixtures/README.md`.
+#[cfg(test)]
+pub(super) mod tables {
+    use serde_json::Value as Json;
+
+    /// The tables of a schedule, by its name there.
+    pub(crate) fn tables(schedule: &str) -> Vec<Json> {
+        let text = include_str!("../../fixtures/schedules.jsonl");
+        text.lines()
+            .map(|line| serde_json::from_str::<Json>(line).unwrap())
+            .filter(|table| table["schedule"] == schedule)
+            .collect()
+    }
+
+    /// The numbers of a list; null is not a number.
+    pub(crate) fn numbers(list: &Json) -> Vec<f64> {
+        let list = list.as_array().unwrap();
+        list.iter()
+            .map(|x| x.as_f64().unwrap_or(f64::NAN))
+            .collect()
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use super::tables::{numbers, tables};
     use super::*;
 
     fn rate(schedule: &Schedule, f: f64) -> f64 {
@@ -193,7 +221,7 @@ mod tests {
         for (f, wanted) in [(0.0, 0.0), (0.1, 0.5), (0.2, 1.0), (0.6, 0.5), (1.0, 0.0)] {
             assert!((rate(&cosine, f) - wanted).abs() < 1e-12, "{f}");
         }
-        // PyTorch's OneCycleLR with its defaults: initial = max / 25, final = initial / 1e4.
+        // It begins at 1 / 25 and ends at 1 / 25 / 1e4.
         let cycle = Schedule::OneCycle { up: 0.3 };
         for (f, wanted) in [
             (0.0, 0.04),
@@ -211,6 +239,85 @@ mod tests {
         for (f, wanted) in [(0.49, 1.0), (0.5, 0.1), (0.8, 0.01)] {
             assert!((rate(&steps, f) - wanted).abs() < 1e-12, "{f}");
         }
+    }
+
+    /// The factors at update `i` of `updates`.
+    fn at_updates(schedule: &Schedule, count: usize, updates: f64) -> Vec<f64> {
+        (0..count)
+            .map(|i| rate(schedule, i as f64 / updates))
+            .collect()
+    }
+
+    #[track_caller]
+    fn equal(ours: &[f64], theirs: &[f64], tolerance: f64) {
+        assert_eq!(ours.len(), theirs.len());
+        for (i, (a, b)) in ours.iter().zip(theirs).enumerate() {
+            assert!((a - b).abs() <= tolerance, "{i}: {a} is not {b}");
+        }
+    }
+
+    #[test]
+    fn one_cycle_equals_pytorch_and_optax_and_ends_below_fastai() {
+        for table in tables("OneCycleLR") {
+            let wanted = numbers(&table["rates"]);
+            let peak = table["arguments"]["max_lr"].as_f64().unwrap();
+            // PyTorch's peak is at update 0.3 n - 1 of the updates 0 to n - 1.
+            let (n, last) = (wanted.len() as f64, wanted.len() as f64 - 1.0);
+            let cycle = Schedule::OneCycle {
+                up: (0.3 * n - 1.0) / last,
+            };
+            let ours: Vec<f64> = at_updates(&cycle, wanted.len(), last)
+                .iter()
+                .map(|rate| peak * rate)
+                .collect();
+            equal(&ours, &wanted, 1e-9);
+        }
+        let optax = numbers(&tables("cosine_onecycle_schedule")[0]["rates"]);
+        let cycle = Schedule::OneCycle { up: 0.3 };
+        equal(&at_updates(&cycle, 11, 10.0), &optax[..11], 1e-6);
+        let fastai = numbers(&tables("fit_one_cycle")[0]["rates"]);
+        let cycle = Schedule::OneCycle { up: 0.25 };
+        let ours = at_updates(&cycle, 128, 128.0);
+        equal(&ours[..32], &fastai[..32], 1e-7);
+        // On the way down the ends differ: 1/100,000 of the peak and 1/250,000. (fastai counts in 32 bits.)
+        let towards_the_end = |i: usize| 0.5 * (1.0 - (PI * (i as f64 - 32.0) / 96.0).cos());
+        for i in 32..128 {
+            let apart = (1e-5 - 4e-6) * towards_the_end(i);
+            assert!((fastai[i] - ours[i] - apart).abs() < 1e-7, "{i}");
+        }
+    }
+
+    #[test]
+    fn cosines_equal_those_that_count_the_warm_up_alike() {
+        let plain = numbers(&tables("CosineAnnealingLR")[0]["rates"]);
+        let cosine = Schedule::Cosine { warmup: 0.0 };
+        equal(&at_updates(&cosine, 11, 10.0), &plain[..11], 1e-9);
+        // Warm-up of 3 updates of 10, the peak at update 3.
+        let warmed = Schedule::Cosine { warmup: 0.3 };
+        let ours = at_updates(&warmed, 11, 10.0);
+        equal(&ours, &numbers(&tables("cosine")[0]["rates"])[..11], 1e-9);
+        let optax = numbers(&tables("warmup_cosine_decay_schedule")[0]["rates"]);
+        equal(&ours, &optax[..11], 1e-6);
+        // Keras decays for 10 updates after a warm-up of 3.
+        let longer = Schedule::Cosine { warmup: 3.0 / 13.0 };
+        let keras = numbers(&tables("CosineDecay")[0]["rates"]);
+        equal(&at_updates(&longer, 14, 13.0), &keras[..14], 1e-6);
+        // These two are other schedules, as the docs say.
+        let torch = numbers(&tables("SequentialLR(LinearLR, CosineAnnealingLR)")[0]["rates"]);
+        assert!((torch[0] - 1.0 / 3.0).abs() < 1e-9 && ours[0] == 0.0);
+        equal(&ours[3..], &torch[3..11], 1e-9);
+        let timm = numbers(&tables("CosineLRScheduler")[0]["rates"]);
+        equal(&at_updates(&cosine, 8, 10.0)[3..], &timm[3..8], 1e-9);
+    }
+
+    #[test]
+    fn steps_equal_pytorch() {
+        let wanted = numbers(&tables("MultiStepLR")[0]["rates"]);
+        let steps = Schedule::Steps {
+            at: vec![0.3, 0.6],
+            factor: 0.1,
+        };
+        equal(&at_updates(&steps, 10, 10.0), &wanted, 1e-12);
     }
 
     #[test]

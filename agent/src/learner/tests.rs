@@ -97,6 +97,188 @@ fn every_algorithm_learns_to_tune_the_noisy_quadratic() {
     }
 }
 
+/// Pays by the choice, of which the first is never allowed.
+struct Masked(trimtab_env::EnvironmentSpec, usize);
+
+impl Masked {
+    fn new() -> Self {
+        let spec = trimtab_env::EnvironmentSpec {
+            name: "masked".to_owned(),
+            features: vec![trimtab_env::Feature::new("time", 0.0, 8.0)],
+            heads: vec![trimtab_env::Head::new("move", ["a", "b", "c"])],
+            horizon: 8,
+        };
+        Self(spec, 0)
+    }
+
+    fn observation(&self) -> trimtab_env::Observation {
+        trimtab_env::Observation {
+            features: vec![self.1 as f32],
+            mask: Some(trimtab_env::ActionMask {
+                allowed: vec![vec![false, true, true]],
+            }),
+        }
+    }
+}
+
+impl Environment for Masked {
+    fn spec(&self) -> &EnvironmentSpec {
+        &self.0
+    }
+
+    fn reset(&mut self, _seed: u64) -> trimtab_env::Result<trimtab_env::Observation> {
+        self.1 = 0;
+        Ok(self.observation())
+    }
+
+    fn step(&mut self, action: &trimtab_env::Action) -> trimtab_env::Result<trimtab_env::Step> {
+        let mask = self.observation().mask.unwrap();
+        mask.check(&self.0, action)?;
+        self.1 += 1;
+        let over = trimtab_env::Status::Terminated(trimtab_env::Termination::Finished);
+        Ok(trimtab_env::Step {
+            observation: self.observation(),
+            reward: action.choices[0] as f32,
+            status: if self.1 < 8 {
+                trimtab_env::Status::Running
+            } else {
+                over
+            },
+        })
+    }
+}
+
+/// A learning rate of 1e9: the training ends with an error that names the update, and until then no masked choice is made.
+#[test]
+fn an_update_that_makes_numbers_not_finite_ends_the_training() {
+    let mut ended = 0;
+    for mut algorithm in algorithms() {
+        for activation in [crate::Activation::Tanh, crate::Activation::Relu] {
+            for learning_rate in [1e9, 1e30] {
+                let common = match &mut algorithm {
+                    Algorithm::Reinforce(config) => &mut config.common,
+                    Algorithm::A2c(config) => &mut config.common,
+                    Algorithm::Ppo(config) => &mut config.common,
+                };
+                common.learning_rate = learning_rate;
+                let config = PolicyConfig {
+                    activation,
+                    ..Default::default()
+                };
+                let environments: Vec<Box<dyn Environment>> = vec![Box::new(Masked::new())];
+                let environments = VectorEnvironment::new(environments, 1).unwrap();
+                let device = Device::flex();
+                let spec = environments.spec().clone();
+                let mut learner =
+                    Learner::new(&spec, &config, algorithm.clone(), 1, &device).unwrap();
+                let mut collector =
+                    Collector::new(environments, RolloutConfig::Episodes(4), 1).unwrap();
+                for update in 1..=20 {
+                    // What is handed out can act.
+                    let rollout = collector.collect(&learner.policy().unwrap()).unwrap();
+                    match learner.update(&rollout, 0.0) {
+                        Ok(metrics) => assert!(metrics.values().all(|x| x.is_finite())),
+                        Err(Error::NotFinite { update: named }) => {
+                            assert!(named == update || named + 1 == update);
+                            ended += 1;
+                            break;
+                        }
+                        Err(other) => panic!("{other}"),
+                    }
+                }
+            }
+        }
+    }
+    assert!(ended >= 6, "{ended}");
+}
+
+#[test]
+fn networks_that_fit_nowhere_are_refused_before_they_are_made() {
+    let config = |text: &str| -> PolicyConfig { ron::from_str(text).unwrap() };
+    for (text, field) in [
+        ("(hidden: [0])", "policy.hidden: [0]"),
+        (
+            "(hidden: [18446744073709551615, 18446744073709551615])",
+            "policy.hidden",
+        ),
+        ("(hidden: [100000000000])", "policy.hidden"),
+        ("(hidden: [20000, 20000])", "policy.hidden"),
+        ("(no_change_bias: NaN)", "policy.no_change_bias: NaN"),
+    ] {
+        let algorithm = Algorithm::Ppo(Default::default());
+        let made = Learner::new(
+            &Masked::new().0,
+            &config(text),
+            algorithm,
+            1,
+            &Device::flex(),
+        );
+        let error = made.err().unwrap().to_string();
+        assert!(error.starts_with(field), "{error}");
+    }
+}
+
+#[test]
+fn rewards_that_are_not_finite_are_named() {
+    let environments: Vec<Box<dyn Environment>> = vec![Box::new(Masked::new())];
+    let environments = VectorEnvironment::new(environments, 1).unwrap();
+    for algorithm in algorithms() {
+        let config = PolicyConfig::default();
+        let spec = environments.spec();
+        let mut learner = Learner::new(spec, &config, algorithm, 1, &Device::flex()).unwrap();
+        let policy = learner.policy().unwrap();
+        let mut rollout = vec![crate::collector::play(&mut Masked::new(), &policy, 1).unwrap()];
+        rollout[0].rewards[3] = f32::NAN;
+        let error = learner.update(&rollout, 0.0).unwrap_err().to_string();
+        assert!(error.starts_with("reward: NaN"), "{error}");
+    }
+}
+
+/// One-step episodes of almost equal rewards: scaled they are bounded, and the bound is an option.
+#[test]
+fn scaled_rewards_are_clipped() {
+    let largest_return = |clip_rewards: Option<f32>| {
+        let common = Common {
+            scale_rewards: true,
+            clip_rewards,
+            ..Default::default()
+        };
+        let algorithm = Algorithm::Reinforce(crate::reinforce::ReinforceConfig {
+            common: common.clone(),
+            ..Default::default()
+        });
+        let spec = Masked::new().0;
+        let config = PolicyConfig::default();
+        let mut learner = Learner::new(&spec, &config, algorithm, 1, &Device::flex()).unwrap();
+        let mut rollout = Vec::new();
+        for (seed, reward) in [1.0, 1.0, 1.0, 1.0001, 1.0].into_iter().enumerate() {
+            let policy = learner.policy().unwrap();
+            let mut whole =
+                crate::collector::play(&mut Masked::new(), &policy, seed as u64).unwrap();
+            whole.observations.truncate(1);
+            whole.allowed.truncate(3);
+            whole.actions.truncate(1);
+            whole.log_probs.truncate(1);
+            whole.rewards = vec![reward];
+            rollout.push(whole);
+        }
+        let samples = learner
+            .core
+            .samples(&rollout, &common, &Estimator::MonteCarlo)
+            .unwrap();
+        samples.returns.into_iter().fold(0.0, f32::max)
+    };
+    assert_eq!(largest_return(Some(10.0)), 10.0);
+    assert_eq!(largest_return(Some(2.5)), 2.5);
+    assert!(largest_return(None) > 20_000.0);
+    let refused = Common {
+        clip_rewards: Some(0.0),
+        ..Default::default()
+    };
+    let error = refused.validate().unwrap_err().to_string();
+    assert!(error.starts_with("clip_rewards: 0"), "{error}");
+}
+
 #[test]
 fn a_checkpoint_goes_on_in_the_same_bits() {
     for algorithm in algorithms() {

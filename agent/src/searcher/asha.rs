@@ -34,6 +34,9 @@ impl Default for AshaConfig {
 /// Successive halving that never waits (ASHA; Li et al. 2020, "A system for massively parallel hyperparameter tuning",
 /// algorithm 2): whenever a worker is free, a trial among the best of its rung so far goes on to the next rung, from the
 /// highest rung down, and if there is none, a new configuration begins. It is never done.
+///
+/// Rungs are counted down from `max_resource`, so that the last one trains that far. Ray Tune and Optuna count up from
+/// `min_resource`, and their last rung may fall short of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Asha {
     history: History,

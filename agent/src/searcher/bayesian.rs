@@ -4,7 +4,7 @@ use super::acquisition::{Acquisition, normal_quantile};
 use super::gaussian_process::{Axis, GaussianProcess, Kernel, Prior, fit};
 use super::history::tell_history;
 use super::quasi_random::{Halton, next_point};
-use super::{History, Outcome, Proposal, Searcher};
+use super::{History, Outcome, Proposal, Searcher, check_candidates};
 use crate::{Error, Result};
 use rand::Rng;
 use rand_distr::{Distribution, StandardNormal};
@@ -68,9 +68,7 @@ impl Bayesian {
         if config.initial == 0 {
             return Err(Error::config("initial", 0, "give at least 1"));
         }
-        if config.candidates == 0 {
-            return Err(Error::config("candidates", 0, "give at least 1"));
-        }
+        check_candidates(config.candidates)?;
         if let Acquisition::UpperConfidenceBound { kappa } = config.acquisition
             && !(kappa.is_finite() && kappa >= 0.0)
         {
@@ -105,7 +103,7 @@ impl Bayesian {
         if points.is_empty() {
             return Ok(None);
         }
-        let values = standardised(&warped(&losses));
+        let values = standardised(&warped(&of_scale_one(losses)));
         let ordered = |ordered: bool| {
             if ordered {
                 Axis::Ordered
@@ -149,7 +147,8 @@ impl Bayesian {
         if stride == 1 {
             return Ok(fitted);
         }
-        GaussianProcess::new(fitted.assumptions().clone(), points.to_vec(), values)
+        let assumptions = fitted.assumptions().clone();
+        GaussianProcess::with_enough_noise(assumptions, points.to_vec(), values)
     }
 
     /// The configuration with the largest acquisition that was not tried before; if all were, that is not under way.
@@ -261,6 +260,20 @@ impl Searcher for Bayesian {
     tell_history!();
 }
 
+/// Losses divided by the power of two that is about as large as the largest of them, so that no square overflows or vanishes. That
+/// rounds nothing.
+fn of_scale_one(mut losses: Vec<f64>) -> Vec<f64> {
+    let finite = losses.iter().filter(|loss| loss.is_finite());
+    let largest = finite.fold(0.0f64, |most, loss| most.max(loss.abs()));
+    if largest > 0.0 {
+        let exponent = largest.log2().floor().clamp(-1000.0, 1000.0);
+        losses
+            .iter_mut()
+            .for_each(|loss| *loss *= (-exponent).exp2());
+    }
+    losses
+}
+
 /// Losses with their worse half squeezed: what is above the median becomes the quantile of its rank of a normal
 /// distribution whose deviation is that of the better half (Song et al. 2024, "The Vizier Gaussian process bandit
 /// algorithm", half-rank warping). Infinite losses become the worst.
@@ -299,6 +312,10 @@ fn warped(losses: &[f64]) -> Vec<f64> {
 
 /// Values of mean 0 and deviation 1; all 0 if they are equal.
 fn standardised(values: &[f64]) -> Vec<f64> {
+    // The mean of equal numbers may be rounded to another one.
+    if values.windows(2).all(|pair| pair[0] == pair[1]) {
+        return vec![0.0; values.len()];
+    }
     let n = values.len() as f64;
     let mean = values.iter().sum::<f64>() / n;
     let deviation = (values.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / n).sqrt();
@@ -319,6 +336,19 @@ mod tests {
         assert!(0.4 < warped[6] && warped[6] < warped[3] && warped[3] == warped[5]);
         assert!(warped[3] < 0.8, "{warped:?}");
         assert_eq!(super::warped(&[f64::INFINITY; 2]), [0.0; 2]);
-        assert_eq!(standardised(&[2.0, 2.0]), [0.0; 2]);
+        assert_eq!(standardised(&[0.1; 3]), [0.0; 3]);
+    }
+
+    #[test]
+    fn scales_of_losses_are_taken_out_exactly() {
+        let losses = [0.3, -0.1, f64::INFINITY, 0.7, 1.9, 0.2];
+        let values = |scale: f64| {
+            let scaled = losses.map(|loss| loss * scale).to_vec();
+            standardised(&warped(&of_scale_one(scaled)))
+        };
+        assert!(values(1.0).iter().all(|value| value.is_finite()));
+        for exponent in [-1000, -500, 37, 1000] {
+            assert_eq!(values(2f64.powi(exponent)), values(1.0), "{exponent}");
+        }
     }
 }

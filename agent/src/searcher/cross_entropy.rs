@@ -1,7 +1,7 @@
 //! The cross-entropy method.
 
 use super::history::tell_history;
-use super::{History, Proposal, Searcher};
+use super::{History, Outcome, Proposal, Searcher};
 use crate::{Error, Result};
 use rand_distr::{Distribution, StandardNormal};
 use serde::{Deserialize, Serialize};
@@ -37,7 +37,8 @@ impl Default for CrossEntropyConfig {
 /// The cross-entropy method (Rubinstein 1999; de Boer et al. 2005, "A tutorial on the cross-entropy method"): each
 /// generation is drawn from independent normal distributions in the unit cube, whose means and deviations are those of the
 /// best trials of the generation before. It asks for a whole generation at a time, and for the first trial of all in the
-/// middle of the cube.
+/// middle of the cube. What failed is never among the best. On a space of few values a generation may ask for one configuration more
+/// than once.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CrossEntropy {
     history: History,
@@ -91,37 +92,60 @@ impl CrossEntropy {
         Ok(Some(self.history.space().decode(&point)?))
     }
 
-    /// Means and deviations from which generation `generation` is drawn; `None` while one before is under way.
+    /// Means and deviations from which generation `generation` is drawn; `None` while one before is under way. A generation in
+    /// which all failed, or all came to the same, has nothing to say: the one before it counts.
     fn distribution(&self, generation: usize) -> Result<Option<Vec<(f64, f64)>>> {
-        let dimension = self.history.space().dimension();
+        let space = self.history.space();
         let population = self.config.population;
-        if generation == 0 {
-            return Ok(Some(vec![(0.5, self.config.deviation); dimension]));
-        }
-        let first = (generation - 1) * population;
-        let mut ranked = Vec::with_capacity(population);
-        for (trial, outcome) in self.history.iter().skip(first).take(population) {
-            if outcome == super::Outcome::Outstanding {
-                return Ok(None);
+        for before in (0..generation).rev() {
+            let mut told = Vec::new();
+            for (trial, outcome) in self
+                .history
+                .iter()
+                .skip(before * population)
+                .take(population)
+            {
+                match outcome {
+                    Outcome::Outstanding => return Ok(None),
+                    Outcome::Loss(loss) => told.push((loss, space.encode(&trial.configuration)?)),
+                    Outcome::Failed => {}
+                }
             }
-            ranked.push((
-                outcome.rank(),
-                self.history.space().encode(&trial.configuration)?,
-            ));
+            let best = best_of(told, self.config.elite);
+            if !best.is_empty() && best.len() < population {
+                let noise = self.config.noise / (before + 1) as f64;
+                return Ok(Some(around(&best, noise)));
+            }
         }
-        // The sort is stable: of equal trials the earlier one counts.
-        ranked.sort_by(|a, b| a.0.total_cmp(&b.0));
-        let elite = &ranked[..self.config.elite.min(ranked.len())];
-        let n = elite.len() as f64;
-        let noise = self.config.noise / generation as f64;
-        let each = |coordinate: usize| {
-            let values = elite.iter().map(|(_, point)| point[coordinate]);
-            let mean = values.clone().sum::<f64>() / n;
-            let variance = values.map(|x| (x - mean).powi(2)).sum::<f64>() / n;
-            (mean, variance.sqrt() + noise)
-        };
-        Ok(Some((0..dimension).map(each).collect()))
+        let first = (SearchSpace::NEUTRAL, self.config.deviation);
+        Ok(Some(vec![first; space.dimension()]))
     }
+}
+
+/// The points of the `elite` best of some trials, and of all that are as good as the last of these: chance has no say in which of
+/// several equal trials count.
+fn best_of(mut told: Vec<(f64, Vec<f64>)>, elite: usize) -> Vec<Vec<f64>> {
+    told.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let Some((last, _)) = told.get(elite.min(told.len()).saturating_sub(1)) else {
+        return Vec::new();
+    };
+    let last = *last;
+    told.into_iter()
+        .take_while(|(loss, _)| *loss <= last)
+        .map(|(_, point)| point)
+        .collect()
+}
+
+/// Means and deviations of points, with `noise` added to the deviations.
+fn around(points: &[Vec<f64>], noise: f64) -> Vec<(f64, f64)> {
+    let n = points.len() as f64;
+    let each = |coordinate: usize| {
+        let values = points.iter().map(|point| point[coordinate]);
+        let mean = values.clone().sum::<f64>() / n;
+        let variance = values.map(|x| (x - mean).powi(2)).sum::<f64>() / n;
+        (mean, variance.sqrt() + noise)
+    };
+    (0..points[0].len()).map(each).collect()
 }
 
 impl Searcher for CrossEntropy {

@@ -35,7 +35,7 @@ impl Default for HyperbandConfig {
 
 /// Brackets of successive halving that begin with many configurations trained a little or few trained far (Li et al. 2018,
 /// "Hyperband: a novel bandit-based approach to hyperparameter optimization", algorithm 1). While a bracket waits, the next
-/// one goes on.
+/// one goes on. Brackets and rungs are those of SMAC, with budgets that are rounded.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Hyperband {
     history: History,
@@ -51,8 +51,8 @@ impl Hyperband {
     pub fn new(space: SearchSpace, config: &HyperbandConfig, seed: u64) -> Result<Self> {
         let eta = config.reduction_factor;
         let resources = rungs(config.min_resource, config.max_resource, eta)?;
-        if config.cycles == 0 {
-            return Err(Error::config("cycles", 0, "give at least 1"));
+        if !(1..=10_000).contains(&config.cycles) {
+            return Err(Error::config("cycles", config.cycles, "give 1 to 10,000"));
         }
         let brackets = (0..config.cycles).flat_map(|_| {
             (0..resources.len()).map(|bracket| {

@@ -18,6 +18,7 @@
 //! ```
 
 mod halving;
+mod loss;
 #[cfg(test)]
 mod tests;
 
@@ -25,6 +26,7 @@ pub use halving::{HalvingConfig, HyperbandPruningConfig};
 
 use crate::{Error, Result};
 use halving::Rungs;
+use loss::Loss;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -89,7 +91,7 @@ pub struct Pruner {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Curve {
     /// By step; `None` for a value that is not a number.
-    values: BTreeMap<u64, Option<f64>>,
+    values: BTreeMap<u64, Option<Loss>>,
     complete: bool,
 }
 
@@ -122,12 +124,14 @@ impl Pruner {
         })
     }
 
-    /// Takes note of the loss of trial `id` at `step` and decides whether it goes on. The steps of a trial ascend.
+    /// Takes note of the loss of trial `id` at `step` and decides whether it goes on. The steps of a trial ascend; of several reports
+    /// of one step the first is kept, as in Optuna.
     pub fn report(&mut self, id: u64, step: u64, loss: f64) -> Decision {
-        let value = (!loss.is_nan()).then_some(loss);
+        let value = (!loss.is_nan()).then_some(Loss(loss));
         let curve = self.trials.entry(id).or_default();
-        let before = curve.values.last_key_value().map(|(step, _)| *step);
-        curve.values.insert(step, value);
+        let value = curve.values.entry(step).or_insert(value).map(|loss| loss.0);
+        let before = curve.values.keys().rev().find(|other| **other != step);
+        let before = before.copied();
         let stop = match &self.config {
             PrunerConfig::Percentile(config) => self.is_behind(config, id, step, before),
             PrunerConfig::Halving(config) => {
@@ -178,16 +182,16 @@ impl Pruner {
             return false;
         }
         let own = self.trials[&id].values.values().flatten();
-        let Some(best) = own.copied().min_by(f64::total_cmp) else {
+        let Some(best) = own.map(|loss| loss.0).min_by(f64::total_cmp) else {
             return true;
         };
-        let rivals: Vec<&Option<f64>> = complete()
+        let rivals: Vec<&Option<Loss>> = complete()
             .filter_map(|curve| curve.values.get(&step))
             .collect();
         if rivals.len() < config.min_trials {
             return false;
         }
-        let mut losses: Vec<f64> = rivals.into_iter().flatten().copied().collect();
+        let mut losses: Vec<f64> = rivals.into_iter().flatten().map(|loss| loss.0).collect();
         losses.sort_by(f64::total_cmp);
         percentile(&losses, config.percentile).is_some_and(|bar| best > bar)
     }

@@ -34,7 +34,7 @@ impl Default for SuccessiveHalvingConfig {
 
 /// Many configurations are trained a little, the best of them further, and so on (Jamieson and Talwalkar 2016,
 /// "Non-stochastic best arm identification and hyperparameter optimization"). A rung begins when the one before has been
-/// told; until then the searcher may have to wait.
+/// told; until then the searcher may have to wait. At least one that has a loss goes on from every rung.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SuccessiveHalving {
     history: History,
@@ -167,7 +167,8 @@ impl Bracket {
         if !told || self.rung + 1 == self.resources.len() {
             return false;
         }
-        let keep = self.width / self.eta.saturating_pow(self.rung as u32 + 1) as usize;
+        // However few began, one goes on: a bracket whose last rung nobody reaches has only spent.
+        let keep = (self.width / self.eta.saturating_pow(self.rung as u32 + 1) as usize).max(1);
         let ranked = ranked(history, self.trials.iter().copied());
         self.survivors = ranked.into_iter().take(keep).collect();
         self.trials.clear();
@@ -206,6 +207,92 @@ mod tests {
         assert_eq!(rungs(5, 5, 4).unwrap(), [5]);
         for (min, max, eta) in [(0, 9, 3), (10, 9, 3), (1, 9, 1)] {
             assert!(rungs(min, max, eta).is_err());
+        }
+    }
+
+    /// The resource and the number of the trials of each rung, all told.
+    fn climbed(mut bracket: Bracket) -> Vec<(u64, usize)> {
+        let space: SearchSpace =
+            ron::from_str(r#"[(name: "rate", domain: Uniform(0.0, 1.0))]"#).unwrap();
+        let mut history = History::new(space);
+        while let Proposal::Trial(trial) = bracket.ask(&mut history, 1).unwrap() {
+            history.tell(trial.id, trial.id as f64).unwrap();
+        }
+        let mut rungs: Vec<(u64, usize)> = Vec::new();
+        for (trial, _) in history.iter() {
+            let resource = trial.resource.unwrap();
+            match rungs.last_mut() {
+                Some((last, count)) if *last == resource => *count += 1,
+                _ => rungs.push((resource, 1)),
+            }
+        }
+        rungs
+    }
+
+    #[test]
+    fn one_reaches_the_last_rung_however_few_begin() {
+        let resources = || rungs(1, 27, 3).unwrap();
+        assert_eq!(
+            climbed(Bracket::new(10, resources(), 3)),
+            [(1, 10), (3, 3), (9, 1), (27, 1)]
+        );
+        assert_eq!(
+            climbed(Bracket::new(1, resources(), 3)),
+            [(1, 1), (3, 1), (9, 1), (27, 1)]
+        );
+        assert_eq!(
+            climbed(Bracket::new(27, resources(), 3)),
+            [(1, 27), (3, 9), (9, 3), (27, 1)]
+        );
+    }
+
+    /// Ray's milestones are counted up from the least resource, ours down from the largest: the same where one is a power of the
+    /// reduction factor times the other.
+    #[test]
+    fn rungs_equal_the_milestones_of_ray_where_both_ends_fit() {
+        let text = include_str!("../../fixtures/searchers.json");
+        let peers: serde_json::Value = serde_json::from_str(text).unwrap();
+        let mut equal = 0;
+        for (arguments, milestones) in peers["milestones_of_ray"].as_object().unwrap() {
+            let numbers: Vec<u64> = arguments.split(',').map(|n| n.parse().unwrap()).collect();
+            let theirs: Vec<u64> = serde_json::from_value(milestones.clone()).unwrap();
+            let ours = rungs(numbers[0], numbers[1], numbers[2]).unwrap();
+            assert_eq!(ours.last(), Some(&numbers[1]));
+            if theirs.last() == Some(&numbers[1]) {
+                assert_eq!(ours, theirs);
+                equal += 1;
+            }
+        }
+        assert_eq!(equal, 2);
+    }
+
+    /// SMAC's budgets are not whole; ours are rounded.
+    #[test]
+    fn brackets_equal_those_of_smac() {
+        let text = include_str!("../../fixtures/searchers.json");
+        let smac: serde_json::Value = serde_json::from_str(text).unwrap();
+        for (arguments, wanted) in smac["hyperband_of_smac"].as_object().unwrap() {
+            let numbers: Vec<u64> = arguments.split(',').map(|n| n.parse().unwrap()).collect();
+            let resources = rungs(numbers[0], numbers[1], numbers[2]).unwrap();
+            let brackets = wanted["configurations"].as_array().unwrap();
+            assert_eq!(brackets.len(), resources.len());
+            for (index, configurations) in brackets.iter().enumerate() {
+                let width =
+                    super::super::hyperband::bracket_width(resources.len(), index, numbers[2]);
+                let climbed = climbed(Bracket::new(width, resources[index..].to_vec(), numbers[2]));
+                let budgets = wanted["budgets"][index].as_array().unwrap();
+                let theirs: Vec<(u64, usize)> = budgets
+                    .iter()
+                    .zip(configurations.as_array().unwrap())
+                    .map(|(budget, count)| {
+                        (
+                            budget.as_f64().unwrap().round() as u64,
+                            count.as_u64().unwrap() as usize,
+                        )
+                    })
+                    .collect();
+                assert_eq!(climbed, theirs, "{arguments}");
+            }
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What holds for every searcher.
 
+mod losses;
+
 use super::*;
 use trimtab_env::{SearchSpace, Table, Value, stream, suite};
 

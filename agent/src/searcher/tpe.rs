@@ -2,7 +2,7 @@
 
 use super::acquisition::{normal_probability, normal_quantile};
 use super::history::tell_history;
-use super::{History, Outcome, Proposal, Searcher};
+use super::{History, Outcome, Proposal, Searcher, check_candidates};
 use crate::{Error, Result};
 use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
@@ -25,7 +25,7 @@ pub struct TpeConfig {
 }
 
 impl Default for TpeConfig {
-    /// Optuna's numbers.
+    /// Optuna's numbers; Optuna draws parameters together only if told to (`multivariate`).
     fn default() -> Self {
         Self {
             initial: 10,
@@ -57,14 +57,11 @@ impl Tpe {
     /// # Errors
     /// [`Error::Config`] naming the option that is not allowed.
     pub fn new(space: SearchSpace, config: TpeConfig, seed: u64) -> Result<Self> {
-        let counts = [
-            ("initial", config.initial),
-            ("candidates", config.candidates),
-            ("most_good", config.most_good),
-        ];
+        let counts = [("initial", config.initial), ("most_good", config.most_good)];
         if let Some((field, _)) = counts.iter().find(|(_, count)| *count == 0) {
             return Err(Error::config(*field, 0, "give at least 1"));
         }
+        check_candidates(config.candidates)?;
         if !(config.good > 0.0 && config.good < 1.0) {
             return Err(Error::config(
                 "good",

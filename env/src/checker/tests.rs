@@ -24,6 +24,10 @@ enum Fault {
     Endless,
     FailsOnAllowed,
     FailsOnReset,
+    IndexesWithTheChoice,
+    IndexesWithEveryChoice,
+    PanicsLate,
+    PanicsOnReset,
     NoHeads,
     TwinFeatures,
     InvertedBounds,
@@ -91,6 +95,7 @@ impl Environment for Broken {
         if self.fault == Fault::FailsOnReset {
             return Err(Error::other("reset", "out of order"));
         }
+        assert!(self.fault != Fault::PanicsOnReset, "no seed was wanted");
         self.life += 1;
         self.steps = Some(0);
         Ok(self.observation(0))
@@ -111,6 +116,16 @@ impl Environment for Broken {
             return Err(Error::EpisodeOver {
                 environment: environment(),
             });
+        }
+        let prices = [0.5, 0.25, 0.125];
+        match self.fault {
+            Fault::IndexesWithTheChoice => _ = prices[action.choices[0]],
+            Fault::IndexesWithEveryChoice => {
+                let indices = action.choices.iter().enumerate();
+                _ = indices.map(|(i, _)| prices[3 * i]).sum::<f64>();
+            }
+            Fault::PanicsLate if steps == 3 => std::panic::panic_any(3),
+            _ => {}
         }
         let lenient = match self.fault {
             Fault::AcceptsAnyChoice => action.choices.len() == 1,
@@ -169,7 +184,7 @@ fn correct_environments_have_no_violation() {
 #[test]
 fn every_fault_is_found_and_only_that() {
     use Fault::*;
-    let cases: [(Fault, &str); 19] = [
+    let cases: [(Fault, &str); 23] = [
         (Length, "1 numbers where the specification has 2"),
         (NotFinite, "`time` is NaN"),
         (OutOfBounds, "`time` is 10.5, outside its bounds 0 to 10"),
@@ -189,6 +204,16 @@ fn every_fault_is_found_and_only_that() {
             "step 2 failed on an allowed action: step: out of order",
         ),
         (FailsOnReset, "reset failed"),
+        (
+            IndexesWithTheChoice,
+            "a choice outside its head panicked: index out of bounds: the len is 3 but the index is 3",
+        ),
+        (
+            IndexesWithEveryChoice,
+            "an action with one choice too many panicked: index out of bounds",
+        ),
+        (PanicsLate, "step 3 panicked: without a message"),
+        (PanicsOnReset, "reset panicked: no seed was wanted"),
         (NoHeads, "no action heads"),
         (TwinFeatures, "two features are called `time`"),
         (InvertedBounds, "the bounds 11 and 10"),

@@ -15,9 +15,14 @@ pub(super) struct Lattice {
 impl Lattice {
     pub(super) fn value(&self, k: f64) -> f64 {
         let value = self.low + k * self.q;
-        // 0.1 + 2 x 0.1 is not 0.3. Twelve digits are what was meant, and exact for whole numbers.
-        let rounded = format!("{value:.12e}").parse().unwrap_or(value);
-        if self.q == 1.0 { value } else { rounded }
+        // 0.1 + 2 x 0.1 is not 0.3. Twelve digits are what was meant, unless the numbers are so large that it takes more to tell them
+        // apart.
+        let rounded: f64 = format!("{value:.12e}").parse().unwrap_or(value);
+        if self.q == 1.0 || (rounded - value).abs() > ROUNDING * self.q {
+            value
+        } else {
+            rounded
+        }
     }
 
     fn scale(&self, x: f64) -> f64 {

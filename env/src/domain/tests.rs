@@ -8,6 +8,23 @@ fn number(value: &Value) -> f64 {
     }
 }
 
+/// Twelve digits do not tell these apart.
+#[test]
+fn large_numbers_in_small_steps_stay_apart() {
+    let domain = Domain::Quantised {
+        low: 1e13,
+        high: 1e13 + 2.0,
+        q: 0.5,
+        log: false,
+    };
+    let points: Vec<f64> = domain.points().iter().map(number).collect();
+    assert_eq!(points, [0.0, 0.5, 1.0, 1.5, 2.0].map(|more| 1e13 + more));
+    for point in domain.points() {
+        let u = domain.encode(&point).unwrap();
+        assert_eq!(domain.decode(u), point);
+    }
+}
+
 #[test]
 fn quantised_numbers_are_the_written_ones() {
     let domain = Domain::Quantised {

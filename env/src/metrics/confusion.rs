@@ -15,7 +15,8 @@ pub fn accuracy(truth: &[usize], predicted: &[usize]) -> Result<f64> {
 
 /// How often each class was predicted as each class.
 ///
-/// In the methods `undefined` is the value of a figure that divides by 0: 0, 1, or NaN, which an average leaves out.
+/// In the methods `undefined` is the value of a figure that divides by 0: 0, 1, or NaN, which an average leaves out. Averages are
+/// over the classes that occur, in the truth or among the predictions, as scikit-learn's are unless it is given `labels`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfusionMatrix {
     classes: usize,
@@ -160,7 +161,11 @@ impl ConfusionMatrix {
 
     fn averaged(&self, average: Average, figure: impl Fn(&Decisions) -> f64) -> f64 {
         let decisions = self.decisions();
-        let figures = || -> Vec<f64> { decisions.iter().map(&figure).collect() };
+        // A class that does not occur has no figure, whatever its figure by itself is said to be.
+        let figures = || -> Vec<f64> {
+            let occurring = |d: &Decisions| if d.occurs() { figure(d) } else { f64::NAN };
+            decisions.iter().map(occurring).collect()
+        };
         match average {
             // Without a class 1 there was nothing to find and nothing found.
             Average::Binary => figure(&decisions.get(1).copied().unwrap_or_default()),
@@ -182,6 +187,11 @@ impl ConfusionMatrix {
 }
 
 impl Decisions {
+    /// Whether the class is true or predicted anywhere.
+    fn occurs(&self) -> bool {
+        self.true_positives + self.false_positives + self.false_negatives > 0
+    }
+
     fn precision(&self, undefined: f64) -> f64 {
         ratio(
             self.true_positives,

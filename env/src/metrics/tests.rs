@@ -295,3 +295,82 @@ proptest! {
         }
     }
 }
+
+/// By hand, as scikit-learn's `f1_score`, `precision_score` and `recall_score` do without `labels`.
+#[test]
+fn a_class_that_does_not_occur_is_in_no_average() {
+    // Three classes, of which the rows have two.
+    let all_right = ConfusionMatrix::new(&[0, 1, 1, 0], &[0, 1, 1, 0], 3).unwrap();
+    for average in [Average::Macro, Average::Weighted, Average::Micro] {
+        for undefined in [0.0, 1.0, f64::NAN] {
+            assert_eq!(all_right.precision(average, undefined), 1.0);
+            assert_eq!(all_right.recall(average, undefined), 1.0);
+            assert_eq!(all_right.f1(average, undefined), 1.0);
+        }
+    }
+    assert_eq!(all_right.balanced_accuracy(), 1.0);
+    assert_eq!(all_right.f1_per_class(0.0), [1.0, 1.0, 0.0]);
+    // Predicted but never true: precision 0, and its recall, which divides by 0, is `undefined`.
+    let predicted = ConfusionMatrix::new(&[0, 0, 1, 1], &[0, 2, 1, 1], 4).unwrap();
+    assert_eq!(predicted.precision(Average::Macro, 0.0), 2.0 / 3.0);
+    assert_eq!(predicted.recall(Average::Macro, 0.0), (0.5 + 1.0) / 3.0);
+    assert_eq!(
+        predicted.recall(Average::Macro, 1.0),
+        (0.5 + 1.0 + 1.0) / 3.0
+    );
+    assert_eq!(predicted.f1(Average::Macro, 0.0), (2.0 / 3.0 + 1.0) / 3.0);
+    assert_eq!(
+        predicted.f1(Average::Weighted, 0.0),
+        (2.0 / 3.0 + 1.0) / 2.0
+    );
+    assert_eq!(predicted.balanced_accuracy(), 0.75);
+    // True but never predicted.
+    let missed = ConfusionMatrix::new(&[0, 3], &[0, 0], 4).unwrap();
+    assert_eq!(missed.precision(Average::Macro, 0.0), 0.25);
+    assert_eq!(missed.recall(Average::Macro, 0.0), 0.5);
+    // The same through the metric that a run is about.
+    let predictions = Predictions::Classes {
+        truth: &[0, 1],
+        probabilities: &[0.8, 0.1, 0.1, 0.2, 0.7, 0.1],
+        classes: 3,
+    };
+    for metric in [
+        Metric::F1(Average::Macro),
+        Metric::Precision(Average::Macro),
+        Metric::Recall(Average::Macro),
+        Metric::F1(Average::Weighted),
+    ] {
+        assert_eq!(
+            metric.evaluate(&predictions).unwrap(),
+            1.0,
+            "{}",
+            metric.name()
+        );
+    }
+}
+
+proptest! {
+    /// Classes that do not occur can be added without changing a figure.
+    #[test]
+    fn absent_classes_change_no_average(
+        pairs in proptest::collection::vec((0usize..3, 0usize..3), 1..20),
+        more in 0usize..4,
+    ) {
+        let (truth, predicted): (Vec<usize>, Vec<usize>) = pairs.into_iter().unzip();
+        let [few, many] = [3, 3 + more].map(|n| ConfusionMatrix::new(&truth, &predicted, n).unwrap());
+        for average in [Average::Macro, Average::Weighted, Average::Micro] {
+            prop_assert_eq!(few.f1(average, 0.0), many.f1(average, 0.0));
+            prop_assert_eq!(few.precision(average, 0.0), many.precision(average, 0.0));
+            prop_assert_eq!(few.recall(average, 1.0), many.recall(average, 1.0));
+        }
+        prop_assert_eq!(few.balanced_accuracy(), many.balanced_accuracy());
+        prop_assert_eq!(few.matthews(), many.matthews());
+    }
+}
+
+/// The mean of three times 0.1 is not 0.1.
+#[test]
+fn a_constant_truth_has_no_spread_whatever_its_mean_is_rounded_to() {
+    assert_eq!(r2(&[0.1; 3], &[0.1; 3]).unwrap(), 1.0);
+    assert_eq!(r2(&[0.1; 3], &[0.1, 0.1, 0.2]).unwrap(), 0.0);
+}

@@ -110,6 +110,13 @@ impl ReturnScale {
         &mut self.running[environment]
     }
 
+    /// A reward divided by the scale, and clipped to `clip`: returns that have hardly differed so far make rewards of any size of a
+    /// tiny deviation. Stable-Baselines3 clips at 10. A `clip` that is negative or no number bounds nothing.
+    pub fn scaled(&self, reward: f32, clip: f32) -> f32 {
+        let clip = if clip >= 0.0 { clip } else { f32::INFINITY };
+        (reward / self.scale()).clamp(-clip, clip)
+    }
+
     /// What rewards are divided by.
     pub fn scale(&self) -> f32 {
         let deviation = self.moments.deviation()[0];
@@ -197,18 +204,20 @@ impl<E: Environment> Environment for NormaliseObservation<E> {
     }
 }
 
-/// Divides rewards by the running standard deviation of the discounted return.
+/// Divides rewards by the running standard deviation of the discounted return and clips them.
 pub struct NormaliseReturn<E> {
     inner: E,
     scale: ReturnScale,
+    clip: f32,
 }
 
 impl<E: Environment> NormaliseReturn<E> {
-    /// Wraps an environment; `gamma` is the discount of the return.
-    pub fn new(inner: E, gamma: f64) -> Self {
+    /// Wraps an environment; `gamma` is the discount of the return and `clip` the largest size of a scaled reward.
+    pub fn new(inner: E, gamma: f64, clip: f32) -> Self {
         Self {
             inner,
             scale: ReturnScale::new(gamma),
+            clip,
         }
     }
 
@@ -231,7 +240,7 @@ impl<E: Environment> Environment for NormaliseReturn<E> {
     fn step(&mut self, action: &Action) -> Result<Step> {
         let mut step = self.inner.step(action)?;
         self.scale.update(0, step.reward);
-        step.reward /= self.scale.scale();
+        step.reward = self.scale.scaled(step.reward, self.clip);
         Ok(step)
     }
 
@@ -282,6 +291,26 @@ mod tests {
         scale.begin(0);
         scale.update(0, 1.0);
         assert!((scale.moments.mean()[0] - 4.25 / 4.0).abs() < 1e-9);
+    }
+
+    /// One-step episodes of almost equal rewards have almost no deviation.
+    #[test]
+    fn scaled_rewards_are_bounded() {
+        let mut scale = ReturnScale::new(0.99);
+        for reward in [1.0, 1.0, 1.0, 1.0001, 1.0] {
+            scale.begin(0);
+            scale.update(0, reward);
+        }
+        assert!(1.0 / scale.scale() > 20_000.0);
+        assert_eq!(scale.scaled(1.0, 10.0), 10.0);
+        assert_eq!(scale.scaled(-1.0, 10.0), -10.0);
+        assert!(scale.scaled(1.0, f32::INFINITY) > 20_000.0);
+        let mut wrapped = NormaliseReturn::new(Identity::new(2, 50), 0.99, 0.5);
+        wrapped.reset(1).unwrap();
+        for _ in 0..50 {
+            let reward = wrapped.step(&Action::from(0)).unwrap().reward;
+            assert!(reward.abs() <= 0.5, "{reward}");
+        }
     }
 
     #[test]

@@ -11,8 +11,8 @@ use std::path::Path;
 use trimtab_agent::controller::{Found, smoothed};
 
 const HEIGHT: u32 = 700;
-/// Smoothed losses are shown up to this many times where they begin; beyond it they explode.
-const SHOWN: f64 = 1.5;
+/// Smoothed losses are shown up to where they begin and this share of their fall above it; beyond that they explode.
+const RISEN: f64 = 0.5;
 
 /// Draws range tests on `task`, one a seed: the loss of every update against its learning rate, the smoothed loss that the
 /// choice looks at, and the learning rate that was chosen.
@@ -61,7 +61,7 @@ pub fn range_test(path: &Path, task: &str, tests: &[&Found]) -> Result<(), Error
             canvas,
             (Y_LABEL_ROOM, top),
             width,
-            "Chosen: a tenth of the rate at which the smoothed loss is lowest. Losses beyond the panel are left out.",
+            "Chosen: a tenth of the rate at which the smoothed loss is lowest, or where it never falls, the initial rate. Losses beyond the panel are left out.",
         )?;
         let bounds = Bounds {
             left: Y_LABEL_ROOM,
@@ -98,7 +98,9 @@ pub fn range_test(path: &Path, task: &str, tests: &[&Found]) -> Result<(), Error
 /// The smoothed loss over the learning rate, up to where it explodes.
 fn curve(test: &Found) -> Vec<(f64, f64)> {
     let smooth = smoothed(&test.losses, test.rates.len());
-    let ceiling = SHOWN * smooth.first().copied().unwrap_or_default();
+    let first = smooth.first().copied().unwrap_or_default();
+    let lowest = smooth.iter().copied().fold(first, f64::min);
+    let ceiling = first + RISEN * (first - lowest);
     let points = test.rates.iter().copied().zip(smooth);
     points.take_while(|(_, loss)| *loss <= ceiling).collect()
 }
@@ -126,6 +128,7 @@ mod tests {
             rates: vec![1e-4, 1e-3, 1e-2, 1e-1],
             losses: losses.to_vec(),
             learning_rate: 1e-3,
+            suggested: true,
             spent: 0.1,
         }
     }

@@ -217,6 +217,78 @@ fn learning_rate_free_updates_equal_the_authors_packages() {
     assert_eq!(seen, wanted.into_iter().collect());
 }
 
+#[derive(Module, Debug)]
+struct Vector {
+    weights: Param<Tensor<1>>,
+}
+
+/// Rates of 0 at the start, in the middle and at the end, and gradients of 0, against what the packages recorded.
+#[test]
+fn updates_at_rates_and_gradients_of_0_equal_the_packages() {
+    let device = Device::flex().autodiff();
+    let tensor = |values: &[f32]| Tensor::<1>::from_floats(values, &device);
+    let mut cases = 0;
+    for line in include_str!("../../fixtures/odd_rates.jsonl").lines() {
+        let case: Value = serde_json::from_str(line).unwrap();
+        let given = |name: &str| case["arguments"][name].as_f64();
+        let decay = given("weight_decay").unwrap_or(0.0);
+        let library = case["library"].as_str().unwrap();
+        let config = match library {
+            "prodigyopt 1.1.2" => OptimizerConfig::Prodigy(ProdigyConfig {
+                weight_decay: decay,
+                d0: given("d0").unwrap_or(1e-6),
+                bias_correction: case["arguments"]["use_bias_correction"] == true,
+                safeguard_warmup: case["arguments"]["safeguard_warmup"] == true,
+                ..Default::default()
+            }),
+            "schedulefree 1.4.1" => OptimizerConfig::ScheduleFreeAdamW(ScheduleFreeConfig {
+                weight_decay: decay,
+                warmup_steps: given("warmup_steps").unwrap_or(0.0) as u64,
+                ..Default::default()
+            }),
+            "torch 2.9.0 AdamW" => OptimizerConfig::adam_w(),
+            "torch 2.9.0 Adam" => ron::from_str(&format!("Adam(weight_decay: {decay})")).unwrap(),
+            "torch 2.9.0 SGD" => OptimizerConfig::Sgd {
+                momentum: 0.9,
+                nesterov: true,
+                weight_decay: decay as f32,
+            },
+            other => panic!("{other}"),
+        };
+        let mut optimizer = config.init().unwrap();
+        let mut model = Vector {
+            weights: Param::from_tensor(tensor(&numbers(&case["initial"]))),
+        };
+        for (step, wanted) in case["steps"].as_array().unwrap().iter().enumerate() {
+            let gradient = tensor(&numbers(&wanted["gradient"]));
+            let loss = (model.weights.val() * gradient).sum();
+            let gradients = GradientsParams::from_grads(loss.backward(), &model);
+            model = optimizer.step(wanted["rate"].as_f64().unwrap(), model, gradients);
+            let compare = |model: &Vector, wanted: &Value| {
+                let mut got = Vec::new();
+                flat_state(model, &mut got);
+                for (g, w) in got.iter().zip(numbers(wanted)) {
+                    let error = (g - w).abs();
+                    assert!(error < 1e-5, "{library} step {step}: {g} against {w}");
+                }
+            };
+            compare(&model, &wanted["weights"]);
+            if wanted["averaged"].is_array() {
+                compare(&optimizer.evaluated(model.clone()), &wanted["averaged"]);
+            }
+            if let (Optimizer::Prodigy(prodigy), Some(d)) = (&optimizer, wanted["d"].as_f64()) {
+                assert!(
+                    (prodigy.d() / d - 1.0).abs() < 1e-4,
+                    "{step}: {} {d}",
+                    prodigy.d()
+                );
+            }
+        }
+        cases += 1;
+    }
+    assert_eq!(cases, 11);
+}
+
 #[test]
 fn impossible_options_are_named() {
     for (text, field) in [

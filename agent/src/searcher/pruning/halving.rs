@@ -1,5 +1,6 @@
 //! Successive halving and Hyperband as rules for stopping.
 
+use super::loss::Loss;
 use crate::searcher::hyperband::bracket_width;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -120,7 +121,7 @@ fn validate(min: Option<u64>, eta: u64) -> Result<()> {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Rungs {
     /// By bracket and trial: the losses at rung 0, 1, 2, ...
-    losses: BTreeMap<usize, BTreeMap<u64, Vec<f64>>>,
+    losses: BTreeMap<usize, BTreeMap<u64, Vec<Loss>>>,
     /// The resource that was left open, once it is known.
     found: Option<u64>,
 }
@@ -151,15 +152,19 @@ impl Rungs {
         let trials = self.losses.entry(bracket).or_default();
         loop {
             let rung = trials.entry(id).or_default().len();
-            let exponent = config.min_early_stopping_rate + rung as u32;
-            if step < min.saturating_mul(eta.saturating_pow(exponent)) {
+            let exponent = config.min_early_stopping_rate.saturating_add(rung as u32);
+            // A rung beyond all numbers is never reached.
+            let resource = eta
+                .checked_pow(exponent)
+                .and_then(|pow| pow.checked_mul(min));
+            if resource.is_none_or(|resource| step < resource) {
                 return false;
             }
             let Some(value) = value else { return true };
-            trials.entry(id).or_default().push(value);
+            trials.entry(id).or_default().push(Loss(value));
             let mut rivals: Vec<f64> = trials
                 .values()
-                .filter_map(|losses| losses.get(rung).copied())
+                .filter_map(|losses| losses.get(rung).map(|loss| loss.0))
                 .collect();
             if rivals.len() <= config.bootstrap_count {
                 return true;
@@ -182,13 +187,18 @@ impl Rungs {
         let max = match config.max_resource {
             Some(max) => max,
             None => {
-                self.found = self.found.or(longest_complete.map(|longest| longest + 1));
+                self.found = self
+                    .found
+                    .or(longest_complete.map(|longest| longest.saturating_add(1)));
                 self.found?
             }
         };
         let shares = config.shares(max);
         let label = format!("{}_{id}", config.study);
-        let mut ticket = u64::from(crc32(label.as_bytes())) % shares.iter().sum::<u64>();
+        let all = shares
+            .iter()
+            .fold(0, |sum: u64, share| sum.saturating_add(*share));
+        let mut ticket = u64::from(crc32(label.as_bytes())) % all;
         shares.iter().position(|share| {
             let drawn = ticket < *share;
             ticket = ticket.saturating_sub(*share);

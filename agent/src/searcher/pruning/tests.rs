@@ -116,3 +116,83 @@ fn impossible_options_are_refused() {
         "max_resource",
     );
 }
+
+/// Optuna keeps the first value of a step, and warns.
+#[test]
+fn the_first_report_of_a_step_counts() {
+    let config = PercentileConfig {
+        startup_trials: 1,
+        ..Default::default()
+    };
+    let mut pruner = Pruner::new(PrunerConfig::Percentile(config)).unwrap();
+    pruner.report(0, 0, 0.5);
+    pruner.report(0, 0, 0.1);
+    pruner.complete(0);
+    // Against 0.1 it would have to stop. Asked again, the answer is the same.
+    assert_eq!(pruner.report(1, 0, 0.4), Decision::GoOn);
+    assert_eq!(pruner.report(1, 0, 0.9), Decision::GoOn);
+    assert_eq!(pruner.report(2, 0, 0.9), Decision::Stop);
+    assert_eq!(pruner.report(2, 0, 0.2), Decision::Stop);
+    let halving = HalvingConfig {
+        min_resource: Some(1),
+        reduction_factor: 2,
+        ..Default::default()
+    };
+    let mut pruner = Pruner::new(PrunerConfig::Halving(halving)).unwrap();
+    pruner.report(0, 1, 0.5);
+    pruner.report(0, 1, 0.1);
+    assert_eq!(pruner.report(1, 1, 0.4), Decision::GoOn);
+}
+
+#[test]
+fn steps_at_the_end_of_all_numbers_are_judged() {
+    for config in [
+        PrunerConfig::Halving(HalvingConfig {
+            min_resource: Some(u64::MAX),
+            min_early_stopping_rate: 3,
+            ..Default::default()
+        }),
+        PrunerConfig::Halving(HalvingConfig::default()),
+        PrunerConfig::Hyperband(HyperbandPruningConfig::default()),
+        PrunerConfig::Hyperband(HyperbandPruningConfig {
+            max_resource: Some(u64::MAX),
+            reduction_factor: 2,
+            ..Default::default()
+        }),
+    ] {
+        let mut pruner = Pruner::new(config).unwrap();
+        for id in 0..6 {
+            for step in [0, 1, u64::MAX] {
+                pruner.report(id, step, 1.0 / (id + 1) as f64);
+            }
+            pruner.complete(id);
+        }
+    }
+}
+
+/// JSON has no infinity; a pruner that was told one comes back as it was.
+#[test]
+fn infinite_losses_survive_a_file() {
+    for config in [
+        PrunerConfig::Percentile(PercentileConfig::default()),
+        PrunerConfig::Halving(HalvingConfig {
+            min_resource: Some(1),
+            ..Default::default()
+        }),
+    ] {
+        let mut pruner = Pruner::new(config).unwrap();
+        for (id, loss) in [f64::INFINITY, f64::NEG_INFINITY, f64::NAN, 1e300, 0.1]
+            .into_iter()
+            .enumerate()
+        {
+            pruner.report(id as u64, 1, loss);
+            pruner.complete(id as u64);
+        }
+        let text = serde_json::to_string(&pruner).unwrap();
+        assert_eq!(
+            serde_json::from_str::<Pruner>(&text).unwrap(),
+            pruner,
+            "{text}"
+        );
+    }
+}
