@@ -16,12 +16,13 @@ use serde::{Deserialize, Serialize};
 /// where the losses are validation losses, or errors of another [`crate::Objective`], `share` is the segment's share of the budget, and
 /// `s = max(log(first / reference), 0.1)` is what a good training of this task gains: dividing by it makes tasks
 /// comparable, which was measured to matter most. The first term telescopes to the final quality; the second pays
-/// for being good early (convergence speed); the third charges for what is spent (it matters when an episode may end
-/// at a target). Any weight may be zero. Where `scaled` is false, `s` is 1, which goes with
+/// for being good early (convergence speed): segments have equal cost, so that early is cheap; the third charges for what is spent, which
+/// moves no choice unless an episode can end before its budget does, at a target (`stop_at_target`) or at too many divergences. Any weight may be zero. Where `scaled` is false, `s` is 1, which goes with
 /// [`SelfCritical`](crate::wrappers::SelfCritical): what makes tasks differ is subtracted there, and a task on which `s` is small does
 /// not outweigh the others.
 ///
-/// A ratio of losses says how many times better, which is what counts for a loss whose best value is 0, such as an error or a
+/// Losses are what they are above the lowest that there can be ([`crate::TraineeSpec::lowest_loss`]), 0 for most.
+/// A ratio of them says how many times better, which is what counts for a loss whose best value is 0, such as an error or a
 /// cross-entropy. A loss that can be below 0 has no such value, and a ratio of two of them means nothing. Where one of the losses
 /// above is below 0, every `log(a / b)` is therefore the difference `a - b`, and `s = first - reference` whether `scaled` or not,
 /// because a difference has the unit of the loss: a constant added to the loss, or a factor, changes no reward. If the reference is
@@ -35,7 +36,7 @@ pub struct RewardConfig {
     pub level: f64,
     /// The normalised level at which the second term is zero.
     pub level_offset: f64,
-    /// Price of the whole budget.
+    /// Price of the whole budget. An episode that always spends it all pays the same whatever is chosen.
     pub cost: f64,
     /// Penalty of a segment that diverged.
     pub divergence: f64,

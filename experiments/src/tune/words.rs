@@ -123,7 +123,7 @@ fn reason(ended: &Ended) -> String {
             },
         ) => {
             return format!(
-                "the policy goes back to the best weights; updates {update_ratio:.1e} wanted"
+                "not as good as before for long: back to the best weights; updates {update_ratio:.1e} wanted"
             );
         }
         (

@@ -62,7 +62,7 @@ pub enum Next {
         update_ratio: f64,
         /// The learning rate that is hoped to give it.
         learning_rate: f64,
-        /// Whether a policy goes back to the best weights first.
+        /// Whether the best weights come back first, for the servo's guard or a policy.
         from_best: bool,
     },
     /// Another segment, with recorded settings.
