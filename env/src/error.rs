@@ -139,3 +139,28 @@ impl Error {
         }
     }
 }
+
+/// A word of a user's for a message: whole, or what it begins with where it is long.
+pub fn shortened(text: &str) -> String {
+    const LONGEST: usize = 80;
+    let length = text.chars().count();
+    if length <= LONGEST {
+        return text.to_owned();
+    }
+    let start: String = text.chars().take(LONGEST / 2).collect();
+    format!("{start}.. ({length} characters)")
+}
+
+/// Names for a message: all, or the first where there are many.
+pub fn listed(names: &[String]) -> String {
+    const MOST: usize = 20;
+    let quoted = names
+        .iter()
+        .take(MOST)
+        .map(|name| format!("`{}`", shortened(name)));
+    let all = quoted.collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(MOST) {
+        0 => all,
+        more => format!("{all} and {more} more"),
+    }
+}

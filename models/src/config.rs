@@ -3,8 +3,8 @@
 use crate::bank::Member;
 use crate::cnn::CnnTask;
 use crate::data::{
-    CsvOptions, Dataset, Embedded, Split, SplitConfig, TargetKind, Teacher, pool, read_columns,
-    read_csv, read_idx, read_more, split, split_apart, with_imbalance, with_label_noise,
+    CsvOptions, Dataset, Embedded, Number, Split, SplitConfig, TargetKind, Teacher, pool, read_csv,
+    read_idx, read_more, split, split_apart, with_imbalance, with_label_noise,
 };
 use crate::mlp::{Activation, MlpTask};
 use crate::transformer::{TransformerConfig, TransformerTask};
@@ -14,6 +14,7 @@ use crate::{
 };
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::Arc;
 use trimtab_env::metrics::Metric;
@@ -157,12 +158,22 @@ fn default_gradient_samples() -> u64 {
     TraineeConfig::default().gradient_samples
 }
 
+/// What is known of a table beside its numbers.
+#[derive(Clone, Debug, Default)]
+pub struct Read {
+    /// The names of its features.
+    pub columns: Vec<String>,
+    /// How many rows were left out because they have no target, of the test file too.
+    pub without_target: usize,
+}
+
 /// A task whose data are read and split, from which any number of trainings can be made.
 #[derive(Clone, Debug)]
 pub struct PreparedTask {
     config: TaskConfig,
     name: String,
     split: Arc<Split>,
+    read: Option<Arc<Read>>,
     /// The weights that runs begin with, where they have been trained before.
     weights: Option<Arc<Vec<f32>>>,
 }
@@ -196,9 +207,8 @@ impl TaskConfig {
         if let Some(pretraining) = &self.pretraining {
             pretraining.validate()?;
         }
-        let mut apart = None;
-        let data: Arc<Dataset> = match &self.data {
-            DataConfig::Embedded(embedded) => embedded.load()?,
+        let (split, read) = match &self.data {
+            DataConfig::Embedded(embedded) => (self.split_of(&*embedded.load()?, None)?, None),
             DataConfig::Csv {
                 path,
                 target,
@@ -209,38 +219,26 @@ impl TaskConfig {
                     target: target.clone(),
                     kind: *kind,
                 };
-                let data = read_csv(path, &options)?;
-                if let Some(test) = test {
-                    let mut features = read_columns(path)?;
-                    features.retain(|column| column != target);
-                    apart = Some(read_more(test, &features, target, &data.targets)?);
-                }
-                Arc::new(data)
+                let table = read_csv(path, &options)?;
+                let mut read = Read {
+                    columns: table.columns,
+                    without_target: table.without_target,
+                };
+                let test = test
+                    .as_ref()
+                    .map(|test| read_more(test, &read.columns, target, &table.data.targets))
+                    .transpose()?;
+                read.without_target += test.as_ref().map_or(0, |test| test.without_target);
+                let test = test.as_ref().map(|test| &test.data);
+                (self.split_of(&table.data, test)?, Some(read))
             }
-            DataConfig::Teacher(teacher) => Arc::new(teacher.dataset()?),
-            DataConfig::Idx { images, labels } => Arc::new(read_idx(images, labels)?),
-        };
-        let data = if self.pool == 1 {
-            data
-        } else {
-            Arc::new(pool(&data, self.pool)?)
-        };
-        let data = if self.imbalance == 1.0 {
-            data
-        } else {
-            Arc::new(with_imbalance(&data, self.imbalance, self.split.seed)?)
-        };
-        let data = if self.label_noise == 0.0 {
-            data
-        } else {
-            Arc::new(with_label_noise(&data, self.label_noise, self.split.seed)?)
-        };
-        self.model.check(data.shape, &data.name)?;
-        let split = match apart {
-            Some(test) => split_apart(&data, test, &self.split)?,
-            None => split(&data, &self.split)?,
+            DataConfig::Teacher(teacher) => (self.split_of(&teacher.dataset()?, None)?, None),
+            DataConfig::Idx { images, labels } => {
+                (self.split_of(&read_idx(images, labels)?, None)?, None)
+            }
         };
         let mut task = self.with_split(split);
+        task.read = read.map(Arc::new);
         if let Some(pretraining) = &self.pretraining {
             let weights = task.visit(Pretrained {
                 pretraining: *pretraining,
@@ -250,6 +248,25 @@ impl TaskConfig {
             task = task.fine_tuning(weights)?;
         }
         Ok(task)
+    }
+
+    /// The data as the task changes them, split; `apart` is a test of its own.
+    fn split_of<N: Number>(&self, data: &Dataset<N>, apart: Option<&Dataset<N>>) -> Result<Split> {
+        let mut data = Cow::Borrowed(data);
+        if self.pool != 1 {
+            data = Cow::Owned(pool(&data, self.pool)?);
+        }
+        if self.imbalance != 1.0 {
+            data = Cow::Owned(with_imbalance(&data, self.imbalance, self.split.seed)?);
+        }
+        if self.label_noise != 0.0 {
+            data = Cow::Owned(with_label_noise(&data, self.label_noise, self.split.seed)?);
+        }
+        self.model.check(data.shape, &data.name)?;
+        match apart {
+            Some(test) => split_apart(&data, test, &self.split),
+            None => split(&data, &self.split),
+        }
     }
 
     /// The task with data that have been read and split already; what it says about data has no say.
@@ -274,6 +291,7 @@ impl TaskConfig {
             config: self.clone(),
             name,
             split: Arc::new(split),
+            read: None,
             weights: None,
         }
     }
@@ -290,6 +308,24 @@ impl PreparedTask {
         let mut other = self.clone();
         other.config.optimizer = optimizer;
         other
+    }
+
+    /// The same task with other metrics in its reports.
+    pub fn with_metrics(&self, metrics: Vec<Metric>) -> Self {
+        let mut other = self.clone();
+        other.config.metrics = metrics;
+        other
+    }
+
+    /// The same task with what is known of the table that its data are from.
+    pub fn with_read(mut self, read: Read) -> Self {
+        self.read = Some(Arc::new(read));
+        self
+    }
+
+    /// What is known of the table that its data are from; `None` for other data.
+    pub fn read(&self) -> Option<&Read> {
+        self.read.as_deref()
     }
 
     /// The same task by another name.

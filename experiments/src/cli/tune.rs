@@ -307,12 +307,12 @@ pub fn predict() -> ExitCode {
     exit(|| {
         let device = arguments.backend.device()?;
         let model = TrainedModel::load(&arguments.model)?;
-        let rows = model.rows(&arguments.data)?;
-        let text = model.csv(&model.predict(&rows, &device)?);
+        let inputs = model.inputs(&arguments.data)?;
+        let text = model.csv(&model.predict(&inputs, &device)?);
         write_whole(&arguments.out, text.as_bytes())?;
         say(format_args!(
             "{} predictions of `{}` are in {}",
-            rows.len() / model.features(),
+            inputs.len() / model.features(),
             model.target,
             arguments.out.display()
         ))

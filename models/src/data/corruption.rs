@@ -1,6 +1,6 @@
 //! What makes data harder: wrong labels and rare classes.
 
-use super::{Dataset, Targets};
+use super::{Dataset, Number, Targets};
 use crate::{Error, Result};
 use rand::RngExt;
 use rand_distr::{Distribution, StandardNormal};
@@ -11,7 +11,11 @@ use trimtab_env::stream;
 ///
 /// # Errors
 /// [`Error::Setting`] unless `share` is from 0 to 1.
-pub fn with_label_noise(dataset: &Dataset, share: f64, seed: u64) -> Result<Dataset> {
+pub fn with_label_noise<N: Number>(
+    dataset: &Dataset<N>,
+    share: f64,
+    seed: u64,
+) -> Result<Dataset<N>> {
     if !(0.0..=1.0).contains(&share) {
         return Err(Error::Setting {
             field: "label_noise".to_owned(),
@@ -31,12 +35,13 @@ pub fn with_label_noise(dataset: &Dataset, share: f64, seed: u64) -> Result<Data
         }
         Targets::Values(values) => {
             let n = values.len() as f64;
-            let mean = values.iter().map(|x| f64::from(*x)).sum::<f64>() / n;
-            let squares = values.iter().map(|x| (f64::from(*x) - mean).powi(2));
+            let mean = values.iter().map(|x| (*x).into()).sum::<f64>() / n;
+            let squares = values.iter().map(|x| ((*x).into() - mean).powi(2));
             let deviation = (squares.sum::<f64>() / n).sqrt() * share;
             for value in values {
                 let z: f64 = StandardNormal.sample(&mut rng);
-                *value += (deviation * z) as f32;
+                let noise: f64 = N::nearest(deviation * z).into();
+                *value = N::nearest((*value).into() + noise);
             }
         }
     }
@@ -48,7 +53,11 @@ pub fn with_label_noise(dataset: &Dataset, share: f64, seed: u64) -> Result<Data
 ///
 /// # Errors
 /// [`Error::Setting`] unless `ratio` is above 0 and at most 1.
-pub fn with_imbalance(dataset: &Dataset, ratio: f64, seed: u64) -> Result<Dataset> {
+pub fn with_imbalance<N: Number>(
+    dataset: &Dataset<N>,
+    ratio: f64,
+    seed: u64,
+) -> Result<Dataset<N>> {
     if !(ratio > 0.0 && ratio <= 1.0) {
         return Err(Error::Setting {
             field: "imbalance".to_owned(),
