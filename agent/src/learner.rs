@@ -140,13 +140,7 @@ impl Learner {
         device: &Device,
     ) -> Result<Self> {
         algorithm.validate()?;
-        if config.hidden.contains(&0) {
-            return Err(Error::config(
-                "policy.hidden",
-                format!("{:?}", config.hidden),
-                "give widths of at least 1",
-            ));
-        }
+        config.validate(spec.features.len())?;
         let choices = spec.choices();
         let features = spec.features.len();
         let device = device.clone().autodiff();

@@ -7,7 +7,11 @@ use rand::Rng;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use std::sync::Arc;
+use trimtab_env::bounds::check_widths;
+use trimtab_env::files::write_whole;
+use trimtab_env::json;
 use trimtab_env::observation::Encoder;
+use trimtab_env::seal::{seal, unseal};
 use trimtab_env::wrappers::RunningMoments;
 use trimtab_env::{
     Action, Cost, EnvironmentSpec, Knob, Observation, Residual, ResidualPolicy, stream,
@@ -41,6 +45,16 @@ impl Default for PolicyConfig {
             no_change_bias: 1.0,
             normalise_observations: false,
         }
+    }
+}
+
+impl PolicyConfig {
+    /// Checks the widths of its layers, for so many features, before anything is allocated.
+    ///
+    /// # Errors
+    /// [`Error::Environment`] naming the layer.
+    pub fn validate(&self, features: usize) -> Result<()> {
+        Ok(check_widths("policy.hidden", features, &self.hidden, 1)?)
     }
 }
 
@@ -287,23 +301,14 @@ impl Policy {
     }
 }
 
-/// Writes JSON to a temporary file beside `path`, syncs it and renames it.
+/// Writes JSON with a checksum, whole or not at all.
 pub(crate) fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
-    let file_error = |source| Error::File {
+    let written = json::to_vec(value).map_err(std::io::Error::from);
+    let written = written.and_then(|text| write_whole(path, &seal(&text, &[])));
+    written.map_err(|source| Error::File {
         path: path.to_owned(),
         source,
-    };
-    let text = serde_json::to_vec(value).map_err(|error| file_error(error.into()))?;
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".part");
-    let part = path.with_file_name(name);
-    let write = || -> std::io::Result<()> {
-        let mut file = std::fs::File::create(&part)?;
-        std::io::Write::write_all(&mut file, &text)?;
-        file.sync_all()?;
-        std::fs::rename(&part, path)
-    };
-    write().map_err(file_error)
+    })
 }
 
 /// The text of a file.
@@ -326,8 +331,9 @@ pub(crate) fn parse_json<T: serde::de::DeserializeOwned>(
         kind,
         problem,
     };
+    let text = unseal(text, &[]).map_err(|altered| damaged(altered.to_string()))?;
     let value: serde_json::Value =
-        serde_json::from_slice(text).map_err(|error| damaged(error.to_string()))?;
+        serde_json::from_slice(&text).map_err(|error| damaged(error.to_string()))?;
     match value.get("version").and_then(serde_json::Value::as_u64) {
         None => Err(damaged("it has no version".to_owned())),
         Some(found) if found != version => Err(Error::Version {
@@ -336,7 +342,7 @@ pub(crate) fn parse_json<T: serde::de::DeserializeOwned>(
             found,
             expected: version,
         }),
-        Some(_) => serde_json::from_value(value).map_err(|error| damaged(error.to_string())),
+        Some(_) => json::from_value(value).map_err(|error| damaged(error.to_string())),
     }
 }
 

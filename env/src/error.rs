@@ -11,7 +11,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 #[non_exhaustive]
 pub enum Error {
     /// A configuration field holds a value that is not allowed.
-    #[error("{field}: {given} is not allowed; {allowed}")]
+    #[error("{field}: {given} is not allowed; {allowed}", given = shortened(.given))]
     Config {
         /// Path of the field, for example `knobs[0].domain.low`.
         field: String,
@@ -142,7 +142,7 @@ impl Error {
 
 /// A word of a user's for a message: whole, or what it begins with where it is long.
 pub fn shortened(text: &str) -> String {
-    const LONGEST: usize = 80;
+    const LONGEST: usize = 200;
     let length = text.chars().count();
     if length <= LONGEST {
         return text.to_owned();

@@ -25,6 +25,9 @@ pub const KEPT: &str = "kept";
 /// The weights, the optimiser's state and what a prior had measured, as they were at the best validation so far.
 pub const BEST: &str = "best";
 
+/// The names of the settings that a training understands by itself.
+pub const KNOWN: [&str; 5] = [LEARNING_RATE, BATCH_SIZE, WEIGHT_DECAY, AVERAGING, WEIGHTS];
+
 /// The value of one hyperparameter.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]

@@ -60,6 +60,11 @@ impl Registry {
         names
     }
 
+    /// Whether there is an environment called `name`.
+    pub fn knows(&self, name: &str) -> bool {
+        self.names().iter().any(|known| known == name)
+    }
+
     /// The environment called `name`, on the instances of `part` where it has any.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! Everything that can go wrong in an experiment, with what to do about it.
 
 use std::path::{Path, PathBuf};
+use trimtab_env::error::shortened;
 
 /// The result of a fallible call of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -22,7 +23,7 @@ pub enum Error {
         problem: String,
     },
     /// A configuration field holds a value that is not allowed.
-    #[error("{field}: {given} is not allowed; {allowed}")]
+    #[error("{field}: {given} is not allowed; {allowed}", given = shortened(.given))]
     Config {
         /// Path of the field.
         field: String,
@@ -30,6 +31,14 @@ pub enum Error {
         given: String,
         /// What would be allowed.
         allowed: String,
+    },
+    /// A training task is not possible.
+    #[error("{place}: {source}")]
+    Task {
+        /// Path of the task.
+        place: String,
+        /// What is wrong.
+        source: trimtab_models::Error,
     },
     /// An option of a method of a comparison is not allowed.
     #[error("methods[{index}] ({name}): {source}")]
@@ -44,6 +53,18 @@ pub enum Error {
     /// The output folder is there already.
     #[error("{0} exists; go on with `--resume --out {0}`, or choose another folder with --out")]
     Exists(PathBuf),
+    /// A run of an environment that another program added.
+    #[error(
+        "`{environment}` is no environment of this program; the run was made by `{program}`: run `{command}`"
+    )]
+    OtherProgram {
+        /// The environment.
+        environment: String,
+        /// The program that made the run.
+        program: String,
+        /// The command line that does there what was asked for here.
+        command: String,
+    },
     /// There is nothing to resume.
     #[error("{path} cannot be resumed: {problem}")]
     NoRun {

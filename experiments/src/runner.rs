@@ -37,7 +37,7 @@ pub fn train(config: &Config, options: &Options, observer: &mut dyn Observer) ->
     config.validate()?;
     let tuning = Tuning::prepare(config, &options.device)?;
     rollout_environments(config, tuning.as_ref(), &[], options.registry, 1)?;
-    if options.out.exists() {
+    if options.out.is_symlink() || options.out.exists() {
         return Err(Error::Exists(options.out.clone()));
     }
     let run = RunDirectory::create(&options.out, config)?;

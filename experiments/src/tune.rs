@@ -295,8 +295,8 @@ fn evaluate(
     let mut figures = BTreeMap::new();
     for metric in metrics {
         let figure = metric.evaluate(&predictions)?;
-        // One that is not defined for these rows is absent: no record could hold it.
-        if figure.is_finite() {
+        // One that is not defined for these rows is absent.
+        if !figure.is_nan() {
             figures.insert(metric.name().to_owned(), figure);
         }
     }

@@ -2,6 +2,7 @@
 
 use crate::bank::Member;
 use crate::cnn::CnnTask;
+use crate::data::corruption;
 use crate::data::{
     CsvOptions, Dataset, Embedded, Number, Split, SplitConfig, TargetKind, Teacher, pool, read_csv,
     read_idx, read_more, split, split_apart, with_imbalance, with_label_noise,
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::Arc;
+use trimtab_env::bounds::check_widths;
 use trimtab_env::metrics::Metric;
 use trimtab_env::{CostModel, Trainee};
 
@@ -73,24 +75,41 @@ pub enum ModelConfig {
 }
 
 impl ModelConfig {
+    /// Checks the sizes of the architecture by themselves, before anything is allocated: for `inputs` numbers, or channels
+    /// of an image.
+    ///
+    /// # Errors
+    /// [`Error::Bounds`] naming the size, or what all of them would take.
+    pub fn validate(&self, inputs: usize) -> Result<()> {
+        match self {
+            Self::Mlp { hidden, .. } => check_widths("model.hidden", inputs, hidden, 1)?,
+            Self::Cnn { channels } => {
+                check_widths(
+                    "model.channels",
+                    inputs,
+                    channels,
+                    crate::cnn::KERNEL.pow(2),
+                )?;
+            }
+            Self::Transformer(config) => config.validate()?,
+        }
+        Ok(())
+    }
+
     /// Checks the architecture against the inputs that it is for: of `shape` (channels, height, width), and what they are called.
     ///
     /// # Errors
     /// [`Error::Setting`] naming what does not fit.
     pub fn check(&self, shape: [usize; 3], inputs: &str) -> Result<()> {
-        let (field, widths) = match self {
-            Self::Mlp { hidden, .. } => ("hidden", hidden),
-            Self::Cnn { channels } => ("channels", channels),
-            Self::Transformer(config) => return config.check(shape, inputs),
+        let features = match self {
+            Self::Mlp { .. } => shape.iter().product(),
+            Self::Cnn { .. } | Self::Transformer(_) => shape[0],
         };
-        if let Some(zero) = widths.iter().position(|width| *width == 0) {
-            return Err(Error::Setting {
-                field: format!("model.{field}[{zero}]"),
-                value: "0".to_owned(),
-                allowed: "at least 1".to_owned(),
-            });
+        self.validate(features)?;
+        if let Self::Transformer(config) = self {
+            return config.check(shape, inputs);
         }
-        if field == "channels" && shape[1].min(shape[2]) < 2 {
+        if matches!(self, Self::Cnn { .. }) && shape[1].min(shape[2]) < 2 {
             return Err(Error::Setting {
                 field: "model".to_owned(),
                 value: format!("Cnn on `{inputs}`"),
@@ -199,14 +218,49 @@ impl TaskConfig {
         }
     }
 
+    /// Checks everything that can be checked without data.
+    ///
+    /// # Errors
+    /// What is out of range, by field.
+    pub fn validate(&self) -> Result<()> {
+        let own_test = matches!(&self.data, DataConfig::Csv { test: Some(_), .. });
+        self.split.validate(own_test)?;
+        corruption::validate(self.label_noise, self.imbalance)?;
+        if let Some(late) = &self.late {
+            late.validate()?;
+        }
+        if let Some(noise) = &self.passing_noise {
+            noise.validate()?;
+        }
+        if let Some(pretraining) = &self.pretraining {
+            pretraining.validate()?;
+        }
+        if let DataConfig::Teacher(teacher) = &self.data {
+            teacher.validate()?;
+        }
+        self.model.validate(1)?;
+        self.optimizer.init()?;
+        for (field, rows) in [
+            ("pool", Some(self.pool)),
+            ("validation_rows", self.validation_rows),
+        ] {
+            if rows == Some(0) {
+                return Err(Error::Setting {
+                    field: field.to_owned(),
+                    value: "0".to_owned(),
+                    allowed: "at least 1".to_owned(),
+                });
+            }
+        }
+        Ok(())
+    }
+
     /// Reads and splits the data.
     ///
     /// # Errors
     /// Whatever is wrong with the files or the fields, by name.
     pub fn prepare(&self) -> Result<PreparedTask> {
-        if let Some(pretraining) = &self.pretraining {
-            pretraining.validate()?;
-        }
+        self.validate()?;
         let (split, read) = match &self.data {
             DataConfig::Embedded(embedded) => (self.split_of(&*embedded.load()?, None)?, None),
             DataConfig::Csv {
@@ -514,11 +568,11 @@ mod tests {
         for (text, words) in [
             (
                 "(data: Embedded(\"digits\"), model: Mlp(hidden: [8, 0]), optimizer: Sgd())",
-                ["model.hidden[1]", "at least 1"],
+                ["model.hidden[1]", "from 1 to"],
             ),
             (
                 "(data: Embedded(\"fashion-mnist\"), model: Cnn(channels: [0]), optimizer: Sgd())",
-                ["model.channels[0]", "at least 1"],
+                ["model.channels[0]", "from 1 to"],
             ),
             (
                 "(data: Embedded(\"letter\"), model: Cnn(channels: [8]), optimizer: Sgd())",
@@ -538,12 +592,39 @@ mod tests {
             ),
             (
                 "(data: Embedded(\"letter\"), model: Transformer((blocks: 0)), optimizer: Sgd())",
-                ["model.blocks", "at least 1"],
+                ["model.blocks", "from 1 to"],
             ),
         ] {
             let message = parse(text).prepare().unwrap_err().to_string();
             for word in words {
                 assert!(message.contains(word), "{message}");
+            }
+        }
+    }
+
+    #[test]
+    fn sizes_out_of_bounds_are_named_before_anything_is_allocated() {
+        for (model, word) in [
+            ("Mlp(hidden: [64, 18446744073709551615])", "model.hidden[1]"),
+            (
+                "Mlp(hidden: [65536, 65536, 65536, 65536, 65536, 65536, 65536])",
+                "GB of memory",
+            ),
+            ("Cnn(channels: [100000000000])", "model.channels[0]"),
+            (
+                "Transformer((blocks: 18446744073709551615))",
+                "model.blocks",
+            ),
+            (
+                "Transformer((width: 100000000000, heads: 1))",
+                "model.width",
+            ),
+            ("Transformer((width: 65536, blocks: 1000))", "GB of memory"),
+        ] {
+            let text = format!("(data: Embedded(\"digits\"), model: {model}, optimizer: Sgd())");
+            let task = parse(&text);
+            for message in [task.validate().unwrap_err(), task.prepare().unwrap_err()] {
+                assert!(message.to_string().contains(word), "{message}");
             }
         }
     }

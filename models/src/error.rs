@@ -243,6 +243,10 @@ pub enum Error {
         feature: String,
     },
 
+    /// A size or a count out of bounds.
+    #[error(transparent)]
+    Bounds(#[from] trimtab_env::Error),
+
     /// A setting outside what is allowed.
     #[error("{field} is {value}: expected {allowed}")]
     Setting {

@@ -1,12 +1,11 @@
 //! The command line of `explain`.
 
-use super::{Backend, exit, say};
+use super::{Backend, Words, known, say, tell};
 use crate::observer::Progress;
 use crate::run_directory::write_json;
-use crate::{Config, Error, Registry, explain, plot};
+use crate::{Config, Error, Registry, Result, explain, plot};
 use clap::Parser;
 use std::path::PathBuf;
-use std::process::ExitCode;
 use trimtab_agent::Policy;
 use trimtab_env::{Context, ContextServo};
 
@@ -57,36 +56,35 @@ fn trainings() -> Vec<(String, Context)> {
         .collect()
 }
 
-/// The `explain` binary, with the environments of `registry`.
-pub fn explain(registry: &Registry) -> ExitCode {
-    let arguments = Explain::parse();
-    exit(|| {
-        let Some(run) = &arguments.run else {
-            let servo = ContextServo::default();
-            plot::set_points(&arguments.out, &servo, &trainings())?;
-            return say(arguments.out.display());
-        };
-        if arguments.episodes == 0 {
-            return Err(Error::config("--episodes", 0, "give at least 1"));
-        }
-        let config = Config::load(&run.join("config.ron"))?;
-        config.validate()?;
-        let policy = Policy::load(run.join("policy.json"))?;
-        let device = arguments.backend.device()?;
-        let mut progress = Progress::default();
-        let episodes = arguments.episodes;
-        let seen = explain::play(&config, registry, &policy, episodes, &device, &mut progress)?;
-        let importances = explain::importances(&policy, &seen, config.seed);
-        write_json(&run.join("importance.json"), &importances)?;
-        let heads: Vec<&str> = policy
-            .spec()
-            .heads
-            .iter()
-            .map(|h| h.name.as_str())
-            .collect();
-        let picture = run.join("plots").join("importance.png");
-        plot::importance(&picture, &heads, &importances)?;
-        say(explain::table(&policy, &importances).trim_end())?;
-        say(picture.display())
-    })
+/// The command `explain`.
+pub(super) fn explain(words: &Words, registry: &Registry) -> Result<()> {
+    let arguments: Explain = words.parse();
+    let Some(run) = &arguments.run else {
+        let servo = ContextServo::default();
+        plot::set_points(&arguments.out, &servo, &trainings())?;
+        return tell(&arguments.out, arguments.out.display());
+    };
+    if arguments.episodes == 0 {
+        return Err(Error::config("--episodes", 0, "give at least 1"));
+    }
+    let config = Config::load(&run.join("config.ron"))?;
+    config.validate()?;
+    known("explain", run, &config, registry)?;
+    let policy = Policy::load(run.join("policy.json"))?;
+    let device = arguments.backend.device()?;
+    let mut progress = Progress::default();
+    let episodes = arguments.episodes;
+    let seen = explain::play(&config, registry, &policy, episodes, &device, &mut progress)?;
+    let importances = explain::importances(&policy, &seen, config.seed);
+    write_json(&run.join("importance.json"), &importances)?;
+    let heads: Vec<&str> = policy
+        .spec()
+        .heads
+        .iter()
+        .map(|h| h.name.as_str())
+        .collect();
+    let picture = run.join("plots").join("importance.png");
+    plot::importance(&picture, &heads, &importances)?;
+    say(explain::table(&policy, &importances).trim_end())?;
+    say(picture.display())
 }

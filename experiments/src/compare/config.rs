@@ -1,11 +1,13 @@
 //! A comparison as one RON file.
 
 use super::method::{Method, Peak};
+use crate::config::{MOST_RUNS, check_process, check_tasks};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use trimtab_agent::Policy;
 use trimtab_agent::controller::Schedule;
+use trimtab_env::bounds::check_count;
 use trimtab_env::settings::{BATCH_SIZE, LEARNING_RATE};
 use trimtab_env::{CostModel, SearchSpace, TuningConfig};
 use trimtab_models::{OptimizerConfig, TaskConfig};
@@ -120,21 +122,34 @@ impl CompareConfig {
         Self::parse(&text, &path.display().to_string())
     }
 
-    /// The tasks with their optimisers.
+    /// The tasks with their optimisers, each by a name of its own.
     pub fn trainings(&self) -> Vec<TaskConfig> {
-        let with = |task: &TaskConfig, optimizer| TaskConfig {
-            optimizer,
-            ..task.clone()
-        };
         if self.optimizers.is_empty() {
             return self.tasks.clone();
         }
-        let optimizers = &self.optimizers;
-        let all = self
-            .tasks
-            .iter()
-            .flat_map(|task| optimizers.iter().map(move |o| (task, *o)));
-        all.map(|(task, optimizer)| with(task, optimizer)).collect()
+        let mut all = Vec::new();
+        for (index, task) in self.tasks.iter().enumerate() {
+            for (place, optimizer) in self.optimizers.iter().enumerate() {
+                let kind = optimizer.name();
+                let before = self.optimizers[..place].iter();
+                let name = match before.filter(|other| other.name() == kind).count() {
+                    0 => kind.to_owned(),
+                    alike => format!("{kind} {}", alike + 1),
+                };
+                let name = match &task.name {
+                    Some(given) if self.optimizers.len() > 1 => Some(format!("{given} {name}")),
+                    // A name that is made of the data has the optimiser's in it, but not its options.
+                    None if name != kind => Some(format!("task {} {name}", index + 1)),
+                    as_it_is => as_it_is.clone(),
+                };
+                all.push(TaskConfig {
+                    name,
+                    optimizer: *optimizer,
+                    ..task.clone()
+                });
+            }
+        }
+        all
     }
 
     /// The figures of all tasks, `figures[task]`, as one list for each data set: results on the same data are alike, however
@@ -201,6 +216,7 @@ impl CompareConfig {
             Ok(())
         };
         crate::config::check_name(&self.name)?;
+        crate::config::check_finite(&crate::config::to_ron(self)?)?;
         some("tasks", self.tasks.is_empty())?;
         some("methods", self.methods.is_empty())?;
         some("budgets", self.budgets.is_empty())?;
@@ -208,16 +224,28 @@ impl CompareConfig {
             let allowed = "give finite numbers above 0";
             return Err(Error::config("budgets", factor, allowed));
         }
+        for (index, factor) in self.budgets.iter().enumerate() {
+            if self.budgets[..index].contains(factor) {
+                let field = format!("budgets[{index}]");
+                return Err(Error::config(field, factor, "give each factor once"));
+            }
+        }
         some("grid.learning_rates", self.grid.learning_rates.is_empty())?;
         some("grid.batch_sizes", self.grid.batch_sizes.is_empty())?;
         for (field, number) in [
-            ("seeds", self.seeds),
-            ("grid.reruns", self.grid.reruns as u64),
+            ("seeds", self.seeds as usize),
+            ("grid.reruns", self.grid.reruns),
         ] {
-            if number == 0 {
-                return Err(Error::config(field, 0, "give at least 1"));
-            }
+            check_count(field, number, 1..=MOST_RUNS)?;
         }
+        check_tasks("tasks", &self.tasks)?;
+        for (index, optimizer) in self.optimizers.iter().enumerate() {
+            optimizer.init().map_err(|source| Error::Task {
+                place: format!("optimizers[{index}]"),
+                source,
+            })?;
+        }
+        check_process("process", &self.process, "cost", self.cost)?;
         if let Some(focus) = &self.focus
             && !self.methods.iter().any(|method| method.name() == focus)
         {

@@ -1,7 +1,7 @@
 //! A trained model as files: everything that predictions on new rows need. The weights are a record of burn, and what else
 //! there is to know is JSON beside it.
 
-use crate::run_directory::{read_json, write_json, write_whole};
+use crate::run_directory::write_whole;
 use crate::{Error, Result};
 use burn::module::{Module, ModuleMapper, Param, ParamId};
 use burn::store::{ModuleRecord, RecordError};
@@ -10,6 +10,8 @@ use burn::tensor::{Bytes, Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 use std::fmt::{Display, Write as _};
 use std::path::{Path, PathBuf};
+use trimtab_env::json;
+use trimtab_env::seal::{seal, unseal};
 use trimtab_models::cnn::Cnn;
 use trimtab_models::config::{PreparedTask, Read};
 use trimtab_models::data::{
@@ -131,14 +133,21 @@ impl TrainedModel {
     /// # Errors
     /// [`Error::File`]; [`Error::Record`] naming the part that does not fit the others; [`Error::Weights`].
     pub fn load(path: &Path) -> Result<Self> {
-        let mut model: Self = read_json(path)?;
-        model.check().map_err(|problem| Error::Record {
+        let damaged = |line: usize, problem: String| Error::Record {
             path: path.to_owned(),
-            line: 1,
+            line,
             problem,
-        })?;
+        };
+        let text = std::fs::read(path).map_err(Error::file(path))?;
         let file = weights_file(path);
         let bytes = std::fs::read(&file).map_err(Error::file(&file))?;
+        let text = unseal(&text, &bytes).map_err(|altered| {
+            let both = format!("{altered}, here or in {}", file.display());
+            damaged(1, format!("{both}; take another copy of both"))
+        })?;
+        let mut model: Self =
+            json::from_slice(&text).map_err(|error| damaged(error.line(), error.to_string()))?;
+        model.check().map_err(|problem| damaged(1, problem))?;
         let network = ModuleRecord::from_bytes(Bytes::from_bytes_vec(bytes))
             .and_then(|record| model.fresh(&Device::flex()).with_record(record));
         model.weights = network.map_err(Error::weights(&file))?.weights();
@@ -153,8 +162,11 @@ impl TrainedModel {
         let file = weights_file(path);
         let record = self.network(&Device::flex())?.into_record();
         let bytes = record.into_bytes().map_err(Error::weights(&file))?;
+        let mut text =
+            json::to_vec_pretty(self).map_err(|error| Error::file(path)(error.into()))?;
+        text.push(b'\n');
         write_whole(&file, &bytes)?;
-        write_json(path, self)
+        write_whole(path, &seal(&text, &bytes))
     }
 
     /// The task of fine-tuning it on the data that `config` names: its columns are found by their names, classes and units are its own.

@@ -6,6 +6,25 @@ use rand::RngExt;
 use rand_distr::{Distribution, StandardNormal};
 use trimtab_env::stream;
 
+/// Checks how much noise and how much rarer the last class is.
+///
+/// # Errors
+/// [`Error::Setting`] naming the one that is out of range.
+pub(crate) fn validate(label_noise: f64, imbalance: f64) -> Result<()> {
+    let (field, value, allowed) = if !(0.0..=1.0).contains(&label_noise) {
+        ("label_noise", label_noise, "a number from 0 to 1")
+    } else if !(imbalance > 0.0 && imbalance <= 1.0) {
+        ("imbalance", imbalance, "a number above 0 and at most 1")
+    } else {
+        return Ok(());
+    };
+    Err(Error::Setting {
+        field: field.to_owned(),
+        value: value.to_string(),
+        allowed: allowed.to_owned(),
+    })
+}
+
 /// The data set with the share `share` of its labels replaced by labels drawn at random, the right one among them. Values of a
 /// regression get normal noise with `share` of their standard deviation instead.
 ///
@@ -16,13 +35,7 @@ pub fn with_label_noise<N: Number>(
     share: f64,
     seed: u64,
 ) -> Result<Dataset<N>> {
-    if !(0.0..=1.0).contains(&share) {
-        return Err(Error::Setting {
-            field: "label_noise".to_owned(),
-            value: share.to_string(),
-            allowed: "a number from 0 to 1".to_owned(),
-        });
-    }
+    validate(share, 1.0)?;
     let mut noisy = dataset.clone();
     let mut rng = stream(seed, "label noise", 0);
     match &mut noisy.targets {
@@ -58,13 +71,7 @@ pub fn with_imbalance<N: Number>(
     ratio: f64,
     seed: u64,
 ) -> Result<Dataset<N>> {
-    if !(ratio > 0.0 && ratio <= 1.0) {
-        return Err(Error::Setting {
-            field: "imbalance".to_owned(),
-            value: ratio.to_string(),
-            allowed: "a number above 0 and at most 1".to_owned(),
-        });
-    }
+    validate(0.0, ratio)?;
     let Targets::Classes { labels, names } = &dataset.targets else {
         return Ok(dataset.clone());
     };

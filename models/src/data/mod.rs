@@ -1,7 +1,7 @@
 //! Data sets as plain numbers: where they come from, how they are split and scaled. No tensors here.
 
 mod apportion;
-mod corruption;
+pub(crate) mod corruption;
 mod csv;
 mod embedded;
 mod gzip;

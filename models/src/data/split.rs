@@ -36,6 +36,27 @@ impl Default for SplitConfig {
     }
 }
 
+impl SplitConfig {
+    /// Checks what can be checked without data; the share of the test only where there is no test of its own.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for a share or a `max_train` out of range.
+    pub fn validate(&self, own_test: bool) -> Result<()> {
+        self.validation.rows("validation", usize::MAX)?;
+        if !own_test {
+            self.test.rows("test", usize::MAX)?;
+        }
+        if self.max_train == Some(0) {
+            return Err(Error::Setting {
+                field: "max_train".into(),
+                value: "Some(0)".into(),
+                allowed: "None or at least Some(1)".into(),
+            });
+        }
+        Ok(())
+    }
+}
+
 /// A part of a data set.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub enum Share {
@@ -176,15 +197,9 @@ pub fn split_rows<N: Number>(dataset: &Dataset<N>, config: &SplitConfig) -> Resu
 fn deal<N: Number>(dataset: &Dataset<N>, config: &SplitConfig, test: usize) -> Result<SplitRows> {
     dataset.check()?;
     dataset.require_two_classes(&dataset.name)?;
+    config.validate(test == 0)?;
     let rows = dataset.rows();
     let validation = config.validation.rows("validation", rows)?;
-    if config.max_train == Some(0) {
-        return Err(Error::Setting {
-            field: "max_train".into(),
-            value: "Some(0)".into(),
-            allowed: "None or at least Some(1)".into(),
-        });
-    }
     if validation.saturating_add(test) >= rows {
         return Err(Error::TooFewRows {
             dataset: dataset.name.clone(),
