@@ -1,6 +1,6 @@
 //! What training spends.
 
-use crate::{Error, Result};
+use crate::{Error, Result, interruption};
 use serde::{Deserialize, Serialize};
 use std::time::Instant;
 
@@ -190,8 +190,13 @@ impl Meter {
 
     /// Whether one more update of this size, and an evaluation of `rows` examples after it, still fit `budget`.
     ///
+    /// None does once somebody wished that the process stops ([`interruption`]).
+    ///
     /// By the clock this is whether the average update of the segment so far would fit.
     pub fn fits(&self, budget: Cost, batch_size: usize, rows: usize) -> bool {
+        if interruption::is_wished() {
+            return false;
+        }
         match self.model {
             CostModel::Modelled(time) => {
                 self.spent + time.update(batch_size) + time.evaluation(rows)

@@ -151,6 +151,16 @@ pub fn shortened(text: &str) -> String {
     format!("{start}.. ({length} characters)")
 }
 
+/// What another library says of a user's text, which may be in it: whole, or its beginning where it is very long.
+pub fn clipped(text: &str) -> String {
+    const LONGEST: usize = 2000;
+    if text.chars().count() <= LONGEST {
+        return text.to_owned();
+    }
+    let start: String = text.chars().take(LONGEST / 2).collect();
+    format!("{start}..")
+}
+
 /// Names for a message: all, or the first where there are many.
 pub fn listed(names: &[String]) -> String {
     const MOST: usize = 20;

@@ -138,7 +138,7 @@ mod tests {
             }
         }
         let text = to_string(&everything(f64::NAN)).unwrap();
-        assert_eq!(text.matches("\"nan\"").count(), 9, "{text}");
+        assert_eq!(text.matches("\"nan\"").count(), 10, "{text}");
         let back: Everything = from_slice(text.as_bytes()).unwrap();
         assert!(back.number.is_nan() && back.list[1].is_nan() && back.there.unwrap().is_nan());
     }

@@ -9,6 +9,7 @@ pub mod environment;
 pub mod error;
 pub mod files;
 pub mod instances;
+pub mod interruption;
 pub mod json;
 pub mod knob;
 pub mod metrics;

@@ -25,6 +25,7 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use trimtab_env::bounds::check_count;
 use trimtab_env::files::is_standard_output;
+use trimtab_env::interruption;
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
@@ -110,11 +111,13 @@ fn run_folder(out: Option<&Path>, name: &str) -> PathBuf {
     out.map_or_else(|| PathBuf::from("runs").join(name), Path::to_owned)
 }
 
-/// Makes the first Ctrl-C a wish to stop at the next checkpoint, or after the segment under way. A second one stops at once; what is on disk stays whole
+/// Makes the first Ctrl-C a wish to stop: segments end after the update under way. A second one stops at once; what is on disk stays whole
 /// either way.
 fn stop_on_ctrl_c() -> Result<()> {
     ctrlc::set_handler(|| {
-        if INTERRUPTED.swap(true, Ordering::Relaxed) {
+        // Before the segments under way end, so that nobody takes them for whole ones.
+        INTERRUPTED.store(true, Ordering::SeqCst);
+        if interruption::wish() {
             std::process::exit(EXIT_INTERRUPTED.into());
         }
     })

@@ -1,7 +1,7 @@
 //! Everything that can go wrong in an experiment, with what to do about it.
 
 use std::path::{Path, PathBuf};
-use trimtab_env::error::shortened;
+use trimtab_env::error::{clipped, shortened};
 
 /// The result of a fallible call of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -11,7 +11,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 #[non_exhaustive]
 pub enum Error {
     /// A config file cannot be understood. The message has the line and the allowed names.
-    #[error("{file}:{line}:{column}: {problem}")]
+    #[error("{file}:{line}:{column}: {problem}", problem = clipped(.problem))]
     Parse {
         /// The file.
         file: String,
@@ -23,7 +23,7 @@ pub enum Error {
         problem: String,
     },
     /// A configuration field holds a value that is not allowed.
-    #[error("{field}: {given} is not allowed; {allowed}", given = shortened(.given))]
+    #[error("{field}: {given} is not allowed; {allowed}", given = shortened(.given), allowed = clipped(.allowed))]
     Config {
         /// Path of the field.
         field: String,
@@ -82,7 +82,7 @@ pub enum Error {
         source: std::io::Error,
     },
     /// A record is damaged.
-    #[error("{path}:{line}: not a record: {problem}")]
+    #[error("{path}:{line}: not a record: {problem}", problem = clipped(.problem))]
     Record {
         /// The file.
         path: PathBuf,

@@ -26,7 +26,7 @@ use trimtab_env::{
 use trimtab_models::config::{PreparedTask, TaskVisitor};
 use trimtab_models::data::{Dataset, Targets, split_rows};
 use trimtab_models::weights::flat_weights;
-use trimtab_models::{DataConfig, Next, Task, TaskConfig, TrainConfig, Underway, train_watched};
+use trimtab_models::{DataConfig, Task, TaskConfig, TrainConfig, Underway, train_watched};
 
 /// So many classes are not too many for any number of rows.
 const FEW_CLASSES: usize = 20;
@@ -78,7 +78,7 @@ pub fn metrics(targets: &Targets) -> Vec<Metric> {
 }
 
 /// Tunes, tells `say` every line, and leaves everything in the folder `out`. Once `interrupted` is set it ends after the
-/// segment under way, with the best model so far.
+/// segment under way, which [`trimtab_env::interruption`] makes short, with the best model so far.
 ///
 /// # Errors
 /// Everything that is wrong with data and options is found before the first update, by name; [`Error::Config`] if `out`
@@ -122,15 +122,13 @@ pub fn tune(
         if unsaid.is_none() {
             unsaid = say(&line(&now)).err();
         }
-        let is_last = match now {
+        match now {
             Underway::Probed(_) => return Ok(ControlFlow::Continue(())),
-            Underway::Begun(_) => false,
-            Underway::Ended(ended) => {
-                budget = ended.budget;
-                ended.next == Next::Over
-            }
-        };
-        stopped = !is_last && interrupted.load(Ordering::Relaxed);
+            Underway::Begun(_) => {}
+            Underway::Ended(ended) => budget = ended.budget,
+        }
+        // Of the last segment too, which may have been cut short.
+        stopped = interrupted.load(Ordering::SeqCst);
         Ok(if stopped {
             ControlFlow::Break(())
         } else {

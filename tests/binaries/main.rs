@@ -2,6 +2,8 @@
 
 mod benchmark;
 mod compare;
+mod damaged;
+mod places;
 mod tune;
 
 use std::path::{Path, PathBuf};
@@ -160,10 +162,18 @@ fn a_run_leaves_everything_and_does_not_depend_on_the_number_of_threads() {
     // Absolute choices have none that leaves a knob alone, so `unchanged` is not among them.
     assert_eq!(names, ["policy", "default", "best_static", "random"]);
     for row in evaluation {
-        for figure in ["validation_loss", "cost_to_target", "test_accuracy"] {
-            assert!(row[figure]["mean"].as_f64().unwrap() > 0.0, "{row}");
-            assert!(row[figure]["standard_error"].is_number());
+        let outcome = &row["outcome"];
+        for figure in [
+            &row["validation_loss"],
+            &row["test_accuracy"],
+            &outcome["cost"],
+        ] {
+            assert!(figure["mean"].as_f64().unwrap() > 0.0, "{row}");
+            assert!(figure["standard_error"].is_number());
         }
+        // The cost to the target is of the runs that reached it.
+        let reached = row["reached"].as_f64().unwrap() > 0.0;
+        assert_eq!(row["median_cost_to_target"].is_number(), reached, "{row}");
     }
     for picture in [
         "reward_curve",

@@ -1,5 +1,6 @@
 //! The binaries `tune` and `predict`, on data as a user brings them.
 
+mod far;
 mod fine_tuning;
 #[cfg(unix)]
 mod interrupted;

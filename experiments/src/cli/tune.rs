@@ -28,7 +28,7 @@ use trimtab_models::{DataConfig, ModelConfig, OptimizerConfig, TaskConfig, Train
   tune --data houses.csv --target price --policy none
   tune --data new-houses.csv --from runs/houses/model.json --epochs 5 --out runs/new-houses
   tune --data houses.csv --target price --replay runs/houses/schedule.ron --seed 1 --out runs/again
-Ctrl-C ends the training after the segment under way and keeps the best model so far; a second one stops at once."
+Ctrl-C ends the training after the update under way and keeps the best model so far; a second one stops at once."
 )]
 struct TuneArguments {
     /// CSV file with a header, or IDX file of images; without one embedded digits

@@ -426,6 +426,29 @@ mod tests {
     }
 
     #[test]
+    fn each_task_with_each_optimiser_has_a_name_of_its_own() {
+        use trimtab_models::OptimizerConfig as Optimizer;
+        let mut config = CompareConfig::parse(COMPARE, "compare.ron").unwrap();
+        config.tasks.truncate(2);
+        config.tasks[0].name = Some("wine".to_owned());
+        config.tasks[1].name = None;
+        let names = |config: &CompareConfig| -> Vec<Option<String>> {
+            let all = config.trainings().into_iter();
+            all.map(|task| task.name).collect()
+        };
+        let some = |name: &str| Some(name.to_owned());
+        config.optimizers = vec![Optimizer::sgd()];
+        assert_eq!(names(&config), [some("wine"), None]);
+        config.optimizers = vec![Optimizer::sgd(), Optimizer::adam(), Optimizer::sgd()];
+        let third = some("task 2 sgd 2");
+        let wines = ["wine sgd", "wine adam", "wine sgd 2"].map(some);
+        assert_eq!(names(&config), [&wines[..], &[None, None, third]].concat());
+        config.budgets = vec![1.0, 2.0, 1.0];
+        let message = config.validate().unwrap_err().to_string();
+        assert!(message.contains("budgets[2]"), "{message}");
+    }
+
+    #[test]
     fn two_fits_for_each_data_set_are_refused() {
         let mut config = CompareConfig::parse(COMPARE, "compare.ron").unwrap();
         config.methods.push(Method::FittedServo {
