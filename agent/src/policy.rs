@@ -331,9 +331,8 @@ pub(crate) fn parse_json<T: serde::de::DeserializeOwned>(
         kind,
         problem,
     };
-    let text = unseal(text, &[]).map_err(|altered| damaged(altered.to_string()))?;
     let value: serde_json::Value =
-        serde_json::from_slice(&text).map_err(|error| damaged(error.to_string()))?;
+        serde_json::from_slice(text).map_err(|error| damaged(error.to_string()))?;
     match value.get("version").and_then(serde_json::Value::as_u64) {
         None => Err(damaged("it has no version".to_owned())),
         Some(found) if found != version => Err(Error::Version {
@@ -342,7 +341,10 @@ pub(crate) fn parse_json<T: serde::de::DeserializeOwned>(
             found,
             expected: version,
         }),
-        Some(_) => json::from_value(value).map_err(|error| damaged(error.to_string())),
+        Some(_) => {
+            unseal(text, &[]).map_err(|altered| damaged(altered.to_string()))?;
+            json::from_value(value).map_err(|error| damaged(error.to_string()))
+        }
     }
 }
 

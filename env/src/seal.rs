@@ -18,7 +18,9 @@ const END: &[u8] = br#"","#;
 
 /// A file that is not what was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the checksum is that of another content: a byte was altered")]
+#[error(
+    "the checksum is that of another content: it was altered; where that was meant, take `checksum` out"
+)]
 pub struct Altered;
 
 /// A JSON object that has at least one entry, with the checksum of itself and of what is `beside` it in another file.

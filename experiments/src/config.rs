@@ -1,6 +1,9 @@
 //! An experiment as one RON file.
 
+mod checks;
 mod place;
+
+pub(crate) use checks::{MOST_RUNS, check_finite, check_name, check_process, check_tasks};
 
 use crate::{Error, Result};
 use place::Place;
@@ -9,7 +12,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use trimtab_agent::{Algorithm, PolicyConfig, RolloutConfig};
 use trimtab_env::bounds::check_count;
-use trimtab_env::{Budget, CostModel, Knob, TuningConfig};
+use trimtab_env::{CostModel, Knob, TuningConfig};
 use trimtab_models::{TaskConfig, TaskDistribution};
 
 /// The experiment that runs when no config is given.
@@ -230,8 +233,13 @@ impl Config {
     /// # Errors
     /// [`Error::Config`] naming the first field that is not allowed.
     pub fn validate(&self) -> Result<()> {
+        self.check_fields()?;
+        // Whatever no field has a rule for.
+        check_finite(&self.to_ron()?)
+    }
+
+    fn check_fields(&self) -> Result<()> {
         check_name(&self.name)?;
-        check_finite(&self.to_ron()?)?;
         self.training.rollout.validate()?;
         if self.training.checkpoint_every == 0 {
             return Err(Error::config(
@@ -309,69 +317,6 @@ impl Config {
         }
         Ok(())
     }
-}
-
-/// Checks that all numbers of a config, which is given as RON, are finite.
-pub(crate) fn check_finite(text: &str) -> Result<()> {
-    match Place::of(text).not_finite(text) {
-        Some((field, value)) => Err(Error::config(field, value, "give a finite number")),
-        None => Ok(()),
-    }
-}
-
-/// The most runs of one kind: seeds, reruns, drawn tasks.
-pub(crate) const MOST_RUNS: usize = 100_000;
-
-/// Checks what can be checked of tasks without their data; `field` is that of the list.
-pub(crate) fn check_tasks(field: &str, tasks: &[TaskConfig]) -> Result<()> {
-    for (index, task) in tasks.iter().enumerate() {
-        let place = format!("{field}[{index}]");
-        task.validate().map_err(|source| Error::Task {
-            place: place.clone(),
-            source,
-        })?;
-        let before = tasks[..index]
-            .iter()
-            .position(|other| task.name.is_some() && other.name == task.name);
-        if let (Some(first), Some(name)) = (before, &task.name) {
-            let allowed = format!("{field}[{first}] is called that; give each a name of its own");
-            return Err(Error::config(format!("{place}.name"), name, allowed));
-        }
-    }
-    Ok(())
-}
-
-/// Checks what can be checked of a process and how its cost is counted without trainings; the fields are their own.
-pub(crate) fn check_process(
-    field: &str,
-    process: &TuningConfig,
-    cost_field: &str,
-    cost: CostModel,
-) -> Result<()> {
-    process.validate().map_err(|error| error.within(field))?;
-    match cost {
-        CostModel::Modelled(time) => {
-            Ok(time.validate().map_err(|error| error.within(cost_field))?)
-        }
-        CostModel::Measured if matches!(process.budget, Budget::Seconds(_)) => Ok(()),
-        CostModel::Measured => Err(Error::config(
-            format!("{field}.budget"),
-            format!("{:?}", process.budget),
-            "with measured cost give the budget as Seconds(..)",
-        )),
-    }
-}
-
-/// Checks that `name` can be that of a run directory.
-pub(crate) fn check_name(name: &str) -> Result<()> {
-    if name.is_empty() || name.contains(['/', '\\']) || name.starts_with('.') {
-        return Err(Error::config(
-            "name",
-            format!("`{name}`"),
-            "give a name that can be a folder's",
-        ));
-    }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -481,19 +426,34 @@ mod tests {
 
     #[test]
     fn a_number_that_is_not_finite_is_named_and_no_assignment_is_blamed() {
-        for (field, value) in [
-            ("environment.Tuning.process.reward.level", "NaN"),
-            ("algorithm.Ppo.common.gamma", "inf"),
-            ("evaluation.learning_rates.1", "-inf"),
+        for (field, value, named) in [
+            (
+                "environment.Tuning.process.reward.level",
+                "NaN",
+                "reward.level: NaN",
+            ),
+            (
+                "environment.Tuning.process.observation.clip",
+                "inf",
+                "observation.clip: inf",
+            ),
+            ("algorithm.Ppo.common.gamma", "inf", "gamma: inf"),
+            (
+                "evaluation.learning_rates.1",
+                "-inf",
+                "evaluation.learning_rates: -inf",
+            ),
+            (
+                "policy.no_change_bias",
+                "-inf",
+                "policy.no_change_bias: -inf",
+            ),
         ] {
             let mut config = quickstart();
             config.set(&format!("{field}={value}")).unwrap();
             config.set("training.updates=3").unwrap();
             let message = config.validate().unwrap_err().to_string();
-            assert!(
-                message.starts_with(&format!("{field}: {value}")),
-                "{message}"
-            );
+            assert!(message.contains(named), "{message}");
         }
     }
 }

@@ -168,10 +168,11 @@ impl Tuning {
         process: &TuningConfig,
         device: &Device,
     ) -> Result<Self> {
-        let tasks = tasks
-            .iter()
-            .map(TaskConfig::prepare)
-            .collect::<trimtab_models::Result<Vec<_>>>()?;
+        let mut prepared = Vec::with_capacity(tasks.len());
+        for task in tasks {
+            prepared.push(task.prepare_beside(&prepared)?);
+        }
+        let tasks = prepared;
         // Records know tasks by their names.
         let mut names = BTreeMap::new();
         for (index, task) in tasks.iter().enumerate() {

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Seek, Write};
 use std::path::{Path, PathBuf};
-use trimtab_agent::CollectorState;
+use trimtab_agent::{Checkpoint, CollectorState};
 use trimtab_env::{files, json};
 
 /// A run directory that is being written.
@@ -211,6 +211,9 @@ fn check_position(path: &Path, config: &Config, position: &Position) -> Result<(
     let checkpoints = checkpoints(path).map_err(Error::file(path))?;
     if updates > 0 && !checkpoints.contains(&updates) {
         return refuse(format!("checkpoint-{updates}.json is missing"));
+    }
+    if updates > 0 {
+        Checkpoint::load(path.join(format!("checkpoint-{updates}.json")))?;
     }
     // Before the first checkpoint holds there is no other one.
     let later = |number: &&u64| updates == 0 && **number > config.training.checkpoint_every;

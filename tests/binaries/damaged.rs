@@ -29,7 +29,7 @@ fn records_that_are_too_short_are_not_padded() {
     let events = |folder: &Folder| folder.0.join("run/events.jsonl");
     let message = resumed("shortened", |folder| {
         let text = folder.read("run/events.jsonl");
-        std::fs::write(events(folder), &text[..text.len() / 4]).unwrap();
+        std::fs::write(events(folder), &text[..100]).unwrap();
     });
     assert!(
         message.contains("events.jsonl is") && message.contains("progress.json"),
@@ -87,7 +87,7 @@ fn hostile_numbers_are_named_before_anything_is_done() {
         ),
         (
             "environment.Tuning.cost.Modelled.per_update=NaN".to_owned(),
-            "cost.Modelled.per_update",
+            "cost.per_update",
         ),
         (
             "environment.Tuning.process.observation.history=100000".to_owned(),
@@ -139,7 +139,8 @@ fn records_with_infinite_numbers_read_back() {
         "--set",
         "environment.Tuning.process.reward.level=1e20",
     ]));
-    assert!(!folder.read("run/events.jsonl").contains("null,"));
+    let events = folder.read("run/events.jsonl");
+    assert!(events.contains("\"value_loss\":\"inf\""), "{events}");
 }
 
 #[test]

@@ -1,10 +1,12 @@
 //! The command line of `benchmark`.
 
 use super::{Machine, Words, print_json, say};
+use crate::config::MOST_RUNS;
 use crate::observer::Progress;
 use crate::{Error, Registry, Result, benchmark};
 use clap::Parser;
 use std::path::PathBuf;
+use trimtab_env::bounds::check_count;
 
 /// Runs learners on environments whose answers are known.
 #[derive(Parser)]
@@ -47,6 +49,7 @@ pub(super) fn benchmark(words: &Words, registry: &Registry) -> Result<()> {
     };
     let names = &arguments.names;
     let selected = benchmark::select(&benchmarks, names, arguments.algorithm.as_deref())?;
+    check_count("--seeds", arguments.seeds as usize, 1..=MOST_RUNS)?;
     let device = arguments.machine.backend.device()?;
     let jobs = arguments.machine.jobs()?;
     let mut progress = Progress::default();

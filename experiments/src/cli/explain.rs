@@ -1,12 +1,14 @@
 //! The command line of `explain`.
 
 use super::{Backend, Words, known, say, tell};
+use crate::config::MOST_RUNS;
 use crate::observer::Progress;
 use crate::run_directory::write_json;
-use crate::{Config, Error, Registry, Result, explain, plot};
+use crate::{Config, Registry, Result, explain, plot};
 use clap::Parser;
 use std::path::PathBuf;
 use trimtab_agent::Policy;
+use trimtab_env::bounds::check_count;
 use trimtab_env::{Context, ContextServo};
 
 /// Says what a policy looks at, and draws what the servo under it wants.
@@ -64,9 +66,7 @@ pub(super) fn explain(words: &Words, registry: &Registry) -> Result<()> {
         plot::set_points(&arguments.out, &servo, &trainings())?;
         return tell(&arguments.out, arguments.out.display());
     };
-    if arguments.episodes == 0 {
-        return Err(Error::config("--episodes", 0, "give at least 1"));
-    }
+    check_count("--episodes", arguments.episodes as usize, 1..=MOST_RUNS)?;
     let config = Config::load(&run.join("config.ron"))?;
     config.validate()?;
     known("explain", run, &config, registry)?;

@@ -1,13 +1,14 @@
 //! The command lines of `tune` and `predict`.
 
 use super::{Backend, INTERRUPTED, Words, say, stop_on_ctrl_c, tell};
-use crate::config::parse_ron;
+use crate::config::{MOST_RUNS, parse_ron};
 use crate::run_directory::write_whole;
 use crate::tune::{self, Inputs, TrainedModel, Tune};
 use crate::{Error, Result};
 use clap::{Parser, ValueEnum};
 use std::path::{Path, PathBuf};
 use trimtab_agent::Policy;
+use trimtab_env::bounds::check_count;
 use trimtab_env::settings::KNOWN;
 use trimtab_env::{RecordedSchedule, ResidualPolicy, TestReport};
 use trimtab_models::data::{Embedded, SplitConfig, Standardise, TargetKind};
@@ -257,6 +258,7 @@ pub(super) fn tune(words: &Words) -> Result<()> {
     let arguments: TuneArguments = words.parse();
     let device = arguments.backend.device()?;
     let out = &arguments.out;
+    check_count("--runs", arguments.runs, 1..=MOST_RUNS)?;
     let tune = arguments.tune()?;
     stop_on_ctrl_c()?;
     let report = tune::tune(&tune, out, &device, &INTERRUPTED, &mut |line| say(line))?;

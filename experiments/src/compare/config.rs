@@ -1,7 +1,7 @@
 //! A comparison as one RON file.
 
 use super::method::{Method, Peak};
-use crate::config::{MOST_RUNS, check_process, check_tasks};
+use crate::config::{MOST_RUNS, check_finite, check_process, check_tasks, to_ron};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -209,6 +209,12 @@ impl CompareConfig {
     /// # Errors
     /// [`Error::Config`] naming the field.
     pub fn validate(&self) -> Result<()> {
+        self.check_fields()?;
+        // Whatever no field has a rule for.
+        check_finite(&to_ron(self)?)
+    }
+
+    fn check_fields(&self) -> Result<()> {
         let some = |field: &str, empty: bool| {
             if empty {
                 return Err(Error::config(field, "[]", "give at least 1"));
@@ -216,7 +222,6 @@ impl CompareConfig {
             Ok(())
         };
         crate::config::check_name(&self.name)?;
-        crate::config::check_finite(&crate::config::to_ron(self)?)?;
         some("tasks", self.tasks.is_empty())?;
         some("methods", self.methods.is_empty())?;
         some("budgets", self.budgets.is_empty())?;

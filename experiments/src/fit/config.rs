@@ -1,6 +1,6 @@
 //! A fit as one RON file.
 
-use crate::config::{MOST_RUNS, check_process};
+use crate::config::{MOST_RUNS, check_finite, check_process, to_ron};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -69,8 +69,13 @@ impl FitConfig {
     /// # Errors
     /// [`Error::Config`] naming the field.
     pub fn validate(&self) -> Result<()> {
+        self.check_fields()?;
+        // Whatever no field has a rule for.
+        check_finite(&to_ron(self)?)
+    }
+
+    fn check_fields(&self) -> Result<()> {
         crate::config::check_name(&self.name)?;
-        crate::config::check_finite(&crate::config::to_ron(self)?)?;
         for (field, number) in [
             ("tasks", self.tasks),
             ("episodes", self.episodes),

@@ -142,8 +142,11 @@ impl TrainedModel {
         let file = weights_file(path);
         let bytes = std::fs::read(&file).map_err(Error::file(&file))?;
         let text = unseal(&text, &bytes).map_err(|altered| {
-            let both = format!("{altered}, here or in {}", file.display());
-            damaged(1, format!("{both}; take another copy of both"))
+            let file = file.display();
+            damaged(
+                1,
+                format!("{altered}; this is about {file} too: take another copy of both, or tune it again"),
+            )
         })?;
         let mut model: Self =
             json::from_slice(&text).map_err(|error| damaged(error.line(), error.to_string()))?;
