@@ -29,9 +29,9 @@ fn cases() -> u64 {
     given.map_or(300, |cases| cases.parse().unwrap())
 }
 
-/// Calls `check` with a generator of its own for each case.
-fn each_case(target: &str, check: impl Fn(&mut ChaCha8Rng)) {
-    for case in 0..cases() {
+/// Calls `check` with a generator of its own for each case, of which quick targets take some times as many.
+fn each_case(target: &str, times: u64, check: impl Fn(&mut ChaCha8Rng)) {
+    for case in 0..times * cases() {
         let mut rng = stream(case, target, 0);
         let checked = catch_unwind(AssertUnwindSafe(|| check(&mut rng)));
         assert!(
@@ -151,7 +151,7 @@ impl Drop for Folder {
 #[test]
 fn fuzz_configs_of_train() {
     let texts = ["quickstart.ron", "policy.ron", "sigmoid.ron"].map(config_text);
-    each_case("train", |rng| {
+    each_case("train", 10, |rng| {
         let text = mutated_text(&texts[rng.random_range(0..texts.len())], rng);
         let Ok(mut config) = Config::parse(&text, "fuzz.ron") else {
             return;
@@ -174,7 +174,7 @@ fn fuzz_configs_of_train() {
 fn fuzz_configs_of_compare_and_fit() {
     let compare = ["compare.ron", "heldout.ron", "fine_tuning.ron"].map(config_text);
     let fit = ["fit.ron", "fit_blocks.ron"].map(config_text);
-    each_case("compare and fit", |rng| {
+    each_case("compare and fit", 10, |rng| {
         let text = mutated_text(&compare[rng.random_range(0..compare.len())], rng);
         if let Ok(config) = CompareConfig::parse(&text, "fuzz.ron")
             && config.validate().is_ok()
@@ -195,7 +195,7 @@ fn fuzz_tables() {
         TargetKind::Classification,
         TargetKind::Regression,
     ];
-    each_case("tables", |rng| {
+    each_case("tables", 10, |rng| {
         let mut text = String::from("a,b,y\n");
         for _ in 0..rng.random_range(1..30) {
             let exponent: f64 = rng.random_range(-3.0..15.0);
@@ -243,7 +243,7 @@ fn fuzz_images() {
     labels.extend([0, 1, 1]);
     let paths = (Path::new("images"), Path::new("labels"));
     assert!(parse_idx(paths.0, &images, paths.1, &labels).is_ok());
-    each_case("images", |rng| {
+    each_case("images", 10, |rng| {
         let (images, labels) = (mutated_bytes(&images, rng), mutated_bytes(&labels, rng));
         if let Ok(data) = parse_idx(paths.0, &images, paths.1, &labels) {
             data.check().unwrap();
@@ -263,7 +263,7 @@ fn fuzz_policies_and_checkpoints() {
     let policy = std::fs::read(&path).unwrap();
     learner.checkpoint().unwrap().save(&path).unwrap();
     let checkpoint = std::fs::read(&path).unwrap();
-    each_case("policies", |rng| {
+    each_case("policies", 1, |rng| {
         let altered = mutated_bytes(&policy, rng);
         let read = Policy::load(folder.file("policy.json", &altered));
         assert!(read.is_err() || altered == policy);
@@ -312,7 +312,7 @@ fn fuzz_models() {
     assert_eq!(TrainedModel::load(&path).unwrap(), model);
     let text = std::fs::read(&path).unwrap();
     let weights = std::fs::read(folder.0.join("model.bpk")).unwrap();
-    each_case("models", |rng| {
+    each_case("models", 1, |rng| {
         let (text, weights) = if rng.random_bool(0.5) {
             (mutated_bytes(&text, rng), weights.clone())
         } else {
@@ -328,7 +328,7 @@ fn fuzz_models() {
     let bare = trimtab_env::seal::unseal(&text, &weights)
         .unwrap()
         .into_owned();
-    each_case("models without a checksum", |rng| {
+    each_case("models without a checksum", 1, |rng| {
         let altered = mutated_text(std::str::from_utf8(&bare).unwrap(), rng);
         folder.file("model.bpk", &weights);
         let path = folder.file("model.json", altered.as_bytes());
@@ -346,13 +346,13 @@ fn fuzz_schedules() {
         (share: 0.25, settings: {"learning_rate": 0.05, "weight_decay": 0.001}),
         (share: 0.5, settings: {"learning_rate": 0.01, "weights": "best"}),
     ]"#;
-    each_case("schedules", |rng| {
+    each_case("schedules", 10, |rng| {
         let text = mutated_text(text, rng);
         let Ok(schedule) = ron::from_str::<RecordedSchedule>(&text) else {
             return;
         };
         for share in [0.0, 0.3, 1.0] {
-            let settings: &Settings = &schedule.at(share);
+            let settings: &Settings = schedule.at(share);
             let _ = (settings.learning_rate(), settings.batch_size());
         }
         assert!(!schedule.names().is_empty() || text.contains("{}"));

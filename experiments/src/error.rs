@@ -38,7 +38,7 @@ pub enum Error {
         /// Path of the task.
         place: String,
         /// What is wrong.
-        source: trimtab_models::Error,
+        source: Box<trimtab_models::Error>,
     },
     /// An option of a method of a comparison is not allowed.
     #[error("methods[{index}] ({name}): {source}")]

@@ -247,7 +247,7 @@ impl CompareConfig {
         for (index, optimizer) in self.optimizers.iter().enumerate() {
             optimizer.init().map_err(|source| Error::Task {
                 place: format!("optimizers[{index}]"),
-                source,
+                source: Box::new(source),
             })?;
         }
         check_process("process", &self.process, "cost", self.cost)?;

@@ -22,7 +22,7 @@ pub(crate) fn check_tasks(field: &str, tasks: &[TaskConfig]) -> Result<()> {
         let place = format!("{field}[{index}]");
         task.validate().map_err(|source| Error::Task {
             place: place.clone(),
-            source,
+            source: Box::new(source),
         })?;
         let before = tasks[..index]
             .iter()
