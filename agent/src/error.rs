@@ -10,7 +10,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 #[non_exhaustive]
 pub enum Error {
     /// A configuration field holds a value that is not allowed.
-    #[error("{field}: {given} is not allowed; {allowed}")]
+    #[error("{field}: {given} is not allowed; {allowed}", given = trimtab_env::error::shortened(.given))]
     Config {
         /// Path of the field.
         field: String,

@@ -148,7 +148,7 @@ impl Learner {
         let choices = spec.choices();
         let features = spec.features.len();
         let logits = choices.iter().sum();
-        config.validate(features, logits)?;
+        config.validate(features)?;
         let device = device.clone().autodiff();
         let mut rng = stream(seed, "policy", 0);
         let network = ActorCritic::new(

@@ -7,7 +7,11 @@ use rand::Rng;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use std::sync::Arc;
+use trimtab_env::bounds::check_widths;
+use trimtab_env::files::write_whole;
+use trimtab_env::json;
 use trimtab_env::observation::Encoder;
+use trimtab_env::seal::{seal, unseal};
 use trimtab_env::wrappers::RunningMoments;
 use trimtab_env::{
     Action, Cost, EnvironmentSpec, Head, Knob, Observation, Residual, ResidualPolicy, stream,
@@ -44,15 +48,12 @@ impl Default for PolicyConfig {
     }
 }
 
-/// The most weights that an actor may have: 400 MB of them.
-const MOST_WEIGHTS: u128 = 100_000_000;
-
 impl PolicyConfig {
-    /// Checks every number, for networks from so many features to so many logits.
+    /// Checks every number, for networks of so many features, before anything is allocated.
     ///
     /// # Errors
-    /// [`Error::Config`] naming the first one out of range.
-    pub(crate) fn validate(&self, features: usize, logits: usize) -> Result<()> {
+    /// [`Error::Config`] naming the first one out of range, [`Error::Environment`] naming the layer.
+    pub fn validate(&self, features: usize) -> Result<()> {
         if !self.no_change_bias.is_finite() {
             let field = "policy.no_change_bias";
             return Err(Error::config(
@@ -61,21 +62,7 @@ impl PolicyConfig {
                 "give a finite number",
             ));
         }
-        let widths = || std::iter::once(&features).chain(&self.hidden);
-        let pairs = widths().zip(self.hidden.iter().chain([&logits]));
-        let weights = pairs.fold(0u128, |sum, (inputs, outputs)| {
-            sum.saturating_add((*inputs as u128).saturating_mul(*outputs as u128))
-        });
-        if self.hidden.contains(&0) || weights > MOST_WEIGHTS {
-            return Err(Error::config(
-                "policy.hidden",
-                format!("{:?}", self.hidden),
-                format!(
-                    "give widths of at least 1 that make {MOST_WEIGHTS} weights at most; these make {weights}"
-                ),
-            ));
-        }
-        Ok(())
+        Ok(check_widths("policy.hidden", features, &self.hidden, 1)?)
     }
 }
 
@@ -349,23 +336,14 @@ impl Policy {
     }
 }
 
-/// Writes JSON to a temporary file beside `path`, syncs it and renames it.
+/// Writes JSON with a checksum, whole or not at all.
 pub(crate) fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
-    let file_error = |source| Error::File {
+    let written = json::to_vec(value).map_err(std::io::Error::from);
+    let written = written.and_then(|text| write_whole(path, &seal(&text, &[])));
+    written.map_err(|source| Error::File {
         path: path.to_owned(),
         source,
-    };
-    let text = serde_json::to_vec(value).map_err(|error| file_error(error.into()))?;
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".part");
-    let part = path.with_file_name(name);
-    let write = || -> std::io::Result<()> {
-        let mut file = std::fs::File::create(&part)?;
-        std::io::Write::write_all(&mut file, &text)?;
-        file.sync_all()?;
-        std::fs::rename(&part, path)
-    };
-    write().map_err(file_error)
+    })
 }
 
 /// The text of a file.
@@ -398,7 +376,10 @@ pub(crate) fn parse_json<T: serde::de::DeserializeOwned>(
             found,
             expected: version,
         }),
-        Some(_) => serde_json::from_value(value).map_err(|error| damaged(error.to_string())),
+        Some(_) => {
+            unseal(text, &[]).map_err(|altered| damaged(altered.to_string()))?;
+            json::from_value(value).map_err(|error| damaged(error.to_string()))
+        }
     }
 }
 

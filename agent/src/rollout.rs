@@ -1,8 +1,9 @@
 //! What the environment answered to the policy.
 
+use crate::Result;
 use crate::returns::bootstrap;
-use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
+use trimtab_env::bounds::check_count;
 use trimtab_env::{Cost, Status};
 
 /// How much is played for one update.
@@ -25,26 +26,22 @@ impl RolloutConfig {
     /// Checks that there is something to play, and not more than can be held.
     ///
     /// # Errors
-    /// [`Error::Config`] naming the number that is out of range.
+    /// [`Error::Config`] naming the number that is 0 or more than there can be.
     pub fn validate(&self) -> Result<()> {
         let numbers = match *self {
-            Self::Episodes(episodes) => vec![("rollout.Episodes", episodes)],
+            Self::Episodes(episodes) => vec![("rollout.Episodes", episodes, 1_000_000)],
             Self::Steps {
                 environments,
                 steps,
             } => vec![
-                ("rollout.Steps.environments", environments),
-                ("rollout.Steps.steps", steps),
+                ("rollout.Steps.environments", environments, 65_536),
+                ("rollout.Steps.steps", steps, 10_000_000),
             ],
         };
-        let allowed = 1..=10_000_000;
-        match numbers
-            .into_iter()
-            .find(|(_, number)| !allowed.contains(number))
-        {
-            Some((field, number)) => Err(Error::config(field, number, "give 1 to 10,000,000")),
-            None => Ok(()),
+        for (field, number, most) in numbers {
+            check_count(field, number, 1..=most)?;
         }
+        Ok(())
     }
 }
 

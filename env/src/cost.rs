@@ -1,6 +1,6 @@
 //! What training spends.
 
-use crate::{Error, Result};
+use crate::{Error, Result, interruption};
 use serde::{Deserialize, Serialize};
 use std::time::Instant;
 
@@ -68,30 +68,30 @@ impl UpdateTime {
         useful / (self.per_update + useful)
     }
 
-    /// Checks that the times are finite and not negative, and that an update costs something.
+    /// Checks that the times are not negative, that an update costs something, and that no budget of theirs is infinite.
     ///
     /// # Errors
     /// [`Error::Config`] naming the field.
     pub fn validate(&self) -> Result<()> {
+        /// The largest time: times all rows and epochs that there can be it is still a number.
+        const MOST: f64 = 1e12;
+        /// The smallest time of an update: of less, a budget would hold more updates than anyone can wait for.
+        const LEAST: f64 = 1e-12;
         for (field, value) in [
             ("per_update", self.per_update),
             ("per_example", self.per_example),
             ("per_evaluation", self.per_evaluation),
         ] {
-            if !value.is_finite() || value < 0.0 {
-                return Err(Error::config(
-                    field,
-                    value,
-                    "give seconds, finite and at least 0",
-                ));
+            if !(0.0..=MOST).contains(&value) {
+                let allowed = format!("give seconds, at least 0 and at most {MOST:e}");
+                return Err(Error::config(field, value, allowed));
             }
         }
-        if self.update(1) <= 0.0 {
-            return Err(Error::config(
-                "per_update",
-                self.per_update,
-                "per_update + per_example must be above 0, or training would cost nothing",
-            ));
+        if self.update(1) < LEAST {
+            let allowed = format!(
+                "per_update + per_example must be at least {LEAST:e}, or training would cost nothing"
+            );
+            return Err(Error::config("per_update", self.per_update, allowed));
         }
         Ok(())
     }
@@ -190,8 +190,13 @@ impl Meter {
 
     /// Whether one more update of this size, and an evaluation of `rows` examples after it, still fit `budget`.
     ///
+    /// None does once somebody wished that the process stops ([`interruption`]).
+    ///
     /// By the clock this is whether the average update of the segment so far would fit.
     pub fn fits(&self, budget: Cost, batch_size: usize, rows: usize) -> bool {
+        if interruption::is_wished() {
+            return false;
+        }
         match self.model {
             CostModel::Modelled(time) => {
                 self.spent + time.update(batch_size) + time.evaluation(rows)

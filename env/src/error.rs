@@ -11,7 +11,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 #[non_exhaustive]
 pub enum Error {
     /// A configuration field holds a value that is not allowed.
-    #[error("{field}: {given} is not allowed; {allowed}")]
+    #[error("{field}: {given} is not allowed; {allowed}", given = shortened(.given))]
     Config {
         /// Path of the field, for example `knobs[0].domain.low`.
         field: String,
@@ -137,5 +137,40 @@ impl Error {
             },
             other => other,
         }
+    }
+}
+
+/// A word of a user's for a message: whole, or what it begins with where it is long.
+pub fn shortened(text: &str) -> String {
+    const LONGEST: usize = 200;
+    let length = text.chars().count();
+    if length <= LONGEST {
+        return text.to_owned();
+    }
+    let start: String = text.chars().take(LONGEST / 2).collect();
+    format!("{start}.. ({length} characters)")
+}
+
+/// What another library says of a user's text, which may be in it: whole, or its beginning where it is very long.
+pub fn clipped(text: &str) -> String {
+    const LONGEST: usize = 2000;
+    if text.chars().count() <= LONGEST {
+        return text.to_owned();
+    }
+    let start: String = text.chars().take(LONGEST / 2).collect();
+    format!("{start}..")
+}
+
+/// Names for a message: all, or the first where there are many.
+pub fn listed(names: &[String]) -> String {
+    const MOST: usize = 20;
+    let quoted = names
+        .iter()
+        .take(MOST)
+        .map(|name| format!("`{}`", shortened(name)));
+    let all = quoted.collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(MOST) {
+        0 => all,
+        more => format!("{all} and {more} more"),
     }
 }

@@ -116,7 +116,7 @@ impl Knob {
         }
     }
 
-    /// Checks the knob by itself; `train_examples` bounds a batch size.
+    /// Checks the knob by itself; `train_examples` bounds a batch size, and is `usize::MAX` while it is not known.
     ///
     /// # Errors
     /// [`Error::Config`] naming the field within the knob.
@@ -281,13 +281,13 @@ impl Knob {
         let most = if bounded { usize::MAX } else { train_examples };
         for number in self.domain.numbers() {
             if number.fract() != 0.0 || number < 1.0 || number > most as f64 {
-                return Err(Error::config(
-                    "domain",
-                    number,
-                    format!(
-                        "a batch size is a whole number from 1 to the {train_examples} examples of the training split"
+                let allowed = match train_examples {
+                    usize::MAX => "a batch size is a whole number of at least 1".to_owned(),
+                    examples => format!(
+                        "a batch size is a whole number from 1 to the {examples} examples of the training split"
                     ),
-                ));
+                };
+                return Err(Error::config("domain", number, allowed));
             }
         }
         Ok(())

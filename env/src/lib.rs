@@ -1,12 +1,16 @@
 #![doc = include_str!("../README.md")]
 
+pub mod bounds;
 pub mod checker;
 pub mod context_servo;
 pub mod cost;
 pub mod domain;
 pub mod environment;
 pub mod error;
+pub mod files;
 pub mod instances;
+pub mod interruption;
+pub mod json;
 pub mod knob;
 pub mod metrics;
 pub mod objective;
@@ -14,6 +18,7 @@ pub mod observation;
 pub mod recorded_schedule;
 pub mod residual;
 pub mod reward;
+pub mod seal;
 pub mod search_space;
 pub mod segments;
 pub mod servo;

@@ -1,5 +1,6 @@
 //! What the agent sees of a training: scale-free features of the reports so far.
 
+use crate::bounds::check_count;
 use crate::context_servo::Context;
 use crate::knob::Position;
 use crate::settings::{BATCH_SIZE, LEARNING_RATE};
@@ -21,6 +22,9 @@ pub struct ObservationConfig {
     /// start, all was as at the start, as Gymnasium's `FrameStackObservation` has it.
     pub history: usize,
 }
+
+/// The longest history: more moments than a training has segments.
+const MOST_MOMENTS: usize = 1000;
 
 impl Default for ObservationConfig {
     fn default() -> Self {
@@ -132,9 +136,7 @@ impl Encoder {
     /// [`Error::Config`] if a name in `only` or `without` is no feature (the message lists them), none is left, the history is 0 or
     /// nothing of it is seen, or the clip is not positive.
     pub fn new(config: ObservationConfig, knobs: &[Knob], prior: bool) -> Result<Self> {
-        if config.history == 0 {
-            return Err(Error::config("history", 0, "give at least 1"));
-        }
+        check_count("history", config.history, 1..=MOST_MOMENTS)?;
         let names = names(knobs, config.history, prior);
         for (field, list) in [("only", &config.only), ("without", &config.without)] {
             if let Some(unknown) = list.iter().find(|name| !names.contains(name)) {

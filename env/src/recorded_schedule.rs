@@ -2,6 +2,7 @@
 
 use crate::{Cost, Error, Result, Segment, Settings};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// The settings that held in a run, each from its share of what the run spent. It is written as a list, so that it can be
 /// read, kept and replayed: as a controller, or as a schedule of the learning rate.
@@ -34,6 +35,14 @@ pub struct Entry {
 }
 
 impl RecordedSchedule {
+    /// The names of all settings that it sets, each once.
+    pub fn names(&self) -> BTreeSet<&str> {
+        let settings = self.entries.iter().map(|entry| &entry.settings);
+        settings
+            .flat_map(|settings| settings.iter().map(|(name, _)| name))
+            .collect()
+    }
+
     /// The schedule of a run, from its segments. Shares are of what the run spent in all.
     ///
     /// # Errors

@@ -31,13 +31,18 @@ impl Budget {
             Self::Epochs(x) | Self::Seconds(x) => (x, x),
             Self::EpochsBetween(low, high) => (low, high),
         };
-        if low.is_finite() && high.is_finite() && low > 0.0 && low <= high {
+        // More than any training takes, and far from where products are infinite.
+        let most = match self {
+            Self::Epochs(_) | Self::EpochsBetween(..) => 1e9,
+            Self::Seconds(_) => 1e15,
+        };
+        if low > 0.0 && low <= high && high <= most {
             return Ok(());
         }
         Err(Error::config(
             "budget",
             format!("{self:?}"),
-            "give finite numbers above 0, the smaller one first",
+            format!("give numbers above 0 and at most {most:e}, the smaller one first"),
         ))
     }
 
@@ -135,7 +140,7 @@ impl Segments {
         if self.full == 0 {
             return Err(Error::config("full", 0, "give at least 1 full segment"));
         }
-        if self.count() > 100_000 {
+        if self.probes.saturating_add(self.full) > 100_000 {
             return Err(Error::config(
                 "full",
                 self.full,

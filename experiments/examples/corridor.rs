@@ -41,7 +41,7 @@ impl Environment for Corridor {
 }
 
 fn main() -> std::process::ExitCode {
-    cli::train(&Registry::default().with("corridor", |_| {
+    cli::main(&Registry::default().with("corridor", |_| {
         let features = vec![Feature::new("place", 0.0, 1.0)];
         let heads = vec![Head::new("move", ["left", "right"])];
         let spec = EnvironmentSpec {

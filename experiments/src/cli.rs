@@ -1,34 +1,39 @@
-//! The command lines of the binaries.
+//! The command lines of the binaries, and all of them as one program.
 
+mod benchmark;
+mod calibrate;
+mod compare;
+mod evaluate;
 mod explain;
 mod fit;
+mod plot;
+mod source;
+mod train;
 mod tune;
+mod words;
 
-pub use explain::explain;
-pub use fit::fit;
-pub use tune::{predict, tune};
+use words::Words;
 
-use crate::compare::{self, CompareConfig};
-use crate::config::QUICKSTART;
-use crate::observer::{Both, Progress};
-use crate::run_directory::{read_events, read_json, write_json};
-use crate::runner::{self, Options, recorded_references};
-use crate::summary::{self, Summary};
-use crate::tensorboard::TensorBoard;
-use crate::{Config, Error, Registry, Result, benchmark, calibrate, evaluation, pictures};
+use crate::config::EnvironmentConfig;
+use crate::run_directory::{program, program_of};
+use crate::{Config, Error, Registry, Result};
 use burn::tensor::Device;
-use clap::Parser;
 use std::fmt::Display;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
-use trimtab_agent::Policy;
+use trimtab_env::bounds::check_count;
+use trimtab_env::files::is_standard_output;
+use trimtab_env::interruption;
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
 /// Exit code after Ctrl-C, as shells have it: 128 + SIGINT.
 const EXIT_INTERRUPTED: u8 = 130;
+
+/// The most threads that are asked for.
+const MOST_THREADS: usize = 4096;
 
 /// Options that decide how a program runs, but not its results.
 #[derive(clap::Args)]
@@ -57,189 +62,13 @@ impl Backend {
 impl Machine {
     fn jobs(&self) -> Result<usize> {
         match self.jobs {
-            Some(0) => Err(Error::config("--jobs", 0, "give at least 1")),
-            Some(jobs) => Ok(jobs),
+            Some(jobs) => {
+                check_count("--jobs", jobs, 1..=MOST_THREADS)?;
+                Ok(jobs)
+            }
             None => Ok(std::thread::available_parallelism().map_or(1, usize::from)),
         }
     }
-}
-
-/// Where a config comes from.
-#[derive(clap::Args)]
-struct ConfigSource {
-    /// Config file; without one the quick-start runs
-    config: Option<PathBuf>,
-    /// Seed, instead of the config's
-    #[arg(long)]
-    seed: Option<u64>,
-    /// Sets one field of the config, as in --set training.updates=50; may be repeated
-    #[arg(long = "set", value_name = "PATH=VALUE")]
-    set: Vec<String>,
-}
-
-impl ConfigSource {
-    fn load(&self) -> Result<Config> {
-        let mut config = match &self.config {
-            Some(folder) if folder.is_dir() => {
-                let allowed = "give a config file; the folder of a run is given with --out";
-                return Err(Error::config("config", folder.display(), allowed));
-            }
-            Some(path) => Config::load(path)?,
-            None => Config::parse(QUICKSTART, "quickstart.ron")?,
-        };
-        for assignment in &self.set {
-            config.set(assignment)?;
-        }
-        if let Some(seed) = self.seed {
-            config.seed = seed;
-        }
-        Ok(config)
-    }
-
-    fn is_given(&self) -> bool {
-        self.config.is_some() || self.seed.is_some() || !self.set.is_empty()
-    }
-}
-
-/// Trains an agent, compares it with fixed settings and draws the result.
-#[derive(Parser)]
-#[command(
-    name = "train",
-    version,
-    after_help = "Examples:
-  train                                         the quick-start, into runs/quickstart
-  train --seed 2 --out runs/second              another seed
-  train my.ron --set training.updates=50        a config of your own, with one change
-  train --resume --out runs/quickstart          go on after Ctrl-C or a crash"
-)]
-struct Train {
-    #[command(flatten)]
-    source: ConfigSource,
-    #[command(flatten)]
-    machine: Machine,
-    /// Run directory; by default runs/<name>
-    #[arg(long)]
-    out: Option<PathBuf>,
-    /// Go on with the run in the run directory, from its last checkpoint
-    #[arg(long)]
-    resume: bool,
-    /// Write curves for TensorBoard too, into the folder `tensorboard` of the run directory
-    #[arg(long)]
-    tensorboard: bool,
-    /// Print the resolved config and stop
-    #[arg(long)]
-    print_config: bool,
-}
-
-/// Evaluates the policy of a run on fresh seeds.
-#[derive(Parser)]
-#[command(
-    name = "evaluate",
-    version,
-    after_help = "Examples:
-  evaluate runs/quickstart                      fresh seeds, not those of the run's own evaluation
-  evaluate runs/quickstart --seeds 30           more of them
-  evaluate runs/quickstart --policy other.json  another policy in the same environment"
-)]
-struct Evaluate {
-    /// Run directory
-    run: PathBuf,
-    /// Policy; by default the run's own
-    #[arg(long)]
-    policy: Option<PathBuf>,
-    /// Seeds a controller and task
-    #[arg(long)]
-    seeds: Option<usize>,
-    #[command(flatten)]
-    machine: Machine,
-}
-
-/// Draws the pictures of runs again, from their records.
-#[derive(Parser)]
-#[command(
-    name = "plot",
-    version,
-    after_help = "Examples:
-  plot runs/quickstart                          everything, into runs/quickstart/plots
-  plot runs/compare                             the same of a comparison
-  plot runs/a runs/b runs/c --out curve.png     one reward curve over several runs, with its spread"
-)]
-struct Plot {
-    /// Run directories
-    #[arg(required = true)]
-    runs: Vec<PathBuf>,
-    /// With several runs: the file of their joint reward curve
-    #[arg(long)]
-    out: Option<PathBuf>,
-}
-
-/// Runs learners on environments whose answers are known.
-#[derive(Parser)]
-#[command(
-    name = "benchmark",
-    version,
-    after_help = "Examples:
-  benchmark                                     everything
-  benchmark CartPole-v1 --algorithm ppo         one of them
-  benchmark 'leading-ones*' --seeds 2 --json    all whose name begins so, as JSON lines"
-)]
-struct Benchmark {
-    /// Environments, by default all; a name that ends with * stands for all that begin like it
-    names: Vec<String>,
-    /// Only this learning rule: ppo, a2c, reinforce
-    #[arg(long)]
-    algorithm: Option<String>,
-    /// Seeds of each
-    #[arg(long, default_value_t = 4)]
-    seeds: u64,
-    /// Benchmarks from a file, instead of the bundled ones
-    #[arg(long)]
-    config: Option<PathBuf>,
-    /// One JSON object a line instead of a table
-    #[arg(long)]
-    json: bool,
-    #[command(flatten)]
-    machine: Machine,
-}
-
-/// Compares methods of tuning on the same work, with every cost counted.
-#[derive(Parser)]
-#[command(
-    name = "compare",
-    version,
-    after_help = "Examples:
-  compare                                       the bundled comparison, into runs/compare
-  compare my.ron --out runs/mine                one of your own; run it again to go on after a kill"
-)]
-struct Compare {
-    /// Config file; without one the bundled comparison runs
-    config: Option<PathBuf>,
-    /// Run directory; by default runs/<name>. Results that are there already are kept
-    #[arg(long)]
-    out: Option<PathBuf>,
-    /// Seeds of each method on each task, instead of the config's
-    #[arg(long)]
-    seeds: Option<u64>,
-    /// One JSON object a line instead of a table
-    #[arg(long)]
-    json: bool,
-    #[command(flatten)]
-    machine: Machine,
-}
-
-/// Fits the cost model to the machine at hand and prints it as RON.
-#[derive(Parser)]
-#[command(
-    name = "calibrate",
-    version,
-    after_help = "Example:
-  calibrate my.ron                              the first task of my.ron; paste the line into `cost:`"
-)]
-struct Calibrate {
-    #[command(flatten)]
-    source: ConfigSource,
-    #[command(flatten)]
-    backend: Backend,
 }
 
 /// Writes to the standard output, at once.
@@ -258,10 +87,19 @@ fn say(line: impl Display) -> Result<()> {
     write(format_args!("{line}\n"))
 }
 
+/// Writes a line about what is in the file `out`: to the standard output, unless the file itself went there.
+fn tell(out: &Path, line: impl Display) -> Result<()> {
+    if is_standard_output(out) {
+        eprintln!("{line}");
+        return Ok(());
+    }
+    say(line)
+}
+
 /// One JSON object a line.
 fn print_json<T: serde::Serialize>(rows: &[T]) -> Result<()> {
     for row in rows {
-        let line = serde_json::to_string(row)
+        let line = trimtab_env::json::to_string(row)
             .map_err(|error| Error::config("--json", error, "the table has the figures too"))?;
         say(line)?;
     }
@@ -273,11 +111,13 @@ fn run_folder(out: Option<&Path>, name: &str) -> PathBuf {
     out.map_or_else(|| PathBuf::from("runs").join(name), Path::to_owned)
 }
 
-/// Makes the first Ctrl-C a wish to stop at the next checkpoint, or after the segment under way. A second one stops at once; what is on disk stays whole
+/// Makes the first Ctrl-C a wish to stop: segments end after the update under way. A second one stops at once; what is on disk stays whole
 /// either way.
 fn stop_on_ctrl_c() -> Result<()> {
     ctrlc::set_handler(|| {
-        if INTERRUPTED.swap(true, Ordering::Relaxed) {
+        // Before the segments under way end, so that nobody takes them for whole ones.
+        INTERRUPTED.store(true, Ordering::SeqCst);
+        if interruption::wish() {
             std::process::exit(EXIT_INTERRUPTED.into());
         }
     })
@@ -303,227 +143,140 @@ fn exit(work: impl FnOnce() -> Result<()>) -> ExitCode {
     }
 }
 
-/// The `train` binary, with the environments of `registry`. A program of your own calls it to train on environments of
-/// its own.
-pub fn train(registry: &Registry) -> ExitCode {
-    let arguments = Train::parse();
-    exit(|| {
-        let config = arguments.source.load()?;
-        if arguments.print_config {
-            config.validate()?;
-            write(config.to_ron()?)?;
-            return Ok(());
-        }
-        stop_on_ctrl_c()?;
-        let out = run_folder(arguments.out.as_deref(), &config.name);
-        let options = Options {
-            out: out.clone(),
-            jobs: arguments.machine.jobs()?,
-            device: arguments.machine.backend.device()?,
-            registry,
-            interrupted: &INTERRUPTED,
-        };
-        let mut board = (arguments.tensorboard).then(|| TensorBoard::new(&out.join("tensorboard")));
-        let mut observer = Both(Progress::default(), board.as_mut());
-        let summary = if arguments.resume {
-            if arguments.source.is_given() {
-                return Err(Error::config(
-                    "--resume",
-                    "with a config",
-                    "a resumed run goes on with its own config; name it with --out alone",
-                ));
-            }
-            runner::resume(&options, &mut observer).map(|(_, summary)| summary)
-        } else {
-            runner::train(&config, &options, &mut observer)
-        };
-        // The run is whole without its curves.
-        if let Some(Err(error)) = board.map(TensorBoard::finish) {
-            eprintln!("warning: the curves for TensorBoard are not whole: {error}");
-        }
-        let summary = summary?;
-        let references = recorded_references(&read_events(&out)?);
-        write(summary::table(&summary, &references))?;
-        let clock = std::time::Instant::now();
-        pictures::draw(&out)?;
-        say(phases(&summary, clock.elapsed().as_secs_f64()))?;
-        say(format_args!("everything is in {}", out.display()))?;
-        Ok(())
-    })
+/// What a program does. Each is a binary of this crate, and a word after the name of a program of your own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Trains an agent.
+    Train,
+    /// Evaluates a policy on fresh seeds.
+    Evaluate,
+    /// Draws pictures again.
+    Plot,
+    /// Says what a policy looks at.
+    Explain,
+    /// Runs learners on environments with known answers.
+    Benchmark,
+    /// Compares methods of tuning.
+    Compare,
+    /// Tunes a training of the user's own data.
+    Tune,
+    /// Predicts with a tuned model.
+    Predict,
+    /// Fits the servo.
+    Fit,
+    /// Fits the cost model to the machine.
+    Calibrate,
 }
 
-fn phases(summary: &Summary, drawing: f64) -> String {
-    let phases = &summary.phases;
+impl Command {
+    /// All of them, with what they do in a line.
+    const ALL: [(&str, Command, &str); 10] = [
+        ("train", Command::Train, "trains an agent and compares it"),
+        (
+            "evaluate",
+            Command::Evaluate,
+            "evaluates the policy of a run on fresh seeds",
+        ),
+        ("plot", Command::Plot, "draws the pictures of runs again"),
+        ("explain", Command::Explain, "says what moves a policy"),
+        (
+            "benchmark",
+            Command::Benchmark,
+            "runs learners on environments whose answers are known",
+        ),
+        ("compare", Command::Compare, "compares methods of tuning"),
+        ("tune", Command::Tune, "tunes a training of your own data"),
+        (
+            "predict",
+            Command::Predict,
+            "predicts new rows with a tuned model",
+        ),
+        (
+            "fit",
+            Command::Fit,
+            "fits the servo to a distribution over trainings",
+        ),
+        (
+            "calibrate",
+            Command::Calibrate,
+            "fits the cost model to this machine",
+        ),
+    ];
+
+    fn run(self, words: &Words, registry: &Registry) -> ExitCode {
+        exit(|| match self {
+            Self::Train => train::train(words, registry),
+            Self::Evaluate => evaluate::evaluate(words, registry),
+            Self::Plot => plot::plot(words),
+            Self::Explain => explain::explain(words, registry),
+            Self::Benchmark => benchmark::benchmark(words, registry),
+            Self::Compare => compare::compare(words),
+            Self::Tune => tune::tune(words),
+            Self::Predict => tune::predict(words),
+            Self::Fit => fit::fit(words),
+            Self::Calibrate => calibrate::calibrate(words),
+        })
+    }
+
+    /// The command as a program of its own, with the environments of `registry`: the body of the binary of its name.
+    pub fn main(self, registry: &Registry) -> ExitCode {
+        self.run(&Words::of_process(), registry)
+    }
+}
+
+/// A program with all commands, such as `corridor evaluate runs/corridor`, and the environments of `registry`: the body of a
+/// program of your own. Without the name of a command it trains.
+///
+/// ```no_run
+/// use trimtab_env::{Environment, suite::Identity};
+/// use trimtab_experiments::{Registry, cli};
+/// fn main() -> std::process::ExitCode {
+///     cli::main(&Registry::default().with("my-identity", |_| {
+///         Ok(Box::new(Identity::new(3, 10)) as Box<dyn Environment>)
+///     }))
+/// }
+/// ```
+pub fn main(registry: &Registry) -> ExitCode {
+    let words = Words::of_process();
+    let first = words.first().unwrap_or_default();
+    if ["help", "--help", "-h"].contains(&first.as_str()) {
+        return exit(|| write(help()));
+    }
+    match Command::ALL.iter().find(|(name, ..)| *name == first) {
+        Some((name, command, _)) => command.run(&words.after(name), registry),
+        None => Command::Train.run(&words, registry),
+    }
+}
+
+/// What a program with all commands can do.
+fn help() -> String {
+    let program = program();
+    let commands = Command::ALL
+        .iter()
+        .map(|(name, _, what)| format!("  {name:<10} {what}\n"));
     format!(
-        "return {:.2} in the first tenth of {} episodes, {:.2} in the last; {:.0} s: fixed settings {:.0}, rollouts {:.0}, updates {:.0}, evaluation {:.0}, writing {:.1}, drawing {:.1}",
-        summary.return_first,
-        summary.episodes,
-        summary.return_last,
-        summary.wall_seconds + drawing,
-        phases.reference,
-        phases.rollout,
-        phases.update,
-        phases.evaluation,
-        phases.writing,
-        drawing
+        "Usage: {program} <COMMAND> [..], or {program} [..] for `{program} train [..]`\n\nCommands:\n{}\n`{program} <COMMAND> --help` says more\n",
+        commands.collect::<String>()
     )
 }
 
-/// The `evaluate` binary.
-pub fn evaluate(registry: &Registry) -> ExitCode {
-    let arguments = Evaluate::parse();
-    exit(|| {
-        let mut config = Config::load(&arguments.run.join("config.ron"))?;
-        if let Some(seeds) = arguments.seeds {
-            config.evaluation.seeds = seeds;
+/// Checks that the environment of a run is one that this program knows.
+///
+/// # Errors
+/// [`Error::OtherProgram`] with the command line of the program that made the run.
+fn known(command: &str, run: &Path, config: &Config, registry: &Registry) -> Result<()> {
+    let EnvironmentConfig::Named { name, .. } = &config.environment else {
+        return Ok(());
+    };
+    let shipped = |program: &String| Command::ALL.iter().any(|(name, ..)| name == program);
+    match program_of(run) {
+        Some(other) if !registry.knows(name) && !shipped(&other) && other != program() => {
+            Err(Error::OtherProgram {
+                environment: name.clone(),
+                command: format!("{other} {command} {}", run.display()),
+                program: other,
+            })
         }
-        config.validate()?;
-        let policy = Policy::load(
-            arguments
-                .policy
-                .clone()
-                .unwrap_or_else(|| arguments.run.join("policy.json")),
-        )?;
-        let device = arguments.machine.backend.device()?;
-        let jobs = arguments.machine.jobs()?;
-        let mut summary: Summary = read_json(&arguments.run.join("summary.json"))?;
-        let references = recorded_references(&read_events(&arguments.run)?);
-        // The run's own evaluation used the seeds before this one.
-        const FIRST: u64 = 1_000_000;
-        let mut progress = Progress::default();
-        let records = match crate::environments::Tuning::prepare(&config, &device)? {
-            Some(tuning) => evaluation::tuning(
-                &config,
-                &tuning,
-                &references,
-                &policy,
-                FIRST,
-                jobs,
-                &mut progress,
-            )?,
-            None => evaluation::named(&config, registry, &policy, FIRST, &mut progress)?,
-        };
-        (summary.evaluation, summary.tasks) = summary::controllers(&records);
-        summary.paired = summary::paired(&records);
-        write(summary::table(&summary, &references))?;
-        Ok(())
-    })
-}
-
-/// The `plot` binary.
-pub fn plot() -> ExitCode {
-    let arguments = Plot::parse();
-    exit(|| match (&arguments.out, arguments.runs.as_slice()) {
-        (Some(out), runs) => {
-            pictures::reward_curve_of(runs, out)?;
-            say(out.display())?;
-            Ok(())
-        }
-        (None, runs) => {
-            for run in runs {
-                let drawn = if pictures::is_comparison(run) {
-                    pictures::draw_comparison(run)?
-                } else {
-                    pictures::draw(run)?
-                };
-                for path in drawn {
-                    say(path.display())?;
-                }
-            }
-            Ok(())
-        }
-    })
-}
-
-/// The `calibrate` binary.
-pub fn calibrate() -> ExitCode {
-    let arguments = Calibrate::parse();
-    exit(|| {
-        let config = arguments.source.load()?;
-        config.validate()?;
-        let device = arguments.backend.device()?;
-        let (measured, time) = calibrate::calibrate(&config, &device)?;
-        say(format_args!(
-            "{:>10}  {:>18}  {:>18}",
-            "batch size", "measured (us)", "fitted (us)"
-        ))?;
-        for (batch, seconds) in measured {
-            say(format_args!(
-                "{batch:>10}  {:>18.1}  {:>18.1}",
-                seconds * 1e6,
-                time.update(batch) * 1e6
-            ))?;
-        }
-        say(format_args!(
-            "cost: Modelled((per_update: {:.3e}, per_example: {:.3e}, per_evaluation: {:.3e})),",
-            time.per_update, time.per_example, time.per_evaluation
-        ))?;
-        Ok(())
-    })
-}
-
-/// The `benchmark` binary, with the environments of `registry`.
-pub fn benchmark(registry: &Registry) -> ExitCode {
-    let arguments = Benchmark::parse();
-    exit(|| {
-        let benchmarks = match &arguments.config {
-            Some(path) => {
-                let text = std::fs::read_to_string(path).map_err(Error::file(path))?;
-                benchmark::parse(&text, &path.display().to_string())?
-            }
-            None => benchmark::parse(benchmark::BENCHMARKS, "benchmark.ron")?,
-        };
-        let names = &arguments.names;
-        let selected = benchmark::select(&benchmarks, names, arguments.algorithm.as_deref())?;
-        let device = arguments.machine.backend.device()?;
-        let jobs = arguments.machine.jobs()?;
-        let mut progress = Progress::default();
-        for (index, benchmark) in selected.iter().enumerate() {
-            let records = benchmark.run(registry, arguments.seeds, jobs, &device, &mut progress)?;
-            if arguments.json {
-                print_json(&records)?;
-                continue;
-            }
-            if index == 0 {
-                say(benchmark::table_head())?;
-            }
-            say(benchmark::table_row(benchmark, &records))?;
-        }
-        Ok(())
-    })
-}
-
-/// The `compare` binary.
-pub fn compare() -> ExitCode {
-    let arguments = Compare::parse();
-    exit(|| {
-        let mut config = match &arguments.config {
-            Some(path) => CompareConfig::load(path)?,
-            None => CompareConfig::parse(compare::config::COMPARE, "compare.ron")?,
-        };
-        if let Some(seeds) = arguments.seeds {
-            config.seeds = seeds;
-        }
-        let file = arguments.config.as_deref();
-        let folder = file.and_then(Path::parent).unwrap_or(Path::new(""));
-        let config = config.with_policies(folder)?;
-        stop_on_ctrl_c()?;
-        let out = run_folder(arguments.out.as_deref(), &config.name);
-        let device = arguments.machine.backend.device()?;
-        let jobs = arguments.machine.jobs()?;
-        let mut progress = Progress::default();
-        let lines = compare::compare(&config, &out, jobs, &device, &INTERRUPTED, &mut progress)?;
-        let report = compare::report(&config, &lines);
-        write_json(&out.join("report.json"), &report)?;
-        let drawn = pictures::draw_comparison(&out)?;
-        if arguments.json {
-            print_json(&report.methods)?;
-        } else {
-            write(compare::report::table(&report))?;
-            for path in drawn {
-                say(path.display())?;
-            }
-        }
-        Ok(())
-    })
+        _ => Ok(()),
+    }
 }

@@ -1,11 +1,18 @@
 //! An experiment as one RON file.
 
+mod checks;
+mod place;
+
+pub(crate) use checks::{MOST_RUNS, check_finite, check_name, check_process, check_tasks};
+
 use crate::{Error, Result};
+use place::Place;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
 use trimtab_agent::{Algorithm, PolicyConfig, RolloutConfig};
-use trimtab_env::{CostModel, TuningConfig};
+use trimtab_env::bounds::check_count;
+use trimtab_env::{CostModel, Knob, TuningConfig};
 use trimtab_models::{TaskConfig, TaskDistribution};
 
 /// The experiment that runs when no config is given.
@@ -148,6 +155,15 @@ pub(crate) fn parse_ron<T: serde::de::DeserializeOwned>(text: &str, file: &str) 
     })
 }
 
+/// A config as RON, every field written out.
+pub(crate) fn to_ron(config: &impl Serialize) -> Result<String> {
+    let pretty =
+        ron::ser::PrettyConfig::default().extensions(ron::extensions::Extensions::IMPLICIT_SOME);
+    let text = ron::ser::to_string_pretty(config, pretty)
+        .map_err(|error| Error::config("config", error, "it cannot be written"))?;
+    Ok(text + "\n")
+}
+
 impl Config {
     /// Reads a config from text; `file` is only named in messages.
     ///
@@ -171,11 +187,7 @@ impl Config {
     /// # Errors
     /// [`Error::Config`] if it cannot be written, which a parsed config always can.
     pub fn to_ron(&self) -> Result<String> {
-        let pretty = ron::ser::PrettyConfig::default()
-            .extensions(ron::extensions::Extensions::IMPLICIT_SOME);
-        let text = ron::ser::to_string_pretty(self, pretty)
-            .map_err(|error| Error::config("config", error, "give finite numbers"))?;
-        Ok(text + "\n")
+        to_ron(self)
     }
 
     /// Sets one field, as `--set path=value` does. The path goes through fields, variants and list indices, such as
@@ -184,36 +196,35 @@ impl Config {
     /// # Errors
     /// [`Error::Config`] naming the part of the path that does not exist, with the names that do.
     pub fn set(&mut self, assignment: &str) -> Result<()> {
-        let Some((path, text)) = assignment.split_once('=') else {
+        let Some((path, value)) = assignment.split_once('=') else {
             return Err(Error::config("--set", assignment, "write path=value"));
         };
+        let (path, value) = (path.trim(), value.trim());
         let refuse =
             |given: &str, allowed: String| Error::config(format!("--set {path}"), given, allowed);
-        let value: serde_json::Value = ron::from_str(text.trim())
-            .map_err(|error| refuse(text, format!("the value is not RON: {error}")))?;
-        let mut whole =
-            serde_json::to_value(&*self).map_err(|error| refuse(text, error.to_string()))?;
-        let mut place = &mut whole;
-        for key in path.trim().split('.') {
-            let names = match &*place {
-                serde_json::Value::Object(map) => {
-                    map.keys().cloned().collect::<Vec<_>>().join(", ")
+        // By itself, so that it cannot be the end of its field and the beginning of another one.
+        ron::from_str::<serde::de::IgnoredAny>(value)
+            .map_err(|error| refuse(value, format!("the value is not RON: {error}")))?;
+        let text = self.to_ron()?;
+        let whole = Place::of(&text);
+        let (mut place, mut keys) = (&whole, path.split('.').peekable());
+        let mut put = None;
+        while let Some(key) = keys.next() {
+            match (place.get(key), place.start_of_map()) {
+                (Some(next), _) => place = next,
+                (None, Some(start)) if keys.peek().is_none() => {
+                    put = Some((start..start, format!("{key:?}: {value}\n,")));
                 }
-                serde_json::Value::Array(items) => format!("the indices below {}", items.len()),
-                _ => "nothing below it".to_owned(),
-            };
-            let next = match place {
-                serde_json::Value::Object(map) => map.get_mut(key),
-                serde_json::Value::Array(items) => key
-                    .parse::<usize>()
-                    .ok()
-                    .and_then(|index| items.get_mut(index)),
-                _ => None,
-            };
-            place = next.ok_or_else(|| refuse(key, format!("there is {names}")))?;
+                _ => return Err(refuse(key, format!("there is {}", place.names()))),
+            }
         }
-        *place = value;
-        *self = serde_json::from_value(whole).map_err(|error| refuse(text, error.to_string()))?;
+        let (span, value_text) = put.unwrap_or_else(|| (place.span.clone(), format!("{value}\n")));
+        let text = [&text[..span.start], &value_text, &text[span.end..]].concat();
+        *self = match Self::parse(&text, "config") {
+            Ok(config) => config,
+            Err(Error::Parse { problem, .. }) => return Err(refuse(value, problem)),
+            Err(other) => return Err(other),
+        };
         Ok(())
     }
 
@@ -222,6 +233,12 @@ impl Config {
     /// # Errors
     /// [`Error::Config`] naming the first field that is not allowed.
     pub fn validate(&self) -> Result<()> {
+        self.check_fields()?;
+        // Whatever no field has a rule for.
+        check_finite(&self.to_ron()?)
+    }
+
+    fn check_fields(&self) -> Result<()> {
         check_name(&self.name)?;
         self.training.rollout.validate()?;
         if self.training.checkpoint_every == 0 {
@@ -232,22 +249,34 @@ impl Config {
             ));
         }
         self.algorithm.validate()?;
+        self.policy.validate(1)?;
         let evaluation = &self.evaluation;
-        if evaluation.seeds == 0 {
-            return Err(Error::config("evaluation.seeds", 0, "give at least 1"));
-        }
+        check_count("evaluation.seeds", evaluation.seeds, 1..=MOST_RUNS)?;
         let EnvironmentConfig::Tuning {
             tasks,
             drawn,
+            cost,
             process,
-            ..
         } = &self.environment
         else {
             return Ok(());
         };
         let count = drawn.as_ref().map_or(0, |drawn| drawn.count);
         if let Some(drawn) = drawn {
+            check_count("environment.drawn.count", drawn.count, 0..=MOST_RUNS)?;
             drawn.distribution.validate()?;
+        }
+        check_tasks("environment.tasks", tasks)?;
+        check_process("environment.process", process, "environment.cost", *cost)?;
+        let unchanged = |knob: &Knob| knob.head().unchanged().is_some();
+        if let Some(knob) = process.knobs.iter().find(|knob| !unchanged(knob))
+            && self.training.self_critical
+        {
+            let allowed = format!(
+                "it compares with the choice x1 of every knob, which changes nothing; `{}` has none",
+                knob.name
+            );
+            return Err(Error::config("training.self_critical", true, allowed));
         }
         if tasks.len() + count == 0 {
             return Err(Error::config(
@@ -256,9 +285,7 @@ impl Config {
                 "give at least 1 task",
             ));
         }
-        if evaluation.reruns == 0 {
-            return Err(Error::config("evaluation.reruns", 0, "give at least 1"));
-        }
+        check_count("evaluation.reruns", evaluation.reruns, 1..=MOST_RUNS)?;
         if process.prior.is_some() {
             // The prior is the reference; there is no grid.
             return Ok(());
@@ -290,18 +317,6 @@ impl Config {
         }
         Ok(())
     }
-}
-
-/// Checks that `name` can be that of a run directory.
-pub(crate) fn check_name(name: &str) -> Result<()> {
-    if name.is_empty() || name.contains(['/', '\\']) || name.starts_with('.') {
-        return Err(Error::config(
-            "name",
-            format!("`{name}`"),
-            "give a name that can be a folder's",
-        ));
-    }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -351,5 +366,94 @@ mod tests {
         assert!(unknown.contains("updates"), "{unknown}");
         assert!(config.set("training.updates=-1").is_err());
         assert!(config.set("training.updates").is_err());
+        assert!(config.set("training.updates=3, seed: 7").is_err());
+        assert!(config.set("training.updates=3) (").is_err());
+    }
+
+    #[test]
+    fn any_value_can_be_set_as_it_is_written_in_ron() {
+        use trimtab_env::Budget;
+        let process = |config: &Config| match &config.environment {
+            EnvironmentConfig::Tuning { process, .. } => (**process).clone(),
+            EnvironmentConfig::Named { .. } => panic!("not a tuning process"),
+        };
+        let mut config = quickstart();
+        config
+            .set("environment.Tuning.process.budget=Epochs(3)")
+            .unwrap();
+        assert_eq!(process(&config).budget, Budget::Epochs(3.0));
+        config
+            .set("environment.Tuning.process.budget.Epochs=4.5")
+            .unwrap();
+        assert_eq!(process(&config).budget, Budget::Epochs(4.5));
+        config
+            .set("environment.Tuning.cost=Modelled((per_update: 1e-3, per_example: 1e-5, per_evaluation: 0))")
+            .unwrap();
+        config
+            .set("environment.Tuning.cost.Modelled.per_example=2e-5")
+            .unwrap();
+        config
+            .set("environment.Tuning.tasks.0.data=Csv(path: \"a, (b.csv\", target: \"y\", kind: Regression)")
+            .unwrap();
+        config
+            .set("environment.Tuning.tasks.0.data.Csv.target=\"z: \\\"z\"")
+            .unwrap();
+        config.set("training.rollout=Episodes(5)").unwrap();
+        config.set("environment.Tuning.tasks.0.late=None").unwrap();
+        config
+            .set("environment.Tuning.tasks.0.name=\"first\"")
+            .unwrap();
+        // Everything is found again behind what was set.
+        config.set("evaluation.seeds=3").unwrap();
+        assert_eq!(config.evaluation.seeds, 3);
+        let wrong = config.set("environment.Tuning.process.budget=Epoch(3)");
+        let wrong = wrong.unwrap_err().to_string();
+        assert!(
+            wrong.contains("Epochs") && wrong.contains("budget"),
+            "{wrong}"
+        );
+
+        config.set("environment=Named(name: \"corridor\")").unwrap();
+        for _ in 0..2 {
+            config.set("environment.Named.parameters.length=5").unwrap();
+        }
+        config.set("environment.Named.parameters.width=2").unwrap();
+        let EnvironmentConfig::Named { parameters, .. } = &config.environment else {
+            panic!("not named")
+        };
+        assert_eq!((parameters["length"], parameters["width"]), (5.0, 2.0));
+    }
+
+    #[test]
+    fn a_number_that_is_not_finite_is_named_and_no_assignment_is_blamed() {
+        for (field, value, named) in [
+            (
+                "environment.Tuning.process.reward.level",
+                "NaN",
+                "reward.level: NaN",
+            ),
+            (
+                "environment.Tuning.process.observation.clip",
+                "inf",
+                "observation.clip: inf",
+            ),
+            ("algorithm.Ppo.common.gamma", "inf", "gamma: inf"),
+            (
+                "evaluation.learning_rates.1",
+                "-inf",
+                "evaluation.learning_rates: -inf",
+            ),
+            (
+                "policy.no_change_bias",
+                "-inf",
+                "policy.no_change_bias: -inf",
+            ),
+        ] {
+            let mut config = quickstart();
+            config.set(&format!("{field}={value}")).unwrap();
+            config.set("training.updates=3").unwrap();
+            let message = config.validate().unwrap_err().to_string();
+            assert!(message.contains(named), "{message}");
+        }
     }
 }

@@ -60,6 +60,11 @@ impl Registry {
         names
     }
 
+    /// Whether there is an environment called `name`.
+    pub fn knows(&self, name: &str) -> bool {
+        self.names().iter().any(|known| known == name)
+    }
+
     /// The environment called `name`, on the instances of `part` where it has any.
     ///
     /// # Errors
@@ -163,10 +168,11 @@ impl Tuning {
         process: &TuningConfig,
         device: &Device,
     ) -> Result<Self> {
-        let tasks = tasks
-            .iter()
-            .map(TaskConfig::prepare)
-            .collect::<trimtab_models::Result<Vec<_>>>()?;
+        let mut prepared = Vec::with_capacity(tasks.len());
+        for task in tasks {
+            prepared.push(task.prepare_beside(&prepared)?);
+        }
+        let tasks = prepared;
         // Records know tasks by their names.
         let mut names = BTreeMap::new();
         for (index, task) in tasks.iter().enumerate() {

@@ -1,6 +1,7 @@
 //! Everything that can go wrong in an experiment, with what to do about it.
 
 use std::path::{Path, PathBuf};
+use trimtab_env::error::{clipped, shortened};
 
 /// The result of a fallible call of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -10,7 +11,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 #[non_exhaustive]
 pub enum Error {
     /// A config file cannot be understood. The message has the line and the allowed names.
-    #[error("{file}:{line}:{column}: {problem}")]
+    #[error("{file}:{line}:{column}: {problem}", problem = clipped(.problem))]
     Parse {
         /// The file.
         file: String,
@@ -22,7 +23,7 @@ pub enum Error {
         problem: String,
     },
     /// A configuration field holds a value that is not allowed.
-    #[error("{field}: {given} is not allowed; {allowed}")]
+    #[error("{field}: {given} is not allowed; {allowed}", given = shortened(.given), allowed = clipped(.allowed))]
     Config {
         /// Path of the field.
         field: String,
@@ -30,6 +31,14 @@ pub enum Error {
         given: String,
         /// What would be allowed.
         allowed: String,
+    },
+    /// A training task is not possible.
+    #[error("{place}: {source}")]
+    Task {
+        /// Path of the task.
+        place: String,
+        /// What is wrong.
+        source: Box<trimtab_models::Error>,
     },
     /// An option of a method of a comparison is not allowed.
     #[error("methods[{index}] ({name}): {source}")]
@@ -44,6 +53,18 @@ pub enum Error {
     /// The output folder is there already.
     #[error("{0} exists; go on with `--resume --out {0}`, or choose another folder with --out")]
     Exists(PathBuf),
+    /// A run of an environment that another program added.
+    #[error(
+        "`{environment}` is no environment of this program; the run was made by `{program}`: run `{command}`"
+    )]
+    OtherProgram {
+        /// The environment.
+        environment: String,
+        /// The program that made the run.
+        program: String,
+        /// The command line that does there what was asked for here.
+        command: String,
+    },
     /// There is nothing to resume.
     #[error("{path} cannot be resumed: {problem}")]
     NoRun {
@@ -61,7 +82,7 @@ pub enum Error {
         source: std::io::Error,
     },
     /// A record is damaged.
-    #[error("{path}:{line}: not a record: {problem}")]
+    #[error("{path}:{line}: not a record: {problem}", problem = clipped(.problem))]
     Record {
         /// The file.
         path: PathBuf,

@@ -83,16 +83,20 @@ pub fn fit(
         config.generations * each as u64,
         (finished * each) as u64,
     );
+    let stop = || match interrupted.load(Ordering::SeqCst) {
+        true => Err(Error::Stopped(out.to_owned())),
+        false => Ok(()),
+    };
     let (mut cost, mut runs) = (0.0, 0);
     for generation in 0..config.generations {
         let trials = ask(&mut searcher, population)?;
         let record = match done.get(generation as usize) {
             Some(record) => record.clone(),
             None => {
-                if interrupted.load(Ordering::Relaxed) {
-                    return Err(Error::Stopped(out.to_owned()));
-                }
+                stop()?;
                 let record = field.generation(config, generation, &trials)?;
+                // Runs that were cut short count for nothing.
+                stop()?;
                 append_lines(&file, std::slice::from_ref(&record))?;
                 observer.advance(each as u64);
                 record
@@ -111,6 +115,7 @@ pub fn fit(
     };
     let field = Field::new(config, "check", config.check, jobs, device)?;
     let ratios = field.check(config, &servo, observer)?;
+    stop()?;
     let n = ratios.len() as f64;
     let gain = ratios.iter().sum::<f64>() / n;
     let variance = ratios.iter().map(|x| (x - gain).powi(2)).sum::<f64>() / (n - 1.0).max(1.0);

@@ -104,6 +104,8 @@ pub fn find(
         let found = in_parallel(threads, count, |_, index| {
             reference(config, tuning, &points, jobs / threads, first + index)
         })?;
+        // Runs that were cut short are no references.
+        stop()?;
         references.extend(found);
         observer.advance(runs * count as u64);
     }

@@ -18,7 +18,8 @@ use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Seek, Write};
 use std::path::{Path, PathBuf};
-use trimtab_agent::CollectorState;
+use trimtab_agent::{Checkpoint, CollectorState};
+use trimtab_env::{files, json};
 
 /// A run directory that is being written.
 pub struct RunDirectory {
@@ -50,7 +51,7 @@ impl RunDirectory {
     /// # Errors
     /// [`Error::Exists`] if it is there already, [`Error::File`] if it cannot be written.
     pub fn create(path: &Path, config: &Config) -> Result<Self> {
-        if path.exists() {
+        if path.is_symlink() || path.exists() {
             return Err(Error::Exists(path.to_owned()));
         }
         // Made under another name first: whoever finds the folder finds its config in it.
@@ -65,6 +66,7 @@ impl RunDirectory {
         let versions = serde_json::json!({
             "trimtab": env!("CARGO_PKG_VERSION"),
             "burn": "0.22.1",
+            "program": program(),
         });
         write_json(&part.join("versions.json"), &versions)?;
         std::fs::rename(&part, path).map_err(Error::file(path))?;
@@ -90,7 +92,7 @@ impl RunDirectory {
         }
         let config = Config::load(&config_file)?;
         let position = match std::fs::read(path.join("progress.json")) {
-            Ok(text) => serde_json::from_slice(&text).map_err(|error| Error::Record {
+            Ok(text) => json::from_slice(&text).map_err(|error| Error::Record {
                 path: path.join("progress.json"),
                 line: error.line(),
                 problem: error.to_string(),
@@ -99,6 +101,7 @@ impl RunDirectory {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Position::default(),
             Err(error) => return Err(Error::file(&path.join("progress.json"))(error)),
         };
+        check_position(path, &config, &position)?;
         let file = path.join("events.jsonl");
         let open = || -> std::io::Result<File> {
             let mut events = OpenOptions::new()
@@ -136,8 +139,8 @@ impl RunDirectory {
         let file = self.path.join("events.jsonl");
         let mut lines = Vec::new();
         for event in events {
-            serde_json::to_writer(&mut lines, event)
-                .map_err(|error| Error::file(&file)(error.into()))?;
+            let line = json::to_vec(event).map_err(|error| Error::file(&file)(error.into()))?;
+            lines.extend(line);
             lines.push(b'\n');
         }
         self.events.write_all(&lines).map_err(Error::file(&file))
@@ -168,6 +171,74 @@ impl RunDirectory {
     }
 }
 
+/// Checks that the records and the checkpoint of a run go as far as `position` says, before anything is changed in it.
+fn check_position(path: &Path, config: &Config, position: &Position) -> Result<()> {
+    let refuse = |problem: String| {
+        Err(Error::NoRun {
+            path: path.to_owned(),
+            problem: format!("{problem}; take a whole copy of the folder"),
+        })
+    };
+    let (file, bytes) = (path.join("events.jsonl"), position.bytes);
+    let there = match std::fs::read(&file) {
+        Ok(there) => there,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+        Err(error) => return Err(Error::file(&file)(error)),
+    };
+    let kept = usize::try_from(bytes)
+        .ok()
+        .and_then(|kept| there.get(..kept));
+    let Some(kept) = kept.filter(|kept| kept.is_empty() || kept.ends_with(b"\n")) else {
+        return refuse(format!(
+            "events.jsonl is {} bytes long, and progress.json says that {bytes} bytes of whole lines belong to its checkpoint",
+            there.len()
+        ));
+    };
+    let (mut updates, mut episodes) = (0, 0);
+    for event in parse_lines::<Event>(kept, &file)? {
+        match event {
+            Event::Update(_) => updates += 1,
+            Event::Episode(_) => episodes += 1,
+            Event::Reference(_) | Event::Evaluation(_) => {}
+        }
+    }
+    if (updates, episodes) != (position.updates, position.episodes) {
+        return refuse(format!(
+            "events.jsonl has {updates} updates and {episodes} episodes, and progress.json says {} and {}",
+            position.updates, position.episodes
+        ));
+    }
+    let checkpoints = checkpoints(path).map_err(Error::file(path))?;
+    if updates > 0 && !checkpoints.contains(&updates) {
+        return refuse(format!("checkpoint-{updates}.json is missing"));
+    }
+    if updates > 0 {
+        Checkpoint::load(path.join(format!("checkpoint-{updates}.json")))?;
+    }
+    // Before the first checkpoint holds there is no other one.
+    let later = |number: &&u64| updates == 0 && **number > config.training.checkpoint_every;
+    match checkpoints.iter().find(later) {
+        Some(later) => refuse(format!(
+            "progress.json is missing or of the beginning, and checkpoint-{later}.json is there"
+        )),
+        None => Ok(()),
+    }
+}
+
+/// The numbers of the checkpoints that are in a folder.
+fn checkpoints(path: &Path) -> std::io::Result<Vec<u64>> {
+    let mut numbers = Vec::new();
+    for entry in std::fs::read_dir(path)? {
+        let name = entry?.file_name();
+        let name = name.to_string_lossy();
+        let number = name
+            .strip_prefix("checkpoint-")
+            .and_then(|n| n.strip_suffix(".json"));
+        numbers.extend(number.and_then(|number| number.parse::<u64>().ok()));
+    }
+    Ok(numbers)
+}
+
 /// Reads `events.jsonl` of a run directory.
 ///
 /// # Errors
@@ -181,7 +252,15 @@ pub fn read_events(run: &Path) -> Result<Vec<Event>> {
 /// # Errors
 /// [`Error::File`], and [`Error::Record`] with the line that is damaged. A last line that was cut short is left out.
 pub fn read_lines<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Vec<T>> {
-    let mut reader = BufReader::new(File::open(path).map_err(Error::file(path))?);
+    let reader = BufReader::new(File::open(path).map_err(Error::file(path))?);
+    parse_lines(reader, path)
+}
+
+/// One record a line, from what was read of a file.
+fn parse_lines<T: serde::de::DeserializeOwned>(
+    mut reader: impl BufRead,
+    path: &Path,
+) -> Result<Vec<T>> {
     let (mut records, mut line) = (Vec::new(), Vec::new());
     for number in 1.. {
         line.clear();
@@ -189,13 +268,11 @@ pub fn read_lines<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Vec<T>>
         if read.map_err(Error::file(path))? == 0 || !line.ends_with(b"\n") {
             break;
         }
-        records.push(
-            serde_json::from_slice(&line).map_err(|error| Error::Record {
-                path: path.to_owned(),
-                line: number,
-                problem: error.to_string(),
-            })?,
-        );
+        records.push(json::from_slice(&line).map_err(|error| Error::Record {
+            path: path.to_owned(),
+            line: number,
+            problem: error.to_string(),
+        })?);
     }
     Ok(records)
 }
@@ -207,8 +284,7 @@ pub fn read_lines<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Vec<T>>
 pub fn append_lines<T: Serialize>(path: &Path, records: &[T]) -> Result<()> {
     let mut lines = Vec::new();
     for record in records {
-        serde_json::to_writer(&mut lines, record)
-            .map_err(|error| Error::file(path)(error.into()))?;
+        lines.extend(json::to_vec(record).map_err(|error| Error::file(path)(error.into()))?);
         lines.push(b'\n');
     }
     let append = || -> std::io::Result<()> {
@@ -245,10 +321,10 @@ pub(crate) fn open_records<T: serde::de::DeserializeOwned>(
     what: &str,
 ) -> Result<Vec<T>> {
     let file = out.join("config.json");
-    let text = serde_json::to_string_pretty(config)
+    let text = json::to_vec_pretty(config)
         .map_err(|error| Error::config("config", error, "give finite numbers"))?;
     match std::fs::read(&file) {
-        Ok(old) if old == text.as_bytes() => {
+        Ok(old) if old == text => {
             let records = out.join("records.jsonl");
             if records.exists() {
                 read_lines(&records)
@@ -271,10 +347,23 @@ pub(crate) fn open_records<T: serde::de::DeserializeOwned>(
         }
         Err(_) => {
             std::fs::create_dir_all(out).map_err(Error::file(out))?;
-            write_whole(&file, text.as_bytes())?;
+            write_whole(&file, &text)?;
             Ok(Vec::new())
         }
     }
+}
+
+/// The name of this program, as runs say which one made them.
+pub fn program() -> String {
+    let path = std::env::args_os().next().map(PathBuf::from);
+    let name = path.as_deref().and_then(Path::file_stem);
+    name.map_or_else(String::new, |name| name.to_string_lossy().into_owned())
+}
+
+/// The name of the program that made a run, if the run says so.
+pub fn program_of(run: &Path) -> Option<String> {
+    let versions: serde_json::Value = read_json(&run.join("versions.json")).ok()?;
+    Some(versions.get("program")?.as_str()?.to_owned())
 }
 
 /// Reads one JSON file of a run directory.
@@ -283,7 +372,7 @@ pub(crate) fn open_records<T: serde::de::DeserializeOwned>(
 /// [`Error::File`] or [`Error::Record`].
 pub fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T> {
     let text = std::fs::read(path).map_err(Error::file(path))?;
-    serde_json::from_slice(&text).map_err(|error| Error::Record {
+    json::from_slice(&text).map_err(|error| Error::Record {
         path: path.to_owned(),
         line: error.line(),
         problem: error.to_string(),
@@ -295,22 +384,12 @@ pub fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T> {
 /// # Errors
 /// [`Error::File`].
 pub fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
-    let mut text =
-        serde_json::to_vec_pretty(value).map_err(|error| Error::file(path)(error.into()))?;
+    let mut text = json::to_vec_pretty(value).map_err(|error| Error::file(path)(error.into()))?;
     text.push(b'\n');
     write_whole(path, &text)
 }
 
-/// Writes a file through a temporary one beside it: sync, then rename.
+/// Writes a file, whole or not at all.
 pub(crate) fn write_whole(path: &Path, text: &[u8]) -> Result<()> {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".part");
-    let part = path.with_file_name(name);
-    let write = || -> std::io::Result<()> {
-        let mut file = File::create(&part)?;
-        file.write_all(text)?;
-        file.sync_all()?;
-        std::fs::rename(&part, path)
-    };
-    write().map_err(Error::file(path))
+    files::write_whole(path, text).map_err(Error::file(path))
 }

@@ -24,7 +24,7 @@ pub struct Options<'a> {
     pub device: Device,
     /// Named environments.
     pub registry: &'a Registry,
-    /// Set from outside to stop after the update under way, with a checkpoint.
+    /// Set from outside to stop, with a checkpoint of the last update; the rollout under way is dropped.
     pub interrupted: &'a AtomicBool,
 }
 
@@ -37,7 +37,7 @@ pub fn train(config: &Config, options: &Options, observer: &mut dyn Observer) ->
     config.validate()?;
     let tuning = Tuning::prepare(config, &options.device)?;
     rollout_environments(config, tuning.as_ref(), &[], options.registry, 1)?;
-    if options.out.exists() {
+    if options.out.is_symlink() || options.out.exists() {
         return Err(Error::Exists(options.out.clone()));
     }
     let run = RunDirectory::create(&options.out, config)?;
@@ -133,7 +133,16 @@ fn go_on(
     while position.updates < training.updates {
         let clock = Instant::now();
         let policy = learner.policy()?;
+        let before = collector.state();
         let rollout = collector.collect(&policy)?;
+        if options.interrupted.load(Ordering::SeqCst) {
+            // Segments of this rollout may have been cut short: it is played again.
+            if position.updates > 0 && saved != Some(position.updates) {
+                position.collector = before;
+                save(&learner, &mut run, &position, saved)?;
+            }
+            return Err(Error::Interrupted(run.path().to_owned()));
+        }
         phases.rollout += clock.elapsed().as_secs_f64();
 
         let clock = Instant::now();
@@ -150,18 +159,13 @@ fn go_on(
         position.episodes += rollout.iter().filter(|part| part.status.is_over()).count() as u64;
         position.steps += steps_of(&rollout);
         position.cost += rollout.iter().map(|part| part.cost).sum::<f64>();
-        let stop = options.interrupted.load(Ordering::Relaxed);
-        if stop
-            || position.updates.is_multiple_of(training.checkpoint_every)
+        if position.updates.is_multiple_of(training.checkpoint_every)
             || position.updates == training.updates
         {
             position.collector = collector.state();
             saved = Some(save(&learner, &mut run, &position, saved)?);
         }
         phases.writing += clock.elapsed().as_secs_f64();
-        if stop {
-            return Err(Error::Interrupted(run.path().to_owned()));
-        }
     }
     observer.end();
     let reference_cost: f64 = references.iter().map(|reference| reference.cost).sum();
@@ -194,6 +198,9 @@ fn go_on(
         )?,
         None => evaluation::named(config, options.registry, &policy, 0, observer)?,
     };
+    if options.interrupted.load(Ordering::SeqCst) {
+        return Err(Error::Interrupted(run.path().to_owned()));
+    }
     phases.evaluation = clock.elapsed().as_secs_f64();
 
     let clock = Instant::now();
@@ -257,7 +264,7 @@ fn references(
     let Some(tuning) = tuning else {
         return Ok(Vec::new());
     };
-    let stop = || match options.interrupted.load(Ordering::Relaxed) {
+    let stop = || match options.interrupted.load(Ordering::SeqCst) {
         true => Err(Error::Interrupted(run.path().to_owned())),
         false => Ok(()),
     };

@@ -1,5 +1,6 @@
 //! The figures of an experiment.
 
+use crate::compare::statistics::median;
 use crate::record::{EpisodeRecord, EvaluationRecord, ReferenceRecord};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -75,8 +76,10 @@ pub struct ControllerSummary {
     pub total_reward: Estimate,
     /// Best validation loss of a run; `None` where there is none.
     pub validation_loss: Option<Estimate>,
-    /// Cost to reach the target; a run that never reached it counts with all it spent.
-    pub cost_to_target: Option<Estimate>,
+    /// Median cost to reach the target over the runs that reached it; `None` if none did. Where some did not, it is that of
+    /// the luckier ones: it goes with `reached`.
+    #[serde(default)]
+    pub median_cost_to_target: Option<f64>,
     /// Share of the runs that reached it.
     pub reached: f64,
     /// Accuracy on the test split, of the weights with the best validation loss.
@@ -84,6 +87,9 @@ pub struct ControllerSummary {
     /// Regret to the known optimum; `None` where the environment knows none.
     #[serde(default)]
     pub regret: Option<Estimate>,
+    /// Everything that the environment reports of an episode, by its names; each over the runs that have it.
+    #[serde(default)]
+    pub outcome: BTreeMap<String, Estimate>,
 }
 
 impl Estimate {
@@ -130,29 +136,22 @@ fn summarise(
             .filter_map(|run| run.outcome.get(name).copied())
             .collect()
     };
-    let reached = runs
-        .iter()
-        .filter(|run| run.outcome.contains_key("cost_to_target"))
-        .count();
-    let to_target: Vec<f64> = runs
-        .iter()
-        .filter_map(|run| {
-            run.outcome
-                .get("cost_to_target")
-                .or_else(|| run.outcome.get("cost"))
-                .copied()
-        })
-        .collect();
+    let to_target = figure("cost_to_target");
+    let names: BTreeSet<&String> = runs.iter().flat_map(|run| run.outcome.keys()).collect();
+    let outcome = names
+        .into_iter()
+        .filter_map(|name| Some((name.clone(), Estimate::of(&figure(name))?)));
     Some(ControllerSummary {
         controller: controller.to_owned(),
         task: task.to_owned(),
         runs: runs.len(),
         total_reward: Estimate::of(&runs.iter().map(|run| run.total_reward).collect::<Vec<_>>())?,
         validation_loss: Estimate::of(&figure("best_validation_loss")),
-        cost_to_target: Estimate::of(&to_target),
-        reached: reached as f64 / runs.len() as f64,
+        median_cost_to_target: median(&to_target),
+        reached: to_target.len() as f64 / runs.len() as f64,
         test_accuracy: Estimate::of(&figure("test_accuracy")),
         regret: Estimate::of(&figure("regret")),
+        outcome: outcome.collect(),
     })
 }
 
@@ -222,6 +221,19 @@ pub fn paired(records: &[EvaluationRecord]) -> BTreeMap<String, Estimate> {
         .collect()
 }
 
+/// The cost to the target in milliseconds, and of how many runs it is where not all reached it.
+fn to_target(row: &ControllerSummary) -> String {
+    let Some(cost) = row.median_cost_to_target else {
+        return "-".to_owned();
+    };
+    let reached = (row.reached * row.runs as f64).round() as usize;
+    let cost = 1000.0 * cost;
+    if reached == row.runs {
+        return format!("{cost:.1}");
+    }
+    format!("{cost:.1} ({reached} of {})", row.runs)
+}
+
 /// Tables of more tasks have their means alone.
 const MOST_TASKS: usize = 24;
 
@@ -253,21 +265,30 @@ pub fn table(summary: &Summary, references: &[ReferenceRecord]) -> String {
     let rows = || each.iter().chain(&summary.evaluation);
     // An environment that is no training has none of its figures.
     if rows().all(|row| row.validation_loss.is_none()) {
-        let _ = writeln!(
+        let names: BTreeSet<&String> = rows().flat_map(|row| row.outcome.keys()).collect();
+        let _ = write!(
             text,
-            "{:<widest$}  {:<12} {:>4}  {:>16}  {:>16}",
-            "environment", "controller", "runs", "return", "regret"
+            "{:<widest$}  {:<12} {:>4}  {:>16}",
+            "environment", "controller", "runs", "return"
         );
+        for name in &names {
+            let _ = write!(text, "  {:>16}", name.replace('_', " "));
+        }
+        text.push('\n');
         for row in &summary.tasks {
-            let _ = writeln!(
+            let _ = write!(
                 text,
-                "{:<widest$}  {:<12} {:>4}  {:>16}  {:>16}",
+                "{:<widest$}  {:<12} {:>4}  {:>16}",
                 row.task,
                 row.controller,
                 row.runs,
                 show(Some(row.total_reward), 1.0, 2),
-                show(row.regret, 1.0, 3),
             );
+            for name in &names {
+                let figure = row.outcome.get(*name).copied();
+                let _ = write!(text, "  {:>16}", show(figure, 1.0, 3));
+            }
+            text.push('\n');
         }
         return text;
     }
@@ -291,7 +312,7 @@ pub fn table(summary: &Summary, references: &[ReferenceRecord]) -> String {
             row.controller,
             row.runs,
             show(row.validation_loss, 1.0, 4),
-            show(row.cost_to_target, 1000.0, 1),
+            to_target(row),
             100.0 * row.reached,
             show(row.test_accuracy, 1.0, 3),
             show(Some(row.total_reward), 1.0, 2),
@@ -358,5 +379,36 @@ mod tests {
         let (all, each) = controllers(&records);
         assert_eq!((all.len(), each.len()), (2, 2));
         assert_eq!(all[0].reached, 0.0);
+    }
+
+    #[test]
+    fn a_target_that_is_not_reached_is_not_shown_as_if_it_were() {
+        let record = |controller: &str, seed: u64, to_target: Option<f64>| EvaluationRecord {
+            controller: controller.to_owned(),
+            task: "t".to_owned(),
+            seed,
+            total_reward: 0.0,
+            outcome: [
+                ("best_validation_loss".to_owned(), 0.5),
+                ("cost".to_owned(), 9.0),
+            ]
+            .into_iter()
+            .chain(to_target.map(|cost| ("cost_to_target".to_owned(), cost)))
+            .collect(),
+            segments: Vec::new(),
+        };
+        let records = [
+            record("all", 0, Some(1.0)),
+            record("all", 1, Some(3.0)),
+            record("some", 0, Some(2.0)),
+            record("some", 1, None),
+            record("none", 0, None),
+            record("none", 1, None),
+        ];
+        let (rows, _) = controllers(&records);
+        let shown: Vec<String> = rows.iter().map(to_target).collect();
+        assert_eq!(shown, ["2000.0", "2000.0 (1 of 2)", "-"]);
+        assert_eq!(rows[1].reached, 0.5);
+        assert_eq!(rows[2].outcome["cost"].mean, 9.0);
     }
 }

@@ -24,9 +24,9 @@ use trimtab_env::{
     TuningEnv, UpdateTime,
 };
 use trimtab_models::config::{PreparedTask, TaskVisitor};
-use trimtab_models::data::{Dataset, Targets, read_columns, split_rows};
+use trimtab_models::data::{Dataset, Targets, split_rows};
 use trimtab_models::weights::flat_state;
-use trimtab_models::{DataConfig, Next, Task, TaskConfig, TrainConfig, Underway, train_watched};
+use trimtab_models::{DataConfig, Task, TaskConfig, TrainConfig, Underway, train_watched};
 
 /// So many classes are not too many for any number of rows.
 const FEW_CLASSES: usize = 20;
@@ -78,7 +78,7 @@ pub fn metrics(targets: &Targets) -> Vec<Metric> {
 }
 
 /// Tunes, tells `say` every line, and leaves everything in the folder `out`. Once `interrupted` is set it ends after the
-/// segment under way, with the best model so far.
+/// segment under way, which [`trimtab_env::interruption`] makes short, with the best model so far.
 ///
 /// # Errors
 /// Everything that is wrong with data and options is found before the first update, by name; [`Error::Config`] if `out`
@@ -97,18 +97,18 @@ pub fn tune(
     };
     check_classes(&task)?;
     let metrics = metrics(&task.split().train.targets);
-    let mut config = tune.task.clone();
-    config.metrics.clone_from(&metrics);
-    // Reads the data once more, and only where the metrics are needed by a training.
     if tune.compare_defaults {
-        task = config.prepare()?;
+        task = task.with_metrics(metrics.clone());
     }
+    let config = &tune.task;
     say(&words::description(&task, tune))?;
+    if let Some(left_out) = words::left_out(&task) {
+        say(&left_out)?;
+    }
     say(&heading())?;
-    // Now, since whoever gave the file may take it away while it is trained on.
     let names = match &tune.from {
         Some(model) => (model.inputs.clone(), model.target.clone()),
-        None => names(&config, &task)?,
+        None => names(&task),
     };
     let (mut begun, mut stopped, mut budget) = (false, false, 0.0);
     // What cannot be said is no reason to lose a training.
@@ -122,15 +122,13 @@ pub fn tune(
         if unsaid.is_none() {
             unsaid = say(&line(&now)).err();
         }
-        let is_last = match now {
+        match now {
             Underway::Probed(_) => return Ok(ControlFlow::Continue(())),
-            Underway::Begun(_) => false,
-            Underway::Ended(ended) => {
-                budget = ended.budget;
-                ended.next == Next::Over
-            }
-        };
-        stopped = !is_last && interrupted.load(Ordering::Relaxed);
+            Underway::Begun(_) => {}
+            Underway::Ended(ended) => budget = ended.budget,
+        }
+        // Of the last segment too, which may have been cut short.
+        stopped = interrupted.load(Ordering::SeqCst);
         Ok(if stopped {
             ControlFlow::Break(())
         } else {
@@ -142,7 +140,7 @@ pub fn tune(
         device,
         watch: &mut watch,
     })?;
-    let model = trained_model(&config, &task, names, weights);
+    let model = trained_model(config, &task, names, weights);
     tuned.metrics = evaluate(&model, &task.split().test, &metrics, device)?;
     let mut report = TuneReport {
         tuned,
@@ -156,7 +154,7 @@ pub fn tune(
     let test = match &config.data {
         DataConfig::Embedded(embedded) => {
             let data = embedded.load()?;
-            let test = data.select(&split_rows(&data, &config.split)?.test);
+            let test = data.select(&split_rows(&*data, &config.split)?.test);
             Some(table(&model, &test))
         }
         DataConfig::Csv { .. } | DataConfig::Idx { .. } | DataConfig::Teacher(_) => None,
@@ -225,20 +223,16 @@ impl TaskVisitor for Fit<'_> {
 }
 
 /// What inputs and target are called.
-fn names(config: &TaskConfig, task: &PreparedTask) -> Result<(Inputs, String)> {
-    Ok(match &config.data {
-        DataConfig::Csv { path, target, .. } => {
-            let mut columns = read_columns(path)?;
-            columns.retain(|column| column != target);
-            (Inputs::Columns(columns), target.clone())
+fn names(task: &PreparedTask) -> (Inputs, String) {
+    let columns = match (&task.config().data, task.read()) {
+        (DataConfig::Csv { target, .. }, Some(read)) => {
+            return (Inputs::Columns(read.columns.clone()), target.clone());
         }
-        DataConfig::Idx { .. } => (Inputs::Images, "class".to_owned()),
-        DataConfig::Embedded(_) | DataConfig::Teacher(_) => {
-            let features = task.split().train.features;
-            let columns = (1..=features).map(|i| format!("x{i}")).collect();
-            (Inputs::Columns(columns), "target".to_owned())
-        }
-    })
+        (DataConfig::Idx { .. }, _) => return (Inputs::Images, "class".to_owned()),
+        _ => 1..=task.split().train.features,
+    };
+    let columns = columns.map(|i| format!("x{i}")).collect();
+    (Inputs::Columns(columns), "target".to_owned())
 }
 
 /// The model with everything that predictions need.
@@ -270,26 +264,19 @@ fn evaluate(
     metrics: &[Metric],
     device: &Device,
 ) -> Result<BTreeMap<String, f64>> {
-    let standardiser = &model.standardiser;
-    let features = model.features();
-    let inputs = (test.inputs.iter().enumerate()).map(|(at, input)| {
-        let (mean, scale) = (
-            standardiser.mean[at % features],
-            standardiser.scale[at % features],
-        );
-        (f64::from(*input) * scale + mean) as f32
-    });
-    let rows: Vec<f32> = inputs.collect();
-    let numbers = |values: &[f32]| values.iter().map(|v| f64::from(*v)).collect::<Vec<f64>>();
-    let (labels, truth, predicted) = match (&test.targets, model.predict(&rows, device)?) {
-        (Targets::Classes { labels, .. }, Predicted::Classes(p) | Predicted::Values(p)) => {
-            let labels = labels.iter().map(|label| *label as usize).collect();
-            (labels, Vec::new(), numbers(&p))
+    let numbers = |values: Vec<f32>| values.into_iter().map(f64::from).collect::<Vec<f64>>();
+    let predicted = match model.predict(&test.inputs, device)? {
+        Predicted::Classes(probabilities) => numbers(probabilities),
+        Predicted::Values(values) => values,
+    };
+    let (labels, truth) = match &test.targets {
+        Targets::Classes { labels, .. } => {
+            let labels: Vec<usize> = labels.iter().map(|label| *label as usize).collect();
+            (labels, Vec::new())
         }
-        (Targets::Values(values), Predicted::Classes(p) | Predicted::Values(p)) => {
-            let restored = values.iter().map(|v| standardiser.restore_target(*v));
-            let truth = numbers(&restored.collect::<Vec<f32>>());
-            (Vec::new(), truth, numbers(&p))
+        Targets::Values(values) => {
+            let restored = values.iter().map(|v| model.standardiser.restore_target(*v));
+            (Vec::new(), restored.collect())
         }
     };
     let predictions = match &model.classes {
@@ -306,8 +293,8 @@ fn evaluate(
     let mut figures = BTreeMap::new();
     for metric in metrics {
         let figure = metric.evaluate(&predictions)?;
-        // One that is not defined for these rows is absent: no record could hold it.
-        if figure.is_finite() {
+        // One that is not defined for these rows is absent.
+        if !figure.is_nan() {
             figures.insert(metric.name().to_owned(), figure);
         }
     }

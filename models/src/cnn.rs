@@ -10,6 +10,9 @@ use burn::tensor::ops::MaxPoolOptions;
 use burn::tensor::{Device, Tensor, activation, module::max_pool2d};
 use std::sync::Arc;
 
+/// Height and width of the kernels.
+pub(crate) const KERNEL: usize = 3;
+
 /// 3x3 convolutions, each followed by a rectifier and 2x2 max pooling, then one linear layer.
 #[derive(Module, Debug)]
 pub struct Cnn {
@@ -24,7 +27,7 @@ impl Cnn {
         let [mut input, mut height, mut width] = shape;
         let mut convolutions = Vec::new();
         for output in channels {
-            let config = Conv2dConfig::new([input, *output], [3, 3])
+            let config = Conv2dConfig::new([input, *output], [KERNEL, KERNEL])
                 .with_padding(PaddingConfig2d::Explicit(1, 1, 1, 1));
             convolutions.push(config.init(device));
             input = *output;

@@ -1,23 +1,23 @@
 //! Tasks as configuration: data, model, optimiser.
 
-use crate::bank::Member;
-use crate::cnn::CnnTask;
+mod prepared;
+
+pub use prepared::{PreparedTask, Read, TaskVisitor};
+
 use crate::data::{
-    CsvOptions, Dataset, Embedded, Split, SplitConfig, TargetKind, Teacher, pool, read_columns,
-    read_csv, read_idx, read_more, split, split_apart, with_imbalance, with_label_noise,
+    CsvOptions, Dataset, Embedded, Number, Split, SplitConfig, TargetKind, Teacher, corruption,
+    pool, read_csv, read_idx, read_more, split, split_apart, with_imbalance, with_label_noise,
 };
-use crate::mlp::{Activation, MlpTask};
-use crate::transformer::{TransformerConfig, TransformerTask};
-use crate::{
-    Error, FineTuning, Late, OptimizerConfig, PassingNoise, Pretraining, Result, Task, TaskTrainee,
-    TraineeConfig,
-};
-use burn::tensor::Device;
+use crate::mlp::Activation;
+use crate::transformer::TransformerConfig;
+use crate::{Error, Late, OptimizerConfig, PassingNoise, Pretraining, Result, TraineeConfig};
+use prepared::Pretrained;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::Arc;
+use trimtab_env::bounds::check_widths;
 use trimtab_env::metrics::Metric;
-use trimtab_env::{CostModel, Trainee};
 
 /// Where data come from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -72,24 +72,41 @@ pub enum ModelConfig {
 }
 
 impl ModelConfig {
+    /// Checks the sizes of the architecture by themselves, before anything is allocated: for `inputs` numbers, or channels
+    /// of an image.
+    ///
+    /// # Errors
+    /// [`Error::Bounds`] naming the size, or what all of them would take.
+    pub fn validate(&self, inputs: usize) -> Result<()> {
+        match self {
+            Self::Mlp { hidden, .. } => check_widths("model.hidden", inputs, hidden, 1)?,
+            Self::Cnn { channels } => {
+                check_widths(
+                    "model.channels",
+                    inputs,
+                    channels,
+                    crate::cnn::KERNEL.pow(2),
+                )?;
+            }
+            Self::Transformer(config) => config.validate()?,
+        }
+        Ok(())
+    }
+
     /// Checks the architecture against the inputs that it is for: of `shape` (channels, height, width), and what they are called.
     ///
     /// # Errors
     /// [`Error::Setting`] naming what does not fit.
     pub fn check(&self, shape: [usize; 3], inputs: &str) -> Result<()> {
-        let (field, widths) = match self {
-            Self::Mlp { hidden, .. } => ("hidden", hidden),
-            Self::Cnn { channels } => ("channels", channels),
-            Self::Transformer(config) => return config.check(shape, inputs),
+        let features = match self {
+            Self::Mlp { .. } => shape.iter().product(),
+            Self::Cnn { .. } | Self::Transformer(_) => shape[0],
         };
-        if let Some(zero) = widths.iter().position(|width| *width == 0) {
-            return Err(Error::Setting {
-                field: format!("model.{field}[{zero}]"),
-                value: "0".to_owned(),
-                allowed: "at least 1".to_owned(),
-            });
+        self.validate(features)?;
+        if let Self::Transformer(config) = self {
+            return config.check(shape, inputs);
         }
-        if field == "channels" && shape[1].min(shape[2]) < 2 {
+        if matches!(self, Self::Cnn { .. }) && shape[1].min(shape[2]) < 2 {
             return Err(Error::Setting {
                 field: "model".to_owned(),
                 value: format!("Cnn on `{inputs}`"),
@@ -157,16 +174,6 @@ fn default_gradient_samples() -> u64 {
     TraineeConfig::default().gradient_samples
 }
 
-/// A task whose data are read and split, from which any number of trainings can be made.
-#[derive(Clone, Debug)]
-pub struct PreparedTask {
-    config: TaskConfig,
-    name: String,
-    split: Arc<Split>,
-    /// The weights that runs begin with, where they have been trained before.
-    weights: Option<Arc<Vec<f32>>>,
-}
-
 impl TaskConfig {
     /// A task with the default of everything else.
     pub fn new(data: DataConfig, model: ModelConfig, optimizer: OptimizerConfig) -> Self {
@@ -188,17 +195,51 @@ impl TaskConfig {
         }
     }
 
+    /// Checks everything that can be checked without data.
+    ///
+    /// # Errors
+    /// What is out of range, by field.
+    pub fn validate(&self) -> Result<()> {
+        let own_test = matches!(&self.data, DataConfig::Csv { test: Some(_), .. });
+        self.split.validate(own_test)?;
+        corruption::validate(self.label_noise, self.imbalance)?;
+        if let Some(late) = &self.late {
+            late.validate()?;
+        }
+        if let Some(noise) = &self.passing_noise {
+            noise.validate()?;
+        }
+        if let Some(pretraining) = &self.pretraining {
+            pretraining.validate()?;
+        }
+        if let DataConfig::Teacher(teacher) = &self.data {
+            teacher.validate()?;
+        }
+        self.model.validate(1)?;
+        self.optimizer.init()?;
+        for (field, rows) in [
+            ("pool", Some(self.pool)),
+            ("validation_rows", self.validation_rows),
+        ] {
+            if rows == Some(0) {
+                return Err(Error::Setting {
+                    field: field.to_owned(),
+                    value: "0".to_owned(),
+                    allowed: "at least 1".to_owned(),
+                });
+            }
+        }
+        Ok(())
+    }
+
     /// Reads and splits the data.
     ///
     /// # Errors
     /// Whatever is wrong with the files or the fields, by name.
     pub fn prepare(&self) -> Result<PreparedTask> {
-        if let Some(pretraining) = &self.pretraining {
-            pretraining.validate()?;
-        }
-        let mut apart = None;
-        let data: Arc<Dataset> = match &self.data {
-            DataConfig::Embedded(embedded) => embedded.load()?,
+        self.validate()?;
+        let (split, read) = match &self.data {
+            DataConfig::Embedded(embedded) => (self.split_of(&*embedded.load()?, None)?, None),
             DataConfig::Csv {
                 path,
                 target,
@@ -209,51 +250,85 @@ impl TaskConfig {
                     target: target.clone(),
                     kind: *kind,
                 };
-                let data = read_csv(path, &options)?;
-                if let Some(test) = test {
-                    let mut features = read_columns(path)?;
-                    features.retain(|column| column != target);
-                    apart = Some(read_more(test, &features, target, &data.targets)?);
-                }
-                Arc::new(data)
+                let table = read_csv(path, &options)?;
+                let mut read = Read {
+                    columns: table.columns,
+                    without_target: table.without_target,
+                };
+                let test = test
+                    .as_ref()
+                    .map(|test| read_more(test, &read.columns, target, &table.data.targets))
+                    .transpose()?;
+                read.without_target += test.as_ref().map_or(0, |test| test.without_target);
+                let test = test.as_ref().map(|test| &test.data);
+                (self.split_of(&table.data, test)?, Some(read))
             }
-            DataConfig::Teacher(teacher) => Arc::new(teacher.dataset()?),
-            DataConfig::Idx { images, labels } => Arc::new(read_idx(images, labels)?),
+            DataConfig::Teacher(teacher) => (self.split_of(&teacher.dataset()?, None)?, None),
+            DataConfig::Idx { images, labels } => {
+                (self.split_of(&read_idx(images, labels)?, None)?, None)
+            }
         };
-        let data = if self.pool == 1 {
-            data
-        } else {
-            Arc::new(pool(&data, self.pool)?)
+        self.ready(Arc::new(split), read.map(Arc::new))
+    }
+
+    /// The same as [`prepare`](Self::prepare), but data that one of `earlier` has read and split alike are shared with it: a
+    /// file is read once, however many models and optimisers are trained on it.
+    ///
+    /// # Errors
+    /// As [`prepare`](Self::prepare).
+    pub fn prepare_beside(&self, earlier: &[PreparedTask]) -> Result<PreparedTask> {
+        let alike = |other: &&PreparedTask| {
+            let other = other.config();
+            (&other.data, &other.split, other.pool) == (&self.data, &self.split, self.pool)
+                && (other.label_noise, other.imbalance) == (self.label_noise, self.imbalance)
         };
-        let data = if self.imbalance == 1.0 {
-            data
-        } else {
-            Arc::new(with_imbalance(&data, self.imbalance, self.split.seed)?)
+        let Some(other) = earlier.iter().find(alike) else {
+            return self.prepare();
         };
-        let data = if self.label_noise == 0.0 {
-            data
-        } else {
-            Arc::new(with_label_noise(&data, self.label_noise, self.split.seed)?)
+        self.validate()?;
+        let train = &other.split().train;
+        self.model.check(train.shape, &train.name)?;
+        self.ready(Arc::clone(other.split()), other.read.clone())
+    }
+
+    fn ready(&self, split: Arc<Split>, read: Option<Arc<Read>>) -> Result<PreparedTask> {
+        let task = self.with_shared(split, read);
+        let Some(pretraining) = &self.pretraining else {
+            return Ok(task);
         };
-        self.model.check(data.shape, &data.name)?;
-        let split = match apart {
-            Some(test) => split_apart(&data, test, &self.split)?,
-            None => split(&data, &self.split)?,
-        };
-        let mut task = self.with_split(split);
-        if let Some(pretraining) = &self.pretraining {
-            let weights = task.visit(Pretrained {
-                pretraining: *pretraining,
-                optimizer: &self.optimizer,
-                seed: self.split.seed,
-            })?;
-            task = task.fine_tuning(weights)?;
+        let weights = task.visit(Pretrained {
+            pretraining: *pretraining,
+            optimizer: &self.optimizer,
+            seed: self.split.seed,
+        })?;
+        task.fine_tuning(weights)
+    }
+
+    /// The data as the task changes them, split; `apart` is a test of its own.
+    fn split_of<N: Number>(&self, data: &Dataset<N>, apart: Option<&Dataset<N>>) -> Result<Split> {
+        let mut data = Cow::Borrowed(data);
+        if self.pool != 1 {
+            data = Cow::Owned(pool(&data, self.pool)?);
         }
-        Ok(task)
+        if self.imbalance != 1.0 {
+            data = Cow::Owned(with_imbalance(&data, self.imbalance, self.split.seed)?);
+        }
+        if self.label_noise != 0.0 {
+            data = Cow::Owned(with_label_noise(&data, self.label_noise, self.split.seed)?);
+        }
+        self.model.check(data.shape, &data.name)?;
+        match apart {
+            Some(test) => split_apart(&data, test, &self.split),
+            None => split(&data, &self.split),
+        }
     }
 
     /// The task with data that have been read and split already; what it says about data has no say.
     pub fn with_split(&self, split: Split) -> PreparedTask {
+        self.with_shared(Arc::new(split), None)
+    }
+
+    fn with_shared(&self, split: Arc<Split>, read: Option<Arc<Read>>) -> PreparedTask {
         let name = self.name.clone().unwrap_or_else(|| {
             let (model, widths) = match &self.model {
                 ModelConfig::Mlp { hidden, .. } => ("mlp", hidden.clone()),
@@ -273,242 +348,12 @@ impl TaskConfig {
         PreparedTask {
             config: self.clone(),
             name,
-            split: Arc::new(split),
+            split,
+            read,
             weights: None,
         }
     }
 }
 
-impl PreparedTask {
-    /// The configuration it came from.
-    pub fn config(&self) -> &TaskConfig {
-        &self.config
-    }
-
-    /// The same task, by the same name, with another optimiser.
-    pub fn with_optimizer(&self, optimizer: OptimizerConfig) -> Self {
-        let mut other = self.clone();
-        other.config.optimizer = optimizer;
-        other
-    }
-
-    /// The same task by another name.
-    pub fn named(&self, name: impl Into<String>) -> Self {
-        let mut other = self.clone();
-        other.name = name.into();
-        other
-    }
-
-    /// The same task, but its runs begin with these weights of an earlier training, which are those of a model of it in the order of
-    /// [`flat_state`](crate::weights::flat_state).
-    ///
-    /// # Errors
-    /// [`Error::Setting`] if they are not as many as those of the model.
-    pub fn fine_tuning(mut self, weights: Vec<f32>) -> Result<Self> {
-        self.visit_untrained(Counted(&weights))?;
-        self.weights = Some(Arc::new(weights));
-        Ok(self)
-    }
-
-    /// The task's name.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// The data.
-    pub fn split(&self) -> &Arc<Split> {
-        &self.split
-    }
-
-    /// A training of the task: of an MLP on `flex` a [`Member`], which can be trained together with others.
-    ///
-    /// # Errors
-    /// [`Error::Setting`] if an option is out of range.
-    pub fn trainee(&self, cost: CostModel, device: &Device) -> Result<Box<dyn Trainee>> {
-        let config = TraineeConfig {
-            optimizer: self.config.optimizer,
-            gradient_samples: self.config.gradient_samples,
-            validation_rows: self.config.validation_rows,
-            late: self.config.late,
-            passing_noise: self.config.passing_noise,
-            cost,
-            metrics: self.config.metrics.clone(),
-            ..TraineeConfig::default()
-        };
-        // The weights of a member are on the CPU; on another device they would go to and fro at every update.
-        if let (ModelConfig::Mlp { hidden, activation }, true) =
-            (&self.config.model, *device == Device::flex())
-        {
-            let task = MlpTask::new(&self.name, Arc::clone(&self.split), hidden, *activation);
-            let member = Member::new(task, config, device)?;
-            return Ok(Box::new(match &self.weights {
-                Some(weights) => member.fine_tuning(weights.to_vec()),
-                None => member,
-            }));
-        }
-        self.visit(TraineeOf { config, device })
-    }
-
-    /// Shows the task to `visitor`: a [`FineTuning`] if its runs begin with given weights.
-    pub fn visit<V: TaskVisitor>(&self, visitor: V) -> V::Output {
-        match &self.weights {
-            Some(weights) => self.visit_untrained(GoingOn {
-                visitor,
-                weights: weights.to_vec(),
-            }),
-            None => self.visit_untrained(visitor),
-        }
-    }
-
-    fn visit_untrained<V: TaskVisitor>(&self, visitor: V) -> V::Output {
-        let split = Arc::clone(&self.split);
-        match &self.config.model {
-            ModelConfig::Mlp { hidden, activation } => {
-                visitor.visit(MlpTask::new(&self.name, split, hidden, *activation))
-            }
-            ModelConfig::Cnn { channels } => {
-                visitor.visit(CnnTask::new(&self.name, split, channels))
-            }
-            ModelConfig::Transformer(shape) => {
-                visitor.visit(TransformerTask::new(&self.name, split, *shape))
-            }
-        }
-    }
-}
-
-/// What is done with a task of any model: [`PreparedTask::visit`].
-pub trait TaskVisitor {
-    /// What comes of it.
-    type Output;
-
-    /// Does it.
-    fn visit<T: Task>(self, task: T) -> Self::Output;
-}
-
-struct GoingOn<V> {
-    visitor: V,
-    weights: Vec<f32>,
-}
-
-impl<V: TaskVisitor> TaskVisitor for GoingOn<V> {
-    type Output = V::Output;
-
-    fn visit<T: Task>(self, task: T) -> V::Output {
-        let task = FineTuning::from_weights(task, self.weights);
-        self.visitor.visit(task)
-    }
-}
-
-/// Whether there are as many weights as the model has.
-struct Counted<'a>(&'a [f32]);
-
-impl TaskVisitor for Counted<'_> {
-    type Output = Result<()>;
-
-    fn visit<T: Task>(self, task: T) -> Result<()> {
-        FineTuning::with_weights(task, self.0.to_vec()).map(drop)
-    }
-}
-
-struct TraineeOf<'a> {
-    config: TraineeConfig,
-    device: &'a Device,
-}
-
-impl TaskVisitor for TraineeOf<'_> {
-    type Output = Result<Box<dyn Trainee>>;
-
-    fn visit<T: Task>(self, task: T) -> Self::Output {
-        Ok(Box::new(TaskTrainee::new(task, self.config, self.device)?))
-    }
-}
-
-struct Pretrained<'a> {
-    pretraining: Pretraining,
-    optimizer: &'a OptimizerConfig,
-    seed: u64,
-}
-
-impl TaskVisitor for Pretrained<'_> {
-    type Output = Result<Vec<f32>>;
-
-    fn visit<T: Task>(self, task: T) -> Self::Output {
-        self.pretraining.weights(&task, self.optimizer, self.seed)
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parse(text: &str) -> TaskConfig {
-        ron::from_str(text).unwrap()
-    }
-
-    #[test]
-    fn the_short_form_takes_the_defaults() {
-        let config = parse(
-            "(data: Embedded(\"digits\"), model: Mlp(hidden: [32, 16]), optimizer: AdamW(epsilon: 1e-7))",
-        );
-        assert_eq!((config.pool, config.gradient_samples), (1, 8));
-        assert_eq!(config.split, SplitConfig::default());
-        let task = config.prepare().unwrap();
-        assert_eq!(task.name(), "digits mlp 32-16 adamw");
-        let trainee = task.trainee(CostModel::default(), &Device::flex()).unwrap();
-        let parameters = (64 * 32 + 32) + (32 * 16 + 16) + (16 * 10 + 10);
-        assert_eq!(trainee.spec().parameters, parameters);
-        let any: &dyn std::any::Any = &*trainee;
-        assert!(any.is::<Member>());
-    }
-
-    #[test]
-    fn an_unknown_field_is_named() {
-        for text in [
-            "(data: Embedded(\"digits\"), model: Mlp(hidden: [8]), optimizer: Sgd(), learning_rat: 0.1)",
-            "(data: Embedded(\"digits\"), model: Mlp(hidden: [8], learning_rat: 1), optimizer: Sgd())",
-            "(data: Embedded(\"digits\"), model: Mlp(hidden: [8]), optimizer: Sgd(learning_rat: 0.1))",
-        ] {
-            let message = ron::from_str::<TaskConfig>(text).unwrap_err().to_string();
-            assert!(message.contains("learning_rat"), "{message}");
-        }
-    }
-
-    #[test]
-    fn models_that_cannot_be_built_are_named() {
-        for (text, words) in [
-            (
-                "(data: Embedded(\"digits\"), model: Mlp(hidden: [8, 0]), optimizer: Sgd())",
-                ["model.hidden[1]", "at least 1"],
-            ),
-            (
-                "(data: Embedded(\"fashion-mnist\"), model: Cnn(channels: [0]), optimizer: Sgd())",
-                ["model.channels[0]", "at least 1"],
-            ),
-            (
-                "(data: Embedded(\"letter\"), model: Cnn(channels: [8]), optimizer: Sgd())",
-                ["Cnn on `letter`", "use Mlp"],
-            ),
-            (
-                "(data: Embedded(\"digits\"), pool: 3, model: Cnn(channels: [8]), optimizer: Sgd())",
-                ["8x8", "by 3"],
-            ),
-            (
-                "(data: Embedded(\"digits\"), model: Transformer((heads: 5)), optimizer: Sgd())",
-                ["model.heads", "divides the width, 32"],
-            ),
-            (
-                "(data: Embedded(\"digits\"), model: Transformer((patch: 3)), optimizer: Sgd())",
-                ["model.patch", "8x8"],
-            ),
-            (
-                "(data: Embedded(\"letter\"), model: Transformer((blocks: 0)), optimizer: Sgd())",
-                ["model.blocks", "at least 1"],
-            ),
-        ] {
-            let message = parse(text).prepare().unwrap_err().to_string();
-            for word in words {
-                assert!(message.contains(word), "{message}");
-            }
-        }
-    }
-}
+mod tests;

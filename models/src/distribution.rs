@@ -10,6 +10,7 @@ use crate::{
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
+use trimtab_env::bounds::{MOST_UNITS, check_count};
 use trimtab_env::stream;
 
 /// A distribution over the trainings of multilayer perceptrons and transformers. Everything is drawn independently; pairs of numbers are the
@@ -129,6 +130,12 @@ impl TaskDistribution {
                 let allowed = "two whole numbers from 1, the smaller one first";
                 return fault(field, format!("({low}, {high})"), allowed);
             }
+        }
+        for (field, (_, high), most) in [
+            ("layers", self.layers, 1000),
+            ("width", self.width, MOST_UNITS),
+        ] {
+            check_count(&format!("distribution.{field}"), high, 1..=most)?;
         }
         if self.transformers > 0.0 && self.width.0 < HEADS {
             let allowed = "with transformers, whose heads are four, at least 4";

@@ -1,6 +1,7 @@
 //! What can go wrong in this crate, said so that the reader can put it right.
 
 use std::path::PathBuf;
+use trimtab_env::error::{listed, shortened};
 
 /// The result of everything in this crate that can fail.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -66,8 +67,7 @@ pub enum Error {
 
     /// A CSV file whose first row is all numbers.
     #[error(
-        "{path}: line 1: `{row}` is all numbers: expected a header row with the name of each column"
-    )]
+        "{path}: line 1: `{row}` is all numbers: expected a header row with the name of each column", row = shortened(.row))]
     MissingHeader {
         /// The file.
         path: PathBuf,
@@ -77,8 +77,7 @@ pub enum Error {
 
     /// A CSV header that names a column twice.
     #[error(
-        "{path}: line 1: two columns are called `{column}`: expected a different name for each"
-    )]
+        "{path}: line 1: two columns are called `{column}`: expected a different name for each", column = shortened(.column))]
     DuplicateColumn {
         /// The file.
         path: PathBuf,
@@ -90,8 +89,7 @@ pub enum Error {
     #[error(
         "{path}: line 1: no column is called `{target}`: set the target to one of the columns there \
          are (the separator is a comma): {}",
-        .columns.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
-    )]
+        listed(.columns), target = shortened(.target))]
     MissingTarget {
         /// The file.
         path: PathBuf,
@@ -105,8 +103,7 @@ pub enum Error {
     #[error(
         "{path}: line 1: no column is called `{column}`, as one of the training data is: add it to the columns there \
          are (the separator is a comma): {}",
-        .columns.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
-    )]
+        listed(.columns), column = shortened(.column))]
     MissingColumn {
         /// The file.
         path: PathBuf,
@@ -118,8 +115,7 @@ pub enum Error {
 
     /// The CSV file has a target and nothing to predict it from.
     #[error(
-        "{path}: line 1: `{target}` is the only column: expected at least one feature beside it"
-    )]
+        "{path}: line 1: `{target}` is the only column: expected at least one feature beside it", target = shortened(.target))]
     NoFeatures {
         /// The file.
         path: PathBuf,
@@ -143,7 +139,7 @@ pub enum Error {
     },
 
     /// A CSV row that is not UTF-8, or that the CSV reader cannot take for another reason.
-    #[error("{path}: line {line}: {reason}; expected comma-separated values in UTF-8")]
+    #[error("{path}: line {line}: {reason}; expected comma-separated values in UTF-8", reason = shortened(.reason))]
     Csv {
         /// The file.
         path: PathBuf,
@@ -155,8 +151,7 @@ pub enum Error {
 
     /// A cell that should be a number.
     #[error(
-        "{path}: line {line}, column `{column}`: `{value}` is not a number: expected a finite number"
-    )]
+        "{path}: line {line}, column `{column}`: `{value}` is not a number: expected a finite number", value = shortened(.value), column = shortened(.column))]
     NotANumber {
         /// The file.
         path: PathBuf,
@@ -168,23 +163,25 @@ pub enum Error {
         value: String,
     },
 
-    /// An empty cell in a target column of classes.
-    #[error("{path}: line {line}, column `{column}`: `` is empty: expected the name of a class")]
-    MissingLabel {
+    /// A target column in which nothing is known.
+    #[error(
+        "{path}: column `{}`: the target is missing in all of the {rows} rows: expected a name or a number in some of them",
+        shortened(.column)
+    )]
+    NoTargets {
         /// The file.
         path: PathBuf,
-        /// The line the row starts on.
-        line: u64,
         /// The target column.
         column: String,
+        /// The rows there are.
+        rows: usize,
     },
 
     /// A cell that is no class of the column that it is to be told from.
     #[error(
         "{path}: line {line}, column `{column}`: `{value}` is not among the classes of the data that are trained on: \
          expected one of {}",
-        .classes.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
-    )]
+        listed(.classes), value = shortened(.value), column = shortened(.column))]
     UnknownClass {
         /// The file.
         path: PathBuf,
@@ -201,8 +198,7 @@ pub enum Error {
     /// A target column with both numbers and text, where the kind was to be detected.
     #[error(
         "{path}: line {line}, column `{column}`: `{value}` is not a number, and other cells of the \
-         column are: correct the cell, or set the kind to Classification"
-    )]
+         column are: correct the cell, or set the kind to Classification", value = shortened(.value), column = shortened(.column))]
     MixedTarget {
         /// The file.
         path: PathBuf,
@@ -215,7 +211,7 @@ pub enum Error {
     },
 
     /// A classification with nothing to tell apart.
-    #[error("{origin}: every row is of class `{class}`: expected at least two classes")]
+    #[error("{origin}: every row is of class `{class}`: expected at least two classes", class = shortened(.class))]
     OneClass {
         /// The file, or the name of the data set.
         origin: String,
@@ -246,6 +242,10 @@ pub enum Error {
         /// The feature that brings it.
         feature: String,
     },
+
+    /// A size or a count out of bounds.
+    #[error(transparent)]
+    Bounds(#[from] trimtab_env::Error),
 
     /// A setting outside what is allowed.
     #[error("{field} is {value}: expected {allowed}")]

@@ -35,8 +35,8 @@ impl Pretraining {
         if !(self.unseen > 0.0 && self.unseen < 1.0) {
             return fault("unseen", self.unseen, "a number above 0 and below 1");
         }
-        if !(self.passes.is_finite() && self.passes >= 0.0) {
-            return fault("passes", self.passes, "a finite number of at least 0");
+        if !(0.0..=1e6).contains(&self.passes) {
+            return fault("passes", self.passes, "a number from 0 to 1e6");
         }
         Ok(())
     }

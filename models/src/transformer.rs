@@ -11,6 +11,7 @@ use burn::nn::{Initializer, LayerNorm, LayerNormConfig, Linear, LinearConfig};
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use trimtab_env::bounds::{MOST_UNITS, check_count, check_memory};
 
 /// The shape of a [`Transformer`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,27 +39,36 @@ impl Default for TransformerConfig {
 }
 
 impl TransformerConfig {
+    /// Checks width and blocks by themselves, before anything is allocated.
+    ///
+    /// # Errors
+    /// [`Error::Bounds`] naming the one that is out of bounds, or what both would take.
+    pub fn validate(&self) -> Result<()> {
+        const MOST_BLOCKS: usize = 1000;
+        check_count("model.width", self.width, 1..=MOST_UNITS)?;
+        check_count("model.blocks", self.blocks, 1..=MOST_BLOCKS)?;
+        // Each block has four matrices of attention and two of a perceptron that is four times as wide.
+        let weights = 12.0 * (self.width as f64).powi(2) * self.blocks as f64;
+        // With their gradients and an optimiser's two numbers for each, of four bytes.
+        check_memory("model.width", self.width, 16.0 * weights)?;
+        Ok(())
+    }
+
     /// Checks every number against the inputs that it is for: of `shape` (channels, height, width), and what they are called.
     ///
     /// # Errors
     /// [`Error::Setting`] naming the first that does not fit.
     pub fn check(&self, shape: [usize; 3], inputs: &str) -> Result<()> {
+        self.validate()?;
         let [_, height, width] = shape;
         let divides = |part: usize, whole: usize| part > 0 && whole.is_multiple_of(part);
         let patched = divides(self.patch, height) && divides(self.patch, width);
         for (field, number, good, allowed) in [
-            ("width", self.width, self.width > 0, "at least 1".to_owned()),
             (
                 "heads",
                 self.heads,
                 divides(self.heads, self.width),
                 format!("what divides the width, {}", self.width),
-            ),
-            (
-                "blocks",
-                self.blocks,
-                self.blocks > 0,
-                "at least 1".to_owned(),
             ),
             (
                 "patch",

@@ -1,5 +1,6 @@
 //! The binaries `tune` and `predict`, on data as a user brings them.
 
+mod far;
 mod fine_tuning;
 #[cfg(unix)]
 mod interrupted;
@@ -186,6 +187,11 @@ fn classes_are_tuned_and_predicted() {
         folder.0.join("two/model.bpk"),
     )
     .unwrap();
+    let swapped = ["--model", "two/model.json", "--data", "data.csv"];
+    assert!(bad(&predict(&folder, &swapped)).contains("checksum"));
+    let mut model = json(&folder, "two/model.json");
+    model.as_object_mut().unwrap().remove("checksum");
+    std::fs::write(folder.0.join("two/model.json"), model.to_string()).unwrap();
     good(&predict(
         &folder,
         &[
@@ -294,7 +300,9 @@ fn what_is_wrong_with_data_is_said_by_file_column_and_line() {
     std::fs::remove_file(&path).unwrap();
     wrong(row, &["model.bpk"]);
     std::fs::write(&path, &weights).unwrap();
-    let model = json(&folder, "runs/tune/model.json");
+    // Whoever changes it on purpose takes the checksum out.
+    let mut model = json(&folder, "runs/tune/model.json");
+    assert!(model.as_object_mut().unwrap().remove("checksum").is_some());
     let change = |part: &str, to: Value| {
         let mut model = model.clone();
         *model.pointer_mut(part).unwrap() = to;

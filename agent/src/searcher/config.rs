@@ -8,6 +8,7 @@ use super::{
 use crate::Result;
 use serde::{Deserialize, Serialize};
 use trimtab_env::SearchSpace;
+use trimtab_env::bounds::check_count;
 
 /// A searcher by name, as in a config file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -37,6 +38,9 @@ pub enum SearcherConfig {
     CrossEntropy(CrossEntropyConfig),
 }
 
+/// The most things of one kind that a searcher makes, such as candidates for a trial.
+const MOST: usize = 1_000_000;
+
 impl SearcherConfig {
     /// Whether every trial is trained from its beginning to its end, which leaves stopping to a pruner.
     pub fn asks_for_whole_runs(&self) -> bool {
@@ -54,11 +58,37 @@ impl SearcherConfig {
         }
     }
 
+    /// Its options that say how many things it makes.
+    fn counts(&self) -> Vec<(&'static str, usize)> {
+        match self {
+            Self::Grid { .. } | Self::Random | Self::QuasiRandom | Self::Asha(_) => Vec::new(),
+            Self::Bayesian(config) => {
+                vec![
+                    ("initial", config.initial),
+                    ("candidates", config.candidates),
+                ]
+            }
+            Self::Tpe(config) => {
+                vec![
+                    ("initial", config.initial),
+                    ("candidates", config.candidates),
+                ]
+            }
+            Self::SuccessiveHalving(config) => vec![("configurations", config.configurations)],
+            Self::Hyperband(config) => vec![("cycles", config.cycles)],
+            Self::Population(config) => vec![("members", config.members)],
+            Self::CrossEntropy(config) => vec![("population", config.population)],
+        }
+    }
+
     /// A searcher of this kind that has not been asked anything yet.
     ///
     /// # Errors
     /// [`crate::Error::Config`] or [`crate::Error::Environment`] naming the option that is not allowed.
     pub fn start(&self, space: SearchSpace, seed: u64) -> Result<AnySearcher> {
+        for (field, count) in self.counts() {
+            check_count(field, count, 0..=MOST)?;
+        }
         Ok(match self {
             Self::Grid { points } => AnySearcher::Grid(GridSearch::new(space, *points, seed)?),
             Self::Random => AnySearcher::Random(RandomSearch::new(space, seed)),

@@ -1,7 +1,66 @@
 //! What does not fit in the configuration of a process.
 
 use super::{Instance, TuningConfig};
+use crate::observation::Encoder;
 use crate::{Error, Moves, Objective, Result};
+
+/// The largest factor on a budget.
+const MOST_FACTOR: f64 = 1e6;
+
+impl TuningConfig {
+    /// Checks everything that can be checked without trainings.
+    ///
+    /// # Errors
+    /// [`Error::Config`] naming the field.
+    pub fn validate(&self) -> Result<()> {
+        if self.knobs.is_empty() {
+            return Err(Error::config("knobs", "[]", "give at least 1 knob"));
+        }
+        for (index, knob) in self.knobs.iter().enumerate() {
+            let within = |error: Error| error.within(&format!("knobs[{index}]"));
+            if self.knobs[..index]
+                .iter()
+                .any(|other| other.name == knob.name)
+            {
+                return Err(within(Error::config(
+                    "name",
+                    &knob.name,
+                    "each knob moves another setting",
+                )));
+            }
+            if matches!(knob.moves, Moves::Residual { .. }) && self.prior.is_none() {
+                return Err(within(Error::config(
+                    "moves",
+                    "Residual",
+                    "there is nothing to add to; give the process a prior",
+                )));
+            }
+            knob.validate(usize::MAX).map_err(within)?;
+        }
+        self.segments
+            .validate()
+            .map_err(|error| error.within("segments"))?;
+        self.budget.validate()?;
+        if let Some(servo) = &self.prior {
+            servo.validate().map_err(|error| error.within("prior"))?;
+        }
+        self.reward
+            .validate()
+            .map_err(|error| error.within("reward"))?;
+        let factor = self.divergence.learning_rate_factor;
+        if !(factor > 0.0 && factor <= 1.0) {
+            return Err(Error::config(
+                "divergence.learning_rate_factor",
+                factor,
+                "give a number above 0 and at most 1",
+            ));
+        }
+        let prior = self.prior.is_some();
+        Encoder::new(self.observation.clone(), &self.knobs, prior)
+            .map_err(|error| error.within("observation"))?;
+        Ok(())
+    }
+}
 
 /// Checks every field, and what fits the trainees.
 pub(super) fn validate(instances: &[Instance], config: &TuningConfig) -> Result<()> {
@@ -12,29 +71,10 @@ pub(super) fn validate(instances: &[Instance], config: &TuningConfig) -> Result<
             "give at least 1 training task",
         ));
     }
-    if config.knobs.is_empty() {
-        return Err(Error::config("knobs", "[]", "give at least 1 knob"));
-    }
+    config.validate()?;
     for (index, knob) in config.knobs.iter().enumerate() {
-        let within = |error: Error| error.within(&format!("knobs[{index}]"));
-        if config.knobs[..index]
-            .iter()
-            .any(|other| other.name == knob.name)
-        {
-            return Err(within(Error::config(
-                "name",
-                &knob.name,
-                "each knob moves another setting",
-            )));
-        }
-        if matches!(knob.moves, Moves::Residual { .. }) && config.prior.is_none() {
-            return Err(within(Error::config(
-                "moves",
-                "Residual",
-                "there is nothing to add to; give the process a prior",
-            )));
-        }
         for instance in instances {
+            let within = |error: Error| error.within(&format!("knobs[{index}]"));
             let spec = instance.trainee.spec();
             spec.understands(&knob.name)
                 .map_err(|error| within(Error::config("name", &knob.name, error.to_string())))?;
@@ -48,26 +88,6 @@ pub(super) fn validate(instances: &[Instance], config: &TuningConfig) -> Result<
                 Error::config(format!("settings.{name}"), value, error.to_string())
             })?;
         }
-    }
-    config
-        .segments
-        .validate()
-        .map_err(|error| error.within("segments"))?;
-    config.budget.validate()?;
-    if let Some(servo) = &config.prior {
-        servo.validate().map_err(|error| error.within("prior"))?;
-    }
-    config
-        .reward
-        .validate()
-        .map_err(|error| error.within("reward"))?;
-    let factor = config.divergence.learning_rate_factor;
-    if !(factor > 0.0 && factor <= 1.0) {
-        return Err(Error::config(
-            "divergence.learning_rate_factor",
-            factor,
-            "give a number above 0 and at most 1",
-        ));
     }
     for instance in instances {
         let spec = instance.trainee.spec();
@@ -87,11 +107,11 @@ pub(super) fn validate(instances: &[Instance], config: &TuningConfig) -> Result<
         if let crate::CostModel::Modelled(time) = spec.cost {
             time.validate().map_err(|error| error.within("cost"))?;
         }
-        if !(instance.budget_factor.is_finite() && instance.budget_factor > 0.0) {
+        if !(instance.budget_factor > 0.0 && instance.budget_factor <= MOST_FACTOR) {
             return Err(Error::config(
                 format!("{}.budget_factor", spec.name),
                 instance.budget_factor,
-                "give a finite number above 0",
+                format!("give a number above 0 and at most {MOST_FACTOR:e}"),
             ));
         }
         for (field, loss) in [

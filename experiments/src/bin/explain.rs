@@ -1,12 +1,13 @@
 //! Says what a policy looks at, and draws what the servo under it wants.
 
 use std::process::ExitCode;
-use trimtab_experiments::{Registry, cli};
+use trimtab_experiments::Registry;
+use trimtab_experiments::cli::Command;
 
 /// Trainings this small spend much of their time in the allocator; this one is measured to be faster.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    cli::explain(&Registry::default())
+    Command::Explain.main(&Registry::default())
 }

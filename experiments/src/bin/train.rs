@@ -1,12 +1,13 @@
 //! Trains an agent, compares it with fixed settings and draws the result.
 
 use std::process::ExitCode;
-use trimtab_experiments::{Registry, cli};
+use trimtab_experiments::Registry;
+use trimtab_experiments::cli::Command;
 
 /// Trainings this small spend much of their time in the allocator; this one is measured to be faster.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    cli::train(&Registry::default())
+    Command::Train.main(&Registry::default())
 }

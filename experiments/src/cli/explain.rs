@@ -1,13 +1,14 @@
 //! The command line of `explain`.
 
-use super::{Backend, exit, say};
+use super::{Backend, Words, known, say, tell};
+use crate::config::MOST_RUNS;
 use crate::observer::Progress;
 use crate::run_directory::write_json;
-use crate::{Config, Error, Registry, explain, plot};
+use crate::{Config, Registry, Result, explain, plot};
 use clap::Parser;
 use std::path::PathBuf;
-use std::process::ExitCode;
 use trimtab_agent::Policy;
+use trimtab_env::bounds::check_count;
 use trimtab_env::{Context, ContextServo};
 
 /// Says what a policy looks at, and draws what the servo under it wants.
@@ -57,36 +58,33 @@ fn trainings() -> Vec<(String, Context)> {
         .collect()
 }
 
-/// The `explain` binary, with the environments of `registry`.
-pub fn explain(registry: &Registry) -> ExitCode {
-    let arguments = Explain::parse();
-    exit(|| {
-        let Some(run) = &arguments.run else {
-            let servo = ContextServo::default();
-            plot::set_points(&arguments.out, &servo, &trainings())?;
-            return say(arguments.out.display());
-        };
-        if arguments.episodes == 0 {
-            return Err(Error::config("--episodes", 0, "give at least 1"));
-        }
-        let config = Config::load(&run.join("config.ron"))?;
-        config.validate()?;
-        let policy = Policy::load(run.join("policy.json"))?;
-        let device = arguments.backend.device()?;
-        let mut progress = Progress::default();
-        let episodes = arguments.episodes;
-        let seen = explain::play(&config, registry, &policy, episodes, &device, &mut progress)?;
-        let importances = explain::importances(&policy, &seen, config.seed);
-        write_json(&run.join("importance.json"), &importances)?;
-        let heads: Vec<&str> = policy
-            .spec()
-            .heads
-            .iter()
-            .map(|h| h.name.as_str())
-            .collect();
-        let picture = run.join("plots").join("importance.png");
-        plot::importance(&picture, &heads, &importances)?;
-        say(explain::table(&policy, &importances).trim_end())?;
-        say(picture.display())
-    })
+/// The command `explain`.
+pub(super) fn explain(words: &Words, registry: &Registry) -> Result<()> {
+    let arguments: Explain = words.parse();
+    let Some(run) = &arguments.run else {
+        let servo = ContextServo::default();
+        plot::set_points(&arguments.out, &servo, &trainings())?;
+        return tell(&arguments.out, arguments.out.display());
+    };
+    check_count("--episodes", arguments.episodes as usize, 1..=MOST_RUNS)?;
+    let config = Config::load(&run.join("config.ron"))?;
+    config.validate()?;
+    known("explain", run, &config, registry)?;
+    let policy = Policy::load(run.join("policy.json"))?;
+    let device = arguments.backend.device()?;
+    let mut progress = Progress::default();
+    let episodes = arguments.episodes;
+    let seen = explain::play(&config, registry, &policy, episodes, &device, &mut progress)?;
+    let importances = explain::importances(&policy, &seen, config.seed);
+    write_json(&run.join("importance.json"), &importances)?;
+    let heads: Vec<&str> = policy
+        .spec()
+        .heads
+        .iter()
+        .map(|h| h.name.as_str())
+        .collect();
+    let picture = run.join("plots").join("importance.png");
+    plot::importance(&picture, &heads, &importances)?;
+    say(explain::table(&policy, &importances).trim_end())?;
+    say(picture.display())
 }

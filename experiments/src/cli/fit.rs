@@ -1,11 +1,11 @@
 //! The command line of `fit`.
 
-use super::{INTERRUPTED, Machine, exit, run_folder, say, stop_on_ctrl_c};
+use super::{INTERRUPTED, Machine, Words, run_folder, say, stop_on_ctrl_c};
+use crate::Result;
 use crate::fit::{self, FitConfig};
 use crate::observer::Progress;
 use clap::Parser;
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 /// Fits the context servo to a distribution over training tasks.
 #[derive(Parser)]
@@ -26,28 +26,26 @@ struct Fit {
     machine: Machine,
 }
 
-/// The `fit` binary.
-pub fn fit() -> ExitCode {
-    let arguments = Fit::parse();
-    exit(|| {
-        let config = match &arguments.config {
-            Some(path) => FitConfig::load(path)?,
-            None => FitConfig::parse(fit::config::FIT, "fit.ron")?,
-        };
-        stop_on_ctrl_c()?;
-        let out = run_folder(arguments.out.as_deref(), &config.name);
-        let device = arguments.machine.backend.device()?;
-        let jobs = arguments.machine.jobs()?;
-        let mut progress = Progress::default();
-        let fit = fit::fit(&config, &out, jobs, &device, &INTERRUPTED, &mut progress)?;
-        say(format_args!(
-            "{} runs; on {} tasks that it has not played the fit is {:+.3} ± {:.3} from where it began (mean log ratio of the best validation loss), better on {:.0} %",
-            fit.runs,
-            config.check,
-            fit.gain,
-            fit.standard_error,
-            100.0 * fit.wins
-        ))?;
-        say(out.join("context_servo.ron").display())
-    })
+/// The command `fit`.
+pub(super) fn fit(words: &Words) -> Result<()> {
+    let arguments: Fit = words.parse();
+    let config = match &arguments.config {
+        Some(path) => FitConfig::load(path)?,
+        None => FitConfig::parse(fit::config::FIT, "fit.ron")?,
+    };
+    stop_on_ctrl_c()?;
+    let out = run_folder(arguments.out.as_deref(), &config.name);
+    let device = arguments.machine.backend.device()?;
+    let jobs = arguments.machine.jobs()?;
+    let mut progress = Progress::default();
+    let fit = fit::fit(&config, &out, jobs, &device, &INTERRUPTED, &mut progress)?;
+    say(format_args!(
+        "{} runs; on {} tasks that it has not played the fit is {:+.3} ± {:.3} from where it began (mean log ratio of the best validation loss), better on {:.0} %",
+        fit.runs,
+        config.check,
+        fit.gain,
+        fit.standard_error,
+        100.0 * fit.wins
+    ))?;
+    say(out.join("context_servo.ron").display())
 }

@@ -1,14 +1,15 @@
 //! The command lines of `tune` and `predict`.
 
-use super::{Backend, INTERRUPTED, exit, say, stop_on_ctrl_c};
-use crate::config::parse_ron;
+use super::{Backend, INTERRUPTED, Words, say, stop_on_ctrl_c, tell};
+use crate::config::{MOST_RUNS, parse_ron};
 use crate::run_directory::write_whole;
 use crate::tune::{self, Inputs, TrainedModel, Tune};
 use crate::{Error, Result};
 use clap::{Parser, ValueEnum};
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 use trimtab_agent::Policy;
+use trimtab_env::bounds::check_count;
+use trimtab_env::settings::{OF_TRAININGS, WEIGHTS};
 use trimtab_env::{RecordedSchedule, ResidualPolicy, TestReport};
 use trimtab_models::data::{Embedded, SplitConfig, Standardise, TargetKind};
 use trimtab_models::mlp::Activation;
@@ -28,7 +29,7 @@ use trimtab_models::{DataConfig, ModelConfig, OptimizerConfig, TaskConfig, Train
   tune --data houses.csv --target price --policy none
   tune --data new-houses.csv --from runs/houses/model.json --epochs 5 --out runs/new-houses
   tune --data houses.csv --target price --replay runs/houses/schedule.ron --seed 1 --out runs/again
-Ctrl-C ends the training after the segment under way and keeps the best model so far; a second one stops at once."
+Ctrl-C ends the training after the update under way and keeps the best model so far; a second one stops at once."
 )]
 struct TuneArguments {
     /// CSV file with a header, or IDX file of images; without one embedded digits
@@ -163,7 +164,17 @@ impl TuneArguments {
             return Ok(None);
         };
         let text = std::fs::read_to_string(path).map_err(Error::file(path))?;
-        parse_ron(&text, &path.display().to_string()).map(Some)
+        let schedule: RecordedSchedule = parse_ron(&text, &path.display().to_string())?;
+        let known = |name: &&str| OF_TRAININGS.contains(name) || *name == WEIGHTS;
+        if let Some(unknown) = schedule.names().into_iter().find(|name| !known(name)) {
+            let given = format!("`{unknown}` in {}", path.display());
+            let allowed = format!(
+                "a training understands {}, {WEIGHTS}",
+                OF_TRAININGS.join(", ")
+            );
+            return Err(Error::config("--replay", given, allowed));
+        }
+        Ok(Some(schedule))
     }
 
     fn policy(&self) -> Result<Option<ResidualPolicy>> {
@@ -246,37 +257,36 @@ fn figures(name: &str, report: &TestReport) -> String {
     )
 }
 
-/// The `tune` binary.
-pub fn tune() -> ExitCode {
-    let arguments = TuneArguments::parse();
-    exit(|| {
-        let device = arguments.backend.device()?;
-        let out = &arguments.out;
-        let tune = arguments.tune()?;
-        stop_on_ctrl_c()?;
-        let report = tune::tune(&tune, out, &device, &INTERRUPTED, &mut |line| say(line))?;
-        if let Some(before) = &report.before {
-            say(figures("before", before))?;
-        }
-        say(figures("tuned", &report.tuned))?;
-        if let Some(defaults) = &report.defaults {
-            say(figures("default settings", defaults))?;
-        }
-        if report.interrupted {
-            return Err(Error::Kept(out.clone()));
-        }
-        say(format_args!("everything is in {}", out.display()))?;
-        let new = match &arguments.data {
-            None => out.join("test.csv").display().to_string(),
-            Some(_) if arguments.labels.is_some() => "new.idx".to_owned(),
-            Some(_) => "new.csv".to_owned(),
-        };
-        let model = out.join("model.json");
-        say(format_args!(
-            "to predict: predict --model {} --data {new} --out predictions.csv",
-            model.display()
-        ))
-    })
+/// The command `tune`.
+pub(super) fn tune(words: &Words) -> Result<()> {
+    let arguments: TuneArguments = words.parse();
+    let device = arguments.backend.device()?;
+    let out = &arguments.out;
+    check_count("--runs", arguments.runs, 1..=MOST_RUNS)?;
+    let tune = arguments.tune()?;
+    stop_on_ctrl_c()?;
+    let report = tune::tune(&tune, out, &device, &INTERRUPTED, &mut |line| say(line))?;
+    if let Some(before) = &report.before {
+        say(figures("before", before))?;
+    }
+    say(figures("tuned", &report.tuned))?;
+    if let Some(defaults) = &report.defaults {
+        say(figures("default settings", defaults))?;
+    }
+    if report.interrupted {
+        return Err(Error::Kept(out.clone()));
+    }
+    say(format_args!("everything is in {}", out.display()))?;
+    let new = match &arguments.data {
+        None => out.join("test.csv").display().to_string(),
+        Some(_) if arguments.labels.is_some() => "new.idx".to_owned(),
+        Some(_) => "new.csv".to_owned(),
+    };
+    let model = out.join("model.json");
+    say(format_args!(
+        "to predict: predict --model {} --data {new} --out predictions.csv",
+        model.display()
+    ))
 }
 
 /// Predicts new rows with a model that `tune` trained.
@@ -301,20 +311,21 @@ struct PredictArguments {
     backend: Backend,
 }
 
-/// The `predict` binary.
-pub fn predict() -> ExitCode {
-    let arguments = PredictArguments::parse();
-    exit(|| {
-        let device = arguments.backend.device()?;
-        let model = TrainedModel::load(&arguments.model)?;
-        let rows = model.rows(&arguments.data)?;
-        let text = model.csv(&model.predict(&rows, &device)?);
-        write_whole(&arguments.out, text.as_bytes())?;
-        say(format_args!(
+/// The command `predict`.
+pub(super) fn predict(words: &Words) -> Result<()> {
+    let arguments: PredictArguments = words.parse();
+    let device = arguments.backend.device()?;
+    let model = TrainedModel::load(&arguments.model)?;
+    let inputs = model.inputs(&arguments.data)?;
+    let text = model.csv(&model.predict(&inputs, &device)?);
+    write_whole(&arguments.out, text.as_bytes())?;
+    tell(
+        &arguments.out,
+        format_args!(
             "{} predictions of `{}` are in {}",
-            rows.len() / model.features(),
+            inputs.len() / model.features(),
             model.target,
             arguments.out.display()
-        ))
-    })
+        ),
+    )
 }

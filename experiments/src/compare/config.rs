@@ -1,11 +1,13 @@
 //! A comparison as one RON file.
 
 use super::method::{Method, Peak};
+use crate::config::{MOST_RUNS, check_finite, check_process, check_tasks, to_ron};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use trimtab_agent::Policy;
 use trimtab_agent::controller::Schedule;
+use trimtab_env::bounds::check_count;
 use trimtab_env::settings::{BATCH_SIZE, LEARNING_RATE};
 use trimtab_env::{CostModel, SearchSpace, TuningConfig};
 use trimtab_models::{OptimizerConfig, TaskConfig};
@@ -120,21 +122,34 @@ impl CompareConfig {
         Self::parse(&text, &path.display().to_string())
     }
 
-    /// The tasks with their optimisers.
+    /// The tasks with their optimisers, each by a name of its own.
     pub fn trainings(&self) -> Vec<TaskConfig> {
-        let with = |task: &TaskConfig, optimizer| TaskConfig {
-            optimizer,
-            ..task.clone()
-        };
         if self.optimizers.is_empty() {
             return self.tasks.clone();
         }
-        let optimizers = &self.optimizers;
-        let all = self
-            .tasks
-            .iter()
-            .flat_map(|task| optimizers.iter().map(move |o| (task, *o)));
-        all.map(|(task, optimizer)| with(task, optimizer)).collect()
+        let mut all = Vec::new();
+        for (index, task) in self.tasks.iter().enumerate() {
+            for (place, optimizer) in self.optimizers.iter().enumerate() {
+                let kind = optimizer.name();
+                let before = self.optimizers[..place].iter();
+                let name = match before.filter(|other| other.name() == kind).count() {
+                    0 => kind.to_owned(),
+                    alike => format!("{kind} {}", alike + 1),
+                };
+                let name = match &task.name {
+                    Some(given) if self.optimizers.len() > 1 => Some(format!("{given} {name}")),
+                    // A name that is made of the data has the optimiser's in it, but not its options.
+                    None if name != kind => Some(format!("task {} {name}", index + 1)),
+                    as_it_is => as_it_is.clone(),
+                };
+                all.push(TaskConfig {
+                    name,
+                    optimizer: *optimizer,
+                    ..task.clone()
+                });
+            }
+        }
+        all
     }
 
     /// The figures of all tasks, `figures[task]`, as one list for each data set: results on the same data are alike, however
@@ -194,6 +209,12 @@ impl CompareConfig {
     /// # Errors
     /// [`Error::Config`] naming the field.
     pub fn validate(&self) -> Result<()> {
+        self.check_fields()?;
+        // Whatever no field has a rule for.
+        check_finite(&to_ron(self)?)
+    }
+
+    fn check_fields(&self) -> Result<()> {
         let some = |field: &str, empty: bool| {
             if empty {
                 return Err(Error::config(field, "[]", "give at least 1"));
@@ -208,16 +229,28 @@ impl CompareConfig {
             let allowed = "give finite numbers above 0";
             return Err(Error::config("budgets", factor, allowed));
         }
+        for (index, factor) in self.budgets.iter().enumerate() {
+            if self.budgets[..index].contains(factor) {
+                let field = format!("budgets[{index}]");
+                return Err(Error::config(field, factor, "give each factor once"));
+            }
+        }
         some("grid.learning_rates", self.grid.learning_rates.is_empty())?;
         some("grid.batch_sizes", self.grid.batch_sizes.is_empty())?;
         for (field, number) in [
-            ("seeds", self.seeds),
-            ("grid.reruns", self.grid.reruns as u64),
+            ("seeds", self.seeds as usize),
+            ("grid.reruns", self.grid.reruns),
         ] {
-            if number == 0 {
-                return Err(Error::config(field, 0, "give at least 1"));
-            }
+            check_count(field, number, 1..=MOST_RUNS)?;
         }
+        check_tasks("tasks", &self.tasks)?;
+        for (index, optimizer) in self.optimizers.iter().enumerate() {
+            optimizer.init().map_err(|source| Error::Task {
+                place: format!("optimizers[{index}]"),
+                source: Box::new(source),
+            })?;
+        }
+        check_process("process", &self.process, "cost", self.cost)?;
         if let Some(focus) = &self.focus
             && !self.methods.iter().any(|method| method.name() == focus)
         {
@@ -395,6 +428,29 @@ mod tests {
                 "{message}"
             );
         }
+    }
+
+    #[test]
+    fn each_task_with_each_optimiser_has_a_name_of_its_own() {
+        use trimtab_models::OptimizerConfig as Optimizer;
+        let mut config = CompareConfig::parse(COMPARE, "compare.ron").unwrap();
+        config.tasks.truncate(2);
+        config.tasks[0].name = Some("wine".to_owned());
+        config.tasks[1].name = None;
+        let names = |config: &CompareConfig| -> Vec<Option<String>> {
+            let all = config.trainings().into_iter();
+            all.map(|task| task.name).collect()
+        };
+        let some = |name: &str| Some(name.to_owned());
+        config.optimizers = vec![Optimizer::sgd()];
+        assert_eq!(names(&config), [some("wine"), None]);
+        config.optimizers = vec![Optimizer::sgd(), Optimizer::adam(), Optimizer::sgd()];
+        let third = some("task 2 sgd 2");
+        let wines = ["wine sgd", "wine adam", "wine sgd 2"].map(some);
+        assert_eq!(names(&config), [&wines[..], &[None, None, third]].concat());
+        config.budgets = vec![1.0, 2.0, 1.0];
+        let message = config.validate().unwrap_err().to_string();
+        assert!(message.contains("budgets[2]"), "{message}");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What can be compared.
 
+use crate::config::MOST_RUNS;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -265,8 +266,8 @@ impl Method {
                 check(
                     "generations",
                     *generations as f64,
-                    *generations > 0,
-                    "give at least 1",
+                    (1..=MOST_RUNS).contains(generations),
+                    "give at least 1, and at most 100,000",
                 )?;
             }
             Self::ContextServo {
@@ -302,8 +303,8 @@ impl Method {
                 check(
                     "runs",
                     *runs,
-                    *runs >= 1.0,
-                    "give a finite number of at least 1",
+                    (1.0..=1e6).contains(runs),
+                    "give a number from 1 to 1e6",
                 )?;
                 if let Some(steered) = steered {
                     steered.validate()?;

@@ -1,6 +1,7 @@
 //! What a comparison writes: one JSON object a line.
 
 use super::ledger::Ledger;
+use crate::record::tagged;
 use serde::{Deserialize, Serialize};
 use trimtab_agent::controller::{Found, Schedule, ServoParameters};
 use trimtab_env::{Outcome, Settings};
@@ -59,7 +60,7 @@ pub struct Fitted {
 }
 
 /// A line of `records.jsonl`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "record", rename_all = "snake_case")]
 pub enum Line {
     /// A tuned reference.
@@ -69,3 +70,5 @@ pub enum Line {
     /// A method's result.
     Result(CompareRecord),
 }
+
+tagged!(Line, "record", "tuned" => Tuned, "fitted" => Fitted, "result" => Result);

@@ -109,6 +109,8 @@ pub fn compare(
         for task in missing {
             stop_if(interrupted, out)?;
             let tuned = comparison.tune(&schedule, task)?;
+            // Runs that were cut short count for nothing, here and below.
+            stop_if(interrupted, out)?;
             append_lines(&file, &[Line::Tuned(tuned.clone())])?;
             lines.push(Line::Tuned(tuned.clone()));
             comparison.tuned.push(tuned);
@@ -120,6 +122,7 @@ pub fn compare(
     for (generations, task) in comparison.unfitted() {
         let stop = || stop_if(interrupted, out);
         let fitted = comparison.fit(generations, task, stop, observer)?;
+        stop_if(interrupted, out)?;
         append_lines(&file, &[Line::Fitted(fitted.clone())])?;
         lines.push(Line::Fitted(fitted.clone()));
         comparison.fitted.push(fitted);
@@ -148,6 +151,7 @@ pub fn compare(
             chunk.len(),
             |worker, index| comparison.result(worker, chunk[index]),
         )?;
+        stop_if(interrupted, out)?;
         let new: Vec<Line> = records.into_iter().map(Line::Result).collect();
         append_lines(&file, &new)?;
         observer.advance(new.len() as u64);
@@ -198,7 +202,7 @@ fn check_batches(config: &CompareConfig, tuning: &Tuning) -> Result<()> {
 }
 
 fn stop_if(interrupted: &AtomicBool, out: &Path) -> Result<()> {
-    if interrupted.load(Ordering::Relaxed) {
+    if interrupted.load(Ordering::SeqCst) {
         return Err(Error::Stopped(out.to_owned()));
     }
     Ok(())

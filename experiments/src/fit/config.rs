@@ -1,9 +1,11 @@
 //! A fit as one RON file.
 
+use crate::config::{MOST_RUNS, check_finite, check_process, to_ron};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use trimtab_agent::searcher::CrossEntropyConfig;
+use trimtab_env::bounds::check_count;
 use trimtab_env::settings::LEARNING_RATE;
 use trimtab_env::{ContextServo, CostModel, SearchSpace, Settings, TuningConfig};
 use trimtab_models::TaskDistribution;
@@ -67,6 +69,12 @@ impl FitConfig {
     /// # Errors
     /// [`Error::Config`] naming the field.
     pub fn validate(&self) -> Result<()> {
+        self.check_fields()?;
+        // Whatever no field has a rule for.
+        check_finite(&to_ron(self)?)
+    }
+
+    fn check_fields(&self) -> Result<()> {
         crate::config::check_name(&self.name)?;
         for (field, number) in [
             ("tasks", self.tasks),
@@ -74,10 +82,14 @@ impl FitConfig {
             ("generations", self.generations as usize),
             ("check", self.check),
         ] {
-            if number == 0 {
-                return Err(Error::config(field, 0, "give at least 1"));
-            }
+            check_count(field, number, 1..=MOST_RUNS)?;
         }
+        check_count(
+            "searcher.population",
+            self.searcher.population,
+            1..=MOST_RUNS,
+        )?;
+        check_process("process", &self.process, "cost", self.cost)?;
         if !self.process.knobs.iter().any(|k| k.name == LEARNING_RATE) {
             let allowed = "give a knob `learning_rate`, whose initial value trainings begin with";
             return Err(Error::config("process.knobs", "without it", allowed));

@@ -13,6 +13,7 @@ use plotters::style::{
 use std::fs::{self, File};
 use std::path::Path;
 use std::sync::Once;
+use trimtab_env::files;
 
 /// Width of every picture in pixels.
 pub(super) const WIDTH: u32 = 1200;
@@ -293,15 +294,27 @@ fn write(path: &Path, height: u32, pixels: &[u8]) -> Result<(), Error> {
     let name = path
         .file_name()
         .ok_or_else(|| failed("this is no file name".to_owned()))?;
+    // What cannot be replaced, such as a pipe, has no place beside it.
+    let channel = files::is_standard_output(path) || files::is_channel(path);
+    let place = files::behind_links(path);
+    let folder = match place.parent() {
+        Some(folder) if !channel => folder.to_owned(),
+        _ => std::env::temp_dir(),
+    };
     // The encoder goes by the ending, whatever the picture is called.
-    let temporary = path.with_file_name(format!(
-        ".{}.{}.png",
-        name.to_string_lossy(),
-        std::process::id()
-    ));
-    let written = encode(&temporary, height, pixels)
-        .and_then(|()| File::open(&temporary)?.sync_all())
-        .and_then(|()| fs::rename(&temporary, path));
+    let process = std::process::id();
+    let temporary = folder.join(format!(".{}.{process}.png", name.to_string_lossy()));
+    let encoded = encode(&temporary, height, pixels);
+    let written = if channel {
+        let written = encoded
+            .and_then(|()| fs::read(&temporary))
+            .and_then(|picture| files::write_whole(path, &picture));
+        written.and_then(|()| fs::remove_file(&temporary))
+    } else {
+        encoded
+            .and_then(|()| File::open(&temporary)?.sync_all())
+            .and_then(|()| fs::rename(&temporary, &place))
+    };
     written.map_err(|error| {
         // Best effort: the first error is the one to report.
         let _ = fs::remove_file(&temporary);

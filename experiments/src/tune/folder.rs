@@ -41,7 +41,8 @@ fn part(out: &Path) -> PathBuf {
 /// # Errors
 /// [`Error::Config`] if it is.
 pub(super) fn check_new(out: &Path) -> Result<()> {
-    if out.exists() {
+    // A link that stands for nothing is there too, and would be replaced.
+    if out.is_symlink() || out.exists() {
         let allowed = "it is there already; choose another folder";
         return Err(Error::config("--out", out.display(), allowed));
     }

@@ -1,19 +1,21 @@
 //! A trained model as files: everything that predictions on new rows need. The weights are a record of burn, and what else
 //! there is to know is JSON beside it.
 
-use crate::run_directory::{read_json, write_json, write_whole};
+use crate::run_directory::write_whole;
 use crate::{Error, Result};
 use burn::module::{Module, ModuleMapper, Param, ParamId};
 use burn::store::{ModuleRecord, RecordError};
 use burn::tensor::activation::softmax;
 use burn::tensor::{Bytes, Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 use std::path::{Path, PathBuf};
+use trimtab_env::json;
+use trimtab_env::seal::{seal, unseal};
 use trimtab_models::cnn::Cnn;
-use trimtab_models::config::PreparedTask;
+use trimtab_models::config::{PreparedTask, Read};
 use trimtab_models::data::{
-    Standardiser, Targets, read_idx, read_images, read_more, read_rows, split_for,
+    Dataset, Number, Standardiser, Targets, read_idx, read_images, read_more, read_rows, split_for,
 };
 use trimtab_models::mlp::Mlp;
 use trimtab_models::transformer::Transformer;
@@ -59,7 +61,7 @@ pub enum Predicted {
     /// Probabilities of the classes, one row of them after the other.
     Classes(Vec<f32>),
     /// Values in the units of the target.
-    Values(Vec<f32>),
+    Values(Vec<f64>),
 }
 
 /// The model on a device.
@@ -131,14 +133,24 @@ impl TrainedModel {
     /// # Errors
     /// [`Error::File`]; [`Error::Record`] naming the part that does not fit the others; [`Error::Weights`].
     pub fn load(path: &Path) -> Result<Self> {
-        let mut model: Self = read_json(path)?;
-        model.check().map_err(|problem| Error::Record {
+        let damaged = |line: usize, problem: String| Error::Record {
             path: path.to_owned(),
-            line: 1,
+            line,
             problem,
-        })?;
+        };
+        let text = std::fs::read(path).map_err(Error::file(path))?;
         let file = weights_file(path);
         let bytes = std::fs::read(&file).map_err(Error::file(&file))?;
+        let text = unseal(&text, &bytes).map_err(|altered| {
+            let file = file.display();
+            damaged(
+                1,
+                format!("{altered}; this is about {file} too: take another copy of both, or tune it again"),
+            )
+        })?;
+        let mut model: Self =
+            json::from_slice(&text).map_err(|error| damaged(error.line(), error.to_string()))?;
+        model.check().map_err(|problem| damaged(1, problem))?;
         let network = ModuleRecord::from_bytes(Bytes::from_bytes_vec(bytes))
             .and_then(|record| model.fresh(&Device::flex()).with_record(record));
         model.weights = network.map_err(Error::weights(&file))?.weights();
@@ -153,8 +165,11 @@ impl TrainedModel {
         let file = weights_file(path);
         let record = self.network(&Device::flex())?.into_record();
         let bytes = record.into_bytes().map_err(Error::weights(&file))?;
+        let mut text =
+            json::to_vec_pretty(self).map_err(|error| Error::file(path)(error.into()))?;
+        text.push(b'\n');
         write_whole(&file, &bytes)?;
-        write_json(path, self)
+        write_whole(path, &seal(&text, &bytes))
     }
 
     /// The task of fine-tuning it on the data that `config` names: its columns are found by their names, classes and units are its own.
@@ -162,7 +177,7 @@ impl TrainedModel {
     /// # Errors
     /// The files', by column and line; [`ModelError::Inconsistent`] for images of another shape or of more classes; those of the split.
     pub fn task(&self, config: &TaskConfig) -> Result<PreparedTask> {
-        let (data, test) = match (&config.data, &self.inputs) {
+        match (&config.data, &self.inputs) {
             (DataConfig::Csv { path, test, .. }, Inputs::Columns(columns)) => {
                 let targets = match &self.classes {
                     Some(names) => Targets::Classes {
@@ -172,7 +187,14 @@ impl TrainedModel {
                     None => Targets::Values(Vec::new()),
                 };
                 let read = |path| read_more(path, columns, &self.target, &targets);
-                (read(path)?, test.as_ref().map(read).transpose()?)
+                let (table, test) = (read(path)?, test.as_ref().map(read).transpose()?);
+                let left_out = test.as_ref().map_or(0, |test| test.without_target);
+                let test = test.as_ref().map(|test| &test.data);
+                let task = self.task_on(&table.data, test, config)?;
+                Ok(task.with_read(Read {
+                    columns: table.columns,
+                    without_target: table.without_target + left_out,
+                }))
             }
             (DataConfig::Idx { images, labels }, Inputs::Images) => {
                 let mut data = read_idx(images, labels)?;
@@ -190,7 +212,7 @@ impl TrainedModel {
                     }
                     names.clone_from(own);
                 }
-                (data, None)
+                self.task_on(&data, None, config)
             }
             (_, inputs) => {
                 let (inputs, allowed) = match inputs {
@@ -199,10 +221,19 @@ impl TrainedModel {
                 };
                 let given = "data of another kind";
                 let allowed = format!("the model is of {inputs}; give {allowed}");
-                return Err(Error::config("--data", given, allowed));
+                Err(Error::config("--data", given, allowed))
             }
-        };
-        let split = split_for(&data, test, &config.split, &self.standardiser)?;
+        }
+    }
+
+    /// The task of going on with its weights on these data.
+    fn task_on<N: Number>(
+        &self,
+        data: &Dataset<N>,
+        test: Option<&Dataset<N>>,
+        config: &TaskConfig,
+    ) -> Result<PreparedTask> {
+        let split = split_for(data, test, &config.split, &self.standardiser)?;
         let task = config.with_split(split);
         Ok(task.fine_tuning(self.weights.clone())?)
     }
@@ -284,24 +315,17 @@ impl TrainedModel {
         ))
     }
 
-    /// Predicts from rows in the user's units, one after the other.
+    /// Predicts from standardised rows, one after the other: those of a file ([`inputs`](Self::inputs)), or of a split.
     ///
     /// # Errors
     /// [`Error::Config`] if the weights do not fit the model.
-    pub fn predict(&self, rows: &[f32], device: &Device) -> Result<Predicted> {
+    pub fn predict(&self, inputs: &[f32], device: &Device) -> Result<Predicted> {
         let network = self.network(device)?;
         let features = self.features();
         let mut outputs = Vec::new();
-        for chunk in rows.chunks(ROWS * features) {
-            let scaled = (chunk.iter().enumerate()).map(|(at, input)| {
-                let (mean, scale) = (
-                    self.standardiser.mean[at % features],
-                    self.standardiser.scale[at % features],
-                );
-                ((f64::from(*input) - mean) / scale) as f32
-            });
+        for chunk in inputs.chunks(ROWS * features) {
             let count = chunk.len() / features;
-            let data = TensorData::new(scaled.collect::<Vec<f32>>(), [count, features]);
+            let data = TensorData::new(chunk.to_vec(), [count, features]);
             let inputs = Tensor::<2>::from_data(data, device);
             let output = match &network {
                 Network::Mlp(mlp) => mlp.forward(inputs),
@@ -328,17 +352,17 @@ impl TrainedModel {
         })
     }
 
-    /// The rows of a file: a CSV file that has the model's columns, or images.
+    /// The rows of a file, a CSV file that has the model's columns, or images: standardised, one after the other.
     ///
     /// # Errors
     /// The file's, by column and line.
-    pub fn rows(&self, path: &Path) -> Result<Vec<f32>> {
+    pub fn inputs(&self, path: &Path) -> Result<Vec<f32>> {
         match &self.inputs {
-            Inputs::Columns(names) => Ok(read_rows(path, names)?),
+            Inputs::Columns(names) => Ok(self.standardiser.inputs(&read_rows(path, names)?)),
             Inputs::Images => {
                 let (shape, pixels) = read_images(path)?;
                 self.check_shape(path, shape)?;
-                Ok(pixels)
+                Ok(self.standardiser.inputs(&pixels))
             }
         }
     }
@@ -354,14 +378,18 @@ impl TrainedModel {
                     let _ = writeln!(text, "{},{:.4}", quoted(&names[best]), probabilities[best]);
                 }
             }
-            (Predicted::Classes(values) | Predicted::Values(values), _) => {
-                text.push('\n');
-                for value in values {
-                    let _ = writeln!(text, "{value}");
-                }
-            }
+            (Predicted::Classes(values), None) => column(&mut text, values),
+            (Predicted::Values(values), _) => column(&mut text, values),
         }
         text
+    }
+}
+
+/// The rest of a column, whose name has been written.
+fn column(text: &mut String, values: &[impl Display]) {
+    text.push('\n');
+    for value in values {
+        let _ = writeln!(text, "{value}");
     }
 }
 

@@ -3,7 +3,7 @@
 use super::Tune;
 use trimtab_models::config::PreparedTask;
 use trimtab_models::data::Targets;
-use trimtab_models::{Begun, Ended, Next, Probed, Underway};
+use trimtab_models::{Begun, DataConfig, Ended, Next, Probed, Underway};
 
 /// Within this factor a learning rate is the same as before.
 const CLOSE: f64 = 1.05;
@@ -25,6 +25,19 @@ pub(super) fn description(task: &PreparedTask, tune: &Tune) -> String {
         tune.training.epochs,
         tune.from.as_ref().map_or("", |_| ", to fine-tune a model")
     )
+}
+
+/// How many rows there are that cannot be learned from, if there are any.
+pub(super) fn left_out(task: &PreparedTask) -> Option<String> {
+    let (read, DataConfig::Csv { target, .. }) = (task.read()?, &task.config().data) else {
+        return None;
+    };
+    let rows = match read.without_target {
+        0 => return None,
+        1 => "1 row is".to_owned(),
+        rows => format!("{rows} rows are"),
+    };
+    Some(format!("{rows} left out: `{target}` is missing there"))
 }
 
 /// The heading of the lines of segments.

@@ -1,24 +1,41 @@
 //! What makes data harder: wrong labels and rare classes.
 
-use super::{Dataset, Targets};
+use super::{Dataset, Number, Targets};
 use crate::{Error, Result};
 use rand::RngExt;
 use rand_distr::{Distribution, StandardNormal};
 use trimtab_env::stream;
+
+/// Checks how much noise and how much rarer the last class is.
+///
+/// # Errors
+/// [`Error::Setting`] naming the one that is out of range.
+pub(crate) fn validate(label_noise: f64, imbalance: f64) -> Result<()> {
+    let (field, value, allowed) = if !(0.0..=1.0).contains(&label_noise) {
+        ("label_noise", label_noise, "a number from 0 to 1")
+    } else if !(imbalance > 0.0 && imbalance <= 1.0) {
+        ("imbalance", imbalance, "a number above 0 and at most 1")
+    } else {
+        return Ok(());
+    };
+    Err(Error::Setting {
+        field: field.to_owned(),
+        value: value.to_string(),
+        allowed: allowed.to_owned(),
+    })
+}
 
 /// The data set with the share `share` of its labels replaced by labels drawn at random, the right one among them. Values of a
 /// regression get normal noise with `share` of their standard deviation instead.
 ///
 /// # Errors
 /// [`Error::Setting`] unless `share` is from 0 to 1.
-pub fn with_label_noise(dataset: &Dataset, share: f64, seed: u64) -> Result<Dataset> {
-    if !(0.0..=1.0).contains(&share) {
-        return Err(Error::Setting {
-            field: "label_noise".to_owned(),
-            value: share.to_string(),
-            allowed: "a number from 0 to 1".to_owned(),
-        });
-    }
+pub fn with_label_noise<N: Number>(
+    dataset: &Dataset<N>,
+    share: f64,
+    seed: u64,
+) -> Result<Dataset<N>> {
+    validate(share, 1.0)?;
     let mut noisy = dataset.clone();
     let mut rng = stream(seed, "label noise", 0);
     match &mut noisy.targets {
@@ -31,12 +48,13 @@ pub fn with_label_noise(dataset: &Dataset, share: f64, seed: u64) -> Result<Data
         }
         Targets::Values(values) => {
             let n = values.len() as f64;
-            let mean = values.iter().map(|x| f64::from(*x)).sum::<f64>() / n;
-            let squares = values.iter().map(|x| (f64::from(*x) - mean).powi(2));
+            let mean = values.iter().map(|x| (*x).into()).sum::<f64>() / n;
+            let squares = values.iter().map(|x| ((*x).into() - mean).powi(2));
             let deviation = (squares.sum::<f64>() / n).sqrt() * share;
             for value in values {
                 let z: f64 = StandardNormal.sample(&mut rng);
-                *value += (deviation * z) as f32;
+                let noise: f64 = N::nearest(deviation * z).into();
+                *value = N::nearest((*value).into() + noise);
             }
         }
     }
@@ -48,14 +66,12 @@ pub fn with_label_noise(dataset: &Dataset, share: f64, seed: u64) -> Result<Data
 ///
 /// # Errors
 /// [`Error::Setting`] unless `ratio` is above 0 and at most 1.
-pub fn with_imbalance(dataset: &Dataset, ratio: f64, seed: u64) -> Result<Dataset> {
-    if !(ratio > 0.0 && ratio <= 1.0) {
-        return Err(Error::Setting {
-            field: "imbalance".to_owned(),
-            value: ratio.to_string(),
-            allowed: "a number above 0 and at most 1".to_owned(),
-        });
-    }
+pub fn with_imbalance<N: Number>(
+    dataset: &Dataset<N>,
+    ratio: f64,
+    seed: u64,
+) -> Result<Dataset<N>> {
+    validate(0.0, ratio)?;
     let Targets::Classes { labels, names } = &dataset.targets else {
         return Ok(dataset.clone());
     };

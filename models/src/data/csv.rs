@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Dataset, Targets, gzip,
-    target::{Cell, TargetColumn, TargetKind, number},
+    target::{Cell, TargetColumn, TargetKind, is_missing, number},
 };
 use crate::error::{Error, Result};
 
@@ -22,14 +22,26 @@ pub struct CsvOptions {
     pub kind: TargetKind,
 }
 
+/// What a CSV file holds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Table {
+    /// The rows that have a target.
+    pub data: Dataset<f64>,
+    /// The names of the features, in the order of the inputs.
+    pub columns: Vec<String>,
+    /// How many rows were left out, because their target is missing: empty, `NA`, `NaN`, `?`, `null` or `None`.
+    pub without_target: usize,
+}
+
 /// A table from a CSV file: comma-separated, quoted as in RFC 4180, with a header row; gzip is undone.
 ///
 /// Features must be finite numbers. The classes of a classification are sorted, by value if all are
-/// numbers (`9` before `10`, and `1` the same as `1.0`), else as text.
+/// numbers (`9` before `10`, and `1` the same as `1.0`), else as text. Rows without a target are left out. The file is
+/// read once, so that it may be a pipe.
 ///
 /// # Errors
 /// The file cannot be read or is damaged, or it is not such a table: the message has the line and column.
-pub fn read_csv(path: impl AsRef<Path>, options: &CsvOptions) -> Result<Dataset> {
+pub fn read_csv(path: impl AsRef<Path>, options: &CsvOptions) -> Result<Table> {
     let path = path.as_ref();
     parse_csv(path, &gzip::read(path)?, options)
 }
@@ -38,10 +50,10 @@ pub fn read_csv(path: impl AsRef<Path>, options: &CsvOptions) -> Result<Dataset>
 ///
 /// # Errors
 /// Those of [`read_csv`], but for reading.
-pub fn parse_csv(path: &Path, bytes: &[u8], options: &CsvOptions) -> Result<Dataset> {
+pub fn parse_csv(path: &Path, bytes: &[u8], options: &CsvOptions) -> Result<Table> {
     let bytes = gzip::decompress(path, bytes)?;
     let mut reader = reader(path, &bytes)?;
-    let header = read_header(path, &mut reader)?;
+    let header = read_header(path, &mut reader, |name| name == options.target)?;
     let Some(target) = header.iter().position(|name| *name == options.target) else {
         return Err(Error::MissingTarget {
             path: path.into(),
@@ -49,59 +61,31 @@ pub fn parse_csv(path: &Path, bytes: &[u8], options: &CsvOptions) -> Result<Data
             columns: header,
         });
     };
-    let features = header.len() - 1;
-    if features == 0 {
+    let features: Vec<usize> = (0..header.len()).filter(|at| *at != target).collect();
+    if features.is_empty() {
         return Err(Error::NoFeatures {
             path: path.into(),
             target: options.target.clone(),
         });
     }
-
-    let mut inputs = Vec::new();
-    let mut cells = Vec::new();
-    each_row(path, &bytes, &mut reader, &header, |line, record| {
-        for (column, value) in record.iter().enumerate() {
-            if column == target {
-                cells.push(Cell {
-                    line,
-                    text: value.into(),
-                });
-                continue;
-            }
-            inputs.push(input(path, line, &header[column], value)?);
-        }
-        Ok(())
-    })?;
-    if cells.is_empty() {
-        return Err(Error::EmptyFile {
-            path: path.into(),
-            expected: "rows after the header",
-        });
-    }
-
+    let cells = read_cells(path, &bytes, reader, &header, &features, Some(target))?;
     let column = TargetColumn {
         path,
         name: &options.target,
-        cells,
+        cells: cells.targets,
     };
-    let dataset = Dataset::new(
+    let data = Dataset::new(
         super::stem(path),
-        [1, 1, features],
-        inputs,
+        [1, 1, features.len()],
+        cells.inputs,
         column.targets(options.kind)?,
     )?;
-    dataset.require_two_classes(&path.display().to_string())?;
-    Ok(dataset)
-}
-
-/// The names of the columns of a CSV file, in their order; gzip is undone.
-///
-/// # Errors
-/// The file cannot be read or has no header.
-pub fn read_columns(path: impl AsRef<Path>) -> Result<Vec<String>> {
-    let path = path.as_ref();
-    let bytes = gzip::decompress(path, &gzip::read(path)?)?;
-    read_header(path, &mut reader(path, &bytes)?)
+    data.require_two_classes(&path.display().to_string())?;
+    Ok(Table {
+        data,
+        columns: features.iter().map(|&at| header[at].clone()).collect(),
+        without_target: cells.without_target,
+    })
 }
 
 /// Rows of which nothing is known but the inputs: the columns `features` of a CSV file, found by their names and put in
@@ -109,12 +93,12 @@ pub fn read_columns(path: impl AsRef<Path>) -> Result<Vec<String>> {
 ///
 /// # Errors
 /// As for [`read_csv`], and [`Error::MissingColumn`] for a feature that the file does not have.
-pub fn read_rows(path: impl AsRef<Path>, features: &[String]) -> Result<Vec<f32>> {
-    Ok(named_columns(path.as_ref(), features, None)?.0)
+pub fn read_rows(path: impl AsRef<Path>, features: &[String]) -> Result<Vec<f64>> {
+    Ok(named_columns(path.as_ref(), features, None)?.inputs)
 }
 
 /// More rows of what another file has been read of: its `features` in this order as for [`read_rows`], and the column
-/// `target` in terms of `targets`, the other file's: the same classes, or values.
+/// `target` in terms of `targets`, the other file's: the same classes, or values. Rows without a target are left out.
 ///
 /// # Errors
 /// As for [`read_rows`], and [`Error::UnknownClass`] for a class that `targets` does not have.
@@ -122,32 +106,34 @@ pub fn read_more(
     path: impl AsRef<Path>,
     features: &[String],
     target: &str,
-    targets: &Targets,
-) -> Result<Dataset> {
+    targets: &Targets<f64>,
+) -> Result<Table> {
     let path = path.as_ref();
-    let (inputs, cells) = named_columns(path, features, Some(target))?;
+    let cells = named_columns(path, features, Some(target))?;
     let column = TargetColumn {
         path,
         name: target,
-        cells,
+        cells: cells.targets,
     };
-    Dataset::new(
-        super::stem(path),
-        [1, 1, features.len()],
-        inputs,
-        column.targets_like(targets)?,
-    )
+    Ok(Table {
+        data: Dataset::new(
+            super::stem(path),
+            [1, 1, features.len()],
+            cells.inputs,
+            column.targets_like(targets)?,
+        )?,
+        columns: features.to_vec(),
+        without_target: cells.without_target,
+    })
 }
 
 /// The columns `features`, found by their names, row after row, and the cells of the column `target`.
-fn named_columns(
-    path: &Path,
-    features: &[String],
-    target: Option<&str>,
-) -> Result<(Vec<f32>, Vec<Cell>)> {
-    let bytes = gzip::decompress(path, &gzip::read(path)?)?;
+fn named_columns(path: &Path, features: &[String], target: Option<&str>) -> Result<Cells> {
+    let file = gzip::read(path)?;
+    let bytes = gzip::decompress(path, &file)?;
     let mut reader = reader(path, &bytes)?;
-    let header = read_header(path, &mut reader)?;
+    let known = |name: &str| target == Some(name) || features.iter().any(|other| other == name);
+    let header = read_header(path, &mut reader, known)?;
     let place = |feature: &str| {
         let found = header.iter().position(|name| name == feature);
         found.ok_or_else(|| Error::MissingColumn {
@@ -159,24 +145,57 @@ fn named_columns(
     let places = features.iter().map(|feature| place(feature));
     let places = places.collect::<Result<Vec<_>>>()?;
     let target = target.map(place).transpose()?;
-    let (mut inputs, mut cells) = (Vec::new(), Vec::new());
-    each_row(path, &bytes, &mut reader, &header, |line, record| {
-        for &column in &places {
-            inputs.push(input(path, line, &header[column], &record[column])?);
+    read_cells(path, &bytes, reader, &header, &places, target)
+}
+
+/// What was read of the rows of a file.
+#[derive(Default)]
+struct Cells {
+    inputs: Vec<f64>,
+    targets: Vec<Cell>,
+    without_target: usize,
+}
+
+/// The columns `features` as numbers and the column `target` as it is written, of all rows that have a target.
+fn read_cells(
+    path: &Path,
+    bytes: &[u8],
+    mut reader: Reader<&[u8]>,
+    header: &[String],
+    features: &[usize],
+    target: Option<usize>,
+) -> Result<Cells> {
+    let mut cells = Cells::default();
+    each_row(path, bytes, &mut reader, header, |line, record| {
+        if let Some(target) = target {
+            let text = &record[target];
+            if is_missing(text) {
+                cells.without_target += 1;
+                return Ok(());
+            }
+            cells.targets.push(Cell {
+                line,
+                text: text.into(),
+            });
         }
-        cells.extend(target.map(|column| Cell {
-            line,
-            text: record[column].into(),
-        }));
+        for &column in features {
+            let number = input(path, line, &header[column], &record[column])?;
+            cells.inputs.push(number);
+        }
         Ok(())
     })?;
-    if inputs.is_empty() {
-        return Err(Error::EmptyFile {
+    match (target, cells.without_target) {
+        _ if !cells.inputs.is_empty() => Ok(cells),
+        (Some(target), rows) if rows > 0 => Err(Error::NoTargets {
+            path: path.into(),
+            column: header[target].clone(),
+            rows,
+        }),
+        _ => Err(Error::EmptyFile {
             path: path.into(),
             expected: "rows after the header",
-        });
+        }),
     }
-    Ok((inputs, cells))
 }
 
 /// A reader of what is in a file, which has to be something.
@@ -226,7 +245,7 @@ fn each_row(
 }
 
 /// An input of the column `column`.
-fn input(path: &Path, line: u64, column: &str, value: &str) -> Result<f32> {
+fn input(path: &Path, line: u64, column: &str, value: &str) -> Result<f64> {
     number(value).ok_or_else(|| Error::NotANumber {
         path: path.into(),
         line,
@@ -235,12 +254,16 @@ fn input(path: &Path, line: u64, column: &str, value: &str) -> Result<f32> {
     })
 }
 
-/// The names of the columns.
-fn read_header(path: &Path, reader: &mut Reader<&[u8]>) -> Result<Vec<String>> {
+/// The names of the columns. They may all be numbers if one of them is a name that is `known`.
+fn read_header(
+    path: &Path,
+    reader: &mut Reader<&[u8]>,
+    known: impl Fn(&str) -> bool,
+) -> Result<Vec<String>> {
     let header = reader
         .headers()
         .map_err(|source| unreadable(path, 1, source))?;
-    if header.iter().all(|name| number(name).is_some()) {
+    if !header.iter().any(known) && header.iter().all(|name| number(name).is_some()) {
         let row = header.iter().collect::<Vec<_>>().join(",");
         return Err(Error::MissingHeader {
             path: path.into(),
@@ -277,235 +300,4 @@ fn unreadable(path: &Path, line: u64, source: ::csv::Error) -> Error {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parse(text: &str, kind: TargetKind) -> Result<Dataset> {
-        let options = CsvOptions {
-            target: "y".into(),
-            kind,
-        };
-        parse_csv(Path::new("table.csv"), text.as_bytes(), &options)
-    }
-
-    /// Parsing must fail, with all of `parts` in the message.
-    #[track_caller]
-    fn fails(text: &str, kind: TargetKind, parts: &[&str]) {
-        let message = parse(text, kind).unwrap_err().to_string();
-        for part in parts.iter().chain(&["table.csv"]) {
-            assert!(
-                message.contains(part),
-                "`{part}` is missing from: {message}"
-            );
-        }
-    }
-
-    #[test]
-    fn the_target_is_taken_out_and_the_rest_kept_in_order() {
-        let table = "a,y,\"b, quoted\"\r\n1,0.5,\" 2 \"\r\n\r\n-3e1,7,4\r\n";
-        let dataset = parse(table, TargetKind::Regression).unwrap();
-        assert_eq!(dataset.name, "table");
-        assert_eq!(dataset.shape, [1, 1, 2]);
-        assert_eq!(dataset.inputs, [1., 2., -30., 4.]);
-        assert_eq!(dataset.targets, Targets::Values(vec![0.5, 7.]));
-    }
-
-    #[test]
-    fn a_gzipped_file_is_read_like_a_plain_one() {
-        let text = "x,y\n1,a\n2,b\n";
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("pets.csv.gz");
-        std::fs::write(&path, gzip::compress(text.as_bytes())).unwrap();
-        let options = CsvOptions {
-            target: "y".into(),
-            kind: TargetKind::Detect,
-        };
-        let dataset = read_csv(&path, &options).unwrap();
-        assert_eq!(dataset.name, "pets");
-        assert_eq!(
-            dataset.targets,
-            parse(text, TargetKind::Detect).unwrap().targets
-        );
-    }
-
-    #[test]
-    fn a_byte_order_mark_is_no_part_of_the_first_name() {
-        assert_eq!(
-            parse("\u{feff}y,x\n1,2\n", TargetKind::Regression)
-                .unwrap()
-                .inputs,
-            [2.]
-        );
-    }
-
-    #[test]
-    fn a_missing_file_is_named() {
-        let options = CsvOptions {
-            target: "y".into(),
-            kind: TargetKind::Detect,
-        };
-        let message = read_csv("no/such.csv", &options).unwrap_err().to_string();
-        assert!(message.contains("no/such.csv: cannot be read"), "{message}");
-    }
-
-    #[test]
-    fn new_rows_are_found_by_the_names_of_their_columns() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("new.csv");
-        std::fs::write(&path, "c,note,a\n1,late,2\n\n3,,4\n").unwrap();
-        assert_eq!(read_columns(&path).unwrap(), ["c", "note", "a"]);
-        let names = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
-        assert_eq!(
-            read_rows(&path, &names(&["a", "c"])).unwrap(),
-            [2., 1., 4., 3.]
-        );
-        let message = |columns: &[&str]| {
-            let read = read_rows(&path, &names(columns));
-            read.unwrap_err().to_string()
-        };
-        let missing = message(&["a", "b"]);
-        assert!(
-            missing.contains("`b`") && missing.contains("`c`, `note`, `a`"),
-            "{missing}"
-        );
-        let text = message(&["note"]);
-        assert!(text.contains("line 2, column `note`: `late`"), "{text}");
-    }
-
-    #[test]
-    fn more_rows_take_the_classes_of_the_first() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("more.csv");
-        let more = |text: &str, first: &Dataset| {
-            std::fs::write(&path, text).unwrap();
-            read_more(&path, &["a".into(), "b".into()], "y", &first.targets)
-        };
-        let first = parse("a,b,y\n1,2,pear\n3,4,fig\n5,6,plum\n", TargetKind::Detect).unwrap();
-        let second = more("b,y,note,a\n2,plum,?,1\n4,pear,?,3\n", &first).unwrap();
-        assert_eq!((second.name.as_str(), second.shape), ("more", [1, 1, 2]));
-        assert_eq!(second.inputs, [1., 2., 3., 4.]);
-        // Sorted as text: fig, pear, plum.
-        let Targets::Classes { labels, names } = &second.targets else {
-            panic!("not classes")
-        };
-        assert_eq!((labels.as_slice(), names.len()), (&[2, 1][..], 3));
-
-        let numbers = parse("a,b,y\n1,2,9\n3,4,10\n", TargetKind::Detect).unwrap();
-        let second = more("a,b,y\n1,2,10.0\n", &numbers).unwrap();
-        assert!(matches!(second.targets, Targets::Classes { labels, .. } if labels == [1]));
-        let values = parse("a,b,y\n1,2,9\n3,4,1.5\n", TargetKind::Detect).unwrap();
-        let second = more("a,b,y\n1,2,10\n", &values).unwrap();
-        assert_eq!(second.targets, Targets::Values(vec![10.]));
-
-        for (text, first, words) in [
-            (
-                "a,b,y\n1,2,fig\n\n1,2,date\n",
-                &first,
-                ["line 4, column `y`: `date`", "`fig`, `pear`, `plum`"],
-            ),
-            (
-                "a,b,y\n1,2,11\n",
-                &numbers,
-                ["line 2, column `y`: `11`", "`9`, `10`"],
-            ),
-            (
-                "a,b,y\n1,2,many\n",
-                &values,
-                ["line 2, column `y`: `many`", "number"],
-            ),
-            ("a,b,z\n1,2,3\n", &values, ["`y`", "`a`, `b`, `z`"]),
-            ("a,y\n1,2\n", &values, ["`b`", "`a`, `y`"]),
-            ("a,b,y\n", &values, ["empty", "rows"]),
-        ] {
-            let message = more(text, first).unwrap_err().to_string();
-            for word in words.iter().chain(&["more.csv"]) {
-                assert!(message.contains(word), "`{word}`: {message}");
-            }
-        }
-    }
-
-    #[test]
-    fn bad_headers_are_said_with_what_there_is() {
-        use TargetKind::Detect;
-        fails("", Detect, &["empty file"]);
-        fails(" \n\n", Detect, &["empty file"]);
-        fails("x,y\n", Detect, &["empty file", "rows after the header"]);
-        fails("1,2\n3,4\n", Detect, &["line 1", "`1,2`", "header"]);
-        fails("a,b\n3,4\n", Detect, &["line 1", "`y`", "`a`, `b`"]);
-        fails("x,y,x\n3,4,5\n", Detect, &["line 1", "`x`"]);
-        fails("y\n3\n", Detect, &["line 1", "`y` is the only column"]);
-    }
-
-    #[test]
-    fn bad_rows_are_said_with_line_column_and_value() {
-        use TargetKind::{Classification, Detect, Regression};
-        fails(
-            "x,y\n1,2\n\n\n3\n",
-            Detect,
-            &["line 5", "1 cells", "expected 2"],
-        );
-        fails("x,y\n1,2,3\n", Detect, &["line 2", "3 cells", "expected 2"]);
-        fails(
-            "a b,y\n1,2\n1.2.3,4\n",
-            Detect,
-            &["line 3", "column `a b`", "`1.2.3`"],
-        );
-        for value in ["NaN", "inf", "1e39", ""] {
-            let text = format!("x,y\n\"1\",2\n{value},3\n");
-            fails(
-                &text,
-                Detect,
-                &["line 3", "column `x`", &format!("`{value}`")],
-            );
-        }
-        fails(
-            "x,y\n1,2\n3,four\n",
-            Regression,
-            &["line 3", "column `y`", "`four`"],
-        );
-        fails(
-            "x,y\n1,a\n3,\n",
-            Classification,
-            &["line 3", "column `y`", "empty"],
-        );
-        fails(
-            "x,y\n1,a\n3,a\n",
-            Classification,
-            &["class `a`", "at least two classes"],
-        );
-        // Line ends of two bytes, and a byte order mark before the first line.
-        for start in ["", "\u{feff}"] {
-            let text = format!("{start}x,y\r\n1,2\r\n\r\n\r\n3\r\n");
-            fails(&text, Detect, &["line 5", "1 cells"]);
-            let text = format!("{start}x,y\n1,2\n3\n");
-            fails(&text, Detect, &["line 3", "1 cells"]);
-        }
-        // A quoted cell over two lines moves the rows below it down.
-        fails("x,y\n1,\"a\nb\"\nz,c\n", Classification, &["line 4", "`z`"]);
-    }
-
-    #[test]
-    fn bytes_that_are_no_text_are_an_error() {
-        let options = CsvOptions {
-            target: "y".into(),
-            kind: TargetKind::Detect,
-        };
-        let bytes = b"x,y\n1,2\n\n3,\xff\n";
-        let message = parse_csv(Path::new("t.csv"), bytes, &options)
-            .unwrap_err()
-            .to_string();
-        assert!(
-            message.contains("t.csv: line 4") && message.contains("cell 2"),
-            "{message}"
-        );
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn no_text_brings_the_reader_down(text in "(x,y\n)?[-0-9xy,.\"\r\n\u{feff} ]{0,60}") {
-            if let Ok(dataset) = parse(&text, TargetKind::Detect) {
-                dataset.check().unwrap();
-            }
-        }
-    }
-}
+mod tests;

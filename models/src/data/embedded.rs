@@ -250,7 +250,7 @@ fn letter((path, bytes): (&Path, &[u8])) -> Result<Dataset> {
         .map(|feature| format!("feature {feature},"))
         .collect();
     let header = format!("{features}letter\n").into_bytes();
-    let table = [header, gzip::decompress(path, bytes)?].concat();
+    let table = [header.as_slice(), &gzip::decompress(path, bytes)?].concat();
     classes((path, table.as_slice()), "letter")
 }
 
@@ -260,7 +260,7 @@ fn classes((path, bytes): (&Path, &[u8]), target: &str) -> Result<Dataset> {
         target: target.into(),
         kind: TargetKind::Classification,
     };
-    parse_csv(path, bytes, &options)
+    Ok(parse_csv(path, bytes, &options)?.data.rounded())
 }
 
 /// A table with a header, for regression on its column `target`.
@@ -269,7 +269,7 @@ fn values((path, bytes): (&Path, &[u8]), target: &str) -> Result<Dataset> {
         target: target.into(),
         kind: TargetKind::Regression,
     };
-    parse_csv(path, bytes, &options)
+    Ok(parse_csv(path, bytes, &options)?.data.rounded())
 }
 
 /// The training images, then the test images: both are split anew.

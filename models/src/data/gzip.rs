@@ -1,6 +1,6 @@
 //! Files that may be gzipped: told by their first bytes, not by their name.
 
-use std::{fs, io::Read, path::Path};
+use std::{borrow::Cow, fs, io::Read, path::Path};
 
 use flate2::read::MultiGzDecoder;
 
@@ -24,9 +24,9 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
 ///
 /// # Errors
 /// [`Error::Gzip`].
-pub(crate) fn decompress(path: &Path, bytes: &[u8]) -> Result<Vec<u8>> {
+pub(crate) fn decompress<'a>(path: &Path, bytes: &'a [u8]) -> Result<Cow<'a, [u8]>> {
     if !bytes.starts_with(&MAGIC) {
-        return Ok(bytes.to_vec());
+        return Ok(Cow::Borrowed(bytes));
     }
     let mut plain = Vec::new();
     MultiGzDecoder::new(bytes)
@@ -35,7 +35,7 @@ pub(crate) fn decompress(path: &Path, bytes: &[u8]) -> Result<Vec<u8>> {
             path: path.into(),
             source,
         })?;
-    Ok(plain)
+    Ok(Cow::Owned(plain))
 }
 
 #[cfg(test)]
@@ -53,10 +53,10 @@ mod tests {
     #[test]
     fn gzip_is_told_by_its_first_bytes() {
         let path = Path::new("a.csv");
-        assert_eq!(decompress(path, b"plain").unwrap(), b"plain");
-        assert_eq!(decompress(path, &compress(b"packed")).unwrap(), b"packed");
+        assert_eq!(&*decompress(path, b"plain").unwrap(), b"plain");
+        assert_eq!(&*decompress(path, &compress(b"packed")).unwrap(), b"packed");
         let two_members = [compress(b"one "), compress(b"two")].concat();
-        assert_eq!(decompress(path, &two_members).unwrap(), b"one two");
+        assert_eq!(&*decompress(path, &two_members).unwrap(), b"one two");
     }
 
     #[test]

@@ -72,7 +72,8 @@ pub fn parse_idx(
 /// Those of [`read_idx`] for the images.
 pub fn read_images(images: impl AsRef<Path>) -> Result<([usize; 3], Vec<f32>)> {
     let path = images.as_ref();
-    let bytes = gzip::decompress(path, &gzip::read(path)?)?;
+    let file = gzip::read(path)?;
+    let bytes = gzip::decompress(path, &file)?;
     let ([_, height, width], pixels) = content(path, &bytes, IMAGES)?;
     Ok(([1, height, width], scaled(pixels)))
 }

@@ -1,11 +1,12 @@
 //! Data sets as plain numbers: where they come from, how they are split and scaled. No tensors here.
 
 mod apportion;
-mod corruption;
+pub(crate) mod corruption;
 mod csv;
 mod embedded;
 mod gzip;
 mod idx;
+mod number;
 mod pool;
 mod split;
 mod standardiser;
@@ -13,9 +14,10 @@ mod target;
 mod teacher;
 
 pub use corruption::{with_imbalance, with_label_noise};
-pub use csv::{CsvOptions, parse_csv, read_columns, read_csv, read_more, read_rows};
+pub use csv::{CsvOptions, Table, parse_csv, read_csv, read_more, read_rows};
 pub use embedded::Embedded;
 pub use idx::{parse_idx, read_idx, read_images};
+pub use number::Number;
 pub use pool::pool;
 pub use split::{Share, Split, SplitConfig, SplitRows, split, split_apart, split_for, split_rows};
 pub use standardiser::{Standardise, Standardiser};
@@ -26,9 +28,10 @@ use std::path::Path;
 
 use crate::error::{Error, Result};
 
-/// Rows of inputs and what is to be predicted from each.
+/// Rows of inputs and what is to be predicted from each: in the precision of what is trained on, or in that of a table
+/// as it is read.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Dataset {
+pub struct Dataset<N = f32> {
     /// The name that records and error messages call it by.
     pub name: String,
     /// Inputs a row: the product of `shape`.
@@ -36,14 +39,14 @@ pub struct Dataset {
     /// Channels, height and width of an image; `[1, 1, features]` for a table.
     pub shape: [usize; 3],
     /// The inputs, row after row: `rows * features` numbers.
-    pub inputs: Vec<f32>,
+    pub inputs: Vec<N>,
     /// One target a row.
-    pub targets: Targets,
+    pub targets: Targets<N>,
 }
 
 /// What is to be predicted, one a row.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Targets {
+pub enum Targets<N = f32> {
     /// Classification.
     Classes {
         /// The class of each row, an index into `names`.
@@ -52,10 +55,10 @@ pub enum Targets {
         names: Vec<String>,
     },
     /// Regression.
-    Values(Vec<f32>),
+    Values(Vec<N>),
 }
 
-impl Targets {
+impl<N> Targets<N> {
     /// The number of targets, which is the number of rows.
     pub fn len(&self) -> usize {
         match self {
@@ -70,7 +73,7 @@ impl Targets {
     }
 }
 
-impl Dataset {
+impl<N: Number> Dataset<N> {
     /// A data set of its parts, the number of features following from `shape`.
     ///
     /// # Errors
@@ -78,8 +81,8 @@ impl Dataset {
     pub fn new(
         name: impl Into<String>,
         shape: [usize; 3],
-        inputs: Vec<f32>,
-        targets: Targets,
+        inputs: Vec<N>,
+        targets: Targets<N>,
     ) -> Result<Self> {
         let dataset = Dataset {
             name: name.into(),
@@ -125,7 +128,7 @@ impl Dataset {
                 format!("{} rows of {} features", self.rows(), self.features),
             ));
         }
-        let not_finite = |value: &f32| !value.is_finite();
+        let not_finite = |value: &N| !(*value).into().is_finite();
         if let Some(at) = self.inputs.iter().position(not_finite) {
             let (row, feature) = (at / self.features, at % self.features);
             return Err(fault(
@@ -167,7 +170,7 @@ impl Dataset {
     ///
     /// # Panics
     /// If there is no row `i`.
-    pub fn row(&self, i: usize) -> &[f32] {
+    pub fn row(&self, i: usize) -> &[N] {
         &self.inputs[i * self.features..(i + 1) * self.features]
     }
 
@@ -183,7 +186,7 @@ impl Dataset {
     ///
     /// # Panics
     /// If there is no row of a given number.
-    pub fn select(&self, rows: &[usize]) -> Dataset {
+    pub fn select(&self, rows: &[usize]) -> Self {
         let mut inputs = Vec::with_capacity(rows.len() * self.features);
         for &row in rows {
             inputs.extend_from_slice(self.row(row));
@@ -217,6 +220,27 @@ impl Dataset {
                 class: names[*first as usize].clone(),
             }),
             _ => Ok(()),
+        }
+    }
+}
+
+impl Dataset<f64> {
+    /// The data set in the precision of what is trained on, as it is: for data whose numbers are small.
+    pub(crate) fn rounded(&self) -> Dataset {
+        let nearest =
+            |numbers: &[f64]| numbers.iter().map(|number| f32::nearest(*number)).collect();
+        Dataset {
+            name: self.name.clone(),
+            features: self.features,
+            shape: self.shape,
+            inputs: nearest(&self.inputs),
+            targets: match &self.targets {
+                Targets::Classes { labels, names } => Targets::Classes {
+                    labels: labels.clone(),
+                    names: names.clone(),
+                },
+                Targets::Values(values) => Targets::Values(nearest(values)),
+            },
         }
     }
 }

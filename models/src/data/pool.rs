@@ -1,6 +1,6 @@
 //! Smaller images of the same things: average pooling.
 
-use super::Dataset;
+use super::{Dataset, Number};
 use crate::error::{Error, Result};
 
 /// The data set with every `factor` x `factor` block of pixels replaced by its mean, channel by channel:
@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 /// # Errors
 /// [`Error::PoolFactor`] if `factor` is 0 or does not divide height and width, and those of
 /// [`Dataset::check`].
-pub fn pool(dataset: &Dataset, factor: usize) -> Result<Dataset> {
+pub fn pool<N: Number>(dataset: &Dataset<N>, factor: usize) -> Result<Dataset<N>> {
     dataset.check()?;
     let [channels, height, width] = dataset.shape;
     if factor == 0 || !height.is_multiple_of(factor) || !width.is_multiple_of(factor) {
@@ -22,15 +22,15 @@ pub fn pool(dataset: &Dataset, factor: usize) -> Result<Dataset> {
     }
     let (small_height, small_width) = (height / factor, width / factor);
     let features = channels * small_height * small_width;
-    let area = (factor * factor) as f32;
+    let area = N::nearest((factor * factor) as f64);
     let mut inputs = Vec::with_capacity(dataset.rows() * features);
     for row in 0..dataset.rows() {
         for channel in dataset.row(row).chunks_exact(height * width) {
             for y in 0..small_height {
                 for x in 0..small_width {
-                    let sum: f32 = (0..factor)
+                    let sum: N = (0..factor)
                         .map(|dy| (y * factor + dy) * width + x * factor)
-                        .map(|start| channel[start..start + factor].iter().sum::<f32>())
+                        .map(|start| channel[start..start + factor].iter().copied().sum::<N>())
                         .sum();
                     inputs.push(sum / area);
                 }

@@ -4,7 +4,7 @@ use rand::{SeedableRng, seq::SliceRandom};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use super::{Dataset, Standardise, Standardiser, Targets, apportion::apportion};
+use super::{Dataset, Number, Standardise, Standardiser, Targets, apportion::apportion};
 use crate::error::{Error, Result};
 
 /// How a data set is split. What is neither validation nor test is for training.
@@ -33,6 +33,27 @@ impl Default for SplitConfig {
             standardise: Standardise::PerFeature,
             seed: 0,
         }
+    }
+}
+
+impl SplitConfig {
+    /// Checks what can be checked without data; the share of the test only where there is no test of its own.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for a share or a `max_train` out of range.
+    pub fn validate(&self, own_test: bool) -> Result<()> {
+        self.validation.rows("validation", usize::MAX)?;
+        if !own_test {
+            self.test.rows("test", usize::MAX)?;
+        }
+        if self.max_train == Some(0) {
+            return Err(Error::Setting {
+                field: "max_train".into(),
+                value: "Some(0)".into(),
+                allowed: "None or at least Some(1)".into(),
+            });
+        }
+        Ok(())
     }
 }
 
@@ -94,10 +115,11 @@ pub struct SplitRows {
 ///
 /// # Errors
 /// Those of [`split_rows`].
-pub fn split(dataset: &Dataset, config: &SplitConfig) -> Result<Split> {
+pub fn split<N: Number>(dataset: &Dataset<N>, config: &SplitConfig) -> Result<Split> {
     let rows = split_rows(dataset, config)?;
-    let test = dataset.select(&rows.test);
-    Ok(standardised(dataset, &rows, test, config))
+    let standardiser = Standardiser::of_rows(dataset, &rows.train, config.standardise);
+    let test = standardiser.part(dataset, &rows.test);
+    Ok(parts(dataset, &rows, test, standardiser))
 }
 
 /// The same as [`split`] with a test of its own: all rows of `dataset` are for training and validation, and the share of the
@@ -105,9 +127,19 @@ pub fn split(dataset: &Dataset, config: &SplitConfig) -> Result<Split> {
 ///
 /// # Errors
 /// Those of [`split_rows`].
-pub fn split_apart(dataset: &Dataset, test: Dataset, config: &SplitConfig) -> Result<Split> {
+pub fn split_apart<N: Number>(
+    dataset: &Dataset<N>,
+    test: &Dataset<N>,
+    config: &SplitConfig,
+) -> Result<Split> {
     let rows = deal(dataset, config, 0)?;
-    Ok(standardised(dataset, &rows, test, config))
+    let standardiser = Standardiser::of_rows(dataset, &rows.train, config.standardise);
+    Ok(parts(
+        dataset,
+        &rows,
+        standardiser.apply(test),
+        standardiser,
+    ))
 }
 
 /// The data set in three for a model that was trained on others: standardised as those were. With a `test` of its own all rows of
@@ -115,44 +147,32 @@ pub fn split_apart(dataset: &Dataset, test: Dataset, config: &SplitConfig) -> Re
 ///
 /// # Errors
 /// Those of [`split_rows`].
-pub fn split_for(
-    dataset: &Dataset,
-    test: Option<Dataset>,
+pub fn split_for<N: Number>(
+    dataset: &Dataset<N>,
+    test: Option<&Dataset<N>>,
     config: &SplitConfig,
     standardiser: &Standardiser,
 ) -> Result<Split> {
     let (rows, test) = match test {
-        Some(test) => (deal(dataset, config, 0)?, test),
+        Some(test) => (deal(dataset, config, 0)?, standardiser.apply(test)),
         None => {
             let rows = split_rows(dataset, config)?;
-            let test = dataset.select(&rows.test);
+            let test = standardiser.part(dataset, &rows.test);
             (rows, test)
         }
     };
-    let train = dataset.select(&rows.train);
-    Ok(parts(dataset, &rows, train, test, standardiser.clone()))
+    Ok(parts(dataset, &rows, test, standardiser.clone()))
 }
 
-fn standardised(dataset: &Dataset, rows: &SplitRows, test: Dataset, config: &SplitConfig) -> Split {
-    let train = dataset.select(&rows.train);
-    let standardiser = Standardiser::fit(&train, config.standardise);
-    parts(dataset, rows, train, test, standardiser)
-}
-
-fn parts(
-    dataset: &Dataset,
+fn parts<N: Number>(
+    dataset: &Dataset<N>,
     rows: &SplitRows,
-    mut train: Dataset,
-    mut test: Dataset,
+    test: Dataset,
     standardiser: Standardiser,
 ) -> Split {
-    let mut validation = dataset.select(&rows.validation);
-    for part in [&mut train, &mut validation, &mut test] {
-        standardiser.apply(part);
-    }
     Split {
-        train,
-        validation,
+        train: standardiser.part(dataset, &rows.train),
+        validation: standardiser.part(dataset, &rows.validation),
         test,
         standardiser,
     }
@@ -167,25 +187,19 @@ fn parts(
 /// # Errors
 /// [`Error::Setting`] for a share or a `max_train` out of range, [`Error::TooFewRows`] if nothing would
 /// be left to train on, [`Error::OneClass`], and those of [`Dataset::check`].
-pub fn split_rows(dataset: &Dataset, config: &SplitConfig) -> Result<SplitRows> {
+pub fn split_rows<N: Number>(dataset: &Dataset<N>, config: &SplitConfig) -> Result<SplitRows> {
     dataset.check()?;
     let test = config.test.rows("test", dataset.rows())?;
     deal(dataset, config, test)
 }
 
 /// Deals the rows out, `test` of them to the test.
-fn deal(dataset: &Dataset, config: &SplitConfig, test: usize) -> Result<SplitRows> {
+fn deal<N: Number>(dataset: &Dataset<N>, config: &SplitConfig, test: usize) -> Result<SplitRows> {
     dataset.check()?;
     dataset.require_two_classes(&dataset.name)?;
+    config.validate(test == 0)?;
     let rows = dataset.rows();
     let validation = config.validation.rows("validation", rows)?;
-    if config.max_train == Some(0) {
-        return Err(Error::Setting {
-            field: "max_train".into(),
-            value: "Some(0)".into(),
-            allowed: "None or at least Some(1)".into(),
-        });
-    }
     if validation.saturating_add(test) >= rows {
         return Err(Error::TooFewRows {
             dataset: dataset.name.clone(),
@@ -334,7 +348,7 @@ mod tests {
         };
         for (&row, &target) in rows.test.iter().zip(targets) {
             // The target is the row's number, at most 49: f32 holds it to 4e-6.
-            assert!((split.standardiser.restore_target(target) - row as f32).abs() < 1e-5);
+            assert!((split.standardiser.restore_target(target) - row as f64).abs() < 1e-5);
         }
         let mean = rows.train.iter().sum::<usize>() as f64 / 30.;
         assert!((split.standardiser.target_mean - mean).abs() < 1e-12);
@@ -345,7 +359,7 @@ mod tests {
         let dataset = values(50);
         let mut test = values(7);
         test.inputs.iter_mut().for_each(|input| *input += 1000.);
-        let split = split_apart(&dataset, test.clone(), &SplitConfig::default()).unwrap();
+        let split = split_apart(&dataset, &test, &SplitConfig::default()).unwrap();
         assert_eq!((split.train.rows(), split.validation.rows()), (40, 10));
         let restored = |input: &f32| {
             let (mean, scale) = (split.standardiser.mean[0], split.standardiser.scale[0]);

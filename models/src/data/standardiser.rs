@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Dataset, Targets};
+use super::{Dataset, Number, Targets};
 
 /// What is brought to mean 0 and deviation 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -34,21 +34,33 @@ pub struct Standardiser {
 
 impl Standardiser {
     /// The statistics of `train`.
-    pub fn fit(train: &Dataset, standardise: Standardise) -> Self {
-        let features = train.features;
+    pub fn fit<N: Number>(train: &Dataset<N>, standardise: Standardise) -> Self {
+        let rows: Vec<usize> = (0..train.rows()).collect();
+        Self::of_rows(train, &rows, standardise)
+    }
+
+    /// The statistics of some rows.
+    pub(super) fn of_rows<N: Number>(
+        data: &Dataset<N>,
+        rows: &[usize],
+        standardise: Standardise,
+    ) -> Self {
+        let inputs = rows.iter().map(|&row| data.row(row));
         let (mean, scale) = match standardise {
-            Standardise::PerFeature => (0..features)
-                .map(|feature| statistics(train.inputs.iter().skip(feature).step_by(features)))
-                .unzip(),
+            Standardise::PerFeature => statistics(data.features, inputs).into_iter().unzip(),
             Standardise::Global => {
-                let (mean, scale) = statistics(train.inputs.iter());
-                (vec![mean; features], vec![scale; features])
+                let all = inputs.flat_map(|row| row.chunks_exact(1));
+                let (mean, scale) = statistics(1, all)[0];
+                (vec![mean; data.features], vec![scale; data.features])
             }
-            Standardise::None => (vec![0.; features], vec![1.; features]),
+            Standardise::None => (vec![0.; data.features], vec![1.; data.features]),
         };
-        let (target_mean, target_scale) = match (&train.targets, standardise) {
+        let (target_mean, target_scale) = match (&data.targets, standardise) {
             (Targets::Classes { .. }, _) | (_, Standardise::None) => (0., 1.),
-            (Targets::Values(values), _) => statistics(values.iter()),
+            (Targets::Values(values), _) => {
+                let chosen = rows.iter().map(|&row| &values[row..=row]);
+                statistics(1, chosen)[0]
+            }
         };
         Standardiser {
             mean,
@@ -58,48 +70,165 @@ impl Standardiser {
         }
     }
 
-    /// Standardises the inputs, and the targets of a regression, of a data set of the same features.
-    pub fn apply(&self, dataset: &mut Dataset) {
-        for row in dataset.inputs.chunks_exact_mut(self.mean.len().max(1)) {
-            for ((input, mean), scale) in row.iter_mut().zip(&self.mean).zip(&self.scale) {
-                *input = ((f64::from(*input) - mean) / scale) as f32;
-            }
+    /// The data set with standardised inputs, and standardised targets if it is a regression.
+    pub fn apply<N: Number>(&self, dataset: &Dataset<N>) -> Dataset {
+        let rows: Vec<usize> = (0..dataset.rows()).collect();
+        self.part(dataset, &rows)
+    }
+
+    /// Some rows of a data set, standardised.
+    pub(super) fn part<N: Number>(&self, dataset: &Dataset<N>, rows: &[usize]) -> Dataset {
+        let mut inputs = Vec::with_capacity(rows.len() * dataset.features);
+        for &row in rows {
+            self.extend(&mut inputs, dataset.row(row));
         }
-        if let Targets::Values(values) = &mut dataset.targets {
-            for value in values {
-                *value = ((f64::from(*value) - self.target_mean) / self.target_scale) as f32;
+        let target = |value: N| standard(value.into(), self.target_mean, self.target_scale);
+        let targets = match &dataset.targets {
+            Targets::Classes { labels, names } => Targets::Classes {
+                labels: rows.iter().map(|&row| labels[row]).collect(),
+                names: names.clone(),
+            },
+            Targets::Values(values) => {
+                Targets::Values(rows.iter().map(|&row| target(values[row])).collect())
             }
+        };
+        Dataset {
+            name: dataset.name.clone(),
+            features: dataset.features,
+            shape: dataset.shape,
+            inputs,
+            targets,
         }
+    }
+
+    /// Rows of inputs, one after the other, standardised.
+    pub fn inputs<N: Number>(&self, rows: &[N]) -> Vec<f32> {
+        let mut inputs = Vec::with_capacity(rows.len());
+        for row in rows.chunks(self.mean.len().max(1)) {
+            self.extend(&mut inputs, row);
+        }
+        inputs
+    }
+
+    fn extend<N: Number>(&self, inputs: &mut Vec<f32>, row: &[N]) {
+        let each = row.iter().zip(&self.mean).zip(&self.scale);
+        inputs.extend(each.map(|((&input, mean), scale)| standard(input.into(), *mean, *scale)));
     }
 
     /// A prediction of a standardised target, in the units that the target came in.
-    pub fn restore_target(&self, prediction: f32) -> f32 {
-        (f64::from(prediction) * self.target_scale + self.target_mean) as f32
+    pub fn restore_target(&self, prediction: f32) -> f64 {
+        f64::from(prediction) * self.target_scale + self.target_mean
     }
 }
 
-/// Mean and deviation; a deviation of 1 if all values are the same.
-fn statistics<'a>(values: impl Iterator<Item = &'a f32> + Clone) -> (f64, f64) {
-    let mut all = values.clone();
-    let Some(&first) = all.next() else {
-        return (0., 1.);
+/// A number with its mean taken off, in deviations.
+fn standard(number: f64, mean: f64, scale: f64) -> f32 {
+    let difference = number - mean;
+    f32::nearest(if difference.is_finite() {
+        difference / scale
+    } else {
+        number / scale - mean / scale
+    })
+}
+
+/// Mean and deviation of each of `width` columns; 0 and 1 without rows, and a deviation of 1 if all values are the same.
+fn statistics<'a, N: Number>(
+    width: usize,
+    rows: impl Iterator<Item = &'a [N]> + Clone,
+) -> Vec<(f64, f64)> {
+    let Some(first) = rows.clone().next() else {
+        return vec![(0., 1.); width];
     };
-    // Equality, not a deviation of 0: the mean of equal values is rounded, their deviation tiny.
-    if all.all(|&value| value == first) {
-        return (f64::from(first), 1.);
+    let mut columns: Vec<Column> = (first.iter().map(|&value| Column::of(value.into()))).collect();
+    let mut pass = |see: fn(&mut Column, f64)| {
+        for row in rows.clone() {
+            for (column, &value) in columns.iter_mut().zip(row) {
+                see(column, value.into());
+            }
+        }
+    };
+    pass(Column::bound);
+    pass(Column::add);
+    pass(Column::compare);
+    columns.iter().map(Column::mean_and_deviation).collect()
+}
+
+/// What is known of a column, gathered in three passes over it.
+struct Column {
+    low: f64,
+    high: f64,
+    count: f64,
+    sum: f64,
+    differences: f64,
+    squares: f64,
+}
+
+impl Column {
+    fn of(first: f64) -> Self {
+        Self {
+            low: first,
+            high: first,
+            count: 0.,
+            sum: 0.,
+            differences: 0.,
+            squares: 0.,
+        }
     }
-    let count = values.clone().count() as f64;
-    let values = values.map(|&value| f64::from(value));
-    let mean = values.clone().sum::<f64>() / count;
-    let variance = values.map(|value| (value - mean).powi(2)).sum::<f64>() / count;
-    (mean, variance.sqrt())
+
+    fn bound(&mut self, value: f64) {
+        self.low = self.low.min(value);
+        self.high = self.high.max(value);
+        self.count += 1.;
+    }
+
+    /// What values are divided by while they are summed: 1, or what they vary by where its square is no number.
+    fn unit(&self) -> f64 {
+        let half = self.high / 2. - self.low / 2.;
+        if (1e-140..=1e140).contains(&half) {
+            1.
+        } else {
+            half.max(f64::MIN_POSITIVE)
+        }
+    }
+
+    fn add(&mut self, value: f64) {
+        self.sum += value / self.unit();
+    }
+
+    fn compare(&mut self, value: f64) {
+        let difference = value / self.unit() - self.sum / self.count;
+        self.differences += difference;
+        self.squares += difference.powi(2);
+    }
+
+    fn mean_and_deviation(&self) -> (f64, f64) {
+        /// What a mean may be off by, in deviations, without being seen in 32 bits.
+        const UNSEEN: f64 = 1e-10;
+        // Equality, not a deviation of 0: the mean of equal values is rounded, their deviation tiny.
+        if self.low == self.high {
+            return (self.low, 1.);
+        }
+        let mut mean = self.sum / self.count;
+        let mut variance = self.squares / self.count;
+        // Of many numbers that are far from 0 the sum is rounded; the differences know by how much.
+        let off = self.differences / self.count;
+        if off.abs() > UNSEEN * variance.sqrt() {
+            mean += off;
+            variance -= off.powi(2);
+        }
+        let deviation = variance.sqrt() * self.unit();
+        (
+            mean * self.unit(),
+            if deviation > 0. { deviation } else { 1. },
+        )
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn table(inputs: &[f32], values: &[f32]) -> Dataset {
+    fn table<N: Number>(inputs: &[N], values: &[N]) -> Dataset<N> {
         let features = inputs.len() / values.len();
         let targets = Targets::Values(values.to_vec());
         Dataset::new("table", [1, 1, features], inputs.to_vec(), targets).unwrap()
@@ -108,14 +237,13 @@ mod tests {
     #[test]
     fn each_feature_and_the_target_come_to_mean_0_and_deviation_1() {
         // Features 1, 3 (mean 2, deviation 1) and 10, 50 (30, 20); target -1, 5 (2, 3).
-        let mut train = table(&[1., 10., 3., 50.], &[-1., 5.]);
+        let train = table(&[1., 10., 3., 50.], &[-1., 5.]);
         let standardiser = Standardiser::fit(&train, Standardise::PerFeature);
-        standardiser.apply(&mut train);
+        let train = standardiser.apply(&train);
         assert_eq!(train.inputs, [-1., -1., 1., 1.]);
         assert_eq!(train.targets, Targets::Values(vec![-1., 1.]));
 
-        let mut other = table(&[4., 30.], &[8.]);
-        standardiser.apply(&mut other);
+        let other = standardiser.apply(&table(&[4., 30.], &[8.]));
         assert_eq!(other.inputs, [2., 0.]);
         assert_eq!(other.targets, Targets::Values(vec![2.]));
         assert_eq!(standardiser.restore_target(2.), 8.);
@@ -135,27 +263,73 @@ mod tests {
 
     #[test]
     fn none_leaves_everything_as_it_is() {
-        let mut train = table(&[1., 10., 3., 50.], &[-1., 5.]);
-        let before = train.clone();
-        Standardiser::fit(&train, Standardise::None).apply(&mut train);
-        assert_eq!(train, before);
+        let train = table::<f32>(&[1., 10., 3., 50.], &[-1., 5.]);
+        assert_eq!(
+            Standardiser::fit(&train, Standardise::None).apply(&train),
+            train
+        );
     }
 
     #[test]
     fn a_constant_becomes_zero_and_keeps_its_scale() {
         // The mean of many 0.1 is not 0.1 in floating point.
-        let mut train = table(&[0.1; 1001], &[0.7; 1001]);
+        let train = table(&[0.1; 1001], &[0.7; 1001]);
         let standardiser = Standardiser::fit(&train, Standardise::PerFeature);
         assert_eq!((standardiser.scale[0], standardiser.target_scale), (1., 1.));
-        standardiser.apply(&mut train);
+        let train = standardiser.apply(&train);
         assert!(train.inputs.iter().all(|&input| input == 0.));
         assert_eq!(train.targets, Targets::Values(vec![0.; 1001]));
     }
 
     #[test]
     fn a_far_offset_costs_no_precision() {
-        let mut train = table(&[16_777_212., 16_777_214.], &[0., 0.]);
-        Standardiser::fit(&train, Standardise::PerFeature).apply(&mut train);
+        let train = table(&[16_777_212., 16_777_214.], &[0., 0.]);
+        let train = Standardiser::fit(&train, Standardise::PerFeature).apply(&train);
         assert_eq!(train.inputs, [-1., 1.]);
+        // So far from 0 that the sum of a hundred of them is off by several deviations.
+        let far: Vec<f64> = (0..100).map(|row| 4e15 + f64::from(row % 2)).collect();
+        let far = table(&far, &far);
+        let standardiser = Standardiser::fit(&far, Standardise::PerFeature);
+        let train = standardiser.apply(&far);
+        assert!(
+            train
+                .inputs
+                .iter()
+                .all(|input| (input.abs() - 1.).abs() < 1e-6)
+        );
+        assert_eq!(standardiser.restore_target(1.), 4e15 + 1.);
+    }
+
+    #[test]
+    fn numbers_whose_squares_are_none_are_standardised_too() {
+        for scale in [1e-310, 1e-200, 1e200, 8e307] {
+            let train = table(
+                &[scale, -scale, scale, -scale],
+                &[0., scale, 2. * scale, 0.],
+            );
+            let standardiser = Standardiser::fit(&train, Standardise::PerFeature);
+            let train = standardiser.apply(&train);
+            assert_eq!(train.inputs, [1., -1., 1., -1.], "{scale}");
+            let ratio = standardiser.target_scale / scale;
+            assert!((ratio - 0.6875f64.sqrt()).abs() < 1e-6, "{ratio}");
+        }
+    }
+
+    proptest::proptest! {
+        /// Whatever the table and whatever is predicted after it: numbers, and none that is infinite.
+        #[test]
+        fn everything_finite_stays_finite(
+            numbers in proptest::collection::vec(proptest::num::f64::ANY, 2..40),
+            later in proptest::num::f64::ANY,
+        ) {
+            let finite: Vec<f64> = numbers.into_iter().filter(|number| number.is_finite()).collect();
+            proptest::prop_assume!(!finite.is_empty() && later.is_finite());
+            let data = table(&finite, &finite);
+            for standardise in [Standardise::PerFeature, Standardise::Global, Standardise::None] {
+                let standardiser = Standardiser::fit(&data, standardise);
+                standardiser.apply(&data).check().unwrap();
+                standardiser.apply(&table(&[later], &[later])).check().unwrap();
+            }
+        }
     }
 }

@@ -24,9 +24,20 @@ pub enum TargetKind {
     Detect,
 }
 
-/// A finite number of the precision that inputs have.
-pub(super) fn number(cell: &str) -> Option<f32> {
-    cell.parse().ok().filter(|number: &f32| number.is_finite())
+/// A finite number.
+pub(super) fn number(cell: &str) -> Option<f64> {
+    cell.parse().ok().filter(|number: &f64| number.is_finite())
+}
+
+/// What stands for a value that is missing, as other readers of tables have it.
+const MISSING: [&str; 15] = [
+    "", "NA", "N/A", "n/a", "<NA>", "#NA", "#N/A", "NaN", "nan", "-NaN", "-nan", "NULL", "null",
+    "None", "?",
+];
+
+/// Whether a cell says that there is no value.
+pub(super) fn is_missing(cell: &str) -> bool {
+    MISSING.contains(&cell)
 }
 
 /// A target as it was written.
@@ -39,12 +50,13 @@ pub(super) struct Cell {
 pub(super) struct TargetColumn<'a> {
     pub path: &'a Path,
     pub name: &'a str,
+    /// None of them is missing.
     pub cells: Vec<Cell>,
 }
 
 impl TargetColumn<'_> {
     /// The targets as classes or as values.
-    pub fn targets(&self, kind: TargetKind) -> Result<Targets> {
+    pub fn targets(&self, kind: TargetKind) -> Result<Targets<f64>> {
         match kind {
             TargetKind::Classification => self.classes(),
             TargetKind::Regression => self.values(),
@@ -53,7 +65,7 @@ impl TargetColumn<'_> {
     }
 
     /// The targets in terms of those of another column: the same classes in the same order, or values.
-    pub fn targets_like(&self, others: &Targets) -> Result<Targets> {
+    pub fn targets_like(&self, others: &Targets<f64>) -> Result<Targets<f64>> {
         let Targets::Classes { names, .. } = others else {
             return self.values();
         };
@@ -82,14 +94,13 @@ impl TargetColumn<'_> {
         })
     }
 
-    fn detect(&self) -> Result<Targets> {
+    fn detect(&self) -> Result<Targets<f64>> {
         let text = |cell: &&Cell| number(&cell.text).is_none();
         match self.cells.iter().find(text) {
             None => {
-                // As they are written: large ones that differ may be the same number of 32 bits.
-                let numbers = self.cells.iter().filter_map(|cell| cell.text.parse().ok());
+                let numbers = self.cells.iter().filter_map(|cell| number(&cell.text));
                 let integers: Option<BTreeSet<u64>> = numbers
-                    .map(|number: f64| (number.fract() == 0.).then_some((number + 0.0).to_bits()))
+                    .map(|number| (number.fract() == 0.).then_some((number + 0.0).to_bits()))
                     .collect();
                 match integers {
                     Some(distinct) if distinct.len() <= MOST_DETECTED_CLASSES => self.classes(),
@@ -106,7 +117,7 @@ impl TargetColumn<'_> {
         }
     }
 
-    fn values(&self) -> Result<Targets> {
+    fn values(&self) -> Result<Targets<f64>> {
         let value = |cell: &Cell| {
             number(&cell.text).ok_or_else(|| Error::NotANumber {
                 path: self.path.into(),
@@ -120,14 +131,7 @@ impl TargetColumn<'_> {
         ))
     }
 
-    fn classes(&self) -> Result<Targets> {
-        if let Some(empty) = self.cells.iter().find(|cell| cell.text.is_empty()) {
-            return Err(Error::MissingLabel {
-                path: self.path.into(),
-                line: empty.line,
-                column: self.name.into(),
-            });
-        }
+    fn classes(&self) -> Result<Targets<f64>> {
         let texts: Vec<&str> = self.cells.iter().map(|cell| cell.text.as_str()).collect();
         // Identifiers of more digits than an f32 holds must stay apart.
         let numbers: Option<Vec<f64>> = texts.iter().map(|text| text.parse().ok()).collect();
@@ -163,7 +167,7 @@ impl TargetColumn<'_> {
 mod tests {
     use super::*;
 
-    fn targets(texts: &[&str], kind: TargetKind) -> Result<Targets> {
+    fn targets(texts: &[&str], kind: TargetKind) -> Result<Targets<f64>> {
         let cell = |(line, text): (u64, &&str)| Cell {
             line,
             text: (*text).into(),
@@ -223,22 +227,22 @@ mod tests {
 
     #[test]
     fn numbers_and_text_in_one_column_are_not_guessed_at() {
-        let message = targets(&["1", "2", "NA"], TargetKind::Detect)
+        let message = targets(&["1", "2", "many"], TargetKind::Detect)
             .unwrap_err()
             .to_string();
         assert!(
-            message.contains("table.csv: line 4, column `y`: `NA`"),
+            message.contains("table.csv: line 4, column `y`: `many`"),
             "{message}"
         );
         assert_eq!(
-            classes(&["1", "2", "NA"], TargetKind::Classification).0,
+            classes(&["1", "2", "many"], TargetKind::Classification).0,
             [0, 1, 2]
         );
-        let message = targets(&["1", "2", "NA"], TargetKind::Regression)
+        let message = targets(&["1", "2", "many"], TargetKind::Regression)
             .unwrap_err()
             .to_string();
         assert!(
-            message.contains("table.csv: line 4, column `y`: `NA`"),
+            message.contains("table.csv: line 4, column `y`: `many`"),
             "{message}"
         );
     }

@@ -61,7 +61,11 @@ impl Default for Teacher {
 const MOST_NUMBERS: usize = 100_000_000;
 
 impl Teacher {
-    fn check(&self) -> Result<()> {
+    /// Checks every field.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] naming the one that is out of range.
+    pub fn validate(&self) -> Result<()> {
         let fault = |field: &str, value: String, allowed: &str| {
             Err(Error::Setting {
                 field: format!("data.Teacher.{field}"),
@@ -109,7 +113,7 @@ impl Teacher {
     /// # Errors
     /// [`Error::Setting`] naming the field that is out of range, [`Error::OneClass`] if all rows happen to be of one.
     pub fn dataset(&self) -> Result<Dataset> {
-        self.check()?;
+        self.validate()?;
         let mut rng = stream(self.seed, "teacher", 0);
         let mixing = self.mixing(&mut rng);
         let centres = normal(self.centres.max(1) * self.features, 1.0, &mut rng);

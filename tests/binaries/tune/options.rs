@@ -55,6 +55,10 @@ fn a_replay_is_the_run_again() {
     wrong(Some("[(share: 0.0,"), &["bad.ron:1"]);
     wrong(Some("[]"), &["bad.ron", "at least 1"]);
     wrong(
+        Some(r#"[(share: 0.0, settings: {"learning_rate": 0.1, "droput": 0.5})]"#),
+        &["bad.ron", "`droput`", "weight_decay"],
+    );
+    wrong(
         Some("[(share: 0.0, settings: {})]"),
         &["bad.ron", "entries[0]", "learning_rate"],
     );

@@ -385,3 +385,26 @@ fn damaged_digits_are_an_error() {
         );
     }
 }
+
+/// Tables are read with 64 bits and these are kept with 32: no cell may come to another number on the way.
+#[test]
+fn no_cell_is_rounded_twice_to_another_number() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("data");
+    let mut cells = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if !path.to_string_lossy().ends_with(".csv.gz") {
+            continue;
+        }
+        let file = gzip::read(&path).unwrap();
+        let text = gzip::decompress(&path, &file).unwrap();
+        let text = std::str::from_utf8(&text).unwrap();
+        for cell in text.lines().flat_map(|line| line.split(',')) {
+            if let (Ok(short), Ok(long)) = (cell.parse::<f32>(), cell.parse::<f64>()) {
+                assert_eq!(short, long as f32, "{cell} of {}", path.display());
+                cells += 1;
+            }
+        }
+    }
+    assert!(cells > 1_000_000, "{cells}");
+}

@@ -1,0 +1,46 @@
+//! The command line of `calibrate`.
+
+use super::source::ConfigSource;
+use super::{Backend, Words, say};
+use crate::{Result, calibrate};
+use clap::Parser;
+
+/// Fits the cost model to the machine at hand and prints it as RON.
+#[derive(Parser)]
+#[command(
+    name = "calibrate",
+    version,
+    after_help = "Example:
+  calibrate my.ron                              the first task of my.ron; paste the line into `cost:`"
+)]
+struct Calibrate {
+    #[command(flatten)]
+    source: ConfigSource,
+    #[command(flatten)]
+    backend: Backend,
+}
+
+/// The command `calibrate`.
+pub(super) fn calibrate(words: &Words) -> Result<()> {
+    let arguments: Calibrate = words.parse();
+    let config = arguments.source.load()?;
+    config.validate()?;
+    let device = arguments.backend.device()?;
+    let (measured, time) = calibrate::calibrate(&config, &device)?;
+    say(format_args!(
+        "{:>10}  {:>18}  {:>18}",
+        "batch size", "measured (us)", "fitted (us)"
+    ))?;
+    for (batch, seconds) in measured {
+        say(format_args!(
+            "{batch:>10}  {:>18.1}  {:>18.1}",
+            seconds * 1e6,
+            time.update(batch) * 1e6
+        ))?;
+    }
+    say(format_args!(
+        "cost: Modelled((per_update: {:.3e}, per_example: {:.3e}, per_evaluation: {:.3e})),",
+        time.per_update, time.per_example, time.per_evaluation
+    ))?;
+    Ok(())
+}

@@ -1,0 +1,67 @@
+//! The command line of `compare`.
+
+use super::{INTERRUPTED, Machine, Words, print_json, run_folder, say, stop_on_ctrl_c, write};
+use crate::compare::{self, CompareConfig};
+use crate::observer::Progress;
+use crate::run_directory::write_json;
+use crate::{Result, pictures};
+use clap::Parser;
+use std::path::{Path, PathBuf};
+
+/// Compares methods of tuning on the same work, with every cost counted.
+#[derive(Parser)]
+#[command(
+    name = "compare",
+    version,
+    after_help = "Examples:
+  compare                                       the bundled comparison, into runs/compare
+  compare my.ron --out runs/mine                one of your own; run it again to go on after a kill"
+)]
+struct Compare {
+    /// Config file; without one the bundled comparison runs
+    config: Option<PathBuf>,
+    /// Run directory; by default runs/<name>. Results that are there already are kept
+    #[arg(long)]
+    out: Option<PathBuf>,
+    /// Seeds of each method on each task, instead of the config's
+    #[arg(long)]
+    seeds: Option<u64>,
+    /// One JSON object a line instead of a table
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    machine: Machine,
+}
+
+/// The command `compare`.
+pub(super) fn compare(words: &Words) -> Result<()> {
+    let arguments: Compare = words.parse();
+    let mut config = match &arguments.config {
+        Some(path) => CompareConfig::load(path)?,
+        None => CompareConfig::parse(compare::config::COMPARE, "compare.ron")?,
+    };
+    if let Some(seeds) = arguments.seeds {
+        config.seeds = seeds;
+    }
+    let file = arguments.config.as_deref();
+    let folder = file.and_then(Path::parent).unwrap_or(Path::new(""));
+    let config = config.with_policies(folder)?;
+    stop_on_ctrl_c()?;
+    let out = run_folder(arguments.out.as_deref(), &config.name);
+    let device = arguments.machine.backend.device()?;
+    let jobs = arguments.machine.jobs()?;
+    let mut progress = Progress::default();
+    let lines = compare::compare(&config, &out, jobs, &device, &INTERRUPTED, &mut progress)?;
+    let report = compare::report(&config, &lines);
+    write_json(&out.join("report.json"), &report)?;
+    let drawn = pictures::draw_comparison(&out)?;
+    if arguments.json {
+        print_json(&report.methods)?;
+    } else {
+        write(compare::report::table(&report))?;
+        for path in drawn {
+            say(path.display())?;
+        }
+    }
+    Ok(())
+}

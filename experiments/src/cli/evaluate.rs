@@ -1,0 +1,75 @@
+//! The command line of `evaluate`.
+
+use super::{Machine, Words, known, write};
+use crate::environments::Tuning;
+use crate::observer::Progress;
+use crate::run_directory::{read_events, read_json};
+use crate::runner::recorded_references;
+use crate::summary::{self, Summary};
+use crate::{Config, Registry, Result, evaluation};
+use clap::Parser;
+use std::path::PathBuf;
+use trimtab_agent::Policy;
+
+/// Evaluates the policy of a run on fresh seeds.
+#[derive(Parser)]
+#[command(
+    name = "evaluate",
+    version,
+    after_help = "Examples:
+  evaluate runs/quickstart                      fresh seeds, not those of the run's own evaluation
+  evaluate runs/quickstart --seeds 30           more of them
+  evaluate runs/quickstart --policy other.json  another policy in the same environment"
+)]
+struct Evaluate {
+    /// Run directory
+    run: PathBuf,
+    /// Policy; by default the run's own
+    #[arg(long)]
+    policy: Option<PathBuf>,
+    /// Seeds a controller and task
+    #[arg(long)]
+    seeds: Option<usize>,
+    #[command(flatten)]
+    machine: Machine,
+}
+
+/// The command `evaluate`.
+pub(super) fn evaluate(words: &Words, registry: &Registry) -> Result<()> {
+    let arguments: Evaluate = words.parse();
+    let mut config = Config::load(&arguments.run.join("config.ron"))?;
+    if let Some(seeds) = arguments.seeds {
+        config.evaluation.seeds = seeds;
+    }
+    config.validate()?;
+    known("evaluate", &arguments.run, &config, registry)?;
+    let policy = Policy::load(
+        arguments
+            .policy
+            .clone()
+            .unwrap_or_else(|| arguments.run.join("policy.json")),
+    )?;
+    let device = arguments.machine.backend.device()?;
+    let jobs = arguments.machine.jobs()?;
+    let mut summary: Summary = read_json(&arguments.run.join("summary.json"))?;
+    let references = recorded_references(&read_events(&arguments.run)?);
+    // The run's own evaluation used the seeds before this one.
+    const FIRST: u64 = 1_000_000;
+    let mut progress = Progress::default();
+    let records = match Tuning::prepare(&config, &device)? {
+        Some(tuning) => evaluation::tuning(
+            &config,
+            &tuning,
+            &references,
+            &policy,
+            FIRST,
+            jobs,
+            &mut progress,
+        )?,
+        None => evaluation::named(&config, registry, &policy, FIRST, &mut progress)?,
+    };
+    (summary.evaluation, summary.tasks) = summary::controllers(&records);
+    summary.paired = summary::paired(&records);
+    write(summary::table(&summary, &references))?;
+    Ok(())
+}

@@ -1,0 +1,50 @@
+//! The command line of `plot`.
+
+use super::{Words, say, tell};
+use crate::{Result, pictures};
+use clap::Parser;
+use std::path::PathBuf;
+
+/// Draws the pictures of runs again, from their records.
+#[derive(Parser)]
+#[command(
+    name = "plot",
+    version,
+    after_help = "Examples:
+  plot runs/quickstart                          everything, into runs/quickstart/plots
+  plot runs/compare                             the same of a comparison
+  plot runs/a runs/b runs/c --out curve.png     one reward curve over several runs, with its spread"
+)]
+struct Plot {
+    /// Run directories
+    #[arg(required = true)]
+    runs: Vec<PathBuf>,
+    /// With several runs: the file of their joint reward curve
+    #[arg(long)]
+    out: Option<PathBuf>,
+}
+
+/// The command `plot`.
+pub(super) fn plot(words: &Words) -> Result<()> {
+    let arguments: Plot = words.parse();
+    match (&arguments.out, arguments.runs.as_slice()) {
+        (Some(out), runs) => {
+            pictures::reward_curve_of(runs, out)?;
+            tell(out, out.display())?;
+            Ok(())
+        }
+        (None, runs) => {
+            for run in runs {
+                let drawn = if pictures::is_comparison(run) {
+                    pictures::draw_comparison(run)?
+                } else {
+                    pictures::draw(run)?
+                };
+                for path in drawn {
+                    say(path.display())?;
+                }
+            }
+            Ok(())
+        }
+    }
+}

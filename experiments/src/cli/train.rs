@@ -1,0 +1,115 @@
+//! The command line of `train`.
+
+use super::source::ConfigSource;
+use super::{INTERRUPTED, Machine, Words, known, run_folder, say, stop_on_ctrl_c, write};
+use crate::config::EnvironmentConfig;
+use crate::observer::{Both, Progress};
+use crate::run_directory::read_events;
+use crate::runner::{self, Options, recorded_references};
+use crate::summary::{self, Summary};
+use crate::tensorboard::TensorBoard;
+use crate::{Config, Error, Registry, Result, pictures};
+use clap::Parser;
+use std::path::PathBuf;
+use trimtab_env::Part;
+
+/// Trains an agent, compares it with fixed settings and draws the result.
+#[derive(Parser)]
+#[command(
+    name = "train",
+    version,
+    after_help = "Examples:
+  train                                         the quick-start, into runs/quickstart
+  train --seed 2 --out runs/second              another seed
+  train my.ron --set training.updates=50        a config of your own, with one change
+  train --resume --out runs/quickstart          go on after Ctrl-C or a crash"
+)]
+struct Train {
+    #[command(flatten)]
+    source: ConfigSource,
+    #[command(flatten)]
+    machine: Machine,
+    /// Run directory; by default runs/<name>
+    #[arg(long)]
+    out: Option<PathBuf>,
+    /// Go on with the run in the run directory, from its last checkpoint
+    #[arg(long)]
+    resume: bool,
+    /// Write curves for TensorBoard too, into the folder `tensorboard` of the run directory
+    #[arg(long)]
+    tensorboard: bool,
+    /// Print the resolved config and stop
+    #[arg(long)]
+    print_config: bool,
+}
+
+/// The command `train`.
+pub(super) fn train(words: &Words, registry: &Registry) -> Result<()> {
+    let arguments: Train = words.parse();
+    let config = arguments.source.load()?;
+    if arguments.print_config {
+        config.validate()?;
+        if let EnvironmentConfig::Named { name, parameters } = &config.environment {
+            registry.build(name, parameters, Part::Train)?;
+        }
+        write(config.to_ron()?)?;
+        return Ok(());
+    }
+    stop_on_ctrl_c()?;
+    let out = run_folder(arguments.out.as_deref(), &config.name);
+    if arguments.resume
+        && let Ok(config) = Config::load(&out.join("config.ron"))
+    {
+        known("train --resume --out", &out, &config, registry)?;
+    }
+    let options = Options {
+        out: out.clone(),
+        jobs: arguments.machine.jobs()?,
+        device: arguments.machine.backend.device()?,
+        registry,
+        interrupted: &INTERRUPTED,
+    };
+    let mut board = (arguments.tensorboard).then(|| TensorBoard::new(&out.join("tensorboard")));
+    let mut observer = Both(Progress::default(), board.as_mut());
+    let summary = if arguments.resume {
+        if arguments.source.is_given() {
+            return Err(Error::config(
+                "--resume",
+                "with a config",
+                "a resumed run goes on with its own config; name it with --out alone",
+            ));
+        }
+        runner::resume(&options, &mut observer).map(|(_, summary)| summary)
+    } else {
+        runner::train(&config, &options, &mut observer)
+    };
+    // The run is whole without its curves.
+    if let Some(Err(error)) = board.map(TensorBoard::finish) {
+        eprintln!("warning: the curves for TensorBoard are not whole: {error}");
+    }
+    let summary = summary?;
+    let references = recorded_references(&read_events(&out)?);
+    write(summary::table(&summary, &references))?;
+    let clock = std::time::Instant::now();
+    pictures::draw(&out)?;
+    say(phases(&summary, clock.elapsed().as_secs_f64()))?;
+    say(format_args!("everything is in {}", out.display()))?;
+    Ok(())
+}
+
+fn phases(summary: &Summary, drawing: f64) -> String {
+    let phases = &summary.phases;
+    format!(
+        "return {:.2} in the first tenth of {} episodes, {:.2} in the last; {:.0} s: fixed settings {:.0}, rollouts {:.0}, updates {:.0}, evaluation {:.0}, writing {:.1}, drawing {:.1}",
+        summary.return_first,
+        summary.episodes,
+        summary.return_last,
+        summary.wall_seconds + drawing,
+        phases.reference,
+        phases.rollout,
+        phases.update,
+        phases.evaluation,
+        phases.writing,
+        drawing
+    )
+}
