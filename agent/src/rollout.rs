@@ -26,7 +26,7 @@ impl RolloutConfig {
     /// Checks that there is something to play, and not more than can be held.
     ///
     /// # Errors
-    /// [`Error::Config`] naming the number that is 0 or more than there can be.
+    /// [`crate::Error::Environment`] naming the number that is 0 or more than there can be.
     pub fn validate(&self) -> Result<()> {
         let numbers = match *self {
             Self::Episodes(episodes) => vec![("rollout.Episodes", episodes, 1_000_000)],

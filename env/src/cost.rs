@@ -84,7 +84,7 @@ impl UpdateTime {
         ] {
             if !(0.0..=MOST).contains(&value) {
                 let allowed = format!("give seconds, at least 0 and at most {MOST:e}");
-                return Err(Error::config(field, value, allowed));
+                return Err(Error::config(field, format!("{value:?}"), allowed));
             }
         }
         if self.update(1) < LEAST {
@@ -279,6 +279,23 @@ mod tests {
             prop_assert!((fitted.per_update - a).abs() <= 1e-6 * a);
             prop_assert!((fitted.per_example - c).abs() <= 1e-6 * (a + c));
         }
+    }
+
+    #[test]
+    fn times_whose_sums_are_infinite_or_nothing_are_refused() {
+        let message = |change: fn(&mut UpdateTime)| {
+            let mut time = UpdateTime::default();
+            change(&mut time);
+            time.validate().unwrap_err().to_string()
+        };
+        let large = message(|time| time.per_example = 1e307);
+        assert!(
+            large.contains("per_example: 1e307") && large.contains("1e12"),
+            "{large}"
+        );
+        assert!(message(|time| time.per_evaluation = f64::NAN).contains("per_evaluation"));
+        let nothing = message(|time| (time.per_update, time.per_example) = (1e-300, 0.0));
+        assert!(nothing.contains("per_update"), "{nothing}");
     }
 
     #[test]

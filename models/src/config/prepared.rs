@@ -74,7 +74,7 @@ impl PreparedTask {
     /// [`flat_state`](crate::weights::flat_state).
     ///
     /// # Errors
-    /// [`Error::Setting`] if they are not as many as those of the model.
+    /// [`crate::Error::Setting`] if they are not as many as those of the model.
     pub fn fine_tuning(mut self, weights: Vec<f32>) -> Result<Self> {
         self.visit_untrained(Counted(&weights))?;
         self.weights = Some(Arc::new(weights));
@@ -94,7 +94,7 @@ impl PreparedTask {
     /// A training of the task: of an MLP on `flex` a [`Member`], which can be trained together with others.
     ///
     /// # Errors
-    /// [`Error::Setting`] if an option is out of range.
+    /// [`crate::Error::Setting`] if an option is out of range.
     pub fn trainee(&self, cost: CostModel, device: &Device) -> Result<Box<dyn Trainee>> {
         let config = TraineeConfig {
             optimizer: self.config.optimizer,
