@@ -13,6 +13,7 @@ pub mod interruption;
 pub mod json;
 pub mod knob;
 pub mod metrics;
+pub mod nearest;
 pub mod objective;
 pub mod observation;
 pub mod recorded_schedule;

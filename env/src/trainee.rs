@@ -1,5 +1,6 @@
 //! Something that can be trained a little further and asked how it does.
 
+use crate::nearest::did_you_mean;
 use crate::settings::WEIGHTS;
 use crate::{Cost, CostModel, Error, Result, Settings};
 use serde::{Deserialize, Serialize};
@@ -120,23 +121,7 @@ impl TraineeSpec {
         if name == WEIGHTS || self.settings.iter().any(|known| known == name) {
             return Ok(());
         }
-        // A name may lack the words that another begins with.
-        let near = |known: &&String| {
-            let words = known.match_indices('_').map(|(at, _)| &known[at + 1..]);
-            let mut tails = words.chain([known.as_str()]);
-            tails.any(|tail| strsim::damerau_levenshtein(tail, name) <= name.len() / 3)
-        };
-        let nearest: Vec<String> = self
-            .settings
-            .iter()
-            .filter(near)
-            .map(|known| format!("`{known}`"))
-            .collect();
-        let meant = if nearest.is_empty() {
-            String::new()
-        } else {
-            format!(" (did you mean {}?)", nearest.join(" or "))
-        };
+        let meant = did_you_mean(name, self.settings.iter().map(String::as_str));
         Err(Error::Setting {
             name: name.to_owned(),
             problem: format!(

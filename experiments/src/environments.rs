@@ -8,6 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use trimtab_agent::RolloutConfig;
 use trimtab_agent::controller::ContextServoController;
 use trimtab_env::context_servo::Steering;
+use trimtab_env::nearest::nearest;
 use trimtab_env::tuning::Instance;
 use trimtab_env::vector::VectorEnvironment;
 use trimtab_env::wrappers::SelfCritical;
@@ -68,7 +69,7 @@ impl Registry {
     /// The environment called `name`, on the instances of `part` where it has any.
     ///
     /// # Errors
-    /// [`Error::Config`] listing the names, and the constructor's error.
+    /// [`Error::Config`] with the nearest names, or all if none is near, and the constructor's error.
     pub fn build(
         &self,
         name: &str,
@@ -86,11 +87,14 @@ impl Registry {
             )?));
         }
         suite::by_name_part(name, part).ok_or_else(|| {
-            Error::config(
-                "environment.name",
-                format!("`{name}`"),
-                format!("one of {}", self.names().join(", ")),
-            )
+            let names = self.names();
+            let near = nearest(name, names.iter().map(String::as_str));
+            let allowed = if near.is_empty() {
+                format!("one of {}", names.join(", "))
+            } else {
+                format!("did you mean `{}`?", near.join("` or `"))
+            };
+            Error::config("environment.name", format!("`{name}`"), allowed)
         })
     }
 }

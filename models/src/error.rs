@@ -29,6 +29,15 @@ pub enum Error {
         source: std::io::Error,
     },
 
+    /// The file is small and what it unpacks to is not.
+    #[error("{path}: unpacks to more than {most} bytes; unpack it, and give a part of it")]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// What is unpacked at most.
+        most: u64,
+    },
+
     /// The file holds nothing, or a header and no rows.
     #[error("{path}: empty file: expected {expected}")]
     EmptyFile {

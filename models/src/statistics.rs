@@ -165,12 +165,16 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn only(range: Range<usize>) -> Vec<Range<usize>> {
+        std::iter::once(range).collect()
+    }
+
     #[test]
     fn statistics_of_two_updates_by_hand() {
         let mut probe = GradientProbe::default();
         probe.begin(&[3.0, 4.0], 16);
         // Plain descent with rate 0.1 on the gradients (10, 0) and (0, 20).
-        let both = [0..2];
+        let both = only(0..2);
         probe.record(&[10.0, 0.0], &[2.0, 4.0], &both);
         probe.record(&[0.0, 20.0], &[2.0, 2.0], &both);
         let statistics = probe.finish(&[2.0, 2.0], 2).unwrap();
@@ -193,7 +197,7 @@ mod tests {
             probe.record(
                 &[1.0, 2.0],
                 &[1.0 - 0.1 * step as f32, 1.0 - 0.2 * step as f32],
-                &[0..2],
+                &only(0..2),
             );
         }
         let statistics = probe.finish(&[0.7, 0.4], 3).unwrap();
@@ -219,8 +223,8 @@ mod tests {
             last.iter_mut().take(lead).for_each(|x| *x += 100.0);
             probe.finish(&last, 2).unwrap()
         };
-        let alone = statistics(&[], &[0..2], 0);
-        let among = statistics(&[0.0; 9], &[4..6], 4);
+        let alone = statistics(&[], &only(0..2), 0);
+        let among = statistics(&[0.0; 9], &only(4..6), 4);
         assert_eq!(alone, among);
     }
 

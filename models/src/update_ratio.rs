@@ -70,6 +70,10 @@ fn add(
 mod tests {
     use super::*;
 
+    fn only(range: Range<usize>) -> Vec<Range<usize>> {
+        std::iter::once(range).collect()
+    }
+
     #[test]
     fn the_mean_of_two_updates_by_hand() {
         let mut ratio = UpdateRatio::default();
@@ -80,7 +84,7 @@ mod tests {
             let mut after = weights;
             after[9] += step;
             ratio.before(&mut weights.to_vec());
-            ratio.after(&after, &[0..11], 1.0);
+            ratio.after(&after, &only(0..11), 1.0);
             let (mean, _) = ratio.mean().unwrap();
             assert!((mean - wanted).abs() < 1e-9, "{mean}");
         }
@@ -88,7 +92,7 @@ mod tests {
         // A decay of a half, which halves what stays.
         ratio.begin();
         ratio.before(&mut weights.to_vec());
-        ratio.after(&weights, &[0..11], 0.5);
+        ratio.after(&weights, &only(0..11), 0.5);
         assert!((ratio.mean().unwrap().0 - 0.5).abs() < 1e-9);
         ratio.begin();
         assert_eq!(ratio.mean(), None);

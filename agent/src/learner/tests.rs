@@ -196,13 +196,12 @@ fn an_update_that_makes_numbers_not_finite_ends_the_training() {
 fn networks_that_fit_nowhere_are_refused_before_they_are_made() {
     let config = |text: &str| -> PolicyConfig { ron::from_str(text).unwrap() };
     for (text, field) in [
-        ("(hidden: [0])", "policy.hidden: [0]"),
+        ("(hidden: [0])", "policy.hidden[0]: 0"),
         (
             "(hidden: [18446744073709551615, 18446744073709551615])",
             "policy.hidden",
         ),
         ("(hidden: [100000000000])", "policy.hidden"),
-        ("(hidden: [20000, 20000])", "policy.hidden"),
         ("(no_change_bias: NaN)", "policy.no_change_bias: NaN"),
     ] {
         let algorithm = Algorithm::Ppo(Default::default());

@@ -9,6 +9,9 @@ use crate::error::{Error, Result};
 /// The first two bytes of every gzip member (RFC 1952, section 2.3.1).
 const MAGIC: [u8; 2] = [0x1f, 0x8b];
 
+/// What is unpacked at most, 8 GiB: a file of a few kilobytes can hold any number of equal bytes.
+const MOST: u64 = 8 << 30;
+
 /// The whole file as it lies on disk.
 ///
 /// # Errors
@@ -23,18 +26,29 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
 /// The bytes with gzip undone; bytes that are no gzip come back as they are. `path` is for messages.
 ///
 /// # Errors
-/// [`Error::Gzip`].
+/// [`Error::Gzip`], [`Error::TooLarge`].
 pub(crate) fn decompress<'a>(path: &Path, bytes: &'a [u8]) -> Result<Cow<'a, [u8]>> {
+    unpacked(path, bytes, MOST)
+}
+
+fn unpacked<'a>(path: &Path, bytes: &'a [u8], most: u64) -> Result<Cow<'a, [u8]>> {
     if !bytes.starts_with(&MAGIC) {
         return Ok(Cow::Borrowed(bytes));
     }
     let mut plain = Vec::new();
     MultiGzDecoder::new(bytes)
+        .take(most + 1)
         .read_to_end(&mut plain)
         .map_err(|source| Error::Gzip {
             path: path.into(),
             source,
         })?;
+    if plain.len() as u64 > most {
+        return Err(Error::TooLarge {
+            path: path.into(),
+            most,
+        });
+    }
     Ok(Cow::Owned(plain))
 }
 
@@ -57,6 +71,18 @@ mod tests {
         assert_eq!(&*decompress(path, &compress(b"packed")).unwrap(), b"packed");
         let two_members = [compress(b"one "), compress(b"two")].concat();
         assert_eq!(&*decompress(path, &two_members).unwrap(), b"one two");
+    }
+
+    #[test]
+    fn what_unpacks_to_too_much_is_refused() {
+        let path = Path::new("a.csv");
+        let packed = compress(&[b'0'; 1000]);
+        assert_eq!(unpacked(path, &packed, 1000).unwrap().len(), 1000);
+        let message = unpacked(path, &packed, 999).unwrap_err().to_string();
+        assert!(
+            message.contains("a.csv") && message.contains("999"),
+            "{message}"
+        );
     }
 
     #[test]
