@@ -128,9 +128,9 @@ fn hostile_numbers_are_named_before_anything_is_done() {
 }
 
 #[test]
-fn records_with_infinite_numbers_read_back() {
+fn a_reward_without_bounds_ends_the_training_and_leaves_records_that_read_back() {
     let folder = Folder::new("infinite");
-    good(&folder.run(&[
+    let run = folder.run(&[
         "small.ron",
         "--out",
         "run",
@@ -138,9 +138,20 @@ fn records_with_infinite_numbers_read_back() {
         "training.updates=2",
         "--set",
         "environment.Tuning.process.reward.level=1e20",
-    ]));
+    ]);
+    let message = bad(&run);
+    assert!(
+        message.contains("update 1") && message.contains("not finite"),
+        "{message}"
+    );
     let events = folder.read("run/events.jsonl");
-    assert!(events.contains("\"value_loss\":\"inf\""), "{events}");
+    for line in events.lines() {
+        let event: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert!(
+            event["event"].is_string() && !line.contains("null"),
+            "{line}"
+        );
+    }
 }
 
 #[test]
