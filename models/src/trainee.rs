@@ -410,4 +410,6 @@ impl<T: Task> Trainee for TaskTrainee<T> {
 #[cfg(test)]
 mod carried;
 #[cfg(test)]
+mod own;
+#[cfg(test)]
 mod tests;
