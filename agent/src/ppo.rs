@@ -12,6 +12,7 @@ use crate::returns::standardise;
 use crate::{Error, Result};
 use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
+use trimtab_env::bounds::check_count;
 
 /// Options of PPO.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -68,14 +69,14 @@ impl PpoConfig {
             .map_or(Ok(()), |value| positive("clip_value", value))?;
         self.target_kl
             .map_or(Ok(()), |value| positive("target_kl", value))?;
-        for (field, value) in [("epochs", self.epochs), ("minibatch", self.minibatch)] {
-            if value == 0 {
-                return Err(Error::config(field, value, "give at least 1"));
-            }
-        }
+        check_count("epochs", self.epochs, 1..=MOST_EPOCHS)?;
+        check_count("minibatch", self.minibatch, 1..=usize::MAX)?;
         Ok(())
     }
 }
+
+/// The most passes over one rollout: the paper and the usual implementations make 3 to 10, and a wish to stop is seen after the last.
+const MOST_EPOCHS: usize = 1_000;
 
 /// Several passes of minibatch steps over the rollout.
 pub(crate) fn update(

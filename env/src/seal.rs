@@ -19,7 +19,7 @@ const END: &[u8] = br#"","#;
 /// A file that is not what was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the checksum is that of another content: it was altered; where that was meant, take `checksum` out"
+    "the checksum is that of another content: it was altered, or written anew by another program; where that was meant, take `checksum` out"
 )]
 pub struct Altered;
 
@@ -36,13 +36,23 @@ pub fn seal(json: &[u8], beside: &[u8]) -> Vec<u8> {
 /// [`Altered`] if the content is not that of the checksum.
 pub fn unseal<'a>(text: &'a [u8], beside: &[u8]) -> Result<Cow<'a, [u8]>, Altered> {
     let length = START.len() + DIGITS + END.len();
+    // Another program may have written the same object in other lines; whether its numbers are the same is not known.
+    let elsewhere = || {
+        let key = br#""checksum""#;
+        let found = text.windows(key.len()).any(|part| part == key);
+        if found {
+            Err(Altered)
+        } else {
+            Ok(Cow::Borrowed(text))
+        }
+    };
     let Some((head, rest)) = text.split_at_checked(length) else {
-        return Ok(Cow::Borrowed(text));
+        return elsewhere();
     };
     // Of a head with an altered letter, the rest is still where it is: no other file begins like this.
     let right = head.iter().zip(START).filter(|(a, b)| a == b).count();
     if right + 1 < START.len() {
-        return Ok(Cow::Borrowed(text));
+        return elsewhere();
     }
     let digits = format!("{:0DIGITS$x}", checksum(rest, beside));
     if head == [START, digits.as_bytes(), END].concat() {
@@ -90,5 +100,8 @@ mod tests {
         assert_eq!(unseal(&text, &[7, 1, 255]), Err(Altered));
         assert_eq!(&*unseal(json, &weights).unwrap(), json);
         assert_eq!(&*unseal(b"{}", &[]).unwrap(), b"{}");
+        // Written in other lines, with the checksum that it had.
+        let lines = [b"{\n \"checksum\":", &text[12..]].concat();
+        assert_eq!(unseal(&lines, &weights), Err(Altered));
     }
 }

@@ -105,10 +105,17 @@ fn values_now<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> std::result::Result<BTreeMap<String, Value>, D::Error> {
     let values: BTreeMap<String, Value> = BTreeMap::deserialize(deserializer)?;
-    let renamed = values
+    let given = values.len();
+    let values = values
         .into_iter()
         .map(|(name, value)| (renamed(name), value));
-    Ok(renamed.collect())
+    let values: BTreeMap<String, Value> = values.collect();
+    if values.len() < given {
+        return Err(serde::de::Error::custom(format!(
+            "`weight_decay` is the name of before of `{INDEPENDENT_WEIGHT_DECAY}`; give it once"
+        )));
+    }
+    Ok(values)
 }
 
 impl Settings {
@@ -274,6 +281,9 @@ mod tests {
         let old: Settings = ron::from_str(r#"{"weight_decay": 0.01, "dropout": 0.5}"#).unwrap();
         assert_eq!(old.number(INDEPENDENT_WEIGHT_DECAY).unwrap(), 0.01);
         assert_eq!(old.number("dropout").unwrap(), 0.5);
+        let both = r#"{"weight_decay": 0.01, "independent_weight_decay": 0.5}"#;
+        let twice = ron::from_str::<Settings>(both).unwrap_err().to_string();
+        assert!(twice.contains("once"), "{twice}");
         let text = ron::to_string(&old).unwrap();
         assert!(
             text.contains(r#""independent_weight_decay":0.01"#),

@@ -3,7 +3,9 @@
 mod checks;
 mod place;
 
-pub(crate) use checks::{MOST_RUNS, check_finite, check_name, check_process, check_tasks};
+pub(crate) use checks::{
+    MOST_RUNS, check_finite, check_name, check_process, check_setting, check_tasks,
+};
 
 use crate::{Error, Result};
 use place::Place;

@@ -56,12 +56,16 @@ impl RunDirectory {
         }
         // Made under another name first: whoever finds the folder finds its config in it.
         let mut name = path.file_name().unwrap_or_default().to_owned();
-        name.push(".part");
+        name.push(format!(".{}.part", std::process::id()));
         let part = path.with_file_name(name);
-        if part.exists() {
-            std::fs::remove_dir_all(&part).map_err(Error::file(&part))?;
+        if let Some(parent) = part
+            .parent()
+            .filter(|parent| !parent.as_os_str().is_empty())
+        {
+            std::fs::create_dir_all(parent).map_err(Error::file(parent))?;
         }
-        std::fs::create_dir_all(&part).map_err(Error::file(&part))?;
+        // Never into one that is there: it is somebody's.
+        std::fs::create_dir(&part).map_err(Error::file(&part))?;
         write_whole(&part.join("config.ron"), config.to_ron()?.as_bytes())?;
         let versions = serde_json::json!({
             "trimtab": env!("CARGO_PKG_VERSION"),

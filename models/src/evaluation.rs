@@ -88,7 +88,7 @@ impl<'a> Evaluation<'a> {
         }
     }
 
-    /// The metrics by name. One that is not defined for these predictions is absent: no record could hold it.
+    /// The metrics by name. One that is not defined for these predictions is absent.
     ///
     /// # Errors
     /// The metrics'.

@@ -289,7 +289,7 @@ impl Stretch {
             examples: updates * self.rates.batch_size as u64,
             cost: self.meter.spent(),
             diverged: !finite,
-            // Numbers that are not finite say no more than `diverged` does, and no record could hold them.
+            // Numbers that are not finite say no more than `diverged` does.
             train: TrainLoss::of(&self.losses).filter(|_| finite),
             validation: None,
             gradients: gradients.filter(GradientStatistics::is_finite),

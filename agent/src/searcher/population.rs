@@ -44,7 +44,7 @@ impl Default for PopulationConfig {
 /// Trainings that go on from each other's states, with changed hyperparameters (Jaderberg et al. 2017, "Population based
 /// training of neural networks", with truncation selection).
 ///
-/// A member that failed goes on from one of the best too, however many have failed; while none has a loss, those that failed begin
+/// Unless `exploited` is 0, a member that failed goes on from one of the best too, however many have failed; while none has a loss, those that failed begin
 /// anew with a configuration drawn afresh. (In Ray Tune, which rounds the share up in the same way, such a member is left alone.)
 ///
 /// A generation is told as a whole before the next one begins. Every trial says from which trial's state it goes on and has

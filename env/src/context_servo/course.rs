@@ -34,8 +34,14 @@ impl Course {
     }
 }
 
-/// A loss at or below the lowest is as far from another as the limit allows.
+/// How far below the lowest a loss may be, relative to another, that was rounded: below that, the lowest is not known.
+const ROUNDED: f64 = 1e-6;
+
+/// A loss at the lowest is as far from another as the limit allows; one below it says that the lowest is not known.
 fn log_ratio(a: f64, b: f64, limit: f64) -> f64 {
+    if a < -ROUNDED * b.abs() || b < -ROUNDED * a.abs() {
+        return 0.0;
+    }
     match (a > 0.0, b > 0.0) {
         (true, true) => (a / b).log10().clamp(-limit, limit),
         (false, true) => -limit,
@@ -129,6 +135,9 @@ mod tests {
         assert_eq!((course.progress, course.gap), (-3.0, 1.0));
         course.record(&report(0.0, 0.0));
         assert_eq!((course.progress, course.gap), (-3.0, 0.0));
+        // What is below it has crossed a lowest that is none.
+        course.record(&report(-0.1, 0.5));
+        assert_eq!((course.progress, course.gap), (0.0, 0.0));
         // Vanishing losses, with a validation that has what training has not.
         course.record(&report(2e-9, 1.0));
         assert_eq!((course.progress, course.gap), (-3.0, 1.0));

@@ -134,15 +134,15 @@ impl Watch {
         bounds.fold(lr, |lr, (times, of)| lr.min(times * of))
     }
 
-    /// Takes the validation loss of a segment with the rate `lr`, if it had one.
-    pub(super) fn record(&mut self, lr: f64, loss: Option<f64>) {
+    /// Takes the validation loss of a segment, if it had one, and its rate `lr`, if that was the servo's.
+    pub(super) fn record(&mut self, lr: Option<f64>, loss: Option<f64>) {
         let Some(loss) = loss else {
             return;
         };
         self.above = self.best.is_some_and(|best| loss >= best);
         if !self.above {
             self.best = Some(loss);
-            self.worked = Some(lr);
+            self.worked = lr.or(self.worked);
             self.since = self.now;
         }
     }

@@ -79,6 +79,8 @@ pub struct Steering {
     added: f64,
     /// The lowest value that the loss can take.
     lowest: f64,
+    /// Whether the rate is one of the servo's: of one that it was given nothing is known, and nothing is bounded by it.
+    found: bool,
 }
 
 impl Steering {
@@ -98,6 +100,7 @@ impl Steering {
             watch: Watch::default(),
             added: 0.0,
             lowest: 0.0,
+            found: false,
         }
     }
 
@@ -165,6 +168,7 @@ impl Steering {
                 // Where the first update stands does not bound where it should be: no clip.
                 self.lr *= self.set_point(0.0, &Offsets::default()) / ratio;
                 self.probing = false;
+                self.found = true;
             }
             _ if report.diverged && self.probes < PROBES => self.lr /= PROBE_FACTOR,
             Some(_) | None => self.probing = false,
@@ -178,7 +182,7 @@ impl Steering {
         self.fresh = false;
         self.course.record(report);
         let validation = report.validation.as_ref().filter(|_| !report.diverged);
-        let own = self.lr / self.added.exp();
+        let own = self.found.then(|| self.lr / self.added.exp());
         self.watch
             .record(own, validation.map(|validation| validation.loss));
         let surprise = self.surprise(report);
@@ -204,7 +208,9 @@ impl Steering {
 
     /// How many times the training loss of the segment before came up in the second half of this one, if that is a surprise.
     fn surprise(&self, report: &Report) -> Option<f64> {
-        let times = report.train?.second_half / self.loss?;
+        // Above the lowest loss that there can be; below it that is not known, and a ratio says nothing.
+        let before = self.loss.filter(|loss| *loss > 0.0)?;
+        let times = report.train?.second_half / before;
         let threshold = self.servo.surprise;
         (threshold > 0.0 && times.is_finite() && times > threshold).then_some(times)
     }
@@ -223,9 +229,12 @@ impl Steering {
             let change = rho * gain.exp() / self.lr;
             self.lr *= change.clamp(1.0 / MAX_CHANGE, MAX_CHANGE);
             self.added = offsets.update_ratio;
+            self.found = true;
         }
-        let factor = self.added.exp();
-        self.lr = self.watch.bounded(&guard, self.lr / factor) * factor;
+        if self.found {
+            let factor = self.added.exp();
+            self.lr = self.watch.bounded(&guard, self.lr / factor) * factor;
+        }
         let decay =
             self.servo.weight_decay(&self.context, &self.course, rho) * offsets.weight_decay.exp();
         let settings = Settings::default()

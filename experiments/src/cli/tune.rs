@@ -1,7 +1,7 @@
 //! The command lines of `tune` and `predict`.
 
 use super::{Backend, INTERRUPTED, Words, say, stop_on_ctrl_c, tell};
-use crate::config::{MOST_RUNS, parse_ron};
+use crate::config::{MOST_RUNS, check_setting, parse_ron};
 use crate::run_directory::write_whole;
 use crate::tune::{self, Inputs, TrainedModel, Tune};
 use crate::{Error, Result};
@@ -9,11 +9,14 @@ use clap::{Parser, ValueEnum};
 use std::path::{Path, PathBuf};
 use trimtab_agent::Policy;
 use trimtab_env::bounds::check_count;
-use trimtab_env::settings::{OF_TRAININGS, WEIGHTS};
 use trimtab_env::{RecordedSchedule, ResidualPolicy, TestReport};
 use trimtab_models::data::{Embedded, SplitConfig, Standardise, TargetKind};
 use trimtab_models::mlp::Activation;
 use trimtab_models::{DataConfig, ModelConfig, OptimizerConfig, TaskConfig, TrainConfig};
+
+/// What the first learning rate may be, and the passes of a budget: far beyond what a training can use.
+const RATES: (f64, f64) = (1e-30, 1e30);
+const EPOCHS: (f64, f64) = (1e-6, 1e9);
 
 /// Tunes a training of your own data in one run, and leaves the trained model.
 #[derive(Parser)]
@@ -165,14 +168,8 @@ impl TuneArguments {
         };
         let text = std::fs::read_to_string(path).map_err(Error::file(path))?;
         let schedule: RecordedSchedule = parse_ron(&text, &path.display().to_string())?;
-        let known = |name: &&str| OF_TRAININGS.contains(name) || *name == WEIGHTS;
-        if let Some(unknown) = schedule.names().into_iter().find(|name| !known(name)) {
-            let given = format!("`{unknown}` in {}", path.display());
-            let allowed = format!(
-                "a training understands {}, {WEIGHTS}",
-                OF_TRAININGS.join(", ")
-            );
-            return Err(Error::config("--replay", given, allowed));
+        for name in schedule.names() {
+            check_setting(&format!("--replay {}", path.display()), name)?;
         }
         Ok(Some(schedule))
     }
@@ -263,6 +260,18 @@ pub(super) fn tune(words: &Words) -> Result<()> {
     let device = arguments.backend.device()?;
     let out = &arguments.out;
     check_count("--runs", arguments.runs, 1..=MOST_RUNS)?;
+    let rate = arguments
+        .learning_rate
+        .map(|rate| ("--learning-rate", rate, RATES));
+    let numbers = [("--epochs", arguments.epochs, EPOCHS)]
+        .into_iter()
+        .chain(rate);
+    for (option, number, (low, high)) in numbers {
+        if !(low..=high).contains(&number) {
+            let allowed = format!("give a number from {low:e} to {high:e}");
+            return Err(Error::config(option, format!("{number:e}"), allowed));
+        }
+    }
     let tune = arguments.tune()?;
     stop_on_ctrl_c()?;
     let report = tune::tune(&tune, out, &device, &INTERRUPTED, &mut |line| say(line))?;

@@ -237,6 +237,9 @@ impl CompareConfig {
         }
         some("grid.learning_rates", self.grid.learning_rates.is_empty())?;
         some("grid.batch_sizes", self.grid.batch_sizes.is_empty())?;
+        for size in &self.grid.batch_sizes {
+            check_count("grid.batch_sizes", *size, 1..=u32::MAX as usize)?;
+        }
         for (field, number) in [
             ("seeds", self.seeds as usize),
             ("grid.reruns", self.grid.reruns),

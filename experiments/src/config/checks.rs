@@ -2,6 +2,8 @@
 
 use super::place::Place;
 use crate::{Error, Result};
+use trimtab_env::nearest::did_you_mean;
+use trimtab_env::settings::{OF_TRAININGS, WEIGHTS};
 use trimtab_env::{Budget, CostModel, TuningConfig};
 use trimtab_models::TaskConfig;
 
@@ -43,6 +45,14 @@ pub(crate) fn check_process(
     cost: CostModel,
 ) -> Result<()> {
     process.validate().map_err(|error| error.within(field))?;
+    // The tasks of a config are this program's, and understand no setting of their own.
+    let knobs = process.knobs.iter().enumerate();
+    let knobs = knobs.map(|(index, knob)| (format!("knobs[{index}].name"), knob.name.as_str()));
+    let held = process.settings.iter();
+    let held = held.map(|(name, _)| (format!("settings.{name}"), name));
+    for (place, name) in knobs.chain(held) {
+        check_setting(&format!("{field}.{place}"), name)?;
+    }
     match cost {
         CostModel::Modelled(time) => {
             Ok(time.validate().map_err(|error| error.within(cost_field))?)
@@ -54,6 +64,18 @@ pub(crate) fn check_process(
             "with measured cost give the budget as Seconds(..)",
         )),
     }
+}
+
+/// Checks that a training of this program understands a setting.
+pub(crate) fn check_setting(field: &str, name: &str) -> Result<()> {
+    let known = || OF_TRAININGS.into_iter().chain([WEIGHTS]);
+    if known().any(|known| known == name) {
+        return Ok(());
+    }
+    let meant = did_you_mean(name, known());
+    let all: Vec<&str> = known().collect();
+    let allowed = format!("a training understands {}", all.join(", "));
+    Err(Error::config(field, format!("`{name}`{meant}"), allowed))
 }
 
 /// Checks that `name` can be that of a run directory.

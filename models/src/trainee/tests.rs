@@ -349,7 +349,7 @@ fn a_loss_that_is_not_a_number_ends_the_segment_as_an_outcome() {
     let snapshot = trainee.snapshot();
     let budget = budget(&trainee, 50, 32);
     let report = trainee.advance(&Settings::new(1e30, 32), budget).unwrap();
-    // No report holds a number that is not finite: no record could hold it.
+    // No report of what has not diverged holds a number that is not finite.
     assert!(
         report.train.is_none() && report.gradients.is_none(),
         "{report:?}"
