@@ -257,6 +257,13 @@ fn the_best_weights_come_back_once_the_validation_has_been_above_its_best_for_to
     }
     // More than a quarter of the budget after the best segment, and after each return: six segments of twenty.
     assert_eq!(back, [9, 15]);
+    // Once the validation is better than ever, the set-point is what it was.
+    let fresh = guarded(Guard::default());
+    steering.settings(0.99, &Offsets::default());
+    steering.record(&validated(1e-2, 0.4));
+    let [after, planned] =
+        [&steering, &fresh].map(|steering| steering.set_point(0.99, &Offsets::default()));
+    assert!((after / planned - 1.0).abs() < 1e-9, "{after} {planned}");
     // Not where the last validation is the best.
     let mut steering = guarded(Guard::default());
     for segment in 0..20 {
