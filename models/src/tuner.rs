@@ -63,7 +63,7 @@ const SAMPLES: u64 = 8;
 /// begins. A loss that is not finite, or a validation loss above 10 times the first, brings back the best weights with a
 /// fresh optimiser.
 ///
-/// Without a policy it makes the same decisions, and the same updates, as [`crate::train`], given the same weights, batches and
+/// Without a policy it makes the same decisions, and the same updates, as [`crate::train()`], given the same weights, batches and
 /// optimiser; burn's Adam has 1e-5 as its epsilon where the paper, PyTorch and [`crate::OptimizerConfig::adam`] have 1e-8. With a policy that sees
 /// gradients it does as a [`crate::TaskTrainee`] in a [`trimtab_env::TuningEnv`] with the same prior, a `smoothing_interval` of 32; with
 /// one that sees none, and without one, it looks at fewer updates, and at their size alone, which costs less and steers as well.
