@@ -122,13 +122,18 @@ impl Knob {
     /// [`Error::Config`] naming the field within the knob.
     pub fn validate(&self, train_examples: usize) -> Result<()> {
         self.domain.validate()?;
+        // A choice of a point needs no ratios: a probability may be 0.
+        let ratios = !matches!(self.moves, Moves::Absolute)
+            || matches!(self.initial, Initial::LogUniform(..))
+            || [LEARNING_RATE, BATCH_SIZE].contains(&self.name.as_str());
         if let Some((low, _)) = self.domain.bounds()
             && low <= 0.0
+            && ratios
         {
             return Err(Error::config(
                 "domain",
                 low,
-                "the numbers of a knob are above 0: its moves are factors",
+                "these numbers are above 0, as they are moved by factors or drawn by ratio; a knob with Absolute moves and a Fixed or Uniform beginning may have others",
             ));
         }
         if self.name == BATCH_SIZE {
@@ -535,6 +540,15 @@ mod tests {
             )
         };
         refused(lr(0.0, 1.0, Moves::Relative(vec![1.0])), "domain");
+        let mut dropout = Knob {
+            name: "dropout".to_owned(),
+            domain: Domain::Values(vec![0.0, 0.2, 0.5]),
+            initial: Initial::Fixed(0.0.into()),
+            moves: Moves::Absolute,
+        };
+        dropout.validate(100).unwrap();
+        dropout.moves = Moves::Relative(vec![0.5, 1.0]);
+        refused(dropout, "domain");
         refused(lr(f64::NAN, 1.0, Moves::Relative(vec![1.0])), "domain");
         refused(lr(0.1, f64::INFINITY, Moves::Relative(vec![1.0])), "domain");
         refused(lr(0.1, 1.0, Moves::Relative(vec![])), "factor");

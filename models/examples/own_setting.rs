@@ -55,14 +55,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let trainee: Box<dyn Trainee> =
         Box::new(TaskTrainee::new(Digits { split }, config, &Device::flex())?);
-    let probabilities = [0.05, 0.2, 0.5];
+    let probabilities = [0.0, 0.2, 0.5];
     let mut environment = TuningEnv::new(
         vec![trainee.into()],
         TuningConfig {
             knobs: vec![Knob {
                 name: "dropout".to_owned(),
                 domain: Domain::Values(probabilities.to_vec()),
-                initial: Initial::Fixed(0.05.into()),
+                initial: Initial::Fixed(0.0.into()),
                 moves: Moves::Absolute,
             }],
             prior: None,
