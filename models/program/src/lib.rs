@@ -1,0 +1,84 @@
+//! Networks written out: forward, loss and backward on buffers that last.
+//!
+//! A [`Program`] computes with the weights of a network as one vector: outputs for some inputs, and the gradient of a loss
+//! whose gradient with respect to the outputs is known. Nothing is allocated once it has seen its largest batch, no graph is
+//! recorded, and everything happens on one thread, so that the bits depend on the numbers alone.
+//!
+//! ```
+//! use trimtab_program::{Activation, Mlp, Program, loss};
+//!
+//! // Two inputs, three hidden units, two classes.
+//! let mut program = Mlp::new(&[2, 3, 2], Activation::Tanh);
+//! let mut weights = vec![0.1; program.weights()];
+//! weights[0] = -0.2;
+//! let (inputs, labels) = ([1.0, 0.0, 0.0, 1.0], [0, 1]);
+//! let (mut output_gradient, mut gradient) = (Vec::new(), Vec::new());
+//!
+//! let mut losses = Vec::new();
+//! for _ in 0..50 {
+//!     let outputs = program.forward(&weights, &inputs);
+//!     losses.push(loss::cross_entropy(outputs, &labels, &mut output_gradient));
+//!     program.backward(&weights, &inputs, &output_gradient, &mut gradient);
+//!     for (weight, slope) in weights.iter_mut().zip(&gradient) {
+//!         *weight -= 0.5 * slope;
+//!     }
+//! }
+//! assert!(losses[49] < 0.9 * losses[0]);
+//! ```
+
+mod activation;
+mod elementary;
+pub mod loss;
+mod mlp;
+mod product;
+mod vectorised;
+
+pub use activation::Activation;
+pub use mlp::Mlp;
+pub use vectorised::vectorised;
+
+use std::ops::Range;
+
+/// The arithmetic of a network whose weights are one vector.
+pub trait Program: Send {
+    /// Numbers of one example.
+    fn inputs(&self) -> usize;
+
+    /// Outputs for one example.
+    fn outputs(&self) -> usize;
+
+    /// Where the tensors of the network are in its weights, which they cover in this order.
+    fn tensors(&self) -> &[Range<usize>];
+
+    /// How many weights the network has.
+    fn weights(&self) -> usize {
+        self.tensors().last().map_or(0, |tensor| tensor.end)
+    }
+
+    /// The outputs of the network with these weights for some inputs.
+    ///
+    /// # Shapes
+    /// - inputs: `[rows, inputs]`
+    /// - outputs: `[rows, outputs]`
+    ///
+    /// # Panics
+    /// If there are not as many weights, or the inputs are not whole rows.
+    fn forward(&mut self, weights: &[f32], inputs: &[f32]) -> &[f32];
+
+    /// The gradient with respect to the weights, by the chain rule, of a loss with this gradient with respect to the outputs
+    /// of the last [`Program::forward`], which had the same weights and inputs.
+    ///
+    /// # Shapes
+    /// - output gradient: `[rows, outputs]`
+    /// - gradient: as the weights
+    ///
+    /// # Panics
+    /// If the last forward pass had other sizes.
+    fn backward(
+        &mut self,
+        weights: &[f32],
+        inputs: &[f32],
+        output_gradient: &[f32],
+        gradient: &mut Vec<f32>,
+    );
+}
