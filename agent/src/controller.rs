@@ -20,7 +20,7 @@ pub use policy::PolicyController;
 pub use random::RandomController;
 pub use range_test::{Found, RangeTest, RangeTestConfig, smoothed};
 pub use replay::Replay;
-pub use run::{Episode, Play, run, run_together};
+pub use run::{Episode, Play, run};
 pub use schedule::{Schedule, ScheduleController};
 pub use servo::{ServoController, ServoParameters};
 

@@ -55,7 +55,7 @@ pub use space::{Action, ActionMask, EnvironmentSpec, Feature, Head, Observation}
 pub use stream::stream;
 pub use table::{Recorded, Table};
 pub use trainee::{
-    Ask, GradientStatistics, Report, Restore, Snapshot, TestReport, TrainLoss, Trainee,
-    TraineeSpec, Validation,
+    GradientStatistics, Report, Restore, Snapshot, TestReport, TrainLoss, Trainee, TraineeSpec,
+    Validation,
 };
-pub use tuning::{Instance, Planned, Segment, TuningConfig, TuningEnv};
+pub use tuning::{Instance, Segment, TuningConfig, TuningEnv};

@@ -55,26 +55,6 @@ pub trait Trainee: Send + Any {
     fn test(&mut self) -> Result<TestReport>;
 }
 
-/// [`Trainee::advance`] as data, so that several trainings can be asked for at once.
-pub struct Ask<'a> {
-    /// The training.
-    pub trainee: &'a mut (dyn Trainee + 'static),
-    /// Its settings.
-    pub settings: &'a Settings,
-    /// Its budget.
-    pub budget: Cost,
-}
-
-impl Ask<'_> {
-    /// Advances it by itself.
-    ///
-    /// # Errors
-    /// As [`Trainee::advance`].
-    pub fn advance(self) -> Result<Report> {
-        self.trainee.advance(self.settings, self.budget)
-    }
-}
-
 /// What is known of a trainee before any training.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TraineeSpec {

@@ -5,8 +5,6 @@ mod segment;
 mod trial;
 mod validate;
 
-pub use segment::Planned;
-
 use crate::context_servo::{ContextServo, Steering};
 use crate::knob::Position;
 use crate::observation::{Encoder, Moment};
@@ -269,8 +267,12 @@ impl TuningEnv {
     /// # Errors
     /// As [`Environment::step`], and when a setting is impossible.
     pub fn step_with(&mut self, settings: &Settings) -> Result<Step> {
-        let planned = self.plan_with(settings)?;
-        self.train(planned)
+        self.running()?;
+        if let Some(episode) = self.episode.as_mut().filter(|_| settings.from_best()) {
+            let trainee = &mut self.instances[episode.instance].trainee;
+            episode.go_back(trainee.as_mut())?;
+        }
+        self.train(settings.clone())
     }
 
     /// Ends the present episode and returns its trainee, brought back to its state with the best validation loss.
@@ -397,8 +399,12 @@ impl Environment for TuningEnv {
     }
 
     fn step(&mut self, action: &Action) -> Result<Step> {
-        let planned = self.plan(action)?;
-        self.train(planned)
+        let episode = self.running()?;
+        self.spec.check_action(action)?;
+        episode.mask.check(&self.spec, action)?;
+        self.start_probe()?;
+        let settings = self.decide(action)?;
+        self.train(settings)
     }
 
     fn spent(&self) -> Cost {

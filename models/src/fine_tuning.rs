@@ -5,6 +5,7 @@ use crate::weights::{flat_state, with_state};
 use crate::{Batch, Error, Pass, Result, TargetBatch, Task};
 use burn::tensor::{Device, Tensor};
 use rand_chacha::ChaCha8Rng;
+use trimtab_program::Program;
 
 /// A task whose trainings begin with the weights of a model, instead of random ones; the servo knows of it
 /// ([`Task::is_pretrained`]).
@@ -102,6 +103,10 @@ impl<T: Task> Task for FineTuning<T> {
 
     fn lowest_loss(&self) -> Option<f64> {
         self.task.lowest_loss()
+    }
+
+    fn program(&self) -> Option<Box<dyn Program>> {
+        self.task.program()
     }
 }
 

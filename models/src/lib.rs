@@ -1,7 +1,6 @@
 #![doc = include_str!("../README.md")]
 
 pub mod average;
-pub mod bank;
 pub mod cnn;
 pub mod config;
 pub mod data;

@@ -5,32 +5,9 @@ use crate::data::{Dataset, Split, Targets};
 use burn::module::Module;
 use burn::nn::{Linear, LinearConfig};
 use burn::tensor::{Device, Tensor, activation};
-use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-
-/// The nonlinearity between layers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Activation {
-    /// `max(x, 0)`.
-    #[default]
-    Relu,
-    /// The hyperbolic tangent.
-    Tanh,
-    /// The Gaussian error linear unit.
-    Gelu,
-}
-
-impl Activation {
-    /// Applies it to every number.
-    pub fn forward<const D: usize>(self, input: Tensor<D>) -> Tensor<D> {
-        match self {
-            Self::Relu => activation::relu(input),
-            // The same number; the exponential of the C library is several times faster than its hyperbolic tangent.
-            Self::Tanh => activation::sigmoid(input * 2.0) * 2.0 - 1.0,
-            Self::Gelu => activation::gelu(input),
-        }
-    }
-}
+pub use trimtab_program::Activation;
+use trimtab_program::{self as program, Program};
 
 /// Linear layers with a nonlinearity between them.
 #[derive(Module, Debug)]
@@ -60,10 +37,12 @@ impl Mlp {
             .enumerate()
             .fold(input, |x, (index, layer)| {
                 let x = layer.forward(x);
-                if index < last {
-                    self.activation.forward(x)
-                } else {
-                    x
+                match self.activation {
+                    _ if index == last => x,
+                    Activation::Relu => activation::relu(x),
+                    // The same number; the exponential of the C library is several times faster than its hyperbolic tangent.
+                    Activation::Tanh => activation::sigmoid(x * 2.0) * 2.0 - 1.0,
+                    Activation::Gelu => activation::gelu(x),
                 }
             })
     }
@@ -133,5 +112,11 @@ impl Task for MlpTask {
 
     fn forward(&self, model: &Mlp, inputs: Tensor<2>) -> Tensor<2> {
         model.forward(inputs)
+    }
+
+    fn program(&self) -> Option<Box<dyn Program>> {
+        let widths = self.widths();
+        let program = || program::Mlp::new(&widths, self.activation);
+        (!widths.contains(&0)).then(|| Box::new(program()) as Box<dyn Program>)
     }
 }

@@ -6,6 +6,7 @@ use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use rand_chacha::ChaCha8Rng;
 use trimtab_env::Settings;
+use trimtab_program::Program;
 
 /// A supervised task: a burn model, its data and its loss. Everything else, from minibatches to gradient statistics, is
 /// provided by [`crate::TaskTrainee`].
@@ -109,6 +110,14 @@ pub trait Task: Send + Sync + 'static {
     /// nothing. By default it is taken to be the loss of perfect predictions: of the targets themselves where they are values, and of logits
     /// that are sure of the right class; 0 where the outputs have other shapes.
     fn lowest_loss(&self) -> Option<f64> {
+        None
+    }
+
+    /// The network written out, which then makes the updates of [`crate::TaskTrainee`] on burn's Flex: several times faster for small
+    /// ones than a graph of tensors. Its weights are in the order of [`crate::weights::flat_state`], its outputs are those of
+    /// [`Task::forward`], and losses are as [`Task::loss`] and [`Task::training_loss`] are by default. By default there is none, and burn
+    /// differentiates.
+    fn program(&self) -> Option<Box<dyn Program>> {
         None
     }
 

@@ -1,18 +1,22 @@
 //! The training of a [`Task`] as a [`Trainee`].
 
+mod network;
+mod written_out;
+
 use crate::average::AveragedWeights;
-use crate::data::Dataset;
+use crate::data::{Dataset, Split};
 use crate::evaluation::{self, Evaluation};
 use crate::late::Late;
 use crate::minibatches::Minibatches;
 use crate::passing_noise::PassingNoise;
 use crate::stretch::{Look, Rates, Stretch};
 use crate::trial::{self, Trial};
-use crate::weights::{copy, size, with_state};
-use crate::{Batch, Error, Optimizer, OptimizerConfig, Pass, Result, Task};
+use crate::weights::{FlatWeights, size};
+use crate::{Batch, Error, OptimizerConfig, Pass, Result, Task};
 use burn::module::Module;
 use burn::optim::GradientsParams;
 use burn::tensor::Device;
+use network::Network;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -22,6 +26,7 @@ use trimtab_env::{
     Cost, CostModel, Report, Restore, Settings, Snapshot, TestReport, Trainee, TraineeSpec,
     Validation, stream,
 };
+use written_out::WrittenOut;
 
 /// A validation loss above this many times the loss before training counts as a divergence: nothing that practitioners
 /// keep comes back from there.
@@ -35,7 +40,7 @@ pub(crate) fn has_diverged(loss: f64, first: f64, lowest: f64) -> bool {
 }
 
 /// Rows evaluated at once.
-pub(crate) const EVALUATION_ROWS: usize = 1024;
+const EVALUATION_ROWS: usize = 1024;
 
 /// What a training needs beside its task.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -83,7 +88,7 @@ impl TraineeConfig {
     ///
     /// # Errors
     /// As [`TaskTrainee::new`].
-    pub(crate) fn spec<T: Task>(&self, task: &T, model: &T::Model) -> Result<TraineeSpec> {
+    fn spec<T: Task>(&self, task: &T, model: &T::Model) -> Result<TraineeSpec> {
         let split = task.split();
         self.optimizer.init()?;
         if let Some(late) = &self.late {
@@ -135,16 +140,16 @@ pub struct TaskTrainee<T: Task> {
     spec: TraineeSpec,
     device: Device,
     stretch: Stretch,
-    validation: Dataset,
+    /// What makes the updates, if the task has it and the device is the CPU.
+    written_out: Option<WrittenOut>,
     first_loss: f64,
     state: Option<State<T::Model>>,
 }
 
 /// All that an update changes.
 struct State<M> {
-    /// The model that gradients are taken of.
-    model: M,
-    optimizer: Optimizer,
+    /// What gradients are taken of.
+    network: Network<M>,
     minibatches: Minibatches,
     /// What a task draws in its training passes.
     passes: ChaCha8Rng,
@@ -152,12 +157,10 @@ struct State<M> {
     averaged: Option<AveragedWeights>,
 }
 
-/// A state of its own. Tensors are shared, so a snapshot costs next to nothing; running statistics are not.
 impl<M: Module> Clone for State<M> {
     fn clone(&self) -> Self {
         Self {
-            model: copy(&self.model),
-            optimizer: self.optimizer.clone(),
+            network: self.network.clone(),
             minibatches: self.minibatches.clone(),
             passes: self.passes.clone(),
             averaged: self.averaged.clone(),
@@ -165,23 +168,23 @@ impl<M: Module> Clone for State<M> {
     }
 }
 
-impl<M: Module> State<M> {
-    /// A model with the weights, and the running statistics, that are evaluated.
-    fn evaluated(&self) -> M {
-        match &self.averaged {
-            Some(averaged) => with_state(&self.model, averaged.weights()),
-            None => self.optimizer.evaluated(copy(&self.model)),
-        }
-    }
-}
-
 /// How far to train.
 #[derive(Clone, Copy)]
-pub(crate) enum Extent {
-    /// Until this is spent with an evaluation at the end, and at least one update.
-    Budget(Cost),
+enum Extent {
+    /// Until this is spent with an evaluation of so many rows at the end, and at least one update.
+    Budget(Cost, usize),
     /// This many updates.
     Updates(u64),
+}
+
+impl Extent {
+    /// Whether one more update belongs to a stretch.
+    fn goes_on(self, stretch: &Stretch) -> bool {
+        match self {
+            Self::Budget(budget, rows) => stretch.goes_on(budget, rows),
+            Self::Updates(updates) => stretch.is_finite() && stretch.updates() < updates,
+        }
+    }
 }
 
 impl<T: Task> TaskTrainee<T> {
@@ -191,6 +194,8 @@ impl<T: Task> TaskTrainee<T> {
     /// [`Error::Setting`] if the optimiser's options are out of range, there are no rows to evaluate, or a metric does not go
     /// with the targets.
     pub fn new(task: T, config: TraineeConfig, device: &Device) -> Result<Self> {
+        // What is written out works in the memory of the CPU.
+        let program = task.program().filter(|_| *device == Device::flex());
         let device = device.clone().autodiff();
         let model = task.model(&device);
         let mut spec = config.spec(&task, &model)?;
@@ -202,8 +207,6 @@ impl<T: Task> TaskTrainee<T> {
         (spec.parameters, spec.layers) = (size.weights, size.layers);
         spec.lowest_loss = task.lowest_loss().unwrap_or(lowest_loss);
         spec.warnings = warnings;
-        let rows: Vec<usize> = (0..spec.validation_examples).collect();
-        let validation = task.split().validation.select(&rows);
         Ok(Self {
             stretch: Stretch::new(
                 config.cost,
@@ -214,7 +217,7 @@ impl<T: Task> TaskTrainee<T> {
             config,
             spec,
             device,
-            validation,
+            written_out: program.map(WrittenOut::new),
             first_loss: f64::NAN,
             state: None,
         })
@@ -232,41 +235,70 @@ impl<T: Task> TaskTrainee<T> {
 
     /// The model as it stands, with the weights that are evaluated; `None` before the first start.
     pub fn model(&self) -> Option<T::Model> {
-        self.state.as_ref().map(State::evaluated)
+        let State {
+            network, averaged, ..
+        } = self.state.as_ref()?;
+        Some(network.model(averaged.as_ref(), || self.task.model(&self.device)))
     }
 
-    /// Mean loss and further metrics over `data`.
-    fn evaluate(&self, data: &Dataset) -> trimtab_env::Result<(f64, BTreeMap<String, f64>)> {
-        let state = self.started()?;
-        let model = state.evaluated().valid();
-        let device = self.device.clone().inner();
-        let all: Vec<u32> = (0..data.rows() as u32).collect();
+    /// Mean loss and further metrics over the first `rows` rows of a part of the data.
+    fn evaluate(
+        &mut self,
+        part: impl Fn(&Split) -> &Dataset,
+        rows: usize,
+    ) -> trimtab_env::Result<(f64, BTreeMap<String, f64>)> {
+        let not_started = self.not_started();
+        let State {
+            network, averaged, ..
+        } = self.state.as_ref().ok_or(not_started)?;
+        let data = part(self.task.split());
         let scale = self.task.split().standardiser.target_scale;
         let mut evaluation = Evaluation::new(data, &self.config.metrics, scale);
-        let mut loss = 0.0;
-        for rows in all.chunks(EVALUATION_ROWS) {
-            let batch = Batch::gather(data, rows, &device);
-            let outputs = self.task.forward(&model, batch.inputs);
-            let numbers: Vec<f32> = outputs.clone().into_data().iter::<f32>().collect();
-            evaluation.add(rows, &numbers);
-            let mean: f32 = self.task.loss(outputs, &batch.targets).into_scalar();
-            loss += f64::from(mean) * rows.len() as f64;
-        }
-        let metrics = evaluation.finish(data.rows())?;
-        Ok((loss / data.rows() as f64, metrics))
+        let all: Vec<u32> = (0..rows as u32).collect();
+        let parts = all.chunks(EVALUATION_ROWS);
+        let losses: f64 = match (network, &mut self.written_out) {
+            (Network::Flat { weights, optimizer }, Some(written_out)) => {
+                let weights = network::evaluated(weights, optimizer, averaged.as_ref());
+                parts
+                    .map(|rows| {
+                        let mean = written_out.evaluate(weights, data, rows, &mut evaluation);
+                        mean * rows.len() as f64
+                    })
+                    .sum()
+            }
+            (network, _) => {
+                let model = network.model(averaged.as_ref(), || self.task.model(&self.device));
+                let model = model.valid();
+                let device = self.device.clone().inner();
+                parts
+                    .map(|rows| {
+                        let batch = Batch::gather(data, rows, &device);
+                        let outputs = self.task.forward(&model, batch.inputs);
+                        let numbers: Vec<f32> = outputs.clone().into_data().iter::<f32>().collect();
+                        evaluation.add(rows, &numbers);
+                        let mean: f32 = self.task.loss(outputs, &batch.targets).into_scalar();
+                        f64::from(mean) * rows.len() as f64
+                    })
+                    .sum()
+            }
+        };
+        Ok((losses / rows as f64, evaluation.finish(rows)?))
     }
 
-    fn started(&self) -> trimtab_env::Result<&State<T::Model>> {
-        self.state
-            .as_ref()
-            .ok_or_else(|| trimtab_env::Error::NotReset {
-                environment: self.spec.name.clone(),
-            })
+    fn not_started(&self) -> trimtab_env::Error {
+        trimtab_env::Error::NotReset {
+            environment: self.spec.name.clone(),
+        }
+    }
+
+    fn other(&self, error: Error) -> trimtab_env::Error {
+        trimtab_env::Error::other(&self.spec.name, error)
     }
 
     fn validate(&mut self) -> trimtab_env::Result<Validation> {
-        let (loss, metrics) = self.evaluate(&self.validation)?;
-        self.stretch.meter.evaluation(self.validation.rows());
+        let rows = self.spec.validation_examples;
+        let (loss, metrics) = self.evaluate(|split| &split.validation, rows)?;
+        self.stretch.meter.evaluation(rows);
         Ok(Validation { loss, metrics })
     }
 
@@ -274,46 +306,72 @@ impl<T: Task> TaskTrainee<T> {
     fn train(&mut self, settings: &Settings, extent: Extent) -> trimtab_env::Result<Report> {
         self.spec.understands_all(settings)?;
         let rates = Rates::of(settings, self.spec.train_examples)?;
-        self.started()?;
-        let Some(State {
-            mut model,
-            mut optimizer,
+        let not_started = self.not_started();
+        let State {
+            network,
             mut minibatches,
             mut passes,
             mut averaged,
-        }) = self.state.take()
-        else {
-            return Err(trimtab_env::Error::NotReset {
-                environment: self.spec.name.clone(),
-            });
-        };
+        } = self.state.take().ok_or(not_started)?;
+        let Self {
+            task,
+            device,
+            stretch,
+            written_out,
+            ..
+        } = self;
+        let train = &task.split().train;
         let mut rows = Vec::new();
-        self.stretch.begin(&model, rates, &mut averaged);
-        while match extent {
-            Extent::Budget(budget) => self.stretch.goes_on(budget, self.validation.rows()),
-            Extent::Updates(updates) => {
-                self.stretch.is_finite() && self.stretch.updates() < updates
+        let (network, report) = match (network, written_out) {
+            (
+                Network::Flat {
+                    mut weights,
+                    mut optimizer,
+                },
+                Some(written_out),
+            ) => {
+                let mut gradient = Vec::new();
+                stretch.begin(&weights, rates, &mut averaged);
+                while extent.goes_on(stretch) {
+                    minibatches.draw(train, rates.batch_size, &mut rows);
+                    let data = minibatches.data(train);
+                    let loss = written_out.differentiate(&weights.0, data, &rows, &mut gradient);
+                    let taken = std::mem::take(&mut gradient);
+                    let step = |lr, mut weights: FlatWeights, mut taken: Vec<f32>| {
+                        optimizer.step(lr, &mut weights.0, &mut taken, written_out.tensors());
+                        gradient = taken;
+                        weights
+                    };
+                    weights = stretch.update(weights, taken, loss, &mut averaged, step);
+                }
+                let (weights, report) = stretch.finish(weights, &mut averaged);
+                (Network::Flat { weights, optimizer }, report)
             }
-        } {
-            let train = &self.task.split().train;
-            minibatches.draw(train, rates.batch_size, &mut rows);
-            let batch = Batch::gather(minibatches.data(train), &rows, &self.device);
-            let mut pass = Pass::new(settings, &mut passes);
-            let loss = self.task.training_loss(&model, batch, &mut pass);
-            let gradients = GradientsParams::from_grads(loss.backward(), &model);
-            let loss: f32 = loss.into_scalar();
-            model = self.stretch.update(
-                model,
-                gradients,
-                loss.into(),
-                &mut averaged,
-                |lr, model, gradients| optimizer.step(lr, model, gradients),
-            );
-        }
-        let (model, report) = self.stretch.finish(model, &mut averaged);
+            (
+                Network::Module {
+                    mut model,
+                    mut optimizer,
+                },
+                _,
+            ) => {
+                stretch.begin(&model, rates, &mut averaged);
+                while extent.goes_on(stretch) {
+                    minibatches.draw(train, rates.batch_size, &mut rows);
+                    let batch = Batch::gather(minibatches.data(train), &rows, device);
+                    let mut pass = Pass::new(settings, &mut passes);
+                    let loss = task.training_loss(&model, batch, &mut pass);
+                    let gradients = GradientsParams::from_grads(loss.backward(), &model);
+                    let loss: f32 = loss.into_scalar();
+                    let step = |lr, model, gradients| optimizer.step(lr, model, gradients);
+                    model = stretch.update(model, gradients, loss.into(), &mut averaged, step);
+                }
+                let (model, report) = stretch.finish(model, &mut averaged);
+                (Network::Module { model, optimizer }, report)
+            }
+            (network, None) => (network, Report::default()),
+        };
         self.state = Some(State {
-            model,
-            optimizer,
+            network,
             minibatches,
             passes,
             averaged,
@@ -328,15 +386,15 @@ impl<T: Task> Trainee for TaskTrainee<T> {
     }
 
     fn start(&mut self, seed: u64) -> trimtab_env::Result<Report> {
-        let other = |error| trimtab_env::Error::other(&self.spec.name, error);
-        let optimizer = self.config.optimizer.init().map_err(other)?;
         let train = &self.task.split().train;
-        let minibatches = Minibatches::new(train, &self.config, seed).map_err(other)?;
+        let minibatches =
+            Minibatches::new(train, &self.config, seed).map_err(|error| self.other(error))?;
         let model = self.task.model(&self.device);
         let model = self.task.initialise(model, &mut stream(seed, "weights", 0));
+        let network = Network::begin(model, &self.config.optimizer, self.written_out.is_some())
+            .map_err(|error| self.other(error))?;
         self.state = Some(State {
-            model,
-            optimizer,
+            network,
             minibatches,
             passes: stream(seed, "passes", 0),
             averaged: None,
@@ -353,7 +411,8 @@ impl<T: Task> Trainee for TaskTrainee<T> {
     }
 
     fn advance(&mut self, settings: &Settings, budget: Cost) -> trimtab_env::Result<Report> {
-        let mut report = self.train(settings, Extent::Budget(budget))?;
+        let extent = Extent::Budget(budget, self.spec.validation_examples);
+        let mut report = self.train(settings, extent)?;
         if !report.diverged {
             let validation = self.validate()?;
             report.cost = self.stretch.meter.spent();
@@ -382,18 +441,14 @@ impl<T: Task> Trainee for TaskTrainee<T> {
         match (what, &mut self.state, saved) {
             (Restore::Weights, Some(state), Some(saved)) => {
                 // What the snapshot's losses are of.
-                state.model = saved.optimizer.evaluated(copy(&saved.model));
+                let network = saved.network.begun_again(&self.config.optimizer);
+                state.network =
+                    network.map_err(|error| trimtab_env::Error::other(&self.spec.name, error))?;
                 state.averaged = saved.averaged.clone();
-                state.optimizer = self
-                    .config
-                    .optimizer
-                    .init()
-                    .map_err(|error| trimtab_env::Error::other(&self.spec.name, error))?;
             }
             (Restore::AllButData, Some(state), Some(saved)) => {
                 let saved = saved.clone();
-                state.model = saved.model;
-                state.optimizer = saved.optimizer;
+                state.network = saved.network;
                 state.averaged = saved.averaged;
             }
             (_, state, saved) => state.clone_from(saved),
@@ -402,13 +457,16 @@ impl<T: Task> Trainee for TaskTrainee<T> {
     }
 
     fn test(&mut self) -> trimtab_env::Result<TestReport> {
-        let (loss, metrics) = self.evaluate(&self.task.split().test)?;
+        let rows = self.task.split().test.rows();
+        let (loss, metrics) = self.evaluate(|split| &split.test, rows)?;
         Ok(TestReport { loss, metrics })
     }
 }
 
 #[cfg(test)]
 mod carried;
+#[cfg(test)]
+pub(crate) mod differentiated;
 #[cfg(test)]
 mod own;
 #[cfg(test)]

@@ -3,20 +3,7 @@
 use super::{Episode, Segment, TuningEnv, observe};
 use crate::reward::Progress;
 use crate::settings::LEARNING_RATE;
-use crate::trainee::Ask;
-use crate::{
-    Action, Cost, Error, Report, Restore, Result, Settings, Status, Step, Termination, Trainee,
-    Value,
-};
-
-/// A segment that is decided and not yet trained.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Planned {
-    /// The settings that will hold.
-    pub settings: Settings,
-    /// What it may cost.
-    pub budget: Cost,
-}
+use crate::{Error, Restore, Result, Settings, Status, Step, Termination, Trainee, Value};
 
 impl Episode {
     /// Brings back weights, optimiser and prior as they were at the best validation. The data go on.
@@ -30,54 +17,11 @@ impl Episode {
 }
 
 impl TuningEnv {
-    /// Decides the next segment as [`crate::Environment::step`] does, without training it. With [`TuningEnv::ask`] and
-    /// [`TuningEnv::complete`] it is a step in three parts, between which several environments can train together.
+    /// A segment with these settings: trains, rolls back if that diverged, rewards, encodes.
     ///
     /// # Errors
-    /// As [`crate::Environment::step`].
-    pub fn plan(&mut self, action: &Action) -> Result<Planned> {
-        let episode = self.running()?;
-        self.spec.check_action(action)?;
-        episode.mask.check(&self.spec, action)?;
-        self.start_probe()?;
-        let settings = self.decide(action)?;
-        self.planned(settings)
-    }
-
-    /// As [`TuningEnv::plan`], with settings from outside the knobs' choices.
-    ///
-    /// # Errors
-    /// As [`TuningEnv::step_with`].
-    pub fn plan_with(&mut self, settings: &Settings) -> Result<Planned> {
-        self.running()?;
-        if let Some(episode) = self.episode.as_mut().filter(|_| settings.from_best()) {
-            let trainee = &mut self.instances[episode.instance].trainee;
-            episode.go_back(trainee.as_mut())?;
-        }
-        self.planned(settings.clone())
-    }
-
-    /// What the trainee of the present episode is asked for.
-    ///
-    /// # Errors
-    /// [`Error::NotReset`] before the first episode.
-    pub fn ask<'a>(&'a mut self, planned: &'a Planned) -> Result<Ask<'a>> {
-        let not_reset = self.not_reset();
-        let episode = self.episode.as_ref().ok_or(not_reset)?;
-        Ok(Ask {
-            trainee: self.instances[episode.instance].trainee.as_mut(),
-            settings: &planned.settings,
-            budget: planned.budget,
-        })
-    }
-
-    /// One segment in one go.
-    pub(super) fn train(&mut self, planned: Planned) -> Result<Step> {
-        let report = self.ask(&planned)?.advance()?;
-        self.complete(planned, report)
-    }
-
-    fn planned(&mut self, settings: Settings) -> Result<Planned> {
+    /// Those of the trainee, and [`Error::NotReset`] before the first episode.
+    pub(super) fn train(&mut self, settings: Settings) -> Result<Step> {
         let Some(episode) = &mut self.episode else {
             return Err(Error::NotReset {
                 environment: self.spec.name.clone(),
@@ -89,28 +33,13 @@ impl TuningEnv {
                 position.value = value.clone();
             }
         }
-        // What an earlier segment spent too much or too little is evened out here.
-        let planned = self.config.segments.spent_after(episode.next_segment) * episode.budget;
-        Ok(Planned {
-            settings,
-            budget: planned - episode.spent,
-        })
-    }
-
-    /// Takes the report of a planned segment: rolls back if it diverged, rewards, encodes.
-    ///
-    /// # Errors
-    /// Those of the trainee, and [`Error::NotReset`] before the first episode.
-    pub fn complete(&mut self, planned: Planned, report: Report) -> Result<Step> {
-        let Some(episode) = &mut self.episode else {
-            return Err(Error::NotReset {
-                environment: self.spec.name.clone(),
-            });
-        };
         let instance = &mut self.instances[episode.instance];
         let config = &self.config;
         let index = episode.next_segment;
         let spent_before = episode.spent;
+        // What an earlier segment spent too much or too little is evened out here.
+        let budget = config.segments.spent_after(index) * episode.budget - spent_before;
+        let report = instance.trainee.advance(&settings, budget)?;
         episode.spent += report.cost;
         episode.measured_update_ratio = report.gradients.map(|gradients| gradients.update_ratio);
         if let Some(steering) = &mut episode.steering {
@@ -187,7 +116,7 @@ impl TuningEnv {
         self.encoder.record(&report);
         episode.segments.push(Segment {
             index,
-            settings: planned.settings,
+            settings,
             report,
             spent: episode.spent,
             best_loss: episode.best_loss,

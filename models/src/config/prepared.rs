@@ -1,7 +1,6 @@
 //! Tasks whose data are read and split.
 
 use super::{ModelConfig, TaskConfig};
-use crate::bank::Member;
 use crate::cnn::CnnTask;
 use crate::data::Split;
 use crate::mlp::MlpTask;
@@ -91,7 +90,7 @@ impl PreparedTask {
         &self.split
     }
 
-    /// A training of the task: of an MLP on `flex` a [`Member`], which can be trained together with others.
+    /// A training of the task.
     ///
     /// # Errors
     /// [`crate::Error::Setting`] if an option is out of range.
@@ -106,17 +105,6 @@ impl PreparedTask {
             metrics: self.config.metrics.clone(),
             ..TraineeConfig::default()
         };
-        // The weights of a member are on the CPU; on another device they would go to and fro at every update.
-        if let (ModelConfig::Mlp { hidden, activation }, true) =
-            (&self.config.model, *device == Device::flex())
-        {
-            let task = MlpTask::new(&self.name, Arc::clone(&self.split), hidden, *activation);
-            let member = Member::new(task, config, device)?;
-            return Ok(Box::new(match &self.weights {
-                Some(weights) => member.fine_tuning(weights.to_vec()),
-                None => member,
-            }));
-        }
         self.visit(TraineeOf { config, device })
     }
 

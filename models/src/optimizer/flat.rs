@@ -6,6 +6,7 @@
 use super::{OptimizerConfig, Prodigy, ScheduleFree};
 use crate::Result;
 use std::ops::Range;
+use trimtab_program::vectorised;
 
 /// An optimiser with its state.
 #[derive(Clone)]
@@ -106,18 +107,24 @@ impl FlatOptimizer {
                 // Copies, which the compiler knows to stay the same.
                 let (momentum, penalty, lr) = (*momentum, *weight_decay, lr as f32);
                 let all = weights.iter_mut().zip(gradient).zip(velocity);
-                if *nesterov {
-                    for ((w, g), v) in all {
-                        let g = *w * penalty + *g;
-                        *v = g + *v * momentum;
-                        *w -= (*v * momentum + g) * lr;
-                    }
-                } else {
-                    for ((w, g), v) in all {
-                        *v = *w * penalty + *g + *v * momentum;
-                        *w -= *v * lr;
-                    }
-                }
+                let nesterov = *nesterov;
+                vectorised(
+                    #[inline(always)]
+                    || {
+                        if nesterov {
+                            for ((w, g), v) in all {
+                                let g = *w * penalty + *g;
+                                *v = g + *v * momentum;
+                                *w -= (*v * momentum + g) * lr;
+                            }
+                        } else {
+                            for ((w, g), v) in all {
+                                *v = *w * penalty + *g + *v * momentum;
+                                *w -= *v * lr;
+                            }
+                        }
+                    },
+                );
             }
             Self::Adam(adam) => adam.step(lr, weights, gradient),
             Self::Prodigy(prodigy) => prodigy.step(lr, weights, gradient, tensors),
@@ -153,23 +160,33 @@ impl Adam {
         let all = weights.iter_mut().zip(gradient).zip(moments);
         if self.decoupled {
             let epsilon = self.epsilon;
-            for ((w, g), (m, v)) in all {
-                *m = *m * beta_1 + g * rest_1;
-                *v = *v * beta_2 + g * g * rest_2;
-                let step = (*m / left_1) / ((*v / left_2).sqrt() + epsilon);
-                *w = *w * kept - step * lr;
-            }
+            vectorised(
+                #[inline(always)]
+                || {
+                    for ((w, g), (m, v)) in all {
+                        *m = *m * beta_1 + g * rest_1;
+                        *v = *v * beta_2 + g * g * rest_2;
+                        let step = (*m / left_1) / ((*v / left_2).sqrt() + epsilon);
+                        *w = *w * kept - step * lr;
+                    }
+                },
+            );
         } else {
             // Both corrections of the bias in one factor.
             let root = left_2.sqrt();
             let (factor, epsilon) = (root / left_1, self.epsilon * root);
             let penalty = self.weight_decay;
-            for ((w, g), (m, v)) in all {
-                let g = *w * penalty + g;
-                *m = *m * beta_1 + g * rest_1;
-                *v = *v * beta_2 + g * g * rest_2;
-                *w -= *m * factor / (v.sqrt() + epsilon) * lr;
-            }
+            vectorised(
+                #[inline(always)]
+                || {
+                    for ((w, g), (m, v)) in all {
+                        let g = *w * penalty + g;
+                        *m = *m * beta_1 + g * rest_1;
+                        *v = *v * beta_2 + g * g * rest_2;
+                        *w -= *m * factor / (v.sqrt() + epsilon) * lr;
+                    }
+                },
+            );
         }
     }
 }

@@ -1,7 +1,7 @@
 use super::*;
 use crate::data::{Embedded, Split, SplitConfig, Targets, split};
 use crate::mlp::{Activation, MlpTask};
-use crate::optimizer::{ProdigyConfig, ScheduleFreeConfig};
+use crate::optimizer::{FlatOptimizer, ProdigyConfig, ScheduleFreeConfig};
 use crate::weights::flat_state;
 use std::sync::Arc;
 use trimtab_env::UpdateTime;
@@ -172,13 +172,18 @@ fn restore_brings_back_estimates_and_averages_or_starts_them_afresh() {
         assert_eq!(flat(&trainee), at_snapshot);
         assert_eq!(trainee.validate().unwrap(), before.unwrap());
         let state = trainee.state.as_ref().unwrap();
-        let mut trained = Vec::new();
-        flat_state(&state.model, &mut trained);
-        assert_eq!(trained, at_snapshot);
-        match &state.optimizer {
-            Optimizer::Prodigy(prodigy) => assert_eq!(prodigy.d(), ProdigyConfig::default().d0),
-            Optimizer::ScheduleFree(free) => assert!(free.average().is_empty()),
-            Optimizer::Burn(_) => panic!("{optimizer:?} is not burn's"),
+        let Network::Flat {
+            weights: trained,
+            optimizer: fresh,
+        } = &state.network
+        else {
+            panic!("an MLP has a program");
+        };
+        assert_eq!(trained.0, at_snapshot);
+        match fresh {
+            FlatOptimizer::Prodigy(prodigy) => assert_eq!(prodigy.d(), ProdigyConfig::default().d0),
+            FlatOptimizer::ScheduleFree(free) => assert!(free.average().is_empty()),
+            FlatOptimizer::Sgd { .. } | FlatOptimizer::Adam(_) => panic!("{optimizer:?}"),
         }
         assert_ne!(trainee.advance(&settings, budget).unwrap(), expected);
     }
@@ -200,12 +205,14 @@ fn validation_and_test_are_of_the_averaged_weights() {
     // The same again, of a model that has these weights for good.
     let model = trainee.model().unwrap();
     let state = trainee.state.as_mut().unwrap();
-    let (mut evaluated, mut trained) = (Vec::new(), Vec::new());
-    flat_state(&model, &mut evaluated);
-    flat_state(&state.model, &mut trained);
-    assert_ne!(evaluated, trained);
-    state.model = model;
-    state.optimizer = OptimizerConfig::sgd().init().unwrap();
+    let sgd = OptimizerConfig::sgd();
+    let fixed = Network::begin(model, &sgd, true).unwrap();
+    let weights = |network: &Network<_>| match network {
+        Network::Flat { weights, .. } => weights.clone(),
+        Network::Module { .. } => panic!("an MLP has a program"),
+    };
+    assert_ne!(weights(&fixed), weights(&state.network));
+    state.network = fixed;
     assert_eq!(trainee.validate().unwrap(), validation);
     assert_eq!(trainee.test().unwrap().loss, tested);
 }

@@ -2,6 +2,7 @@ use super::*;
 use crate::data::{Embedded, Split, SplitConfig, split};
 use crate::mlp::{Activation, MlpTask};
 use crate::sampler::EpochSampler;
+use crate::trainee::differentiated::Differentiated;
 use crate::weights::flat_state;
 use crate::{
     Batch, Optimizer, OptimizerConfig, Task, TaskTrainee, TrainConfig, TraineeConfig, train,
@@ -128,7 +129,7 @@ fn environment(optimizer: OptimizerConfig, lr: f64, knobs: Vec<Knob>) -> TuningE
         smoothing_interval: SMOOTHING_INTERVAL,
         ..Default::default()
     };
-    let trainee = TaskTrainee::new(task(), config, &Device::flex()).unwrap();
+    let trainee = TaskTrainee::new(Differentiated(task()), config, &Device::flex()).unwrap();
     let instances = vec![(Box::new(trainee) as Box<dyn Trainee>).into()];
     let mut knobs = knobs;
     knobs[0].initial = Initial::Fixed(lr.into());
@@ -533,7 +534,8 @@ fn one_call_and_a_loop_of_ones_own_decide_alike() {
             seed: SEED,
             ..Default::default()
         };
-        let trained = train(task(), &config, &Device::flex()).unwrap();
+        // By the same gradients to the last bit.
+        let trained = train(Differentiated(task()), &config, &Device::flex()).unwrap();
         assert_eq!(trained.segments.len(), tuner.segments().len());
         for (one, other) in trained.segments.iter().zip(tuner.segments()) {
             assert_eq!(one.settings, other.settings);
