@@ -254,14 +254,13 @@ fn fuzz_images() {
 #[test]
 fn fuzz_policies_and_checkpoints() {
     let folder = Folder::new("policies");
-    let device = Device::flex();
     let quick = Config::parse(&config_text("quickstart.ron"), "quickstart.ron").unwrap();
     let spec = Identity::new(3, 4).spec().clone();
-    let learner = Learner::new(&spec, &quick.policy, quick.algorithm, 1, &device).unwrap();
+    let learner = Learner::new(&spec, &quick.policy, quick.algorithm, 1).unwrap();
     let path = folder.0.join("whole.json");
-    learner.policy().unwrap().save(&path).unwrap();
+    learner.policy().save(&path).unwrap();
     let policy = std::fs::read(&path).unwrap();
-    learner.checkpoint().unwrap().save(&path).unwrap();
+    learner.checkpoint().save(&path).unwrap();
     let checkpoint = std::fs::read(&path).unwrap();
     each_case("policies", 1, |rng| {
         let altered = mutated_bytes(&policy, rng);
@@ -280,7 +279,7 @@ fn fuzz_policies_and_checkpoints() {
         }
         let altered = mutated_bytes(&bare(&checkpoint), rng);
         if let Ok(checkpoint) = Checkpoint::load(folder.file("checkpoint.json", &altered)) {
-            let _ = Learner::resume(&checkpoint, &device);
+            let _ = Learner::resume(&checkpoint);
         }
     });
 }

@@ -230,20 +230,13 @@ fn a_policy_learns_to_steer_real_trainings() {
     let environments = VectorEnvironment::new(boxed, 2).unwrap();
     let spec = environments.spec().clone();
     let algorithm = Algorithm::Ppo(Default::default());
-    let mut learner = Learner::new(
-        &spec,
-        &PolicyConfig::default(),
-        algorithm,
-        1,
-        &Device::flex(),
-    )
-    .unwrap();
+    let mut learner = Learner::new(&spec, &PolicyConfig::default(), algorithm, 1).unwrap();
     let (updates, episodes) = (15, 16);
     let rollout = RolloutConfig::Episodes(episodes);
     let mut collector = Collector::new(environments, rollout, 1).unwrap();
     let mut means = Vec::new();
     for update in 0..updates {
-        let rollout = collector.collect(&learner.policy().unwrap()).unwrap();
+        let rollout = collector.collect(&learner.policy()).unwrap();
         means.push(rollout.iter().map(Trajectory::episode_return).sum::<f64>() / episodes as f64);
         learner
             .update(&rollout, update as f64 / updates as f64)
@@ -253,7 +246,7 @@ fn a_policy_learns_to_steer_real_trainings() {
     assert!(mean(&means[12..]) > mean(&means[..3]) + 0.1, "{means:?}");
 
     let mut environment = make();
-    let mut controller = PolicyController::new(learner.policy().unwrap(), Selection::Greedy);
+    let mut controller = PolicyController::new(learner.policy(), Selection::Greedy);
     let mut default = Constant::new("default", Settings::new(0.01, 64));
     let (mut policy_loss, mut default_loss) = (0.0, 0.0);
     for seed in 1000..1010 {

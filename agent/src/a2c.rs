@@ -6,7 +6,6 @@
 //!
 //! with `A_t` by generalised advantage estimation and `R_t = A_t + V(s_t)`.
 
-use crate::Result;
 use crate::batch::{Core, Samples};
 use crate::learner::{Common, Metrics, Schedule};
 use crate::reinforce::single_step;
@@ -43,7 +42,7 @@ pub(crate) fn update(
     config: &A2cConfig,
     schedule: &Schedule,
     samples: &Samples,
-) -> Result<Metrics> {
+) -> Metrics {
     single_step(
         core,
         &config.common,

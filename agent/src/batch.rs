@@ -1,21 +1,19 @@
-//! Rollouts as arrays and tensors, and the gradient step on them.
+//! Rollouts as arrays, and the gradient step on them.
 
+use crate::gradients::clip_global_norm;
 use crate::learner::Common;
-use crate::loss;
 use crate::network::ActorCritic;
-use crate::perceptron::Perceptron;
 use crate::policy::OBSERVATION_CLIP;
 use crate::returns::{discounted_returns, gae};
 use crate::{Error, Result, Trajectory};
-use burn::optim::{GradientsParams, ModuleOptimizer};
-use burn::tensor::{Device, Int, Tensor, TensorData};
 use trimtab_env::wrappers::{ReturnScale, RunningMoments};
+use trimtab_program::Adam;
 
 /// What the learning rules work on.
 pub(crate) struct Core {
-    pub(crate) network: Option<ActorCritic>,
-    pub(crate) optimizer: ModuleOptimizer,
-    pub(crate) device: Device,
+    pub(crate) network: ActorCritic,
+    pub(crate) optimizer: Adam,
+    pub(crate) gradient: Vec<f32>,
     pub(crate) choices: Vec<usize>,
     pub(crate) features: usize,
     pub(crate) moments: Option<RunningMoments>,
@@ -27,23 +25,11 @@ pub(crate) struct Samples {
     pub(crate) observations: Vec<f32>,
     /// Empty if everything was allowed all along.
     pub(crate) allowed: Vec<bool>,
-    pub(crate) actions: Vec<i32>,
+    pub(crate) actions: Vec<u32>,
     pub(crate) log_probs: Vec<f32>,
     pub(crate) values: Vec<f32>,
     pub(crate) advantages: Vec<f32>,
     pub(crate) returns: Vec<f32>,
-}
-
-/// Some samples as tensors.
-pub(crate) struct Minibatch {
-    pub(crate) observations: Tensor<2>,
-    /// What is added to the logits, if anything was forbidden.
-    pub(crate) mask: Option<Tensor<2>>,
-    pub(crate) actions: Tensor<2, Int>,
-    pub(crate) log_probs: Tensor<1>,
-    pub(crate) values: Tensor<1>,
-    pub(crate) advantages: Tensor<1>,
-    pub(crate) returns: Tensor<1>,
 }
 
 /// How advantages are estimated.
@@ -55,6 +41,27 @@ pub(crate) enum Estimator {
 }
 
 impl Samples {
+    /// The samples `rows`, `features` numbers and `heads` choices each.
+    pub(crate) fn select(&self, rows: &[usize], features: usize, heads: usize) -> Self {
+        fn pick<T: Copy>(all: &[T], rows: &[usize], width: usize) -> Vec<T> {
+            let mut picked = Vec::with_capacity(rows.len() * width);
+            for row in rows {
+                picked.extend_from_slice(&all[row * width..(row + 1) * width]);
+            }
+            picked
+        }
+        let logits = self.allowed.len() / self.len().max(1);
+        Self {
+            observations: pick(&self.observations, rows, features),
+            allowed: pick(&self.allowed, rows, logits),
+            actions: pick(&self.actions, rows, heads),
+            log_probs: pick(&self.log_probs, rows, 1),
+            values: pick(&self.values, rows, 1),
+            advantages: pick(&self.advantages, rows, 1),
+            returns: pick(&self.returns, rows, 1),
+        }
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.log_probs.len()
     }
@@ -71,10 +78,6 @@ impl Samples {
 }
 
 impl Core {
-    pub(crate) fn network(&self) -> Result<&ActorCritic> {
-        self.network.as_ref().ok_or(Error::NotFinite { update: 0 })
-    }
-
     /// Flattens trajectories, asks the critic and estimates advantages and returns.
     pub(crate) fn samples(
         &mut self,
@@ -102,7 +105,7 @@ impl Core {
                 .extend_from_slice(&trajectory.observations);
             samples
                 .actions
-                .extend(trajectory.actions.iter().map(|choice| *choice as i32));
+                .extend(trajectory.actions.iter().map(|choice| *choice as u32));
             samples.log_probs.extend_from_slice(&trajectory.log_probs);
             if masked {
                 samples.allowed.extend_from_slice(&trajectory.allowed);
@@ -119,9 +122,8 @@ impl Core {
                 moments.normalise(vector, OBSERVATION_CLIP);
             }
         }
-        let critic = self.network()?.critic.to_perceptron();
-        samples.values = self.values(&critic, &samples.observations);
-        let last_values = self.values(&critic, &last);
+        samples.values = self.network.values(&samples.observations).to_vec();
+        let last_values = self.network.values(&last).to_vec();
         let mut start = 0;
         for (trajectory, last_value) in rollout.iter().zip(&last_values) {
             let values = &samples.values[start..start + trajectory.len()];
@@ -172,101 +174,30 @@ impl Core {
     }
 
     /// Whether all weights are finite, and what the actor says of these observations.
-    pub(crate) fn is_finite(&self, observations: &[f32]) -> Result<bool> {
-        let network = self.network()?;
-        let (actor, critic) = (
-            network.actor.to_perceptron(),
-            network.critic.to_perceptron(),
-        );
-        let logits = self.choices.iter().sum();
-        if !actor.fits(self.features, logits) || !critic.fits(self.features, 1) {
-            return Ok(false);
-        }
-        let mut scratch = Default::default();
-        let mut vectors = observations.chunks_exact(self.features.max(1));
-        Ok(vectors.all(|vector| {
-            let logits = actor.forward(vector, &mut scratch);
-            logits.iter().all(|logit| logit.is_finite())
-        }))
+    pub(crate) fn is_finite(&mut self, observations: &[f32]) -> bool {
+        let finite = |numbers: &[f32]| numbers.iter().all(|x| x.is_finite());
+        finite(&self.network.weights) && finite(self.network.forward(observations).0)
     }
 
-    /// The critic's values, without an autodiff graph.
-    fn values(&self, critic: &Perceptron, observations: &[f32]) -> Vec<f32> {
-        let mut scratch = Default::default();
-        observations
-            .chunks_exact(self.features.max(1))
-            .map(|vector| critic.forward(vector, &mut scratch)[0])
-            .collect()
-    }
-
-    /// The samples `rows` as tensors.
-    pub(crate) fn minibatch(
-        &self,
-        samples: &Samples,
-        rows: &[usize],
-        advantages: &[f32],
-    ) -> Minibatch {
-        let n = rows.len();
-        let device = &self.device;
-        let floats = |values: &[f32]| -> Tensor<1> {
-            let picked: Vec<f32> = rows.iter().map(|row| values[*row]).collect();
-            Tensor::from_data(TensorData::new(picked, [n]), device)
-        };
-        let (features, heads) = (self.features, self.choices.len());
-        let logits: usize = self.choices.iter().sum();
-        let pick = |row: &usize| {
-            samples.observations[row * features..(row + 1) * features]
-                .iter()
-                .copied()
-        };
-        let observations: Vec<f32> = rows.iter().flat_map(pick).collect();
-        let actions: Vec<i32> = rows
-            .iter()
-            .flat_map(|row| {
-                samples.actions[row * heads..(row + 1) * heads]
-                    .iter()
-                    .copied()
-            })
-            .collect();
-        let allowed: Vec<bool> = if samples.allowed.is_empty() {
-            Vec::new()
-        } else {
-            rows.iter()
-                .flat_map(|row| &samples.allowed[row * logits..(row + 1) * logits])
-                .copied()
-                .collect()
-        };
-        Minibatch {
-            observations: Tensor::from_data(TensorData::new(observations, [n, features]), device),
-            mask: (!allowed.is_empty()).then(|| loss::mask_bias(&allowed, logits, device)),
-            actions: Tensor::from_data(TensorData::new(actions, [n, heads]), device),
-            log_probs: floats(&samples.log_probs),
-            values: floats(&samples.values),
-            advantages: Tensor::from_data(TensorData::new(advantages.to_vec(), [n]), device),
-            returns: floats(&samples.returns),
-        }
-    }
-
-    /// Minimises a loss by one step of Adam and returns the gradient's norm before clipping.
+    /// One step of Adam against the gradient that follows from those with respect to logits and values, which are of the network's last
+    /// forward pass over `observations`. Returns the gradient's norm before clipping.
     pub(crate) fn descend(
         &mut self,
-        loss: &Tensor<1>,
+        observations: &[f32],
+        logit_gradient: &[f32],
+        value_gradient: &[f32],
         learning_rate: f64,
         max_norm: Option<f32>,
-    ) -> Result<f32> {
-        let network = self.network.take().ok_or(Error::NotFinite { update: 0 })?;
-        let mut gradients = GradientsParams::from_grads(loss.backward(), &network);
-        let norm = crate::gradients::clip_global_norm(
-            &network,
-            &mut gradients,
-            max_norm.unwrap_or(f32::INFINITY),
-        );
-        self.network = Some(self.optimizer.step(learning_rate, network, gradients));
-        Ok(norm)
+    ) -> f32 {
+        let Self {
+            network,
+            optimizer,
+            gradient,
+            ..
+        } = self;
+        network.backward(observations, logit_gradient, value_gradient, gradient);
+        let norm = clip_global_norm(gradient, max_norm.unwrap_or(f32::INFINITY));
+        optimizer.step(learning_rate, &mut network.weights, gradient);
+        norm
     }
-}
-
-/// The mean of a one-number tensor as a metric.
-pub(crate) fn number(tensor: &Tensor<1>) -> f64 {
-    f64::from(tensor.clone().into_scalar::<f32>())
 }

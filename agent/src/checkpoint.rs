@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use std::path::Path;
 use trimtab_env::EnvironmentSpec;
 use trimtab_env::wrappers::{ReturnScale, RunningMoments};
+use trimtab_program::Adam;
 
 /// Everything that a learner needs to go on after a restart.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -19,14 +20,13 @@ pub struct Checkpoint {
     pub(crate) updates: u64,
     pub(crate) actor: Perceptron,
     pub(crate) critic: Perceptron,
-    /// State of Adam: burn's own format, in base64.
-    pub(crate) optimizer: String,
+    pub(crate) optimizer: Adam,
     pub(crate) moments: Option<RunningMoments>,
     pub(crate) return_scale: Option<ReturnScale>,
 }
 
 /// The version of the file format.
-pub(crate) const CHECKPOINT_VERSION: u64 = 2;
+pub(crate) const CHECKPOINT_VERSION: u64 = 3;
 
 impl Checkpoint {
     /// Writes the checkpoint as JSON, whole or not at all.
@@ -44,9 +44,7 @@ impl Checkpoint {
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let checkpoint: Self = parse_json(&read(path)?, path, "checkpoint", CHECKPOINT_VERSION)?;
-        let outputs = checkpoint.spec.choices().iter().sum();
-        let features = checkpoint.spec.features.len();
-        if checkpoint.actor.fits(features, outputs) && checkpoint.critic.fits(features, 1) {
+        if checkpoint.fits() {
             Ok(checkpoint)
         } else {
             Err(Error::Damaged {
@@ -55,5 +53,15 @@ impl Checkpoint {
                 problem: "its weights do not fit its specification".to_owned(),
             })
         }
+    }
+
+    /// Whether all parts fit the specification.
+    pub(crate) fn fits(&self) -> bool {
+        let outputs = self.spec.choices().iter().sum();
+        let features = self.spec.features.len();
+        let weights = self.actor.weights().count() + self.critic.weights().count();
+        self.actor.fits(features, outputs)
+            && self.critic.fits(features, 1)
+            && self.optimizer.fits(weights)
     }
 }

@@ -21,10 +21,10 @@ use trimtab_env::{Action, Environment, Observation, Status, stream};
 /// let environments = VectorEnvironment::new(environments, 1)?;
 /// let algorithm = Algorithm::Ppo(Default::default());
 /// let mut learner =
-///     Learner::new(environments.spec(), &PolicyConfig::default(), algorithm, 1, &Device::flex())?;
+///     Learner::new(environments.spec(), &PolicyConfig::default(), algorithm, 1)?;
 /// let rollout = RolloutConfig::Steps { environments: 4, steps: 32 };
 /// let mut collector = Collector::new(environments, rollout, 1)?;
-/// let trajectories = collector.collect(&learner.policy()?)?;
+/// let trajectories = collector.collect(&learner.policy())?;
 /// assert_eq!(trajectories.iter().map(|trajectory| trajectory.len()).sum::<usize>(), 4 * 32);
 /// learner.update(&trajectories, 0.0)?;
 /// # Ok::<(), trimtab_agent::Error>(())

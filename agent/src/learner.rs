@@ -6,13 +6,11 @@ use crate::network::ActorCritic;
 use crate::returns::explained_variance;
 use crate::{Error, Policy, PolicyConfig, Result, Trajectory};
 use crate::{a2c, ppo, reinforce};
-use base64::Engine as _;
-use burn::optim::{AdamConfig, ModuleOptimizer};
-use burn::tensor::{Bytes, Device};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use trimtab_env::wrappers::{ReturnScale, RunningMoments};
 use trimtab_env::{EnvironmentSpec, stream};
+use trimtab_program::Adam;
 
 /// A learning rule with its options.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -127,13 +125,13 @@ pub struct Learner {
     pub(crate) core: Core,
 }
 
-fn adam() -> ModuleOptimizer {
-    // Detail 3 of CleanRL's list: Adam with epsilon 1e-5.
-    AdamConfig::new().with_epsilon(1e-5).init()
+/// Adam with the decays of its paper; epsilon is detail 3 of CleanRL's list.
+fn adam() -> Adam {
+    Adam::new(0.9, 0.999, 1e-5)
 }
 
 impl Learner {
-    /// A learner with fresh weights from the stream `policy` of `seed`. `device` is without autodiff.
+    /// A learner with fresh weights from the stream `policy` of `seed`.
     ///
     /// # Errors
     /// [`Error::Config`] naming the option that is out of range.
@@ -142,24 +140,21 @@ impl Learner {
         config: &PolicyConfig,
         algorithm: Algorithm,
         seed: u64,
-        device: &Device,
     ) -> Result<Self> {
         algorithm.validate()?;
         let choices = spec.choices();
         let features = spec.features.len();
         let logits = choices.iter().sum();
         config.validate(features)?;
-        let device = device.clone().autodiff();
         let mut rng = stream(seed, "policy", 0);
         let network = ActorCritic::new(
             features,
             &config.hidden,
             config.activation,
             logits,
-            &device,
             &mut rng,
         );
-        let mut actor = network.actor.to_perceptron();
+        let mut actor = network.actor();
         if let Some(layer) = actor.layers.last_mut() {
             let mut biases = &mut layer.bias[..];
             for head in &spec.heads {
@@ -170,7 +165,7 @@ impl Learner {
                 }
             }
         }
-        let network = ActorCritic::from_layers(&actor, &network.critic.to_perceptron(), &device);
+        let network = ActorCritic::from_perceptrons(&actor, &network.critic());
         let common = algorithm.common();
         let return_scale = common
             .scale_rewards
@@ -181,9 +176,9 @@ impl Learner {
             seed,
             updates: 0,
             core: Core {
-                network: Some(network),
+                network,
                 optimizer: adam(),
-                device,
+                gradient: Vec::new(),
                 choices,
                 features,
                 moments: config
@@ -197,45 +192,26 @@ impl Learner {
     /// A learner that goes on from a checkpoint.
     ///
     /// # Errors
-    /// [`Error::Config`] if its algorithm is impossible or the optimiser's state cannot be read.
-    pub fn resume(checkpoint: &Checkpoint, device: &Device) -> Result<Self> {
+    /// [`Error::Config`] if its algorithm is impossible, or its parts do not fit each other.
+    pub fn resume(checkpoint: &Checkpoint) -> Result<Self> {
         checkpoint.algorithm.validate()?;
-        let device = device.clone().autodiff();
-        let bytes = base64::engine::general_purpose::STANDARD
-            .decode(&checkpoint.optimizer)
-            .map_err(|error| {
-                Error::config(
-                    "checkpoint.optimizer",
-                    error,
-                    "take another copy of the checkpoint",
-                )
-            })?;
-        let optimizer = if bytes.is_empty() {
-            adam()
-        } else {
-            adam()
-                .from_bytes(Bytes::from_bytes_vec(bytes))
-                .map_err(|error| {
-                    Error::config(
-                        "checkpoint.optimizer",
-                        error,
-                        "take another copy of the checkpoint",
-                    )
-                })?
-        };
+        if !checkpoint.fits() {
+            let allowed = "take another copy of the checkpoint";
+            return Err(Error::config(
+                "checkpoint",
+                "parts that do not fit",
+                allowed,
+            ));
+        }
         Ok(Self {
             spec: checkpoint.spec.clone(),
             algorithm: checkpoint.algorithm.clone(),
             seed: checkpoint.seed,
             updates: checkpoint.updates,
             core: Core {
-                network: Some(ActorCritic::from_layers(
-                    &checkpoint.actor,
-                    &checkpoint.critic,
-                    &device,
-                )),
-                optimizer,
-                device,
+                network: ActorCritic::from_perceptrons(&checkpoint.actor, &checkpoint.critic),
+                optimizer: checkpoint.optimizer.clone(),
+                gradient: Vec::new(),
                 choices: checkpoint.spec.choices(),
                 features: checkpoint.spec.features.len(),
                 moments: checkpoint.moments.clone(),
@@ -245,31 +221,19 @@ impl Learner {
     }
 
     /// The state to go on from.
-    ///
-    /// # Errors
-    /// [`Error::Config`] if the optimiser's state cannot be written.
-    pub fn checkpoint(&self) -> Result<Checkpoint> {
-        let network = self.core.network()?;
-        let optimizer = if self.updates == 0 {
-            Vec::new()
-        } else {
-            let bytes = self.core.optimizer.into_bytes();
-            bytes
-                .map_err(|error| Error::config("optimizer", error, "its state cannot be written"))?
-                .to_vec()
-        };
-        Ok(Checkpoint {
+    pub fn checkpoint(&self) -> Checkpoint {
+        Checkpoint {
             version: CHECKPOINT_VERSION,
             spec: self.spec.clone(),
             algorithm: self.algorithm.clone(),
             seed: self.seed,
             updates: self.updates,
-            actor: network.actor.to_perceptron(),
-            critic: network.critic.to_perceptron(),
-            optimizer: base64::engine::general_purpose::STANDARD.encode(optimizer),
+            actor: self.core.network.actor(),
+            critic: self.core.network.critic(),
+            optimizer: self.core.optimizer.clone(),
             moments: self.core.moments.clone(),
             return_scale: self.core.return_scale.clone(),
-        })
+        }
     }
 
     /// Number of updates so far.
@@ -278,16 +242,12 @@ impl Learner {
     }
 
     /// The policy as it stands, to act with.
-    ///
-    /// # Errors
-    /// [`Error::NotFinite`] if an earlier update failed.
-    pub fn policy(&self) -> Result<Policy> {
-        let actor = self.core.network()?.actor.to_perceptron();
-        Ok(Policy::new(
+    pub fn policy(&self) -> Policy {
+        Policy::new(
             self.spec.clone(),
             self.core.moments.clone(),
-            actor,
-        ))
+            self.core.network.actor(),
+        )
     }
 
     /// Learns from a rollout of the present policy. `progress` is the share of the training that is done, from 0 to 1.
@@ -317,12 +277,12 @@ impl Learner {
         }
         let mut metrics = match &self.algorithm {
             Algorithm::Reinforce(config) => {
-                reinforce::update(&mut self.core, config, &schedule, &samples)?
+                reinforce::update(&mut self.core, config, &schedule, &samples)
             }
-            Algorithm::A2c(config) => a2c::update(&mut self.core, config, &schedule, &samples)?,
+            Algorithm::A2c(config) => a2c::update(&mut self.core, config, &schedule, &samples),
             Algorithm::Ppo(config) => {
                 let mut rng = stream(self.seed, "minibatches", self.updates);
-                ppo::update(&mut self.core, config, &schedule, &samples, &mut rng)?
+                ppo::update(&mut self.core, config, &schedule, &samples, &mut rng)
             }
         };
         metrics.insert("learning_rate".to_owned(), schedule.learning_rate);
@@ -339,7 +299,7 @@ impl Learner {
         self.updates += 1;
         // Where a loss is not finite, its gradient says nothing either, though clipping may have hidden that from the weights.
         let lost = metrics.values().any(|metric| !metric.is_finite());
-        if lost || !self.core.is_finite(&samples.observations)? {
+        if lost || !self.core.is_finite(&samples.observations) {
             return Err(Error::NotFinite {
                 update: self.updates,
             });

@@ -1,100 +1,182 @@
-//! The losses of the policy-gradient algorithms on tensors.
+//! The losses of the policy-gradient algorithms, with their gradients in closed form.
 
-use crate::categorical::MASKED;
-use burn::tensor::{Device, Int, Tensor, TensorData, activation};
+use crate::categorical::{MASKED, log_softmax_in_place};
+
+/// A mean over samples, with its gradient with respect to one number of each sample.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Loss {
+    /// The mean.
+    pub mean: f64,
+    /// Its derivatives, `[batch]`.
+    pub gradient: Vec<f32>,
+}
+
+impl Loss {
+    /// The mean of `each`, which gives value and derivative of a sample.
+    fn mean(batch: usize, each: impl Fn(usize) -> (f32, f32)) -> Self {
+        let n = batch.max(1) as f32;
+        let mut sum = 0.0;
+        let gradient = (0..batch).map(|i| {
+            let (value, derivative) = each(i);
+            sum += f64::from(value);
+            derivative / n
+        });
+        let gradient = gradient.collect();
+        Self {
+            mean: sum / f64::from(n),
+            gradient,
+        }
+    }
+}
+
+/// PPO's clipped surrogate (Schulman et al. 2017, eq. 7), to be minimised, with its gradient with respect to the log-probabilities:
+/// `-mean min(ratio A, clip(ratio, 1 - clip, 1 + clip) A)` with `ratio = pi(a|s) / pi_old(a|s)`, whose derivative is `ratio`.
+///
+/// # Shapes
+/// - all: `[batch]`
+pub fn clipped_surrogate(
+    log_probs: &[f32],
+    old_log_probs: &[f32],
+    advantages: &[f32],
+    clip: f32,
+) -> Loss {
+    Loss::mean(log_probs.len(), |i| {
+        let ratio = (log_probs[i] - old_log_probs[i]).exp();
+        let plain = ratio * advantages[i];
+        let clipped = ratio.clamp(1.0 - clip, 1.0 + clip) * advantages[i];
+        if clipped < plain {
+            // Where the clipped one counts and differs, the ratio is out of range and has no say.
+            (-clipped, 0.0)
+        } else {
+            (-plain, -plain)
+        }
+    })
+}
+
+/// The score-function loss of REINFORCE and A2C, to be minimised, with its gradient with respect to the log-probabilities:
+/// `-mean log pi(a|s) A` (Williams 1992).
+///
+/// # Shapes
+/// - all: `[batch]`
+pub fn policy_gradient(log_probs: &[f32], advantages: &[f32]) -> Loss {
+    Loss::mean(log_probs.len(), |i| {
+        (-log_probs[i] * advantages[i], -advantages[i])
+    })
+}
+
+/// The critic's mean squared error, with its gradient with respect to the values. With `clip`, the value may move by at most that much
+/// from `old_values` before its error stops counting: `max` of both squares (detail 9 of CleanRL's list).
+///
+/// # Shapes
+/// - all: `[batch]`
+pub fn value_loss(values: &[f32], old_values: &[f32], returns: &[f32], clip: Option<f32>) -> Loss {
+    Loss::mean(values.len(), |i| {
+        let error = values[i] - returns[i];
+        let plain = (error * error, 2.0 * error);
+        let moved = values[i] - old_values[i];
+        let Some(clip) = clip.filter(|clip| moved.abs() > *clip) else {
+            return plain;
+        };
+        let error = old_values[i] + clip.copysign(moved) - returns[i];
+        if error * error > plain.0 {
+            // The clipped value has no say.
+            (error * error, 0.0)
+        } else {
+            plain
+        }
+    })
+}
 
 /// Log-probabilities of the actions taken and entropies of the policy, over all heads.
-pub struct Evaluated {
+#[derive(Clone, Debug)]
+pub struct Evaluated<'a> {
     /// `log pi(a | s)`, summed over the heads, `[batch]`.
-    pub log_probs: Tensor<1>,
+    pub log_probs: Vec<f32>,
     /// Entropy, summed over the heads, `[batch]`.
-    pub entropy: Tensor<1>,
+    pub entropy: Vec<f32>,
+    /// Log-probabilities of all choices, `[batch, sum of choices]`.
+    all: Vec<f32>,
+    actions: &'a [u32],
+    choices: &'a [usize],
 }
 
 /// Evaluates actions under logits. The heads are independent given the observation, so that log-probabilities and
 /// entropies add.
 ///
 /// # Shapes
-/// - logits: `[batch, sum of choices]`, one block a head, masked choices at [`MASKED`]
+/// - logits: `[batch, sum of choices]`, one block a head
+/// - allowed: as the logits, or empty if everything is allowed
 /// - actions: `[batch, heads]`
-pub fn evaluate_actions(
-    logits: Tensor<2>,
-    actions: Tensor<2, Int>,
-    choices: &[usize],
-) -> Evaluated {
-    let [batch, _] = logits.dims();
-    let mut start = 0;
-    let mut log_probs: Option<Tensor<1>> = None;
-    let mut entropy: Option<Tensor<1>> = None;
-    let add = |sum: Option<Tensor<1>>, x: Tensor<1>| {
-        Some(match sum {
-            Some(sum) => sum + x,
-            None => x,
-        })
-    };
-    for (head, count) in choices.iter().enumerate() {
-        let block = logits.clone().slice([0..batch, start..start + count]);
-        let all = activation::log_softmax(block, 1);
-        let taken = all
-            .clone()
-            .gather(1, actions.clone().slice([0..batch, head..head + 1]));
-        log_probs = add(log_probs, taken.reshape([batch]));
-        let each = (all.clone().exp() * all).sum_dim(1).neg();
-        entropy = add(entropy, each.reshape([batch]));
-        start += count;
+pub fn evaluate_actions<'a>(
+    logits: &[f32],
+    allowed: &[bool],
+    actions: &'a [u32],
+    choices: &'a [usize],
+) -> Evaluated<'a> {
+    let mut all = logits.to_vec();
+    for (logit, allowed) in all.iter_mut().zip(allowed) {
+        *logit += if *allowed { 0.0 } else { MASKED };
     }
-    let none = || Tensor::zeros([batch], &logits.device());
-    Evaluated {
-        log_probs: log_probs.unwrap_or_else(none),
-        entropy: entropy.unwrap_or_else(none),
-    }
-}
-
-/// What is added to the logits so that masked choices have no probability, `[batch, sum of choices]`.
-pub fn mask_bias(allowed: &[bool], choices: usize, device: &Device) -> Tensor<2> {
-    let bias: Vec<f32> = allowed
-        .iter()
-        .map(|a| if *a { 0.0 } else { MASKED })
-        .collect();
-    let rows = bias.len() / choices.max(1);
-    Tensor::from_data(TensorData::new(bias, [rows, choices]), device)
-}
-
-/// PPO's clipped surrogate (Schulman et al. 2017, eq. 7), to be minimised:
-/// `-mean min(ratio A, clip(ratio, 1 - clip, 1 + clip) A)` with `ratio = pi(a|s) / pi_old(a|s)`.
-pub fn clipped_surrogate(
-    log_probs: Tensor<1>,
-    old_log_probs: Tensor<1>,
-    advantages: Tensor<1>,
-    clip: f32,
-) -> Tensor<1> {
-    let ratio = (log_probs - old_log_probs).exp();
-    let clipped = ratio.clone().clamp(1.0 - clip, 1.0 + clip) * advantages.clone();
-    (ratio * advantages).min_pair(clipped).mean().neg()
-}
-
-/// The score-function loss of REINFORCE and A2C, to be minimised: `-mean log pi(a|s) A` (Williams 1992).
-pub fn policy_gradient(log_probs: Tensor<1>, advantages: Tensor<1>) -> Tensor<1> {
-    (log_probs * advantages).mean().neg()
-}
-
-/// The critic's mean squared error. With `clip`, the value may move by at most that much from `old_values` before its
-/// error stops counting: `max` of both squares (detail 9 of CleanRL's list).
-pub fn value_loss(
-    values: Tensor<1>,
-    old_values: Tensor<1>,
-    returns: Tensor<1>,
-    clip: Option<f32>,
-) -> Tensor<1> {
-    let error = values.clone() - returns.clone();
-    let plain = error.clone() * error;
-    match clip {
-        None => plain.mean(),
-        Some(clip) => {
-            let moved = old_values.clone() + (values - old_values).clamp(-clip, clip);
-            let error = moved - returns;
-            plain.max_pair(error.clone() * error).mean()
+    let (mut log_probs, mut entropy) = (Vec::new(), Vec::new());
+    let width = choices.iter().sum::<usize>().max(1);
+    let rows = all.chunks_exact_mut(width);
+    for (mut row, actions) in rows.zip(actions.chunks_exact(choices.len().max(1))) {
+        let (mut log_prob, mut sum) = (0.0, 0.0);
+        for (count, action) in choices.iter().zip(actions) {
+            let (head, rest) = row.split_at_mut(*count);
+            row = rest;
+            log_softmax_in_place(head);
+            log_prob += head[*action as usize];
+            sum -= head.iter().map(|l| l.exp() * l).sum::<f32>();
         }
+        log_probs.push(log_prob);
+        entropy.push(sum);
+    }
+    Evaluated {
+        log_probs,
+        entropy,
+        all,
+        actions,
+        choices,
+    }
+}
+
+impl Evaluated<'_> {
+    /// The mean entropy.
+    pub fn mean_entropy(&self) -> f64 {
+        let sum: f64 = self.entropy.iter().map(|x| f64::from(*x)).sum();
+        sum / self.entropy.len().max(1) as f64
+    }
+
+    /// The gradient with respect to the logits of a loss whose gradient with respect to the log-probabilities is `log_probs`, less
+    /// `entropy` times the mean entropy:
+    ///
+    /// ```text
+    /// d log pi(a) / d z_k = [k = a] - p_k        d H / d z_k = -p_k (log p_k + H)
+    /// ```
+    ///
+    /// # Shapes
+    /// - log_probs: `[batch]`
+    /// - gradient: `[batch, sum of choices]`
+    pub fn logit_gradient(&self, log_probs: &[f32], entropy: f32) -> Vec<f32> {
+        let mut gradient = self.all.clone();
+        let bonus = entropy / log_probs.len().max(1) as f32;
+        let width = self.choices.iter().sum::<usize>().max(1);
+        let rows = gradient.chunks_exact_mut(width);
+        let actions = self.actions.chunks_exact(self.choices.len().max(1));
+        for ((mut row, actions), slope) in rows.zip(actions).zip(log_probs) {
+            for (count, action) in self.choices.iter().zip(actions) {
+                let (head, rest) = row.split_at_mut(*count);
+                row = rest;
+                let h = -head.iter().map(|l| l.exp() * l).sum::<f32>();
+                for l in head.iter_mut() {
+                    let p = l.exp();
+                    *l = p * (bonus * (*l + h) - slope);
+                }
+                head[*action as usize] += slope;
+            }
+        }
+        gradient
     }
 }
 

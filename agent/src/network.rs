@@ -1,33 +1,21 @@
-//! Actor and critic as burn modules.
+//! Actor and critic.
 
 use crate::perceptron::{Activation, Layer, Perceptron};
-use burn::module::{Module, Param, ParamId};
-use burn::tensor::{Device, Tensor, TensorData, activation};
 use rand::Rng;
 use rand_distr::{Distribution, StandardNormal};
+use trimtab_program::{Mlp, Program};
 
-/// A linear layer. Its parameter identities are given, so that an optimiser's state finds them again after a restart.
-#[derive(Module, Debug)]
-pub struct Linear {
-    weight: Param<Tensor<2>>,
-    bias: Param<Tensor<1>>,
-}
-
-/// Linear layers with a nonlinearity between them.
-#[derive(Module, Debug)]
-pub struct Network {
-    layers: Vec<Linear>,
-    #[module(skip)]
-    activation: Activation,
-}
-
-/// A policy network and a value network that share nothing (Andrychowicz et al. 2021 found that to be better).
-#[derive(Module, Debug)]
+/// A policy network and a value network that share nothing (Andrychowicz et al. 2021 found that to be better), to be trained together:
+/// their weights are one vector.
+#[derive(Clone, Debug)]
 pub struct ActorCritic {
     /// Observation to logits, one block for each head.
-    pub actor: Network,
+    actor: Mlp,
     /// Observation to value.
-    pub critic: Network,
+    critic: Mlp,
+    activation: Activation,
+    /// Those of the actor, then those of the critic.
+    pub(crate) weights: Vec<f32>,
 }
 
 impl ActorCritic {
@@ -38,128 +26,113 @@ impl ActorCritic {
         hidden: &[usize],
         activation: Activation,
         logits: usize,
-        device: &Device,
         rng: &mut impl Rng,
     ) -> Self {
-        let layers = |last: usize, gain: f32| -> Vec<Layer> {
-            let widths: Vec<usize> = [features]
-                .into_iter()
-                .chain(hidden.iter().copied())
-                .chain([last])
-                .collect();
-            (0..widths.len() - 1)
-                .map(|i| Layer {
-                    weight: vec![
-                        if i + 2 == widths.len() {
-                            gain
-                        } else {
-                            2f32.sqrt()
-                        };
-                        widths[i] * widths[i + 1]
-                    ],
-                    bias: vec![0.0; widths[i + 1]],
-                })
-                .collect()
+        let mut perceptron = |outputs: usize, gain: f32| {
+            let ends = [outputs];
+            let mut inputs = features;
+            let widths = hidden.iter().chain(&ends).enumerate();
+            let layers = widths.map(|(index, width)| {
+                let gain = if index == hidden.len() {
+                    gain
+                } else {
+                    2f32.sqrt()
+                };
+                let weight = orthogonal(inputs, *width, gain, rng);
+                inputs = *width;
+                let bias = vec![0.0; *width];
+                Layer { weight, bias }
+            });
+            let layers = layers.collect();
+            Perceptron { activation, layers }
         };
-        let mut actor = layers(logits, 0.01);
-        let mut critic = layers(1, 1.0);
-        for layer in actor.iter_mut().chain(&mut critic) {
-            let (outputs, gain) = (layer.bias.len(), layer.weight[0]);
-            layer.weight = orthogonal(layer.weight.len() / outputs, outputs, gain, rng);
+        let actor = perceptron(logits, 0.01);
+        Self::from_perceptrons(&actor, &perceptron(1, 1.0))
+    }
+
+    /// Networks with given weights, of the actor's nonlinearity.
+    pub fn from_perceptrons(actor: &Perceptron, critic: &Perceptron) -> Self {
+        let weights = [actor, critic].into_iter().flat_map(Perceptron::weights);
+        Self {
+            weights: weights.collect(),
+            actor: program(actor),
+            critic: program(critic),
+            activation: actor.activation,
         }
-        Self::from_layers(
-            &Perceptron {
-                activation,
-                layers: actor,
-            },
-            &Perceptron {
-                activation,
-                layers: critic,
-            },
-            device,
+    }
+
+    /// The policy network by itself.
+    pub fn actor(&self) -> Perceptron {
+        perceptron(&self.actor, self.split().0, self.activation)
+    }
+
+    /// The value network by itself.
+    pub fn critic(&self) -> Perceptron {
+        perceptron(&self.critic, self.split().1, self.activation)
+    }
+
+    /// The weights of each.
+    fn split(&self) -> (&[f32], &[f32]) {
+        self.weights.split_at(self.actor.weights())
+    }
+
+    /// Logits and values of some observations.
+    ///
+    /// # Shapes
+    /// - observations: `[batch, features]`
+    /// - logits: `[batch, sum of choices]`
+    /// - values: `[batch]`
+    pub fn forward(&mut self, observations: &[f32]) -> (&[f32], &[f32]) {
+        let (actor, critic) = self.weights.split_at(self.actor.weights());
+        (
+            self.actor.forward(actor, observations),
+            self.critic.forward(critic, observations),
         )
     }
 
-    /// Networks with given weights.
-    pub fn from_layers(actor: &Perceptron, critic: &Perceptron, device: &Device) -> Self {
-        Self {
-            actor: Network::from_perceptron(actor, 1, device),
-            critic: Network::from_perceptron(critic, 1_000, device),
-        }
+    /// The values of some observations, `[batch]`.
+    pub fn values(&mut self, observations: &[f32]) -> &[f32] {
+        let (_, critic) = self.weights.split_at(self.actor.weights());
+        self.critic.forward(critic, observations)
+    }
+
+    /// The gradient with respect to all weights, from those with respect to what the last [`ActorCritic::forward`] gave, of the same
+    /// observations.
+    pub fn backward(
+        &mut self,
+        observations: &[f32],
+        logit_gradient: &[f32],
+        value_gradient: &[f32],
+        gradient: &mut Vec<f32>,
+    ) {
+        gradient.resize(self.weights.len(), 0.0);
+        let (actor, critic) = self.weights.split_at(self.actor.weights());
+        let (of_actor, of_critic) = gradient.split_at_mut(actor.len());
+        self.actor
+            .backward(actor, observations, logit_gradient, of_actor);
+        self.critic
+            .backward(critic, observations, value_gradient, of_critic);
     }
 }
 
-impl Network {
-    fn from_perceptron(perceptron: &Perceptron, first_id: u64, device: &Device) -> Self {
-        let mut id = first_id;
-        let mut next_id = || {
-            id += 1;
-            ParamId::from(id - 1)
-        };
-        let layers = perceptron
-            .layers
-            .iter()
-            .map(|layer| {
-                let outputs = layer.bias.len();
-                let inputs = layer.weight.len() / outputs.max(1);
-                let weight = TensorData::new(layer.weight.clone(), [inputs, outputs]);
-                let bias = TensorData::new(layer.bias.clone(), [outputs]);
-                Linear {
-                    weight: Param::initialized(
-                        next_id(),
-                        Tensor::from_data(weight, device).require_grad(),
-                    ),
-                    bias: Param::initialized(
-                        next_id(),
-                        Tensor::from_data(bias, device).require_grad(),
-                    ),
-                }
-            })
-            .collect();
-        Self {
-            layers,
-            activation: perceptron.activation,
-        }
-    }
-
-    /// The weights as plain numbers.
-    pub fn to_perceptron(&self) -> Perceptron {
-        let numbers = |data: TensorData| data.iter::<f32>().collect();
-        Perceptron {
-            activation: self.activation,
-            layers: self
-                .layers
-                .iter()
-                .map(|layer| Layer {
-                    weight: numbers(layer.weight.val().into_data()),
-                    bias: numbers(layer.bias.val().into_data()),
-                })
-                .collect(),
-        }
-    }
-
-    /// # Shapes
-    /// - input: `[batch, inputs]`
-    /// - output: `[batch, outputs]`
-    pub fn forward(&self, input: Tensor<2>) -> Tensor<2> {
-        let last = self.layers.len().saturating_sub(1);
-        self.layers
-            .iter()
-            .enumerate()
-            .fold(input, |x, (index, layer)| {
-                let x = x.matmul(layer.weight.val()) + layer.bias.val().unsqueeze::<2>();
-                match self.activation {
-                    _ if index == last => x,
-                    Activation::Tanh => tanh(x),
-                    Activation::Relu => activation::relu(x),
-                }
-            })
-    }
+fn program(perceptron: &Perceptron) -> Mlp {
+    let activation = match perceptron.activation {
+        Activation::Tanh => trimtab_program::Activation::Tanh,
+        Activation::Relu => trimtab_program::Activation::Relu,
+    };
+    Mlp::new(&perceptron.widths(), activation)
 }
 
-/// `tanh x = 2 sigmoid(2 x) - 1`. On the CPU the tensor library's own `tanh` takes two thirds of an update's time.
-fn tanh(x: Tensor<2>) -> Tensor<2> {
-    activation::sigmoid(x.mul_scalar(2.0)).mul_scalar(2.0) - 1.0
+fn perceptron(program: &Mlp, weights: &[f32], activation: Activation) -> Perceptron {
+    let (pairs, _) = program.tensors().as_chunks::<2>();
+    let layers = pairs.iter().map(|[weight, bias]| Layer {
+        weight: weights[weight.clone()].to_vec(),
+        bias: weights[bias.clone()].to_vec(),
+    });
+    Perceptron {
+        activation,
+        layers: layers.collect(),
+    }
 }
 
 /// A random `rows` by `columns` matrix with orthonormal rows or columns, whichever are fewer, times `gain` (Saxe et al.
@@ -229,30 +202,25 @@ mod tests {
     }
 
     #[test]
-    fn the_plain_perceptron_equals_the_tensor_network() {
-        let device = Device::flex().autodiff();
-        let input: Vec<f32> = vec![0.3, -1.0, 2.0, 0.0, -0.5];
-        let models = [Activation::Tanh, Activation::Relu].map(|activation| {
+    fn the_acting_path_equals_the_training_path() {
+        let input = [0.3, -1.0, 2.0, 0.0, -0.5];
+        for activation in [Activation::Tanh, Activation::Relu] {
             let mut rng = stream(3, "weights", 0);
-            ActorCritic::new(5, &[16, 8], activation, 7, &device, &mut rng)
-        });
-        for network in models
-            .iter()
-            .flat_map(|model| [&model.actor, &model.critic])
-        {
-            let tensor = network.forward(Tensor::from_data(
-                TensorData::new(input.clone(), [1, 5]),
-                &device,
-            ));
-            let wanted: Vec<f32> = tensor.into_data().iter::<f32>().collect();
-            let plain = network.to_perceptron();
-            let mut scratch = Default::default();
-            let got = plain.forward(&input, &mut scratch);
-            assert!(plain.fits(5, wanted.len()));
-            assert!(
-                got.iter().zip(&wanted).all(|(a, b)| (a - b).abs() < 1e-6),
-                "{got:?} {wanted:?}"
-            );
+            let mut networks = ActorCritic::new(5, &[16, 8], activation, 7, &mut rng);
+            let (actor, critic) = (networks.actor(), networks.critic());
+            assert!(actor.fits(5, 7) && critic.fits(5, 1));
+            let again = ActorCritic::from_perceptrons(&actor, &critic);
+            assert_eq!(again.weights, networks.weights);
+            let (logits, values) = networks.forward(&input);
+            for (plain, wanted) in [(actor, logits), (critic, values)] {
+                let mut scratch = Default::default();
+                let got = plain.forward(&input, &mut scratch);
+                let mut pairs = got.iter().zip(wanted);
+                assert!(
+                    pairs.all(|(a, b)| (a - b).abs() < 1e-6),
+                    "{got:?} {wanted:?}"
+                );
+            }
         }
     }
 }

@@ -12,7 +12,7 @@ pub enum Activation {
     Relu,
 }
 
-/// Linear layers with a nonlinearity between them. Equal to [`crate::network::Network`] up to rounding.
+/// Linear layers with a nonlinearity between them. Equal to [`crate::network::ActorCritic`] up to rounding.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Perceptron {
     /// What follows every layer but the last.
@@ -36,11 +36,27 @@ fn tanh(x: f32) -> f32 {
 }
 
 impl Perceptron {
+    /// The widths of its layers: inputs, hidden layers, outputs.
+    pub fn widths(&self) -> Vec<usize> {
+        let inputs = self
+            .layers
+            .first()
+            .map_or(0, |layer| layer.weight.len() / layer.bias.len().max(1));
+        let outputs = self.layers.iter().map(|layer| layer.bias.len());
+        std::iter::once(inputs).chain(outputs).collect()
+    }
+
+    /// All weights, layer after layer, of each the matrix and then the biases.
+    pub fn weights(&self) -> impl Iterator<Item = f32> {
+        let layers = self.layers.iter();
+        layers.flat_map(|layer| layer.weight.iter().chain(&layer.bias).copied())
+    }
+
     /// Whether every layer fits the next, for `inputs` inputs and `outputs` outputs, and all numbers are finite.
     pub fn fits(&self, inputs: usize, outputs: usize) -> bool {
         let mut width = inputs;
         for layer in &self.layers {
-            if layer.weight.len() != width * layer.bias.len() {
+            if layer.bias.is_empty() || layer.weight.len() != width * layer.bias.len() {
                 return false;
             }
             width = layer.bias.len();

@@ -5,13 +5,14 @@
 //! L = -min(ratio A, clip(ratio, 1 - clip, 1 + clip) A) + value (R - V)^2 - entropy H
 //! ```
 
-use crate::batch::{Core, Samples, number};
+use crate::batch::{Core, Samples};
 use crate::learner::{Common, Metrics, Schedule, share};
 use crate::loss::{approx_kl, clip_fraction, clipped_surrogate, evaluate_actions, value_loss};
 use crate::returns::standardise;
 use crate::{Error, Result};
 use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use trimtab_env::bounds::check_count;
 
 /// Options of PPO.
@@ -85,9 +86,9 @@ pub(crate) fn update(
     schedule: &Schedule,
     samples: &Samples,
     rng: &mut impl Rng,
-) -> Result<Metrics> {
+) -> Metrics {
     let mut rows: Vec<usize> = (0..samples.len()).collect();
-    let mut sums = Metrics::new();
+    let mut sums = BTreeMap::<&str, f64>::new();
     let mut steps = 0.0;
     let mut passes = 0;
     for _ in 0..config.epochs {
@@ -96,11 +97,14 @@ pub(crate) fn update(
         }
         let (mut kl, mut minibatches) = (0.0, 0.0);
         for rows in rows.chunks(config.minibatch) {
-            let metrics = step(core, config, schedule, samples, rows)?;
-            kl += metrics["approx_kl"];
+            let batch = samples.select(rows, core.features, core.choices.len());
+            let metrics = step(core, config, schedule, batch);
             minibatches += 1.0;
             for (name, value) in metrics {
-                *sums.entry(name).or_insert(0.0) += value;
+                *sums.entry(name).or_default() += value;
+                if name == APPROX_KL {
+                    kl += value;
+                }
             }
             steps += 1.0;
         }
@@ -114,67 +118,56 @@ pub(crate) fn update(
     }
     let mut metrics: Metrics = sums
         .into_iter()
-        .map(|(name, sum)| (name, sum / f64::max(steps, 1.0)))
+        .map(|(name, sum)| (name.to_owned(), sum / f64::max(steps, 1.0)))
         .collect();
     metrics.insert("epochs".to_owned(), f64::from(passes));
-    Ok(metrics)
+    metrics
 }
+
+/// The metric that ends the passes.
+const APPROX_KL: &str = "approx_kl";
 
 /// One gradient step on one minibatch.
 fn step(
     core: &mut Core,
     config: &PpoConfig,
     schedule: &Schedule,
-    samples: &Samples,
-    rows: &[usize],
-) -> Result<Metrics> {
+    mut batch: Samples,
+) -> [(&'static str, f64); 6] {
     // A range of 0 would have no gradient at all.
     let clip = if config.anneal_clip {
         (config.clip * schedule.left).max(1e-3)
     } else {
         config.clip
     };
-    let mut advantages: Vec<f32> = rows.iter().map(|row| samples.advantages[*row]).collect();
     if config.normalise_advantages {
-        standardise(&mut advantages);
+        standardise(&mut batch.advantages);
     }
-    let batch = core.minibatch(samples, rows, &advantages);
-    let network = core.network()?;
-    let logits = network.actor.forward(batch.observations.clone());
-    let logits = match batch.mask {
-        Some(mask) => logits + mask,
-        None => logits,
-    };
-    let values = network
-        .critic
-        .forward(batch.observations)
-        .reshape([rows.len()]);
-    let evaluated = evaluate_actions(logits, batch.actions, &core.choices);
+    let (logits, values) = core.network.forward(&batch.observations);
+    let evaluated = evaluate_actions(logits, &batch.allowed, &batch.actions, &core.choices);
+    let (new, old) = (&evaluated.log_probs, &batch.log_probs);
+    let policy = clipped_surrogate(new, old, &batch.advantages, clip);
+    let mut value = value_loss(values, &batch.values, &batch.returns, config.clip_value);
+    let entropy = evaluated.mean_entropy();
+    let (kl, clipped) = (approx_kl(new, old), clip_fraction(new, old, clip));
 
-    let policy = clipped_surrogate(
-        evaluated.log_probs.clone(),
-        batch.log_probs,
-        batch.advantages,
-        clip,
-    );
-    let value = value_loss(values, batch.values, batch.returns, config.clip_value);
-    let entropy = evaluated.entropy.mean();
-    let total = policy.clone() + value.clone().mul_scalar(config.common.value)
-        - entropy.clone().mul_scalar(schedule.entropy);
+    // total = policy + common.value value - schedule.entropy entropy
+    let logit_gradient = evaluated.logit_gradient(&policy.gradient, schedule.entropy);
+    let weight = config.common.value;
+    value.gradient.iter_mut().for_each(|x| *x *= weight);
     let norm = core.descend(
-        &total,
+        &batch.observations,
+        &logit_gradient,
+        &value.gradient,
         schedule.learning_rate,
         config.common.max_gradient_norm,
-    )?;
-
-    let new: Vec<f32> = evaluated.log_probs.into_data().iter::<f32>().collect();
-    let old: Vec<f32> = rows.iter().map(|row| samples.log_probs[*row]).collect();
-    Ok(Metrics::from([
-        ("policy_loss".to_owned(), number(&policy)),
-        ("value_loss".to_owned(), number(&value)),
-        ("entropy".to_owned(), number(&entropy)),
-        ("gradient_norm".to_owned(), f64::from(norm)),
-        ("approx_kl".to_owned(), approx_kl(&new, &old)),
-        ("clip_fraction".to_owned(), clip_fraction(&new, &old, clip)),
-    ]))
+    );
+    [
+        ("policy_loss", policy.mean),
+        ("value_loss", value.mean),
+        ("entropy", entropy),
+        ("gradient_norm", f64::from(norm)),
+        (APPROX_KL, kl),
+        ("clip_fraction", clipped),
+    ]
 }

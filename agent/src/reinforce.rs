@@ -4,8 +4,7 @@
 //! maximise  mean log pi(a_t | s_t) (G_t - V(s_t))   and   minimise  (G_t - V(s_t))^2
 //! ```
 
-use crate::Result;
-use crate::batch::{Core, Samples, number};
+use crate::batch::{Core, Samples};
 use crate::learner::{Common, Metrics, Schedule};
 use crate::loss::{evaluate_actions, policy_gradient, value_loss};
 use crate::returns::standardise;
@@ -39,7 +38,7 @@ pub(crate) fn update(
     config: &ReinforceConfig,
     schedule: &Schedule,
     samples: &Samples,
-) -> Result<Metrics> {
+) -> Metrics {
     single_step(
         core,
         &config.common,
@@ -56,34 +55,30 @@ pub(crate) fn single_step(
     normalise: bool,
     schedule: &Schedule,
     samples: &Samples,
-) -> Result<Metrics> {
+) -> Metrics {
     let mut advantages = samples.advantages.clone();
     if normalise {
         standardise(&mut advantages);
     }
-    let rows: Vec<usize> = (0..samples.len()).collect();
-    let batch = core.minibatch(samples, &rows, &advantages);
-    let network = core.network()?;
-    let logits = network.actor.forward(batch.observations.clone());
-    let logits = match batch.mask {
-        Some(mask) => logits + mask,
-        None => logits,
-    };
-    let values = network
-        .critic
-        .forward(batch.observations)
-        .reshape([rows.len()]);
-    let evaluated = evaluate_actions(logits, batch.actions, &core.choices);
-    let policy = policy_gradient(evaluated.log_probs, batch.advantages);
-    let value = value_loss(values, batch.values, batch.returns, None);
-    let entropy = evaluated.entropy.mean();
-    let total = policy.clone() + value.clone().mul_scalar(common.value)
-        - entropy.clone().mul_scalar(schedule.entropy);
-    let norm = core.descend(&total, schedule.learning_rate, common.max_gradient_norm)?;
-    Ok(Metrics::from([
-        ("policy_loss".to_owned(), number(&policy)),
-        ("value_loss".to_owned(), number(&value)),
-        ("entropy".to_owned(), number(&entropy)),
+    let (logits, values) = core.network.forward(&samples.observations);
+    let evaluated = evaluate_actions(logits, &samples.allowed, &samples.actions, &core.choices);
+    let policy = policy_gradient(&evaluated.log_probs, &advantages);
+    let mut value = value_loss(values, &samples.values, &samples.returns, None);
+    let entropy = evaluated.mean_entropy();
+    // total = policy + common.value value - schedule.entropy entropy
+    let logit_gradient = evaluated.logit_gradient(&policy.gradient, schedule.entropy);
+    value.gradient.iter_mut().for_each(|x| *x *= common.value);
+    let norm = core.descend(
+        &samples.observations,
+        &logit_gradient,
+        &value.gradient,
+        schedule.learning_rate,
+        common.max_gradient_norm,
+    );
+    Metrics::from([
+        ("policy_loss".to_owned(), policy.mean),
+        ("value_loss".to_owned(), value.mean),
+        ("entropy".to_owned(), entropy),
         ("gradient_norm".to_owned(), f64::from(norm)),
-    ]))
+    ])
 }

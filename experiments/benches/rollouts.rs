@@ -16,14 +16,8 @@ fn main() -> trimtab_experiments::Result<()> {
     let tuning = Tuning::prepare(&config, &device)?;
     let one = rollout_environments(&config, tuning.as_ref(), &[], &registry, 1)?;
     let two = rollout_environments(&config, tuning.as_ref(), &[], &registry, 2)?;
-    let learner = Learner::new(
-        one.spec(),
-        &config.policy,
-        config.algorithm.clone(),
-        1,
-        &device,
-    )?;
-    let policy = learner.policy()?;
+    let learner = Learner::new(one.spec(), &config.policy, config.algorithm.clone(), 1)?;
+    let policy = learner.policy();
     let episodes = 48;
     let rollout = RolloutConfig::Episodes(episodes);
     let mut one = Collector::new(one, rollout, 1)?;

@@ -6,7 +6,6 @@ use crate::evaluation::{Episode, episode};
 use crate::observer::{Observer, Phase};
 use crate::summary::Estimate;
 use crate::{Error, Result};
-use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 use std::time::Instant;
 use trimtab_agent::{
@@ -172,7 +171,6 @@ impl Benchmark {
         registry: &Registry,
         seeds: u64,
         jobs: usize,
-        device: &Device,
         observer: &mut dyn Observer,
     ) -> Result<Vec<BenchmarkRecord>> {
         if seeds == 0 {
@@ -183,7 +181,7 @@ impl Benchmark {
         let records = std::thread::scope(|scope| {
             let runs = scope.spawn(move || {
                 in_parallel(jobs, seeds as usize, |_, index| {
-                    self.run_seed(registry, index as u64 + 1, device, &|steps| {
+                    self.run_seed(registry, index as u64 + 1, &|steps| {
                         // Nobody listens any more if the observer's thread is gone, and nobody misses it.
                         sender.send(steps).unwrap_or_default();
                     })
@@ -203,11 +201,10 @@ impl Benchmark {
         &self,
         registry: &Registry,
         seed: u64,
-        device: &Device,
         advance: &dyn Fn(u64),
     ) -> Result<BenchmarkRecord> {
         let clock = Instant::now();
-        let (policy, steps) = self.train(registry, seed, device, advance)?;
+        let (policy, steps) = self.train(registry, seed, advance)?;
         let wall_seconds = clock.elapsed().as_secs_f64();
         let scores = self.scores(registry, policy, seed)?;
         let score = Estimate::of(&scores)
@@ -231,7 +228,6 @@ impl Benchmark {
         &self,
         registry: &Registry,
         seed: u64,
-        device: &Device,
         advance: &dyn Fn(u64),
     ) -> Result<(Policy, u64)> {
         let count = match self.rollout {
@@ -244,7 +240,7 @@ impl Benchmark {
         let environments = VectorEnvironment::new(environments, 1)?;
         let spec = environments.spec().clone();
         let algorithm = self.algorithm.clone();
-        let mut learner = Learner::new(&spec, &self.policy, algorithm, seed, device)?;
+        let mut learner = Learner::new(&spec, &self.policy, algorithm, seed)?;
         let mut collector = Collector::new(environments, self.rollout, seed)?;
         // A rollout of steps is played only if it fits.
         let last = match self.rollout {
@@ -256,13 +252,13 @@ impl Benchmark {
         };
         let mut steps = 0;
         while steps < last {
-            let rollout = collector.collect(&learner.policy()?)?;
+            let rollout = collector.collect(&learner.policy())?;
             learner.update(&rollout, steps as f64 / self.steps as f64)?;
             let taken = rollout.iter().map(|part| part.len() as u64).sum();
             steps += taken;
             advance(taken);
         }
-        Ok((learner.policy()?, steps))
+        Ok((learner.policy(), steps))
     }
 
     /// The score of each evaluation episode of the greedy policy.

@@ -38,11 +38,18 @@ const MOST_THREADS: usize = 4096;
 /// Options that decide how a program runs, but not its results.
 #[derive(clap::Args)]
 struct Machine {
+    #[command(flatten)]
+    threads: Threads,
+    #[command(flatten)]
+    backend: Backend,
+}
+
+/// How much happens at once.
+#[derive(clap::Args)]
+struct Threads {
     /// Threads; by default one for each core
     #[arg(long)]
     jobs: Option<usize>,
-    #[command(flatten)]
-    backend: Backend,
 }
 
 /// Where tensors are.
@@ -60,6 +67,12 @@ impl Backend {
 }
 
 impl Machine {
+    fn jobs(&self) -> Result<usize> {
+        self.threads.jobs()
+    }
+}
+
+impl Threads {
     fn jobs(&self) -> Result<usize> {
         match self.jobs {
             Some(jobs) => {

@@ -89,18 +89,9 @@ fn go_on(
     let spec = environments.spec().clone();
     write_json(&run.file("spec.json"), &spec)?;
     let mut learner = if position.updates > 0 {
-        Learner::resume(
-            &Checkpoint::load(run.checkpoint(position.updates))?,
-            &options.device,
-        )?
+        Learner::resume(&Checkpoint::load(run.checkpoint(position.updates))?)?
     } else {
-        Learner::new(
-            &spec,
-            &config.policy,
-            config.algorithm.clone(),
-            config.seed,
-            &options.device,
-        )?
+        Learner::new(&spec, &config.policy, config.algorithm.clone(), config.seed)?
     };
     if learner.updates() != position.updates {
         return Err(Error::NoRun {
@@ -132,7 +123,7 @@ fn go_on(
     observer.begin(phase, training.updates * total, done);
     while position.updates < training.updates {
         let clock = Instant::now();
-        let policy = learner.policy()?;
+        let policy = learner.policy();
         let before = collector.state();
         let rollout = collector.collect(&policy)?;
         if options.interrupted.load(Ordering::SeqCst) {
@@ -169,7 +160,7 @@ fn go_on(
     }
     observer.end();
     let reference_cost: f64 = references.iter().map(|reference| reference.cost).sum();
-    let mut policy = learner.policy()?;
+    let mut policy = learner.policy();
     // The reward is scaled by the references: without their grids there would have been no training.
     let training_cost = reference_cost + position.cost;
     if training_cost > 0.0 {
@@ -243,7 +234,7 @@ fn save(
     previous: Option<u64>,
 ) -> Result<u64> {
     learner
-        .checkpoint()?
+        .checkpoint()
         .save(run.checkpoint(position.updates))?;
     run.mark(position.clone(), previous)?;
     Ok(position.updates)

@@ -1,6 +1,5 @@
 use super::*;
 use crate::{Algorithm, Learner, PolicyConfig};
-use burn::tensor::Device;
 use proptest::prelude::*;
 use trimtab_env::suite::{CartPole, Identity};
 
@@ -18,8 +17,8 @@ fn policy(seed: u64) -> Policy {
     let algorithm = Algorithm::Ppo(Default::default());
     let config = PolicyConfig::default();
     let spec = poles(1).spec().clone();
-    let learner = Learner::new(&spec, &config, algorithm, seed, &Device::flex()).unwrap();
-    learner.policy().unwrap()
+    let learner = Learner::new(&spec, &config, algorithm, seed).unwrap();
+    learner.policy()
 }
 
 #[test]

@@ -22,18 +22,11 @@ fn train(
 ) -> (Learner, Vec<f64>) {
     let environments = VectorEnvironment::new((0..2).map(|_| make()).collect(), 2).unwrap();
     let spec = environments.spec().clone();
-    let mut learner = Learner::new(
-        &spec,
-        &PolicyConfig::default(),
-        algorithm,
-        1,
-        &Device::flex(),
-    )
-    .unwrap();
+    let mut learner = Learner::new(&spec, &PolicyConfig::default(), algorithm, 1).unwrap();
     let mut means = Vec::new();
     let mut collector = Collector::new(environments, RolloutConfig::Episodes(episodes), 1).unwrap();
     for update in 0..updates {
-        let rollout = collector.collect(&learner.policy().unwrap()).unwrap();
+        let rollout = collector.collect(&learner.policy()).unwrap();
         means.push(rollout.iter().map(Trajectory::episode_return).sum::<f64>() / episodes as f64);
         learner
             .update(&rollout, update as f64 / updates as f64)
@@ -67,8 +60,7 @@ fn every_algorithm_learns_to_tune_the_noisy_quadratic() {
     };
     let geometric_mean_loss = |learner: &Learner| {
         let mut environment = make();
-        let mut controller =
-            crate::PolicyController::new(learner.policy().unwrap(), Selection::Greedy);
+        let mut controller = crate::PolicyController::new(learner.policy(), Selection::Greedy);
         let seeds = 20;
         let total: f64 = (0..seeds)
             .map(|seed| {
@@ -167,15 +159,13 @@ fn an_update_that_makes_numbers_not_finite_ends_the_training() {
                 };
                 let environments: Vec<Box<dyn Environment>> = vec![Box::new(Masked::new())];
                 let environments = VectorEnvironment::new(environments, 1).unwrap();
-                let device = Device::flex();
                 let spec = environments.spec().clone();
-                let mut learner =
-                    Learner::new(&spec, &config, algorithm.clone(), 1, &device).unwrap();
+                let mut learner = Learner::new(&spec, &config, algorithm.clone(), 1).unwrap();
                 let mut collector =
                     Collector::new(environments, RolloutConfig::Episodes(4), 1).unwrap();
                 for update in 1..=20 {
                     // What is handed out can act.
-                    let rollout = collector.collect(&learner.policy().unwrap()).unwrap();
+                    let rollout = collector.collect(&learner.policy()).unwrap();
                     match learner.update(&rollout, 0.0) {
                         Ok(metrics) => assert!(metrics.values().all(|x| x.is_finite())),
                         Err(Error::NotFinite { update: named }) => {
@@ -205,13 +195,7 @@ fn networks_that_fit_nowhere_are_refused_before_they_are_made() {
         ("(no_change_bias: NaN)", "policy.no_change_bias: NaN"),
     ] {
         let algorithm = Algorithm::Ppo(Default::default());
-        let made = Learner::new(
-            &Masked::new().0,
-            &config(text),
-            algorithm,
-            1,
-            &Device::flex(),
-        );
+        let made = Learner::new(&Masked::new().0, &config(text), algorithm, 1);
         let error = made.err().unwrap().to_string();
         assert!(error.starts_with(field), "{error}");
     }
@@ -224,8 +208,8 @@ fn rewards_that_are_not_finite_are_named() {
     for algorithm in algorithms() {
         let config = PolicyConfig::default();
         let spec = environments.spec();
-        let mut learner = Learner::new(spec, &config, algorithm, 1, &Device::flex()).unwrap();
-        let policy = learner.policy().unwrap();
+        let mut learner = Learner::new(spec, &config, algorithm, 1).unwrap();
+        let policy = learner.policy();
         let mut rollout = vec![crate::collector::play(&mut Masked::new(), &policy, 1).unwrap()];
         rollout[0].rewards[3] = f32::NAN;
         let error = learner.update(&rollout, 0.0).unwrap_err().to_string();
@@ -248,10 +232,10 @@ fn scaled_rewards_are_clipped() {
         });
         let spec = Masked::new().0;
         let config = PolicyConfig::default();
-        let mut learner = Learner::new(&spec, &config, algorithm, 1, &Device::flex()).unwrap();
+        let mut learner = Learner::new(&spec, &config, algorithm, 1).unwrap();
         let mut rollout = Vec::new();
         for (seed, reward) in [1.0, 1.0, 1.0, 1.0001, 1.0].into_iter().enumerate() {
-            let policy = learner.policy().unwrap();
+            let policy = learner.policy();
             let mut whole =
                 crate::collector::play(&mut Masked::new(), &policy, seed as u64).unwrap();
             whole.observations.truncate(1);
@@ -286,22 +270,21 @@ fn a_checkpoint_goes_on_in_the_same_bits() {
             std::env::temp_dir().join(format!("trimtab-checkpoint-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
         let path = folder.join("checkpoint.json");
-        whole.checkpoint().unwrap().save(&path).unwrap();
-        let mut resumed =
-            Learner::resume(&Checkpoint::load(&path).unwrap(), &Device::flex()).unwrap();
+        whole.checkpoint().save(&path).unwrap();
+        let mut resumed = Learner::resume(&Checkpoint::load(&path).unwrap()).unwrap();
         let environments = VectorEnvironment::new(
             vec![Box::new(Identity::new(3, 8)) as Box<dyn Environment>],
             1,
         )
         .unwrap();
         let mut collector = Collector::new(environments, RolloutConfig::Episodes(4), 1).unwrap();
-        let rollout = collector.collect(&whole.policy().unwrap()).unwrap();
+        let rollout = collector.collect(&whole.policy()).unwrap();
         for learner in [&mut whole, &mut resumed] {
             for _ in 0..3 {
                 learner.update(&rollout, 0.5).unwrap();
             }
         }
-        assert_eq!(whole.policy().unwrap(), resumed.policy().unwrap());
+        assert_eq!(whole.policy(), resumed.policy());
         assert_eq!(whole.updates(), resumed.updates());
 
         // Damaged copies are refused with the file's name.
@@ -312,7 +295,7 @@ fn a_checkpoint_goes_on_in_the_same_bits() {
             message.contains("checkpoint.json") && message.contains("cut short"),
             "{message}"
         );
-        std::fs::write(&path, text.replacen("\"version\":2", "\"version\":7", 1)).unwrap();
+        std::fs::write(&path, text.replacen("\"version\":3", "\"version\":7", 1)).unwrap();
         let message = Checkpoint::load(&path).unwrap_err().to_string();
         assert!(message.contains("version 7"), "{message}");
         std::fs::remove_dir_all(&folder).unwrap();
@@ -327,7 +310,7 @@ fn a_policy_knows_what_it_was_trained_for() {
         1,
         2,
     );
-    let policy = learner.policy().unwrap();
+    let policy = learner.policy();
     let other = Identity::new(4, 8);
     let message = policy.check(other.spec()).unwrap_err().to_string();
     assert!(message.contains("symbol_3"), "{message}");
@@ -347,13 +330,7 @@ fn a_policy_knows_what_it_was_trained_for() {
 fn impossible_options_are_named() {
     let spec = Identity::new(3, 8).spec().clone();
     let refuse = |algorithm: Algorithm, field: &str| {
-        let result = Learner::new(
-            &spec,
-            &PolicyConfig::default(),
-            algorithm,
-            1,
-            &Device::flex(),
-        );
+        let result = Learner::new(&spec, &PolicyConfig::default(), algorithm, 1);
         let message = result
             .err()
             .map(|error| error.to_string())

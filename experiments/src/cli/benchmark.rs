@@ -1,6 +1,6 @@
 //! The command line of `benchmark`.
 
-use super::{Machine, Words, print_json, say};
+use super::{Threads, Words, print_json, say};
 use crate::config::MOST_RUNS;
 use crate::observer::Progress;
 use crate::{Error, Registry, Result, benchmark};
@@ -34,7 +34,7 @@ struct Benchmark {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    machine: Machine,
+    threads: Threads,
 }
 
 /// The command `benchmark`.
@@ -50,11 +50,10 @@ pub(super) fn benchmark(words: &Words, registry: &Registry) -> Result<()> {
     let names = &arguments.names;
     let selected = benchmark::select(&benchmarks, names, arguments.algorithm.as_deref())?;
     check_count("--seeds", arguments.seeds as usize, 1..=MOST_RUNS)?;
-    let device = arguments.machine.backend.device()?;
-    let jobs = arguments.machine.jobs()?;
+    let jobs = arguments.threads.jobs()?;
     let mut progress = Progress::default();
     for (index, benchmark) in selected.iter().enumerate() {
-        let records = benchmark.run(registry, arguments.seeds, jobs, &device, &mut progress)?;
+        let records = benchmark.run(registry, arguments.seeds, jobs, &mut progress)?;
         if arguments.json {
             print_json(&records)?;
             continue;

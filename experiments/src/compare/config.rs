@@ -359,7 +359,6 @@ impl CompareConfig {
 mod tests {
     use super::*;
     use crate::config::QUICKSTART;
-    use burn::tensor::Device;
     use trimtab_agent::Learner;
     use trimtab_env::Environment;
     use trimtab_env::suite::Identity;
@@ -370,9 +369,8 @@ mod tests {
         std::fs::create_dir_all(&folder).unwrap();
         let quick = crate::Config::parse(QUICKSTART, "quickstart.ron").unwrap();
         let spec = Identity::new(2, 3).spec().clone();
-        let device = Device::flex();
-        let learner = Learner::new(&spec, &quick.policy, quick.algorithm, 1, &device).unwrap();
-        let policy = learner.policy().unwrap();
+        let learner = Learner::new(&spec, &quick.policy, quick.algorithm, 1).unwrap();
+        let policy = learner.policy();
         let (silent, frank) = (folder.join("silent.json"), folder.join("frank.json"));
         policy.save(&silent).unwrap();
         policy.with_training_cost(12.5).save(&frank).unwrap();

@@ -12,7 +12,7 @@
 //! let mut weights = vec![0.1; program.weights()];
 //! weights[0] = -0.2;
 //! let (inputs, labels) = ([1.0, 0.0, 0.0, 1.0], [0, 1]);
-//! let (mut output_gradient, mut gradient) = (Vec::new(), Vec::new());
+//! let (mut output_gradient, mut gradient) = (Vec::new(), vec![0.0; weights.len()]);
 //!
 //! let mut losses = Vec::new();
 //! for _ in 0..50 {
@@ -27,6 +27,7 @@
 //! ```
 
 mod activation;
+mod adam;
 mod elementary;
 pub mod loss;
 mod mlp;
@@ -34,6 +35,7 @@ mod product;
 mod vectorised;
 
 pub use activation::Activation;
+pub use adam::Adam;
 pub use mlp::Mlp;
 pub use vectorised::vectorised;
 
@@ -73,12 +75,12 @@ pub trait Program: Send {
     /// - gradient: as the weights
     ///
     /// # Panics
-    /// If the last forward pass had other sizes.
+    /// If the last forward pass had other sizes, or there is not as much room for the gradient as there are weights.
     fn backward(
         &mut self,
         weights: &[f32],
         inputs: &[f32],
         output_gradient: &[f32],
-        gradient: &mut Vec<f32>,
+        gradient: &mut [f32],
     );
 }

@@ -98,10 +98,8 @@ impl Program for Mlp {
         weights: &[f32],
         inputs: &[f32],
         output_gradient: &[f32],
-        gradient: &mut Vec<f32>,
+        gradient: &mut [f32],
     ) {
-        // All of it is written over.
-        gradient.resize(self.weights(), 0.0);
         let [here, below] = &mut self.gradients;
         let last = self.layers.len() - 1;
         for index in (0..=last).rev() {

@@ -6,7 +6,7 @@
 use super::{OptimizerConfig, Prodigy, ScheduleFree};
 use crate::Result;
 use std::ops::Range;
-use trimtab_program::vectorised;
+use trimtab_program::{Adam, vectorised};
 
 /// An optimiser with its state.
 #[derive(Clone)]
@@ -26,19 +26,6 @@ pub(crate) enum FlatOptimizer {
     ScheduleFree(ScheduleFree),
 }
 
-/// Adam, whose decay may be decoupled.
-#[derive(Clone)]
-pub(crate) struct Adam {
-    beta_1: f32,
-    beta_2: f32,
-    epsilon: f32,
-    weight_decay: f32,
-    decoupled: bool,
-    updates: i32,
-    moment_1: Vec<f32>,
-    moment_2: Vec<f32>,
-}
-
 impl FlatOptimizer {
     /// The optimiser before its first update.
     ///
@@ -46,18 +33,6 @@ impl FlatOptimizer {
     /// As [`OptimizerConfig::init`].
     pub(crate) fn new(config: &OptimizerConfig) -> Result<Self> {
         config.init()?;
-        let adam = |beta_1, beta_2, epsilon, weight_decay, decoupled| {
-            Self::Adam(Adam {
-                beta_1,
-                beta_2,
-                epsilon,
-                weight_decay,
-                decoupled,
-                updates: 0,
-                moment_1: Vec::new(),
-                moment_2: Vec::new(),
-            })
-        };
         Ok(match *config {
             OptimizerConfig::Sgd {
                 momentum,
@@ -74,13 +49,13 @@ impl FlatOptimizer {
                 beta_2,
                 epsilon,
                 weight_decay,
-            } => adam(beta_1, beta_2, epsilon, weight_decay, false),
+            } => Self::Adam(Adam::new(beta_1, beta_2, epsilon).with_penalty(weight_decay)),
             OptimizerConfig::AdamW {
                 beta_1,
                 beta_2,
                 epsilon,
                 weight_decay,
-            } => adam(beta_1, beta_2, epsilon, weight_decay, true),
+            } => Self::Adam(Adam::new(beta_1, beta_2, epsilon).with_decoupled_decay(weight_decay)),
             OptimizerConfig::Prodigy(config) => Self::Prodigy(Prodigy::new(config)?),
             OptimizerConfig::ScheduleFreeAdamW(config) => {
                 Self::ScheduleFree(ScheduleFree::new(config)?)
@@ -141,52 +116,6 @@ impl FlatOptimizer {
                 Some(schedule_free.average()).filter(|average| !average.is_empty())
             }
             Self::Sgd { .. } | Self::Adam(_) | Self::Prodigy(_) => None,
-        }
-    }
-}
-
-impl Adam {
-    fn step(&mut self, lr: f64, weights: &mut [f32], gradient: &[f32]) {
-        self.moment_1.resize(weights.len(), 0.0);
-        self.moment_2.resize(weights.len(), 0.0);
-        self.updates += 1;
-        let (beta_1, beta_2) = (self.beta_1, self.beta_2);
-        let (rest_1, rest_2) = (1.0 - beta_1, 1.0 - beta_2);
-        let left_1 = 1.0 - beta_1.powi(self.updates);
-        let left_2 = 1.0 - beta_2.powi(self.updates);
-        let kept = (1.0 - lr * f64::from(self.weight_decay)) as f32;
-        let lr = lr as f32;
-        let moments = self.moment_1.iter_mut().zip(&mut self.moment_2);
-        let all = weights.iter_mut().zip(gradient).zip(moments);
-        if self.decoupled {
-            let epsilon = self.epsilon;
-            vectorised(
-                #[inline(always)]
-                || {
-                    for ((w, g), (m, v)) in all {
-                        *m = *m * beta_1 + g * rest_1;
-                        *v = *v * beta_2 + g * g * rest_2;
-                        let step = (*m / left_1) / ((*v / left_2).sqrt() + epsilon);
-                        *w = *w * kept - step * lr;
-                    }
-                },
-            );
-        } else {
-            // Both corrections of the bias in one factor.
-            let root = left_2.sqrt();
-            let (factor, epsilon) = (root / left_1, self.epsilon * root);
-            let penalty = self.weight_decay;
-            vectorised(
-                #[inline(always)]
-                || {
-                    for ((w, g), (m, v)) in all {
-                        let g = *w * penalty + g;
-                        *m = *m * beta_1 + g * rest_1;
-                        *v = *v * beta_2 + g * g * rest_2;
-                        *w -= *m * factor / (v.sqrt() + epsilon) * lr;
-                    }
-                },
-            );
         }
     }
 }

@@ -57,6 +57,7 @@ impl WrittenOut {
                 loss::squared_error(outputs, &self.values, &mut self.output_gradient)
             }
         };
+        gradient.resize(weights.len(), 0.0);
         self.program
             .backward(weights, &self.inputs, &self.output_gradient, gradient);
         loss
