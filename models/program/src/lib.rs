@@ -27,13 +27,19 @@
 //! ```
 
 mod activation;
+mod cnn;
+mod convolution;
 mod elementary;
 pub mod loss;
 mod mlp;
+mod planes;
+mod pooling;
 mod product;
+mod rows;
 mod vectorised;
 
 pub use activation::Activation;
+pub use cnn::Cnn;
 pub use mlp::Mlp;
 pub use vectorised::vectorised;
 
