@@ -1,7 +1,7 @@
 //! Convolutional networks.
 
 use crate::Program;
-use crate::convolution::{Kernels, TAPS, TOGETHER, convolve, correlate, sum_planes};
+use crate::convolution::{Kernels, SLOPES_TOGETHER, Slopes, TAPS, TOGETHER, convolve, sum_planes};
 use crate::planes::{LANES, Planes};
 use crate::pooling::{pool, unpool, window};
 use crate::product::{Matrix, product};
@@ -49,8 +49,9 @@ struct Layer {
     choices: Vec<u8>,
     /// The gradient with respect to the outputs of the convolution, one image. Its padding is never written and stays zero.
     gradient: Vec<f32>,
-    /// The gradients with respect to weights and biases, lane by lane.
-    slopes: [Vec<[f32; LANES]>; 2],
+    slopes: Slopes,
+    /// The gradient with respect to the biases, lane by lane.
+    bias_slopes: Vec<[f32; LANES]>,
 }
 
 impl Layer {
@@ -61,9 +62,9 @@ impl Layer {
             back: Kernels::default(),
             inputs: Vec::new(),
             choices: Vec::new(),
-            gradient: vec![0.0; to.images(1)],
-            slopes: [outputs * from.channels * TAPS, outputs]
-                .map(|count| vec![[0.0; LANES]; count]),
+            gradient: vec![0.0; to.images(1) + SLOPES_TOGETHER * to.plane],
+            slopes: Slopes::new([outputs, from.channels]),
+            bias_slopes: vec![[0.0; LANES]; outputs],
             from,
             to,
         }
@@ -122,7 +123,7 @@ impl Cnn {
             features,
             head: Default::default(),
             logits: Vec::new(),
-            scratch: vec![0.0; scratch.max().unwrap_or(0)],
+            scratch: vec![0.0; scratch.max().unwrap_or(0) + LANES],
             layers,
         }
     }
@@ -177,7 +178,13 @@ impl Program for Cnn {
                 convolve(x, &layer.from, &layer.kernels, biases, convolved);
                 let choices = layer.choices_of(image);
                 let y = &mut y[planes.without_margins(image)];
-                pool(convolved, &layer.to, y, planes, &mut layer.choices[choices]);
+                pool(
+                    &self.scratch,
+                    &layer.to,
+                    y,
+                    planes,
+                    &mut layer.choices[choices],
+                );
             }
         }
         let [matrix, biases] = [2, 1].map(|back| &weights[tensors[tensors.len() - back].clone()]);
@@ -219,9 +226,8 @@ impl Program for Cnn {
             layer
                 .back
                 .pack_back(kernels, &layer.to, layer.from.channels);
-            for slopes in &mut layer.slopes {
-                slopes.fill([0.0; LANES]);
-            }
+            layer.slopes.clear();
+            layer.bias_slopes.fill([0.0; LANES]);
         }
         for image in 0..rows {
             for index in (0..self.layers.len()).rev() {
@@ -240,10 +246,11 @@ impl Program for Cnn {
                     &mut layer.gradient[place.clone()],
                     &layer.to,
                 );
-                let [weights, biases] = &mut layer.slopes;
                 let x = &layer.inputs[layer.from.with_margins(image)];
-                correlate(x, &layer.from, &layer.gradient[place.clone()], weights);
-                sum_planes(&layer.gradient[place], &layer.to, biases);
+                let blocks = layer.to.channels.next_multiple_of(SLOPES_TOGETHER);
+                let g = &layer.gradient[layer.to.margin..][..blocks * layer.to.plane];
+                layer.slopes.add(x, &layer.from, g);
+                sum_planes(&layer.gradient[place], &layer.to, &mut layer.bias_slopes);
                 if index > 0 {
                     let blocks = layer.from.channels.next_multiple_of(TOGETHER);
                     let below = &mut self.scratch[..blocks * layer.from.plane];
@@ -252,10 +259,10 @@ impl Program for Cnn {
             }
         }
         for (layer, tensors) in self.layers.iter().zip(tensors.chunks_exact(2)) {
-            for (slopes, tensor) in layer.slopes.iter().zip(tensors) {
-                for (slope, lanes) in gradient[tensor.clone()].iter_mut().zip(slopes) {
-                    *slope = lanes.iter().sum();
-                }
+            layer.slopes.total(&mut gradient[tensors[0].clone()]);
+            let biases = &mut gradient[tensors[1].clone()];
+            for (slope, lanes) in biases.iter_mut().zip(&layer.bias_slopes) {
+                *slope = lanes.iter().sum();
             }
         }
     }

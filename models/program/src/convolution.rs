@@ -1,6 +1,6 @@
 //! Convolutions with kernels of 3x3 on padded planes.
 
-use crate::planes::{LANES, Planes};
+use crate::planes::{LANES, Planes, lanes};
 use crate::vectorised;
 
 /// Height and width of the kernels.
@@ -14,7 +14,7 @@ pub(crate) const TAPS: usize = KERNEL * KERNEL;
 pub(crate) const TOGETHER: usize = 4;
 
 /// Output channels for whose weights a gradient is computed together.
-const SLOPES_TOGETHER: usize = 4;
+pub(crate) const SLOPES_TOGETHER: usize = 4;
 
 /// Weights in the order in which [`convolve`] reads them.
 #[derive(Clone, Debug, Default)]
@@ -59,12 +59,6 @@ impl Kernels {
             }
         }
     }
-}
-
-/// The numbers at `start` and after it, as many as are computed at once.
-#[inline(always)]
-fn lanes(numbers: &[f32], start: usize) -> &[f32; LANES] {
-    numbers[start..].first_chunk().expect("whole vectors")
 }
 
 /// `y[o, p] = b[o] + sum over i and the nine steps s of w[o, i, s] x[i, p + s]`, at every position `p` of one image.
@@ -114,71 +108,78 @@ pub(crate) fn convolve(
     );
 }
 
-/// Adds the gradient with respect to the weights, `sum over p of g[o, p] x[i, p + s]`, of one image to `slopes`, which are its sums over every
-/// sixteenth position. So the lanes are added up once a batch and not once an image.
-///
-/// # Shapes
-/// - x: `planes`, with margins
-/// - g: `[outputs, plane]`, zero where the outputs are padding
-/// - slopes: `[outputs, inputs, TAPS, LANES]`
-pub(crate) fn correlate(x: &[f32], planes: &Planes, g: &[f32], slopes: &mut [[f32; LANES]]) {
-    vectorised(
-        #[inline(always)]
-        || {
-            let slopes = slopes.chunks_mut(SLOPES_TOGETHER * planes.channels * TAPS);
-            for (g, slopes) in g.chunks(SLOPES_TOGETHER * planes.plane).zip(slopes) {
-                match g.len() / planes.plane {
-                    SLOPES_TOGETHER => correlate_block::<SLOPES_TOGETHER>(x, planes, g, slopes),
-                    _ => {
-                        let slopes = slopes.chunks_exact_mut(planes.channels * TAPS);
-                        for (g, slopes) in g.chunks_exact(planes.plane).zip(slopes) {
-                            correlate_block::<1>(x, planes, g, slopes);
-                        }
-                    }
-                }
-            }
-        },
-    );
+/// The gradient with respect to weights. Every one is a sum over the positions of all images, kept as the sums over every sixteenth
+/// of them: so the lanes are added up once a batch and not once an image.
+#[derive(Clone, Debug)]
+pub(crate) struct Slopes {
+    /// `[outputs / SLOPES_TOGETHER, inputs, KERNEL]` blocks `[SLOPES_TOGETHER, KERNEL, LANES]`.
+    sums: Vec<[[[f32; LANES]; KERNEL]; SLOPES_TOGETHER]>,
+    inputs: usize,
 }
 
-/// [`correlate`] for `OUTPUTS` channels.
-#[inline(always)]
-fn correlate_block<const OUTPUTS: usize>(
-    x: &[f32],
-    planes: &Planes,
-    g: &[f32],
-    slopes: &mut [[f32; LANES]],
-) {
-    for input in 0..planes.channels {
-        for down in 0..KERNEL {
-            let start = input * planes.plane + down * planes.row;
-            let mut sums = [[[0.0; LANES]; KERNEL]; OUTPUTS];
-            for position in (0..planes.vectors()).step_by(LANES) {
-                let x: [_; KERNEL] =
-                    std::array::from_fn(|right| *lanes(x, start + position + right));
-                let g: [_; OUTPUTS] =
-                    std::array::from_fn(|output| *lanes(g, output * planes.plane + position));
-                for (sums, g) in sums.iter_mut().zip(&g) {
-                    for (sums, x) in sums.iter_mut().zip(&x) {
-                        for lane in 0..LANES {
-                            sums[lane] = g[lane].mul_add(x[lane], sums[lane]);
+impl Slopes {
+    /// No slopes yet.
+    pub(crate) fn new([outputs, inputs]: [usize; 2]) -> Self {
+        let blocks = outputs.div_ceil(SLOPES_TOGETHER) * inputs * KERNEL;
+        let sums = vec![[[[0.0; LANES]; KERNEL]; SLOPES_TOGETHER]; blocks];
+        Self { sums, inputs }
+    }
+
+    /// Forgets the images that were added.
+    pub(crate) fn clear(&mut self) {
+        self.sums.fill([[[0.0; LANES]; KERNEL]; SLOPES_TOGETHER]);
+    }
+
+    /// Adds `sum over p of g[o, p] x[i, p + s]`, the gradient with respect to `w[o, i, s]`, of one image.
+    ///
+    /// # Shapes
+    /// - x: `planes`, with margins
+    /// - g: `[outputs, plane]`, with the outputs filled up to whole blocks; zero where they are padding
+    pub(crate) fn add(&mut self, x: &[f32], planes: &Planes, g: &[f32]) {
+        let length = planes.vectors();
+        vectorised(
+            #[inline(always)]
+            || {
+                let blocks = self.sums.chunks_exact_mut(self.inputs * KERNEL);
+                for (sums, g) in blocks.zip(g.chunks_exact(SLOPES_TOGETHER * planes.plane)) {
+                    let g: [_; SLOPES_TOGETHER] =
+                        std::array::from_fn(|output| &g[output * planes.plane..][..length]);
+                    for (index, block) in sums.iter_mut().enumerate() {
+                        let start = index / KERNEL * planes.plane + index % KERNEL * planes.row;
+                        let x: [_; KERNEL] =
+                            std::array::from_fn(|right| &x[start + right..][..length]);
+                        let mut sums = *block;
+                        for position in (0..length).step_by(LANES) {
+                            let x = x.map(|x| *lanes(x, position));
+                            let g = g.map(|g| *lanes(g, position));
+                            for output in 0..SLOPES_TOGETHER {
+                                for right in 0..KERNEL {
+                                    for lane in 0..LANES {
+                                        let sum = &mut sums[output][right][lane];
+                                        *sum = g[output][lane].mul_add(x[right][lane], *sum);
+                                    }
+                                }
+                            }
                         }
+                        *block = sums;
                     }
                 }
-            }
-            for (output, sums) in sums.iter().enumerate() {
-                let first = (output * planes.channels + input) * TAPS + down * KERNEL;
-                for (slopes, sums) in slopes[first..].iter_mut().zip(sums) {
-                    for (slope, sum) in slopes.iter_mut().zip(sums) {
-                        *slope += sum;
-                    }
-                }
-            }
+            },
+        );
+    }
+
+    /// The gradient, `[outputs, inputs, TAPS]`.
+    pub(crate) fn total(&self, gradient: &mut [f32]) {
+        for (index, slope) in gradient.iter_mut().enumerate() {
+            let (output, tap) = (index / (self.inputs * TAPS), index % TAPS);
+            let (block, place) = (output / SLOPES_TOGETHER, output % SLOPES_TOGETHER);
+            let block = (block * self.inputs + index / TAPS % self.inputs) * KERNEL + tap / KERNEL;
+            *slope = self.sums[block][place][tap % KERNEL].iter().sum();
         }
     }
 }
 
-/// Adds the gradient with respect to the biases, `sum over p of g[o, p]`, of one image to `slopes`, lane by lane as in [`correlate`].
+/// Adds the gradient with respect to the biases, `sum over p of g[o, p]`, of one image to `slopes`, lane by lane as in [`Slopes`].
 ///
 /// # Shapes
 /// - g: `[outputs, plane]`, zero where the outputs are padding
@@ -188,11 +189,13 @@ pub(crate) fn sum_planes(g: &[f32], planes: &Planes, slopes: &mut [[f32; LANES]]
         #[inline(always)]
         || {
             for (g, slopes) in g.chunks_exact(planes.plane).zip(slopes) {
+                let mut sums = *slopes;
                 for g in g[..planes.vectors()].chunks_exact(LANES) {
-                    for (slope, g) in slopes.iter_mut().zip(g) {
-                        *slope += g;
+                    for (sum, g) in sums.iter_mut().zip(g) {
+                        *sum += g;
                     }
                 }
+                *slopes = sums;
             }
         },
     );

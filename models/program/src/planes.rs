@@ -82,3 +82,9 @@ impl Planes {
         (self.height * self.row).next_multiple_of(LANES)
     }
 }
+
+/// The numbers at `start` and after it, as many as are computed at once.
+#[inline(always)]
+pub(crate) fn lanes(numbers: &[f32], start: usize) -> &[f32; LANES] {
+    numbers[start..].first_chunk().expect("whole vectors")
+}

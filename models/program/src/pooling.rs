@@ -1,6 +1,6 @@
 //! A rectifier and then the largest of every 2x2 numbers of a plane, in one step.
 
-use crate::planes::Planes;
+use crate::planes::{LANES, Planes, lanes};
 use crate::vectorised;
 
 /// The choice where the rectifier left nothing: no gradient flows.
@@ -11,56 +11,42 @@ pub(crate) fn window(height: usize, width: usize) -> usize {
     if height.min(width) > 1 { 2 } else { 1 }
 }
 
-/// The largest of four numbers and which it is, the first of equals. What is not a number is larger than any, and the last
-/// of those is chosen, as in burn and PyTorch.
+/// Whether a number takes the place of the largest so far. Of equals the first stays. What is not a number is larger than any, and
+/// the last of those is chosen, as in burn and PyTorch.
 #[inline(always)]
-fn largest(numbers: [f32; 4]) -> (f32, u8) {
-    let (mut best, mut choice) = (numbers[0], 0);
-    for (index, x) in (1..).zip(&numbers[1..]) {
-        let wins = *x > best || x.is_nan();
-        best = if wins { *x } else { best };
-        choice = if wins { index } else { choice };
-    }
-    (best, choice)
-}
-
-/// `max(best, 0)` and the choice, which is none where the rectifier is flat. What is not a number stays.
-#[inline(always)]
-fn rectified((best, choice): (f32, u8)) -> (f32, u8) {
-    if best <= 0.0 {
-        (0.0, NONE)
-    } else {
-        (best, choice)
-    }
+fn wins(x: f32, best: f32) -> bool {
+    x > best || x.is_nan()
 }
 
 /// Rectifies the planes `x` of one image, without margins, and puts the largest number of every window into `y`.
 ///
 /// # Shapes
-/// - x: `from`, whose height and width are at least `window` times those of `to`
+/// - x: `from`, whose height and width are at least `window` times those of `to`, and [`LANES`] more numbers of no meaning
 /// - y: `to`, with as many channels, without margins
 /// - choices: `[channels, height, width]` of `to`
 pub(crate) fn pool(x: &[f32], from: &Planes, y: &mut [f32], to: &Planes, choices: &mut [u8]) {
     let window = window(from.height, from.width);
+    // From the first number of a window to the others.
+    let steps = [0, 1, from.row, from.row + 1];
+    let steps = &steps[..window * window];
     let mut choices = choices.chunks_exact_mut(to.width);
     vectorised(
         #[inline(always)]
         || {
             for channel in 0..to.channels {
                 for (row, choices) in (0..to.height).zip(&mut choices) {
-                    let y = y[to.row_of(channel, row)].iter_mut().zip(choices);
-                    let upper = &x[from.row_of(channel, window * row)];
-                    if window == 1 {
-                        for ((y, choice), x) in y.zip(upper) {
-                            (*y, *choice) = rectified((*x, 0));
+                    let x = &x[from.row_of(channel, window * row).start..];
+                    let y = y[to.row_of(channel, row)].chunks_mut(LANES / window);
+                    let blocks = y.zip(choices.chunks_mut(LANES / window));
+                    for (index, (y, choices)) in blocks.enumerate() {
+                        // At every position, though a window begins only at every other one: so nothing has to be
+                        // picked apart before.
+                        let (best, choice) = largest(&x[index * LANES..], steps);
+                        let results = best.iter().zip(&choice).step_by(window);
+                        for ((y, choice), (best, chosen)) in y.iter_mut().zip(choices).zip(results)
+                        {
+                            (*y, *choice) = (*best, *chosen as u8);
                         }
-                        continue;
-                    }
-                    let lower = &x[from.row_of(channel, window * row + 1)];
-                    let pairs = upper.chunks_exact(2).zip(lower.chunks_exact(2));
-                    for ((y, choice), (upper, lower)) in y.zip(pairs) {
-                        let numbers = [upper[0], upper[1], lower[0], lower[1]];
-                        (*y, *choice) = rectified(largest(numbers));
                     }
                 }
             }
@@ -68,13 +54,29 @@ pub(crate) fn pool(x: &[f32], from: &Planes, y: &mut [f32], to: &Planes, choices
     );
 }
 
-/// The gradient at a number of a window.
+/// The largest numbers of windows that begin at neighbouring positions, or 0 where that is larger, and which of the window they are.
 #[inline(always)]
-fn chosen((above, choice): (&f32, &u8), index: u8) -> f32 {
-    if *choice == index { *above } else { 0.0 }
+fn largest(x: &[f32], steps: &[usize]) -> ([f32; LANES], [u32; LANES]) {
+    let mut best = *lanes(x, 0);
+    let mut choice = [0; LANES];
+    for (index, step) in (1..).zip(&steps[1..]) {
+        let x = *lanes(x, *step);
+        for lane in 0..LANES {
+            let wins = wins(x[lane], best[lane]);
+            best[lane] = if wins { x[lane] } else { best[lane] };
+            choice[lane] = if wins { index } else { choice[lane] };
+        }
+    }
+    for lane in 0..LANES {
+        // What is not a number stays.
+        let flat = best[lane] <= 0.0;
+        best[lane] = if flat { 0.0 } else { best[lane] };
+        choice[lane] = if flat { u32::from(NONE) } else { choice[lane] };
+    }
+    (best, choice)
 }
 
-/// Puts every gradient of `above` where its output was chosen, and zeros beside it in its window.
+/// Puts every gradient of `above` where its output was chosen, and zeros everywhere else.
 ///
 /// # Shapes
 /// As in [`pool`]: `above` is the gradient with respect to `y`, and `gradient` that with respect to `x`.
@@ -86,30 +88,17 @@ pub(crate) fn unpool(
     from: &Planes,
 ) {
     let window = window(from.height, from.width);
+    let steps = [0, 1, from.row, from.row + 1, 0];
     let mut choices = choices.chunks_exact(to.width);
-    vectorised(
-        #[inline(always)]
-        || {
-            for channel in 0..to.channels {
-                for (row, choices) in (0..to.height).zip(&mut choices) {
-                    let above = above[to.row_of(channel, row)].iter().zip(choices);
-                    if window == 1 {
-                        let g = &mut gradient[from.row_of(channel, row)];
-                        for (g, above) in g.iter_mut().zip(above) {
-                            *g = chosen(above, 0);
-                        }
-                        continue;
-                    }
-                    for down in 0..2 {
-                        let g = &mut gradient[from.row_of(channel, 2 * row + down)];
-                        let first = 2 * down as u8;
-                        for (g, above) in g.chunks_exact_mut(2).zip(above.clone()) {
-                            g[0] = chosen(above, first);
-                            g[1] = chosen(above, first + 1);
-                        }
-                    }
-                }
+    gradient.fill(0.0);
+    for channel in 0..to.channels {
+        for (row, choices) in (0..to.height).zip(&mut choices) {
+            let gradient = &mut gradient[from.row_of(channel, window * row).start..];
+            let above = &above[to.row_of(channel, row)];
+            for (index, (above, choice)) in above.iter().zip(choices).enumerate() {
+                let place = window * index + steps[usize::from(*choice)];
+                gradient[place] = if *choice == NONE { 0.0 } else { *above };
             }
-        },
-    );
+        }
+    }
 }
