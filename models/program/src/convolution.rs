@@ -112,7 +112,8 @@ pub(crate) fn convolve(
 /// of them: so the lanes are added up once a batch and not once an image.
 #[derive(Clone, Debug)]
 pub(crate) struct Slopes {
-    /// `[outputs / SLOPES_TOGETHER, inputs, KERNEL]` blocks `[SLOPES_TOGETHER, KERNEL, LANES]`.
+    /// `[outputs / SLOPES_TOGETHER, inputs, columns of the kernel]` blocks `[SLOPES_TOGETHER, rows of the kernel, LANES]`. A column
+    /// at a time, as numbers beneath each other are read apart; the compiler would shuffle neighbours out of one another.
     sums: Vec<[[[f32; LANES]; KERNEL]; SLOPES_TOGETHER]>,
     inputs: usize,
 }
@@ -145,18 +146,18 @@ impl Slopes {
                     let g: [_; SLOPES_TOGETHER] =
                         std::array::from_fn(|output| &g[output * planes.plane..][..length]);
                     for (index, block) in sums.iter_mut().enumerate() {
-                        let start = index / KERNEL * planes.plane + index % KERNEL * planes.row;
+                        let start = index / KERNEL * planes.plane + index % KERNEL;
                         let x: [_; KERNEL] =
-                            std::array::from_fn(|right| &x[start + right..][..length]);
+                            std::array::from_fn(|down| &x[start + down * planes.row..][..length]);
                         let mut sums = *block;
                         for position in (0..length).step_by(LANES) {
                             let x = x.map(|x| *lanes(x, position));
                             let g = g.map(|g| *lanes(g, position));
                             for output in 0..SLOPES_TOGETHER {
-                                for right in 0..KERNEL {
+                                for down in 0..KERNEL {
                                     for lane in 0..LANES {
-                                        let sum = &mut sums[output][right][lane];
-                                        *sum = g[output][lane].mul_add(x[right][lane], *sum);
+                                        let sum = &mut sums[output][down][lane];
+                                        *sum = g[output][lane].mul_add(x[down][lane], *sum);
                                     }
                                 }
                             }
@@ -173,8 +174,8 @@ impl Slopes {
         for (index, slope) in gradient.iter_mut().enumerate() {
             let (output, tap) = (index / (self.inputs * TAPS), index % TAPS);
             let (block, place) = (output / SLOPES_TOGETHER, output % SLOPES_TOGETHER);
-            let block = (block * self.inputs + index / TAPS % self.inputs) * KERNEL + tap / KERNEL;
-            *slope = self.sums[block][place][tap % KERNEL].iter().sum();
+            let block = (block * self.inputs + index / TAPS % self.inputs) * KERNEL + tap % KERNEL;
+            *slope = self.sums[block][place][tap / KERNEL].iter().sum();
         }
     }
 }

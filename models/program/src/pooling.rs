@@ -25,24 +25,36 @@ fn wins(x: f32, best: f32) -> bool {
 /// - y: `to`, with as many channels, without margins
 /// - choices: `[channels, height, width]` of `to`
 pub(crate) fn pool(x: &[f32], from: &Planes, y: &mut [f32], to: &Planes, choices: &mut [u8]) {
-    let window = window(from.height, from.width);
-    // From the first number of a window to the others.
-    let steps = [0, 1, from.row, from.row + 1];
-    let steps = &steps[..window * window];
+    // From the first number of a window to each of them.
+    match window(from.height, from.width) {
+        1 => pool_windows::<1, 1>(x, from, y, to, choices, [0]),
+        _ => pool_windows::<2, 4>(x, from, y, to, choices, [0, 1, from.row, from.row + 1]),
+    }
+}
+
+/// [`pool`] for windows of height and width `WINDOW`, which have `SIZE` numbers.
+fn pool_windows<const WINDOW: usize, const SIZE: usize>(
+    x: &[f32],
+    from: &Planes,
+    y: &mut [f32],
+    to: &Planes,
+    choices: &mut [u8],
+    steps: [usize; SIZE],
+) {
     let mut choices = choices.chunks_exact_mut(to.width);
     vectorised(
         #[inline(always)]
         || {
             for channel in 0..to.channels {
                 for (row, choices) in (0..to.height).zip(&mut choices) {
-                    let x = &x[from.row_of(channel, window * row).start..];
-                    let y = y[to.row_of(channel, row)].chunks_mut(LANES / window);
-                    let blocks = y.zip(choices.chunks_mut(LANES / window));
+                    let x = &x[from.row_of(channel, WINDOW * row).start..];
+                    let y = y[to.row_of(channel, row)].chunks_mut(LANES / WINDOW);
+                    let blocks = y.zip(choices.chunks_mut(LANES / WINDOW));
                     for (index, (y, choices)) in blocks.enumerate() {
                         // At every position, though a window begins only at every other one: so nothing has to be
                         // picked apart before.
                         let (best, choice) = largest(&x[index * LANES..], steps);
-                        let results = best.iter().zip(&choice).step_by(window);
+                        let results = best.iter().zip(&choice).step_by(WINDOW);
                         for ((y, choice), (best, chosen)) in y.iter_mut().zip(choices).zip(results)
                         {
                             (*y, *choice) = (*best, *chosen as u8);
@@ -56,11 +68,10 @@ pub(crate) fn pool(x: &[f32], from: &Planes, y: &mut [f32], to: &Planes, choices
 
 /// The largest numbers of windows that begin at neighbouring positions, or 0 where that is larger, and which of the window they are.
 #[inline(always)]
-fn largest(x: &[f32], steps: &[usize]) -> ([f32; LANES], [u32; LANES]) {
-    let mut best = *lanes(x, 0);
-    let mut choice = [0; LANES];
-    for (index, step) in (1..).zip(&steps[1..]) {
-        let x = *lanes(x, *step);
+fn largest<const SIZE: usize>(x: &[f32], steps: [usize; SIZE]) -> ([f32; LANES], [u32; LANES]) {
+    let numbers = steps.map(|step| *lanes(x, step));
+    let (mut best, mut choice) = (numbers[0], [0; LANES]);
+    for (index, x) in (1..).zip(&numbers[1..]) {
         for lane in 0..LANES {
             let wins = wins(x[lane], best[lane]);
             best[lane] = if wins { x[lane] } else { best[lane] };
