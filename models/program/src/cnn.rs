@@ -1,9 +1,9 @@
 //! Convolutional networks.
 
 use crate::Program;
-use crate::convolution::{Kernels, SLOPES_TOGETHER, Slopes, TAPS, TOGETHER, convolve, sum_planes};
-use crate::planes::{LANES, Planes};
-use crate::pooling::{pool, unpool, window};
+use crate::convolution::TAPS;
+use crate::layer::Layer;
+use crate::planes::Planes;
 use crate::product::{Matrix, product};
 use crate::rows::{add_rows, fill_rows};
 use std::ops::Range;
@@ -34,59 +34,6 @@ pub struct Cnn {
     scratch: Vec<f32>,
 }
 
-/// A convolution with its rectifier and pooling.
-#[derive(Clone, Debug)]
-struct Layer {
-    from: Planes,
-    /// The outputs of the convolution, one image.
-    to: Planes,
-    kernels: Kernels,
-    /// Those of the gradient.
-    back: Kernels,
-    /// The images of the batch, with zeros around them.
-    inputs: Vec<f32>,
-    /// Which number of its window every output is, `[rows, outputs of the pooling]`.
-    choices: Vec<u8>,
-    /// The gradient with respect to the outputs of the convolution, one image. Its padding is never written and stays zero.
-    gradient: Vec<f32>,
-    slopes: Slopes,
-    /// The gradient with respect to the biases, lane by lane.
-    bias_slopes: Vec<[f32; LANES]>,
-}
-
-impl Layer {
-    fn new(from: Planes, outputs: usize) -> Self {
-        let to = Planes::padded([outputs, from.height, from.width]);
-        Self {
-            kernels: Kernels::default(),
-            back: Kernels::default(),
-            inputs: Vec::new(),
-            choices: Vec::new(),
-            gradient: vec![0.0; to.images(1) + SLOPES_TOGETHER * to.plane],
-            slopes: Slopes::new([outputs, from.channels]),
-            bias_slopes: vec![[0.0; LANES]; outputs],
-            from,
-            to,
-        }
-    }
-
-    /// Shape of what comes out of the pooling.
-    fn pooled(&self) -> [usize; 3] {
-        let window = window(self.to.height, self.to.width);
-        [
-            self.to.channels,
-            self.to.height / window,
-            self.to.width / window,
-        ]
-    }
-
-    /// Where the choices of an image are.
-    fn choices_of(&self, image: usize) -> Range<usize> {
-        let length: usize = self.pooled().iter().product();
-        image * length..(image + 1) * length
-    }
-}
-
 impl Cnn {
     /// A network for images of `shape` (channels, height, width) whose convolutions have these numbers of channels.
     ///
@@ -112,10 +59,7 @@ impl Cnn {
             end += size;
             end - size..end
         });
-        let scratch = layers.iter().map(|layer| {
-            let channels = layer.to.channels.max(layer.from.channels);
-            channels.next_multiple_of(TOGETHER) * layer.to.plane
-        });
+        let scratch = layers.iter().map(Layer::scratch).max();
         Self {
             shape,
             outputs,
@@ -123,7 +67,7 @@ impl Cnn {
             features,
             head: Default::default(),
             logits: Vec::new(),
-            scratch: vec![0.0; scratch.max().unwrap_or(0) + LANES],
+            scratch: vec![0.0; scratch.unwrap_or(0)],
             layers,
         }
     }
@@ -144,47 +88,28 @@ impl Program for Cnn {
 
     fn forward(&mut self, weights: &[f32], inputs: &[f32]) -> &[f32] {
         let rows = inputs.len() / self.inputs();
+        assert_eq!(inputs.len(), rows * self.inputs(), "whole images");
         let (features, tensors) = (&self.features, &self.tensors);
         self.head[0].resize(rows * features.image(), 0.0);
         for (layer, tensors) in self.layers.iter_mut().zip(tensors.chunks_exact(2)) {
-            let kernels = &weights[tensors[0].clone()];
-            layer.kernels.pack(kernels, &layer.from, layer.to.channels);
-            // What is new is zero, and only what is no padding is ever written.
-            layer.inputs.resize(layer.from.images(rows), 0.0);
-            let choices = layer.choices_of(rows).start;
-            layer.choices.resize(choices, 0);
+            layer.prepare(rows, &weights[tensors[0].clone()]);
         }
         let dense = Planes::dense(self.shape);
         for image in 0..rows {
             let given = &inputs[dense.without_margins(image)];
             match self.layers.first_mut() {
-                Some(first) => {
-                    let place = first.from.without_margins(image);
-                    copy(given, &dense, &mut first.inputs[place], &first.from);
-                }
+                Some(first) => first.take(image, given, &dense),
                 None => self.head[0][features.without_margins(image)].copy_from_slice(given),
             }
             for index in 0..self.layers.len() {
                 let (here, above) = self.layers.split_at_mut(index + 1);
-                let layer = &mut here[index];
                 let (y, planes) = match above.first_mut() {
                     Some(next) => (&mut next.inputs, &next.from),
                     None => (&mut self.head[0], features),
                 };
-                let biases = &weights[tensors[2 * index + 1].clone()];
-                let x = &layer.inputs[layer.from.with_margins(image)];
-                let blocks = layer.to.channels.next_multiple_of(TOGETHER);
-                let convolved = &mut self.scratch[..blocks * layer.to.plane];
-                convolve(x, &layer.from, &layer.kernels, biases, convolved);
-                let choices = layer.choices_of(image);
                 let y = &mut y[planes.without_margins(image)];
-                pool(
-                    &self.scratch,
-                    &layer.to,
-                    y,
-                    planes,
-                    &mut layer.choices[choices],
-                );
+                let biases = &weights[tensors[2 * index + 1].clone()];
+                here[index].forward(image, biases, y, planes, &mut self.scratch);
             }
         }
         let [matrix, biases] = [2, 1].map(|back| &weights[tensors[tensors.len() - back].clone()]);
@@ -222,57 +147,26 @@ impl Program for Cnn {
         product(slopes, false, from_above, matrix);
 
         for (layer, tensors) in self.layers.iter_mut().zip(tensors.chunks_exact(2)) {
-            let kernels = &weights[tensors[0].clone()];
-            layer
-                .back
-                .pack_back(kernels, &layer.to, layer.from.channels);
-            layer.slopes.clear();
-            layer.bias_slopes.fill([0.0; LANES]);
+            layer.prepare_back(&weights[tensors[0].clone()]);
         }
         for image in 0..rows {
             for index in (0..self.layers.len()).rev() {
                 let (here, above) = self.layers.split_at_mut(index + 1);
-                let layer = &mut here[index];
-                let (from_above, planes) = match above.first() {
+                let (slopes, planes) = match above.first() {
                     Some(next) => (&self.scratch[..next.from.image()], &next.from),
                     None => (&slopes[features.without_margins(image)], features),
                 };
-                let place = layer.to.without_margins(0);
-                let choices = &layer.choices[layer.choices_of(image)];
-                unpool(
-                    from_above,
-                    planes,
-                    choices,
-                    &mut layer.gradient[place.clone()],
-                    &layer.to,
-                );
-                let x = &layer.inputs[layer.from.with_margins(image)];
-                let blocks = layer.to.channels.next_multiple_of(SLOPES_TOGETHER);
-                let g = &layer.gradient[layer.to.margin..][..blocks * layer.to.plane];
-                layer.slopes.add(x, &layer.from, g);
-                sum_planes(&layer.gradient[place], &layer.to, &mut layer.bias_slopes);
+                here[index].backward(image, slopes, planes);
                 if index > 0 {
-                    let blocks = layer.from.channels.next_multiple_of(TOGETHER);
-                    let below = &mut self.scratch[..blocks * layer.from.plane];
-                    convolve(&layer.gradient, &layer.to, &layer.back, &[], below);
+                    here[index].backward_to_inputs(&mut self.scratch);
                 }
             }
         }
         for (layer, tensors) in self.layers.iter().zip(tensors.chunks_exact(2)) {
-            layer.slopes.total(&mut gradient[tensors[0].clone()]);
-            let biases = &mut gradient[tensors[1].clone()];
-            for (slope, lanes) in biases.iter_mut().zip(&layer.bias_slopes) {
-                *slope = lanes.iter().sum();
-            }
-        }
-    }
-}
-
-/// Copies the numbers of one image.
-fn copy(x: &[f32], from: &Planes, y: &mut [f32], to: &Planes) {
-    for channel in 0..from.channels {
-        for row in 0..from.height {
-            y[to.row_of(channel, row)].copy_from_slice(&x[from.row_of(channel, row)]);
+            // The biases follow the weights.
+            let both = &mut gradient[tensors[0].start..tensors[1].end];
+            let (weights, biases) = both.split_at_mut(tensors[0].len());
+            layer.slopes.total(weights, biases);
         }
     }
 }

@@ -30,12 +30,14 @@ mod activation;
 mod cnn;
 mod convolution;
 mod elementary;
+mod layer;
 pub mod loss;
 mod mlp;
 mod planes;
 mod pooling;
 mod product;
 mod rows;
+mod slopes;
 mod vectorised;
 
 pub use activation::Activation;

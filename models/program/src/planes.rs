@@ -5,6 +5,10 @@ use std::ops::Range;
 /// Numbers that are computed at once. All planes are whole vectors of as many, so that no loop has a rest.
 pub(crate) const LANES: usize = 16;
 
+/// Output channels that are computed together: what is read of the inputs serves all of them. Their sums fit into the registers
+/// of the processor; with 8 of them the compiler falls back to single numbers, which takes ten times as long.
+pub(crate) const TOGETHER: usize = 4;
+
 /// Where the numbers of an image `[channels, height, width]` are.
 ///
 /// A padded plane has a column of zeros at the right of its rows and a row of zeros beneath them. Read as one row of numbers,
@@ -52,6 +56,11 @@ impl Planes {
     /// From one image to the next.
     pub(crate) fn image(&self) -> usize {
         self.channels * self.plane
+    }
+
+    /// The numbers of an image whose channels are filled up to whole blocks that are computed together.
+    pub(crate) fn blocks(&self) -> usize {
+        self.channels.next_multiple_of(TOGETHER) * self.plane
     }
 
     /// The numbers of so many images with the margins around them.

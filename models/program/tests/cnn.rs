@@ -223,3 +223,15 @@ fn equals_send_the_gradient_to_the_first() {
     let seen = [0.0, 0.0, 0.0, 0.0, 2.0, 2.0, 0.0, 2.0, 2.0];
     assert_eq!(gradient[..9], seen);
 }
+
+#[test]
+fn what_a_larger_batch_has_left_in_the_margin_plays_no_part() {
+    let (shape, channels) = ([2, 5, 4], [3, 2]);
+    let mut program = Cnn::new(shape, &channels, 2);
+    let weights = numbers(program.weights(), 1);
+    let inputs = numbers(program.inputs(), 2);
+    both(&mut program, &weights, &[f32::NAN; 120], &[1.0; 6]);
+    let some = both(&mut program, &weights, &inputs, &[1.0, -1.0]);
+    let mut fresh = Cnn::new(shape, &channels, 2);
+    assert_eq!(some, both(&mut fresh, &weights, &inputs, &[1.0, -1.0]));
+}
