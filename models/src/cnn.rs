@@ -9,6 +9,7 @@ use burn::nn::{Linear, LinearConfig, PaddingConfig2d};
 use burn::tensor::ops::MaxPoolOptions;
 use burn::tensor::{Device, Tensor, activation, module::max_pool2d};
 use std::sync::Arc;
+use trimtab_program::{self as program, Program};
 
 /// Height and width of the kernels.
 pub(crate) const KERNEL: usize = 3;
@@ -97,5 +98,11 @@ impl Task for CnnTask {
         let [channels, height, width] = self.split.train.shape;
         let [batch, _] = inputs.dims();
         model.forward(inputs.reshape([batch, channels, height, width]))
+    }
+
+    fn program(&self) -> Option<Box<dyn Program>> {
+        let data = &self.split.train;
+        let program = || program::Cnn::new(data.shape, &self.channels, outputs(data));
+        (!self.channels.contains(&0)).then(|| Box::new(program()) as Box<dyn Program>)
     }
 }

@@ -28,14 +28,22 @@
 
 mod activation;
 mod adam;
+mod cnn;
+mod convolution;
 mod elementary;
+mod layer;
 pub mod loss;
 mod mlp;
+mod planes;
+mod pooling;
 mod product;
+mod rows;
+mod slopes;
 mod vectorised;
 
 pub use activation::Activation;
 pub use adam::Adam;
+pub use cnn::Cnn;
 pub use mlp::Mlp;
 pub use vectorised::vectorised;
 

@@ -1,7 +1,8 @@
 //! Multilayer perceptrons.
 
 use crate::product::{Matrix, product};
-use crate::{Activation, Program, vectorised};
+use crate::rows::{add_rows, fill_rows};
+use crate::{Activation, Program};
 use std::ops::Range;
 
 /// Linear layers with a nonlinearity between them.
@@ -81,9 +82,7 @@ impl Program for Mlp {
             } = &mut after[0];
             let biases = &weights[self.tensors[2 * index + 1].clone()];
             outputs.resize(rows * next, 0.0);
-            for row in outputs.chunks_exact_mut(next) {
-                row.copy_from_slice(biases);
-            }
+            fill_rows(outputs, biases);
             let matrix = Matrix::of(&weights[self.tensors[2 * index].clone()], next);
             product(outputs, true, Matrix::of(x, width), matrix);
             if index < last {
@@ -133,18 +132,4 @@ impl Program for Mlp {
             }
         }
     }
-}
-
-/// Adds the rows of a matrix to `sums`.
-fn add_rows(numbers: &[f32], sums: &mut [f32]) {
-    vectorised(
-        #[inline(always)]
-        || {
-            for row in numbers.chunks_exact(sums.len()) {
-                for (sum, x) in sums.iter_mut().zip(row) {
-                    *sum += x;
-                }
-            }
-        },
-    );
 }

@@ -76,6 +76,46 @@ fn activations() -> impl Strategy<Value = Activation> {
     ]
 }
 
+/// Compares loss and gradient of a task with random weights with those of burn's autodiff.
+fn compare<T: Task>(
+    task: &T,
+    batch: usize,
+    scale: f32,
+    seed: u64,
+    tolerance: f64,
+) -> std::result::Result<(), TestCaseError> {
+    let device = Device::flex().autodiff();
+    let model = task.initialise(task.model(&device), &mut stream(seed, "weights", 0));
+    let mut weights = Vec::new();
+    flat_state(&model, &mut weights);
+    weights.iter_mut().for_each(|weight| *weight *= scale);
+    let model = crate::weights::with_state(&model, &weights);
+
+    let train = &task.split().train;
+    let rows: Vec<u32> = (0..batch as u32)
+        .map(|i| i * 7 % train.rows() as u32)
+        .collect();
+    let settings = Settings::default();
+    let mut rng = stream(seed, "passes", 0);
+    let gathered = Batch::gather(train, &rows, &device);
+    let loss = task.training_loss(&model, gathered, &mut Pass::new(&settings, &mut rng));
+    let gradients = GradientsParams::from_grads(loss.backward(), &model);
+    let mut wanted = Vec::new();
+    flat_gradients(&model, &gradients, &mut wanted);
+
+    let mut written_out = WrittenOut::new(task.program().unwrap());
+    let mut gradient = Vec::new();
+    let got = written_out.differentiate(&weights, train, &rows, &mut gradient);
+    let loss = f64::from(loss.into_scalar::<f32>());
+    prop_assert!(
+        (got - loss).abs() <= 1e-6 * (1.0 + loss.abs()),
+        "{got} {loss}"
+    );
+    let difference = difference(&gradient, &wanted);
+    prop_assert!(difference <= tolerance, "{difference:e}");
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
     /// Loss and gradient are those of burn's autodiff.
@@ -91,30 +131,28 @@ proptest! {
     ) {
         let split = random_split(200, features, classes, seed);
         let task = MlpTask::new("random", split, &hidden, activation);
-        let device = Device::flex().autodiff();
-        let model = task.initialise(task.model(&device), &mut stream(seed, "weights", 0));
-        let mut weights = Vec::new();
-        flat_state(&model, &mut weights);
-        weights.iter_mut().for_each(|weight| *weight *= scale);
-        let model = crate::weights::with_state(&model, &weights);
+        compare(&task, batch, scale, seed, 1e-6)?;
+    }
+}
 
-        let train = &task.split().train;
-        let rows: Vec<u32> = (0..batch as u32).map(|i| i * 7 % train.rows() as u32).collect();
-        let settings = Settings::default();
-        let mut rng = stream(seed, "passes", 0);
-        let gathered = Batch::gather(train, &rows, &device);
-        let loss = task.training_loss(&model, gathered, &mut Pass::new(&settings, &mut rng));
-        let gradients = GradientsParams::from_grads(loss.backward(), &model);
-        let mut wanted = Vec::new();
-        flat_gradients(&model, &gradients, &mut wanted);
-
-        let mut written_out = WrittenOut::new(task.program().unwrap());
-        let mut gradient = Vec::new();
-        let got = written_out.differentiate(&weights, train, &rows, &mut gradient);
-        let loss = f64::from(loss.into_scalar::<f32>());
-        prop_assert!((got - loss).abs() <= 1e-6 * (1.0 + loss.abs()), "{got} {loss}");
-        let difference = difference(&gradient, &wanted);
-        prop_assert!(difference <= 1e-6, "{difference:e}");
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+    /// The same of convolutional networks. Sums over an image are longer, and so is what rounding leaves of their difference.
+    #[test]
+    fn gradients_of_images_are_those_of_autodiff(
+        shape in (1usize..3, 1usize..12, 1usize..12),
+        channels in proptest::collection::vec(1usize..10, 0..3),
+        classes in prop_oneof![Just(0usize), 2usize..6],
+        batch in 1usize..20,
+        seed: u64,
+    ) {
+        let (depth, height, width) = shape;
+        let mut split = Split::clone(&random_split(60, depth * height * width, classes, seed));
+        for data in [&mut split.train, &mut split.validation, &mut split.test] {
+            data.shape = [depth, height, width];
+        }
+        let task = crate::cnn::CnnTask::new("random", Arc::new(split), &channels);
+        compare(&task, batch, 1.0, seed, 1e-5)?;
     }
 }
 

@@ -151,7 +151,9 @@ fn environment(optimizer: OptimizerConfig, lr: f64, knobs: Vec<Knob>) -> TuningE
 /// The best weights of an environment.
 fn best(mut environment: TuningEnv) -> Vec<f32> {
     let best: &dyn std::any::Any = environment.end_at_best().unwrap();
-    let trainee = best.downcast_ref::<TaskTrainee<MlpTask>>().unwrap();
+    let trainee = best
+        .downcast_ref::<TaskTrainee<Differentiated<MlpTask>>>()
+        .unwrap();
     let mut weights = Vec::new();
     flat_state(&trainee.model().unwrap(), &mut weights);
     weights
