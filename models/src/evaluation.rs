@@ -73,9 +73,9 @@ impl<'a> Evaluation<'a> {
         self.score += match &self.data.targets {
             Targets::Classes { labels, .. } => each
                 .filter(|(logits, row)| {
-                    let best = (0..logits.len())
-                        .fold(0, |best, i| if logits[i] > logits[best] { i } else { best });
-                    best == labels[**row as usize] as usize
+                    // The first of the largest counts.
+                    let (before, from) = logits.split_at(labels[**row as usize] as usize);
+                    before.iter().all(|x| *x < from[0]) && from.iter().all(|x| *x <= from[0])
                 })
                 .count() as f64,
             Targets::Values(values) => each

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 use trimtab_env::GradientStatistics;
+use trimtab_program::vectorised;
 
 /// Gathers [`GradientStatistics`] from flat gradients and weights. It owns its buffers, so that a segment allocates
 /// nothing.
@@ -60,11 +61,17 @@ impl GradientProbe {
             let (updates, update) = self.update[range.clone()].as_chunks_mut::<LANES>();
             let (befores, before) = self.before[range.clone()].as_chunks_mut::<LANES>();
             let old = sums.iter_mut().zip(updates).zip(befores);
-            for ((gradient, after), ((sum, update), before)) in
-                gradients.iter().zip(afters).zip(old)
-            {
-                pass(gradient, after, sum, update, before, &mut whole);
-            }
+            let whole = &mut whole;
+            vectorised(
+                #[inline(always)]
+                || {
+                    for ((gradient, after), ((sum, update), before)) in
+                        gradients.iter().zip(afters).zip(old)
+                    {
+                        pass(gradient, after, sum, update, before, whole);
+                    }
+                },
+            );
             pass(gradient, after, sum, update, before, &mut rest);
         }
         self.moved = ranges.to_vec();
@@ -87,22 +94,20 @@ impl GradientProbe {
     }
 
     /// The statistics of the segment, which ended at `weights` after `updates` updates; `None` if none was recorded.
-    pub fn finish(&self, weights: &[f32], updates: u64) -> Option<GradientStatistics> {
+    pub fn finish(&mut self, weights: &[f32], updates: u64) -> Option<GradientStatistics> {
         if self.samples == 0 {
             return None;
         }
         let k = self.samples as f64;
-        let distance = self
-            .moved
-            .iter()
-            .flat_map(|range| {
-                self.start[range.clone()]
-                    .iter()
-                    .zip(&weights[range.clone()])
-            })
-            .map(|(a, b)| f64::from(a - b).powi(2))
-            .sum::<f64>()
-            .sqrt();
+        let squares = self.moved.iter().map(|range| {
+            let moved = self.start[range.clone()]
+                .iter()
+                .zip(&weights[range.clone()]);
+            self.update.clear();
+            self.update.extend(moved.map(|(a, b)| a - b));
+            dot(&self.update, &self.update)
+        });
+        let distance = squares.sum::<f64>().sqrt();
         // The path of the updates that were not looked at is estimated from those that were.
         let path = self.lengths / k * updates as f64;
         Some(GradientStatistics {
@@ -143,6 +148,7 @@ fn pass(
 const LANES: usize = 8;
 
 /// The dot product, in eight partial sums so that it can be vectorised.
+#[inline(always)]
 fn dot(a: &[f32], b: &[f32]) -> f64 {
     let mut partial = [0f32; LANES];
     let (a_chunks, b_chunks) = (a.chunks_exact(LANES), b.chunks_exact(LANES));

@@ -18,27 +18,24 @@ pub enum Activation {
 }
 
 impl Activation {
-    /// Applies it to every number. Where the derivative does not follow from the outputs, it is put into `derivative`.
-    pub(crate) fn apply(self, numbers: &mut [f32], derivative: &mut Vec<f32>) {
+    /// Adds the biases to every row and applies it. Where the derivative does not follow from the outputs, it is put into `derivative`.
+    pub(crate) fn apply(self, numbers: &mut [f32], biases: &[f32], derivative: &mut Vec<f32>) {
         match self {
-            Self::Relu => vectorised(
+            Self::Relu => apply(
+                numbers,
+                biases,
+                // What is not a number stays, so that a divergence is seen.
                 #[inline(always)]
-                || {
-                    for x in numbers {
-                        // What is not a number stays, so that a divergence is seen.
-                        *x = if *x < 0.0 { 0.0 } else { *x };
-                    }
-                },
+                |x| if x < 0.0 { 0.0 } else { x },
             ),
-            Self::Tanh => vectorised(
-                #[inline(always)]
-                || {
-                    for x in numbers {
-                        *x = tanh(*x);
-                    }
-                },
-            ),
+            Self::Tanh => apply(numbers, biases, tanh),
             Self::Gelu => {
+                apply(
+                    numbers,
+                    biases,
+                    #[inline(always)]
+                    |x| x,
+                );
                 derivative.resize(numbers.len(), 0.0);
                 vectorised(
                     #[inline(always)]
@@ -88,6 +85,21 @@ impl Activation {
             ),
         }
     }
+}
+
+/// Puts `rule(x + bias)` in the place of every number.
+#[inline(always)]
+fn apply(numbers: &mut [f32], biases: &[f32], rule: impl Fn(f32) -> f32) {
+    vectorised(
+        #[inline(always)]
+        || {
+            for row in numbers.chunks_exact_mut(biases.len()) {
+                for (x, bias) in row.iter_mut().zip(biases) {
+                    *x = rule(*x + bias);
+                }
+            }
+        },
+    );
 }
 
 /// Puts `rule(gradient, other)` in the place of every gradient, and adds the rows up in `sums`.

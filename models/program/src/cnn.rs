@@ -5,7 +5,7 @@ use crate::convolution::TAPS;
 use crate::layer::Layer;
 use crate::planes::Planes;
 use crate::product::{Matrix, product};
-use crate::rows::{add_rows, fill_rows};
+use crate::rows::{add_rows, add_to_rows};
 use std::ops::Range;
 
 /// Convolutions with kernels of 3x3 on images with zeros around them, each followed by a rectifier and 2x2 max pooling, then
@@ -114,9 +114,9 @@ impl Program for Cnn {
         }
         let [matrix, biases] = [2, 1].map(|back| &weights[tensors[tensors.len() - back].clone()]);
         self.logits.resize(rows * self.outputs, 0.0);
-        fill_rows(&mut self.logits, biases);
         let x = Matrix::of(&self.head[0], features.image());
-        product(&mut self.logits, true, x, Matrix::of(matrix, self.outputs));
+        product(&mut self.logits, false, x, Matrix::of(matrix, self.outputs));
+        add_to_rows(&mut self.logits, biases);
         &self.logits
     }
 

@@ -15,6 +15,8 @@ pub fn cross_entropy(outputs: &[f32], labels: &[u32], gradient: &mut Vec<f32>) -
     let (rows, classes) = (labels.len(), outputs.len() / labels.len().max(1));
     gradient.resize(outputs.len(), 0.0);
     let mut sum = 0.0;
+    // The sum of logarithms is that of a product, of far fewer logarithms.
+    let mut product = 1f64;
     vectorised(
         #[inline(always)]
         || {
@@ -34,14 +36,17 @@ pub fn cross_entropy(outputs: &[f32], labels: &[u32], gradient: &mut Vec<f32>) -
             gradient.iter_mut().for_each(|x| *x = exp(*x));
             for (row, label) in gradient.chunks_exact_mut(classes).zip(labels) {
                 let total: f32 = row.iter().sum();
-                sum += f64::from(total.ln());
+                if product > 1e290 {
+                    sum += std::mem::replace(&mut product, 1.0).ln();
+                }
+                product *= f64::from(total);
                 let scale = 1.0 / (total * rows as f32);
                 row.iter_mut().for_each(|x| *x *= scale);
                 row[*label as usize] -= 1.0 / rows as f32;
             }
         },
     );
-    sum / rows as f64
+    (sum + product.ln()) / rows as f64
 }
 
 /// The mean squared error of `outputs`, and in `gradient` its gradient `2 (y - t) / rows`.

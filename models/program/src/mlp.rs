@@ -1,7 +1,7 @@
 //! Multilayer perceptrons.
 
 use crate::product::{Matrix, product};
-use crate::rows::{add_rows, fill_rows};
+use crate::rows::{add_rows, add_to_rows, first};
 use crate::{Activation, Program};
 use std::ops::Range;
 
@@ -75,21 +75,24 @@ impl Program for Mlp {
         for index in 0..=last {
             let [width, next] = [self.widths[index], self.widths[index + 1]];
             let (before, after) = self.layers.split_at_mut(index);
-            let x = before.last().map_or(inputs, |layer| &layer.outputs);
+            let x = before
+                .last()
+                .map_or(inputs, |layer| &layer.outputs[..rows * width]);
             let Layer {
                 outputs,
                 derivative,
             } = &mut after[0];
             let biases = &weights[self.tensors[2 * index + 1].clone()];
-            outputs.resize(rows * next, 0.0);
-            fill_rows(outputs, biases);
+            let outputs = first(outputs, rows * next);
             let matrix = Matrix::of(&weights[self.tensors[2 * index].clone()], next);
-            product(outputs, true, Matrix::of(x, width), matrix);
+            product(outputs, false, Matrix::of(x, width), matrix);
             if index < last {
-                self.activation.apply(outputs, derivative);
+                self.activation.apply(outputs, biases, derivative);
+            } else {
+                add_to_rows(outputs, biases);
             }
         }
-        &self.layers[last].outputs
+        &self.layers[last].outputs[..rows * self.outputs()]
     }
 
     fn backward(
@@ -99,9 +102,10 @@ impl Program for Mlp {
         output_gradient: &[f32],
         gradient: &mut [f32],
     ) {
-        let [here, below] = &mut self.gradients;
+        let rows = output_gradient.len() / self.outputs();
         let last = self.layers.len() - 1;
         for index in (0..=last).rev() {
+            let [here, below] = &mut self.gradients;
             let [width, next] = [self.widths[index], self.widths[index + 1]];
             let sums = &mut gradient[self.tensors[2 * index + 1].clone()];
             sums.fill(0.0);
@@ -113,22 +117,23 @@ impl Program for Mlp {
                     outputs,
                     derivative,
                 } = &self.layers[index];
+                let here = &mut here[..rows * next];
                 self.activation.back(here, outputs, derivative, sums);
                 here
             };
             let from_above = Matrix::of(from_above, next);
             let x = match index {
                 0 => inputs,
-                _ => &self.layers[index - 1].outputs,
+                _ => &self.layers[index - 1].outputs[..rows * width],
             };
             let matrix = self.tensors[2 * index].clone();
             let slopes = &mut gradient[matrix.clone()];
             product(slopes, false, Matrix::of(x, width).transposed(), from_above);
             if index > 0 {
-                below.resize(x.len(), 0.0);
+                let below = first(below, x.len());
                 let matrix = Matrix::of(&weights[matrix], next).transposed();
                 product(below, false, from_above, matrix);
-                std::mem::swap(here, below);
+                self.gradients.swap(0, 1);
             }
         }
     }

@@ -2,11 +2,26 @@
 
 use crate::vectorised;
 
-/// Puts `row` into every row of a matrix.
-pub(crate) fn fill_rows(numbers: &mut [f32], row: &[f32]) {
-    for numbers in numbers.chunks_exact_mut(row.len()) {
-        numbers.copy_from_slice(row);
+/// The first `length` numbers of a buffer, which grows if it has to and never shrinks.
+pub(crate) fn first(buffer: &mut Vec<f32>, length: usize) -> &mut [f32] {
+    if buffer.len() < length {
+        buffer.resize(length, 0.0);
     }
+    &mut buffer[..length]
+}
+
+/// Adds `row` to every row of a matrix.
+pub(crate) fn add_to_rows(numbers: &mut [f32], row: &[f32]) {
+    vectorised(
+        #[inline(always)]
+        || {
+            for numbers in numbers.chunks_exact_mut(row.len()) {
+                for (x, add) in numbers.iter_mut().zip(row) {
+                    *x += add;
+                }
+            }
+        },
+    );
 }
 
 /// Adds the rows of a matrix to `sums`.
