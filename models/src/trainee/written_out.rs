@@ -80,7 +80,7 @@ impl WrittenOut {
         evaluation.add(rows, outputs);
         match &data.targets {
             Targets::Classes { labels, .. } => {
-                loss::cross_entropy(outputs, &labels[at], &mut self.output_gradient)
+                loss::mean_cross_entropy(outputs, &labels[at], &mut self.output_gradient)
             }
             Targets::Values(values) => {
                 loss::squared_error(outputs, &values[at], &mut self.output_gradient)
