@@ -4,6 +4,7 @@ use crate::data::{Dataset, Targets};
 use crate::{Error, Result};
 use std::collections::BTreeMap;
 use trimtab_env::metrics::{Metric, Predictions};
+use trimtab_program::vectorised;
 
 /// The metric that every evaluation has.
 pub(crate) fn usual(targets: &Targets) -> Metric {
@@ -71,13 +72,20 @@ impl<'a> Evaluation<'a> {
         let width = outputs.len() / rows.len().max(1);
         let each = outputs.chunks_exact(width.max(1)).zip(rows);
         self.score += match &self.data.targets {
-            Targets::Classes { labels, .. } => each
-                .filter(|(logits, row)| {
-                    // The first of the largest counts.
-                    let (before, from) = logits.split_at(labels[**row as usize] as usize);
-                    before.iter().all(|x| *x < from[0]) && from.iter().all(|x| *x <= from[0])
-                })
-                .count() as f64,
+            Targets::Classes { labels, .. } => vectorised(
+                #[inline(always)]
+                || {
+                    let right = each.filter(|(logits, row)| {
+                        // The first of the largest counts. No comparison ends the loop, so that it is vectorised.
+                        let label = labels[**row as usize] as usize;
+                        let logit = logits[label];
+                        let (before, from) = logits.split_at(label);
+                        let smaller = before.iter().fold(true, |all, x| all & (*x < logit));
+                        from.iter().fold(smaller, |all, x| all & (*x <= logit))
+                    });
+                    right.count() as f64
+                },
+            ),
             Targets::Values(values) => each
                 .map(|(value, row)| f64::from(value[0] - values[*row as usize]).powi(2))
                 .sum(),
