@@ -14,7 +14,6 @@ use trimtab_env::{Action, Environment, Observation, Status, stream};
 /// restart in between changes it.
 ///
 /// ```
-/// use burn::tensor::Device;
 /// use trimtab_agent::{Algorithm, Collector, Learner, PolicyConfig, RolloutConfig};
 /// use trimtab_env::{Environment, suite::CartPole, vector::VectorEnvironment};
 /// let environments = (0..4).map(|_| Box::new(CartPole::new()) as Box<dyn Environment>).collect();

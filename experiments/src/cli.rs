@@ -67,8 +67,11 @@ impl Backend {
 }
 
 impl Machine {
-    fn jobs(&self) -> Result<usize> {
-        self.threads.jobs()
+    /// The device, and how many jobs there are at once, which share the cores.
+    fn device_and_jobs(&self) -> Result<(Device, usize)> {
+        let (device, jobs) = (self.backend.device()?, self.threads.jobs()?);
+        trimtab_models::device::divide_cores(&device, jobs);
+        Ok((device, jobs))
     }
 }
 

@@ -1,17 +1,19 @@
 //! What it costs to train through [`TaskTrainee`], or with a [`Tuner`], rather than in a plain burn loop.
 //!
-//! Both sides make the same updates on the same batches and evaluate the validation split after every segment. With a
+//! Both sides make the same updates on the same batches, by burn's autodiff, and evaluate the validation split after every segment. With a
 //! trainee they end at the same weights, which is checked; a tuner also decays and averages the weights, and makes one
 //! update more, that of the start probe. They take turns, and what is printed is the median of the ratios of
 //! neighbouring times, which a machine that is busy with other things disturbs least. Of a tuner it also prints the share of time that is
 //! spent in its calls, beyond that in the calls of the optimiser, which is far steadier. Words after `--` choose the rows
 //! that have one of them: `cargo bench -p trimtab-models --bench overhead -- tuner`.
 
+mod differentiated;
 mod rows;
 
 use burn::module::Module;
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Int, Tensor};
+use differentiated::Differentiated;
 use rows::{is_wanted, quantile};
 use std::sync::Arc;
 use std::time::Instant;
@@ -100,7 +102,7 @@ fn compare<T: Task + Clone>(
         gradient_samples: samples,
         ..Default::default()
     };
-    let mut trainee = TaskTrainee::new(task.clone(), config, &Device::flex())?;
+    let mut trainee = TaskTrainee::new(Differentiated(task.clone()), config, &Device::flex())?;
     let (mut ratios, mut plain_times) = (Vec::new(), Vec::new());
     // The first pair warms up.
     for pair in 0..=pairs {

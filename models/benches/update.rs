@@ -8,17 +8,19 @@
 //! OPENBLAS_NUM_THREADS=1 cargo bench -p trimtab-models --features openblas --bench update -- "batch 64,"
 //! ```
 
+mod differentiated;
 #[cfg(feature = "openblas")]
 mod openblas;
 mod rows;
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Device;
+use differentiated::Differentiated;
 use rows::{is_wanted, quantile};
 use std::sync::Arc;
 use std::time::Instant;
 use trimtab_env::{Settings, Trainee};
 use trimtab_models::cnn::CnnTask;
-use trimtab_models::data::{Embedded, Split, SplitConfig, pool, split};
+use trimtab_models::data::{Embedded, SplitConfig, pool, split};
 use trimtab_models::mlp::{Activation, MlpTask};
 use trimtab_models::{OptimizerConfig, Task, TaskTrainee, TraineeConfig};
 
@@ -28,29 +30,6 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const PAIRS: usize = 21;
 const LEARNING_RATE: f64 = 0.003;
-
-/// A task whose program is not used.
-struct Differentiated<T>(T);
-
-impl<T: Task> Task for Differentiated<T> {
-    type Model = T::Model;
-
-    fn name(&self) -> String {
-        self.0.name()
-    }
-
-    fn split(&self) -> &Split {
-        self.0.split()
-    }
-
-    fn model(&self, device: &Device) -> T::Model {
-        self.0.model(device)
-    }
-
-    fn forward(&self, model: &T::Model, inputs: Tensor<2>) -> Tensor<2> {
-        self.0.forward(model, inputs)
-    }
-}
 
 /// Something that makes so many updates.
 type Updates<'a> = Box<dyn FnMut(u64) -> Result<(), Box<dyn std::error::Error>> + 'a>;

@@ -49,8 +49,7 @@ pub(super) fn evaluate(words: &Words, registry: &Registry) -> Result<()> {
             .clone()
             .unwrap_or_else(|| arguments.run.join("policy.json")),
     )?;
-    let device = arguments.machine.backend.device()?;
-    let jobs = arguments.machine.jobs()?;
+    let (device, jobs) = arguments.machine.device_and_jobs()?;
     let mut summary: Summary = read_json(&arguments.run.join("summary.json"))?;
     let references = recorded_references(&read_events(&arguments.run)?);
     // The run's own evaluation used the seeds before this one.

@@ -35,8 +35,7 @@ pub(super) fn fit(words: &Words) -> Result<()> {
     };
     stop_on_ctrl_c()?;
     let out = run_folder(arguments.out.as_deref(), &config.name);
-    let device = arguments.machine.backend.device()?;
-    let jobs = arguments.machine.jobs()?;
+    let (device, jobs) = arguments.machine.device_and_jobs()?;
     let mut progress = Progress::default();
     let fit = fit::fit(&config, &out, jobs, &device, &INTERRUPTED, &mut progress)?;
     say(format_args!(

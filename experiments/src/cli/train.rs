@@ -62,10 +62,11 @@ pub(super) fn train(words: &Words, registry: &Registry) -> Result<()> {
     {
         known("train --resume --out", &out, &config, registry)?;
     }
+    let (device, jobs) = arguments.machine.device_and_jobs()?;
     let options = Options {
         out: out.clone(),
-        jobs: arguments.machine.jobs()?,
-        device: arguments.machine.backend.device()?,
+        jobs,
+        device,
         registry,
         interrupted: &INTERRUPTED,
     };
