@@ -149,7 +149,7 @@ fn bad_command_lines_and_files_are_explained() {
         &["--resume", "--out", "run"],
         &["checkpoint-1.json", "cut short"],
     );
-    let other = checkpoint.replacen("\"version\":2", "\"version\":9", 1);
+    let other = checkpoint.replacen("\"version\":3", "\"version\":9", 1);
     std::fs::write(folder.0.join("run/checkpoint-1.json"), other).unwrap();
     explain(&["--resume", "--out", "run"], &["version 9"]);
     let policy = folder.read("run/policy.json");
