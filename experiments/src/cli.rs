@@ -60,6 +60,13 @@ impl Backend {
 }
 
 impl Machine {
+    /// The device, for as many trainings at the same time as there are jobs.
+    fn device(&self) -> Result<Device> {
+        let device = self.backend.device()?;
+        trimtab_models::divide_cores(&self.backend.device, self.jobs()?);
+        Ok(device)
+    }
+
     fn jobs(&self) -> Result<usize> {
         match self.jobs {
             Some(jobs) => {

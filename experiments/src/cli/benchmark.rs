@@ -50,7 +50,7 @@ pub(super) fn benchmark(words: &Words, registry: &Registry) -> Result<()> {
     let names = &arguments.names;
     let selected = benchmark::select(&benchmarks, names, arguments.algorithm.as_deref())?;
     check_count("--seeds", arguments.seeds as usize, 1..=MOST_RUNS)?;
-    let device = arguments.machine.backend.device()?;
+    let device = arguments.machine.device()?;
     let jobs = arguments.machine.jobs()?;
     let mut progress = Progress::default();
     for (index, benchmark) in selected.iter().enumerate() {

@@ -48,7 +48,7 @@ pub(super) fn compare(words: &Words) -> Result<()> {
     let config = config.with_policies(folder)?;
     stop_on_ctrl_c()?;
     let out = run_folder(arguments.out.as_deref(), &config.name);
-    let device = arguments.machine.backend.device()?;
+    let device = arguments.machine.device()?;
     let jobs = arguments.machine.jobs()?;
     let mut progress = Progress::default();
     let lines = compare::compare(&config, &out, jobs, &device, &INTERRUPTED, &mut progress)?;

@@ -49,7 +49,7 @@ pub(super) fn evaluate(words: &Words, registry: &Registry) -> Result<()> {
             .clone()
             .unwrap_or_else(|| arguments.run.join("policy.json")),
     )?;
-    let device = arguments.machine.backend.device()?;
+    let device = arguments.machine.device()?;
     let jobs = arguments.machine.jobs()?;
     let mut summary: Summary = read_json(&arguments.run.join("summary.json"))?;
     let references = recorded_references(&read_events(&arguments.run)?);

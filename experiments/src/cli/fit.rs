@@ -35,7 +35,7 @@ pub(super) fn fit(words: &Words) -> Result<()> {
     };
     stop_on_ctrl_c()?;
     let out = run_folder(arguments.out.as_deref(), &config.name);
-    let device = arguments.machine.backend.device()?;
+    let device = arguments.machine.device()?;
     let jobs = arguments.machine.jobs()?;
     let mut progress = Progress::default();
     let fit = fit::fit(&config, &out, jobs, &device, &INTERRUPTED, &mut progress)?;

@@ -65,7 +65,7 @@ pub(super) fn train(words: &Words, registry: &Registry) -> Result<()> {
     let options = Options {
         out: out.clone(),
         jobs: arguments.machine.jobs()?,
-        device: arguments.machine.backend.device()?,
+        device: arguments.machine.device()?,
         registry,
         interrupted: &INTERRUPTED,
     };
