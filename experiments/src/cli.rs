@@ -70,7 +70,7 @@ impl Machine {
     /// The device, and how many jobs there are at once, which share the cores.
     fn device_and_jobs(&self) -> Result<(Device, usize)> {
         let (device, jobs) = (self.backend.device()?, self.threads.jobs()?);
-        trimtab_models::device::divide_cores(&device, jobs);
+        trimtab_models::divide_cores(&self.backend.device, jobs);
         Ok((device, jobs))
     }
 }

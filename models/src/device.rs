@@ -33,33 +33,47 @@ pub fn device(name: &str) -> Result<Device> {
     }
 }
 
-/// Divides the cores among so many jobs that compute on `device` at once. LibTorch's operations otherwise take all cores, each job's,
-/// and two jobs are no faster than one. Where `OMP_NUM_THREADS` is set it holds; other devices need no division.
-pub fn divide_cores(device: &Device, jobs: usize) {
-    #[cfg(feature = "tch")]
-    if *device == Device::libtorch() && jobs > 1 && std::env::var_os("OMP_NUM_THREADS").is_none() {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        tch::set_num_threads(i32::try_from(threads_of_each(cores, jobs)).unwrap_or(1));
+/// Divides the cores among `jobs` trainings at the same time, before the first operation on the device called `name`. Every operation of
+/// LibTorch takes all of them otherwise, and two trainings are no faster than one. With one job, with `OMP_NUM_THREADS` set and on other
+/// devices it does nothing.
+pub fn divide_cores(name: &str, jobs: usize) {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let chosen = std::env::var_os("OMP_NUM_THREADS").is_some_and(|threads| !threads.is_empty());
+    if let Some(threads) = threads_of_each(name, cores, jobs, chosen) {
+        set_threads(threads);
     }
-    #[cfg(not(feature = "tch"))]
-    let _ = (device, jobs);
 }
 
-/// Threads of one of `jobs` jobs that share the cores: at least one.
-#[cfg(any(feature = "tch", test))]
-fn threads_of_each(cores: usize, jobs: usize) -> usize {
-    (cores / jobs.max(1)).max(1)
+/// How many threads an operation of each job is to take, if it is not to be left as it is; `chosen` says that somebody has decided already.
+fn threads_of_each(name: &str, cores: usize, jobs: usize, chosen: bool) -> Option<usize> {
+    (name == "libtorch" && jobs > 1 && !chosen).then(|| (cores / jobs).max(1))
 }
+
+#[cfg(feature = "tch")]
+fn set_threads(threads: usize) {
+    tch::set_num_threads(i32::try_from(threads).unwrap_or(i32::MAX));
+}
+
+/// There is no LibTorch in this build.
+#[cfg(not(feature = "tch"))]
+fn set_threads(_threads: usize) {}
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn jobs_share_the_cores() {
-        let threads = [(2, 1), (2, 2), (16, 3), (2, 5), (1, 0)]
-            .map(|(cores, jobs)| threads_of_each(cores, jobs));
-        assert_eq!(threads, [2, 1, 5, 1, 1]);
+    fn cores_are_divided_among_jobs_of_libtorch() {
+        let each = |cores, jobs| threads_of_each("libtorch", cores, jobs, false);
+        assert_eq!(each(8, 2), Some(4));
+        assert_eq!(each(8, 3), Some(2));
+        assert_eq!(each(2, 2), Some(1));
+        // More jobs than cores.
+        assert_eq!(each(2, 5), Some(1));
+        // One job takes them all, as it would without being told.
+        assert_eq!(each(8, 1), None);
+        assert_eq!(threads_of_each("flex", 8, 2, false), None);
+        assert_eq!(threads_of_each("libtorch", 8, 2, true), None);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use crate::sampler::EpochSampler;
 use crate::{Error, Result};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// A training that is not stationary: at first the rows of the last classes, or with the largest values, are missing, and after
 /// some time they are there. Validation and test rows are complete from the beginning, so that a loss means the same all along.
@@ -40,7 +41,7 @@ impl Late {
 #[derive(Clone, Debug)]
 pub(crate) struct LateSampler {
     /// The rows in the order of their targets.
-    order: Vec<u32>,
+    order: Arc<[u32]>,
     early: EpochSampler,
     /// Examples still to be drawn from the early rows.
     left: u64,
@@ -59,7 +60,7 @@ impl LateSampler {
         let rows = data.rows() as f64;
         let early = (rows * (1.0 - late.share)).round().max(1.0);
         Self {
-            order,
+            order: order.into(),
             early: EpochSampler::new(early as usize, rng),
             left: (late.after * rows).round() as u64,
         }

@@ -32,7 +32,7 @@ mod update_ratio;
 pub mod weights;
 
 pub use config::{DataConfig, ModelConfig, TaskConfig};
-pub use device::device;
+pub use device::{device, divide_cores};
 pub use distribution::TaskDistribution;
 pub use dropout::dropout;
 pub use error::{Error, Result};

@@ -2,14 +2,17 @@
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
+use std::sync::Arc;
 
 /// Draws minibatches without replacement, epoch after epoch, at a batch size that may change between any two updates.
 ///
 /// Batches are always full: where an epoch ends inside a batch, the batch goes on with the next epoch's order. So the
 /// draws `n k .. n (k + 1)` are a permutation of the `n` examples for every `k`, whatever the batch sizes were.
+///
+/// A clone costs next to nothing, however many examples there are: the order is shared until one of the two draws a new one.
 #[derive(Clone, Debug)]
 pub struct EpochSampler {
-    order: Vec<u32>,
+    order: Arc<Vec<u32>>,
     next: usize,
     rng: ChaCha8Rng,
 }
@@ -18,7 +21,7 @@ impl EpochSampler {
     /// A sampler of `examples` examples (at least 1), in an order that comes from `rng`.
     pub fn new(examples: usize, rng: ChaCha8Rng) -> Self {
         let mut sampler = Self {
-            order: (0..examples.max(1) as u32).collect(),
+            order: Arc::new((0..examples.max(1) as u32).collect()),
             next: 0,
             rng,
         };
@@ -43,9 +46,10 @@ impl EpochSampler {
 
     /// Fisher and Yates; the algorithm is spelt out because its results are part of the records.
     fn shuffle(&mut self) {
-        for i in (1..self.order.len()).rev() {
+        let order = Arc::make_mut(&mut self.order);
+        for i in (1..order.len()).rev() {
             let j = self.rng.random_range(0..=i as u32) as usize;
-            self.order.swap(i, j);
+            order.swap(i, j);
         }
     }
 }
@@ -76,6 +80,20 @@ mod tests {
                 prop_assert_eq!(sorted, (0..examples as u32).collect::<Vec<_>>());
             }
         }
+    }
+
+    #[test]
+    fn a_clone_shares_the_order_until_an_epoch_ends() {
+        let mut sampler = EpochSampler::new(20, stream(1, "sampler", 0));
+        let (mut first, mut second) = (Vec::new(), Vec::new());
+        sampler.draw(12, &mut first);
+        let mut clone = sampler.clone();
+        clone.draw(8, &mut second);
+        assert!(Arc::ptr_eq(&sampler.order, &clone.order));
+        clone.draw(8, &mut second);
+        assert!(!Arc::ptr_eq(&sampler.order, &clone.order));
+        sampler.draw(16, &mut first);
+        assert_eq!(first[8..], second);
     }
 
     #[test]

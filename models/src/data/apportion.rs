@@ -1,5 +1,7 @@
 //! So many rows from several classes, in proportion to what each has.
 
+use std::{cmp::Ordering, collections::BinaryHeap};
+
 /// Takes `total` rows from the classes, in proportion to the rows `left` in each, and says how many from
 /// each.
 ///
@@ -9,27 +11,59 @@ pub(super) fn apportion(total: usize, left: &mut [usize], keep: usize) -> Vec<us
     let sizes = left.to_vec();
     let share = total as f64 / sizes.iter().sum::<usize>().max(1) as f64;
     let mut taken = vec![0; sizes.len()];
+    let urgency = |class: usize, left: usize, taken: usize| {
+        // Of a class too small for all the parts, one row is kept: for training, the last to choose.
+        let kept = keep.min(sizes[class].saturating_sub(1).max(1));
+        (left > 0).then_some(Urgency {
+            class,
+            others: (left > kept, taken == 0),
+            due: sizes[class] as f64 * share - taken as f64,
+        })
+    };
+    let mut urgent: BinaryHeap<Urgency> = (0..sizes.len())
+        .filter_map(|class| urgency(class, left[class], 0))
+        .collect();
     for _ in 0..total {
-        let urgency = |class: usize| {
-            // Of a class too small for all the parts, one row is kept: for training, the last to choose.
-            let kept = keep.min(sizes[class].saturating_sub(1).max(1));
-            let due = sizes[class] as f64 * share - taken[class] as f64;
-            (left[class] > kept, taken[class] == 0, due)
+        let Some(Urgency { class, .. }) = urgent.pop() else {
+            break;
         };
-        let next = (0..sizes.len())
-            .filter(|&class| left[class] > 0)
-            .max_by(|&a, &b| {
-                let ((a_free, a_first, a_due), (b_free, b_first, b_due)) = (urgency(a), urgency(b));
-                (a_free, a_first)
-                    .cmp(&(b_free, b_first))
-                    .then(a_due.total_cmp(&b_due))
-            });
-        let Some(class) = next else { break };
         left[class] -= 1;
         taken[class] += 1;
+        urgent.extend(urgency(class, left[class], taken[class]));
     }
     taken
 }
+
+/// What speaks for taking the next row from a class.
+struct Urgency {
+    class: usize,
+    /// Whether there are rows that need not be kept, and whether none has been taken yet.
+    others: (bool, bool),
+    due: f64,
+}
+
+impl Ord for Urgency {
+    /// Of two alike the later class is first.
+    fn cmp(&self, other: &Self) -> Ordering {
+        (self.others.cmp(&other.others))
+            .then(self.due.total_cmp(&other.due))
+            .then(self.class.cmp(&other.class))
+    }
+}
+
+impl PartialOrd for Urgency {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Urgency {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Urgency {}
 
 #[cfg(test)]
 mod tests {
@@ -56,6 +90,13 @@ mod tests {
         assert_eq!(apportion(9, &mut [4, 4, 1], 2), [4, 4, 1]);
         // Of two rows one is free, although two are to be kept.
         assert_eq!(apportion(1, &mut [2, 1], 2), [1, 0]);
+    }
+
+    /// A column of names by mistake has as many classes as rows.
+    #[test]
+    fn very_many_classes_take_no_time() {
+        let mut left = vec![1; 300_000];
+        assert_eq!(apportion(60_000, &mut left, 2)[240_000..], [1; 60_000]);
     }
 
     #[test]

@@ -1,15 +1,19 @@
 //! Tables of numbers with a header: comma-separated values.
 
+mod window;
+
 use std::{collections::BTreeSet, path::Path};
 
 use ::csv::{ErrorKind, Reader, ReaderBuilder, StringRecord, Trim};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Dataset, Targets, gzip,
-    target::{Cell, TargetColumn, TargetKind, is_missing, number},
+    Dataset, Targets,
+    gzip::Stream,
+    target::{self, TargetColumn, TargetKind, is_missing, number},
 };
 use crate::error::{Error, Result};
+use window::Window;
 
 /// Which column of a CSV file to predict, and as what.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,7 +47,7 @@ pub struct Table {
 /// The file cannot be read or is damaged, or it is not such a table: the message has the line and column.
 pub fn read_csv(path: impl AsRef<Path>, options: &CsvOptions) -> Result<Table> {
     let path = path.as_ref();
-    parse_csv(path, &gzip::read(path)?, options)
+    parse(path, Stream::open(path)?, options)
 }
 
 /// The same as [`read_csv`], from bytes; `path` gives the data set its name and is said in errors.
@@ -51,24 +55,30 @@ pub fn read_csv(path: impl AsRef<Path>, options: &CsvOptions) -> Result<Table> {
 /// # Errors
 /// Those of [`read_csv`], but for reading.
 pub fn parse_csv(path: &Path, bytes: &[u8], options: &CsvOptions) -> Result<Table> {
-    let bytes = gzip::decompress(path, bytes)?;
-    let mut reader = reader(path, &bytes)?;
-    let header = read_header(path, &mut reader, |name| name == options.target)?;
-    let Some(target) = header.iter().position(|name| *name == options.target) else {
-        return Err(Error::MissingTarget {
-            path: path.into(),
-            target: options.target.clone(),
-            columns: header,
-        });
-    };
-    let features: Vec<usize> = (0..header.len()).filter(|at| *at != target).collect();
-    if features.is_empty() {
-        return Err(Error::NoFeatures {
-            path: path.into(),
-            target: options.target.clone(),
-        });
-    }
-    let cells = read_cells(path, &bytes, reader, &header, &features, Some(target))?;
+    parse(path, Stream::of_bytes(path, bytes), options)
+}
+
+fn parse(path: &Path, file: Stream, options: &CsvOptions) -> Result<Table> {
+    let (columns, cells) = read_with(path, file, |reader| {
+        let mut header = read_header(path, reader, |name| name == options.target)?;
+        let Some(target) = header.iter().position(|name| *name == options.target) else {
+            return Err(Error::MissingTarget {
+                path: path.into(),
+                target: options.target.clone(),
+                columns: header,
+            });
+        };
+        let features: Vec<usize> = (0..header.len()).filter(|at| *at != target).collect();
+        if features.is_empty() {
+            return Err(Error::NoFeatures {
+                path: path.into(),
+                target: options.target.clone(),
+            });
+        }
+        let cells = read_cells(path, reader, &header, &features, Some(target))?;
+        header.remove(target);
+        Ok((header, cells))
+    })?;
     let column = TargetColumn {
         path,
         name: &options.target,
@@ -76,14 +86,14 @@ pub fn parse_csv(path: &Path, bytes: &[u8], options: &CsvOptions) -> Result<Tabl
     };
     let data = Dataset::new(
         super::stem(path),
-        [1, 1, features.len()],
+        [1, 1, columns.len()],
         cells.inputs,
         column.targets(options.kind)?,
     )?;
     data.require_two_classes(&path.display().to_string())?;
     Ok(Table {
         data,
-        columns: features.iter().map(|&at| header[at].clone()).collect(),
+        columns,
         without_target: cells.without_target,
     })
 }
@@ -129,57 +139,77 @@ pub fn read_more(
 
 /// The columns `features`, found by their names, row after row, and the cells of the column `target`.
 fn named_columns(path: &Path, features: &[String], target: Option<&str>) -> Result<Cells> {
-    let file = gzip::read(path)?;
-    let bytes = gzip::decompress(path, &file)?;
-    let mut reader = reader(path, &bytes)?;
-    let known = |name: &str| target == Some(name) || features.iter().any(|other| other == name);
-    let header = read_header(path, &mut reader, known)?;
-    let place = |feature: &str| {
-        let found = header.iter().position(|name| name == feature);
-        found.ok_or_else(|| Error::MissingColumn {
-            path: path.into(),
-            column: feature.to_owned(),
-            columns: header.clone(),
-        })
-    };
-    let places = features.iter().map(|feature| place(feature));
-    let places = places.collect::<Result<Vec<_>>>()?;
-    let target = target.map(place).transpose()?;
-    read_cells(path, &bytes, reader, &header, &places, target)
+    read_with(path, Stream::open(path)?, |reader| {
+        let known = |name: &str| target == Some(name) || features.iter().any(|other| other == name);
+        let header = read_header(path, reader, known)?;
+        let place = |feature: &str| {
+            let found = header.iter().position(|name| name == feature);
+            found.ok_or_else(|| Error::MissingColumn {
+                path: path.into(),
+                column: feature.to_owned(),
+                columns: header.clone(),
+            })
+        };
+        let places = features.iter().map(|feature| place(feature));
+        let places = places.collect::<Result<Vec<_>>>()?;
+        let target = target.map(place).transpose()?;
+        read_cells(path, reader, &header, &places, target)
+    })
 }
 
 /// What was read of the rows of a file.
 #[derive(Default)]
 struct Cells {
     inputs: Vec<f64>,
-    targets: Vec<Cell>,
+    targets: target::Cells,
     without_target: usize,
+}
+
+impl Cells {
+    /// Makes room for one more row of `features` numbers, and for all of them if `length`, how long the file is, is known: a table that grows
+    /// by doubling is there three times while it is copied. Up to `place` the rows are as they are.
+    fn make_room(&mut self, features: usize, place: u64, length: Option<u64>) {
+        /// Rows by which it is told how long rows are.
+        const FIRST: usize = 1000;
+        let numbers = self.inputs.len();
+        if self.inputs.capacity() - numbers >= features {
+            return;
+        }
+        let first = FIRST.saturating_mul(features);
+        match length {
+            // A little more than it looks like: what is not written to takes no memory.
+            Some(length) if numbers > 0 => {
+                let left = length.saturating_sub(place) as f64 / place.max(1) as f64;
+                let more = (1.03 * left * numbers as f64) as usize;
+                self.inputs.reserve_exact(more.max(first));
+            }
+            _ => self.inputs.reserve(first),
+        }
+    }
 }
 
 /// The columns `features` as numbers and the column `target` as it is written, of all rows that have a target.
 fn read_cells(
     path: &Path,
-    bytes: &[u8],
-    mut reader: Reader<&[u8]>,
+    reader: &mut Reader<Window>,
     header: &[String],
     features: &[usize],
     target: Option<usize>,
 ) -> Result<Cells> {
     let mut cells = Cells::default();
-    each_row(path, bytes, &mut reader, header, |line, record| {
+    let length = reader.get_ref().length();
+    each_row(path, reader, header, |place, line, record| {
         if let Some(target) = target {
-            let text = &record[target];
+            let text = record[target].trim();
             if is_missing(text) {
                 cells.without_target += 1;
                 return Ok(());
             }
-            cells.targets.push(Cell {
-                line,
-                text: text.into(),
-            });
+            cells.targets.push(line, text);
         }
+        cells.make_room(features.len(), place, length);
         for &column in features {
-            let number = input(path, line, &header[column], &record[column])?;
+            let number = input(path, line, &header[column], record[column].trim())?;
             cells.inputs.push(number);
         }
         Ok(())
@@ -198,37 +228,45 @@ fn read_cells(
     }
 }
 
-/// A reader of what is in a file, which has to be something.
-fn reader<'a>(path: &Path, bytes: &'a [u8]) -> Result<Reader<&'a [u8]>> {
-    if bytes.trim_ascii().is_empty() {
+/// What `take` makes of the rows of a file, in which there has to be something.
+fn read_with<T>(
+    path: &Path,
+    file: Stream,
+    take: impl FnOnce(&mut Reader<Window>) -> Result<T>,
+) -> Result<T> {
+    let Some(file) = Window::new(file)? else {
         return Err(Error::EmptyFile {
             path: path.into(),
             expected: "a header and rows",
         });
-    }
-    Ok(ReaderBuilder::new()
-        .trim(Trim::All)
+    };
+    // Cells are trimmed where they are taken: the reader would make a second record of every one.
+    let mut reader = ReaderBuilder::new()
+        .trim(Trim::Headers)
         .flexible(true)
-        .from_reader(bytes))
+        .buffer_capacity(window::CHUNK)
+        .from_reader(file);
+    take(&mut reader).map_err(|error| {
+        let damaged = reader.into_inner().into_stream().check_rest();
+        damaged.err().unwrap_or(error)
+    })
 }
 
-/// Gives every row after the header to `take`, with its line.
+/// Gives every row after the header to `take`, with its place and line.
 fn each_row(
     path: &Path,
-    bytes: &[u8],
-    reader: &mut Reader<&[u8]>,
+    reader: &mut Reader<Window>,
     header: &[String],
-    mut take: impl FnMut(u64, &StringRecord) -> Result<()>,
+    mut take: impl FnMut(u64, u64, &StringRecord) -> Result<()>,
 ) -> Result<()> {
     let mut record = StringRecord::new();
     loop {
+        let (place, line) = (reader.position().byte(), reader.position().line());
+        reader.get_mut().go_on_from(place);
+        let more = reader.read_record(&mut record);
         // The reader counts the blank lines before a row as part of it.
-        let start = reader.position().byte() as usize;
-        let rest = bytes.get(start..).unwrap_or_default();
-        let line = reader.position().line() + blank_lines(rest);
-        let more = reader
-            .read_record(&mut record)
-            .map_err(|source| unreadable(path, line, source))?;
+        let line = line + reader.get_ref().blank_lines();
+        let more = more.map_err(|source| unreadable(path, reader.get_ref(), line, source))?;
         if !more {
             return Ok(());
         }
@@ -240,7 +278,7 @@ fn each_row(
                 found: record.len(),
             });
         }
-        take(line, &record)?;
+        take(place, line, &record)?;
     }
 }
 
@@ -257,12 +295,13 @@ fn input(path: &Path, line: u64, column: &str, value: &str) -> Result<f64> {
 /// The names of the columns. They may all be numbers if one of them is a name that is `known`.
 fn read_header(
     path: &Path,
-    reader: &mut Reader<&[u8]>,
+    reader: &mut Reader<Window>,
     known: impl Fn(&str) -> bool,
 ) -> Result<Vec<String>> {
-    let header = reader
-        .headers()
-        .map_err(|source| unreadable(path, 1, source))?;
+    let header = match reader.headers() {
+        Ok(header) => header.clone(),
+        Err(source) => return Err(unreadable(path, reader.get_ref(), 1, source)),
+    };
     if !header.iter().any(known) && header.iter().all(|name| number(name).is_some()) {
         let row = header.iter().collect::<Vec<_>>().join(",");
         return Err(Error::MissingHeader {
@@ -280,17 +319,13 @@ fn read_header(
     Ok(header.iter().map(String::from).collect())
 }
 
-/// How many lines at the start of `rest` are empty.
-fn blank_lines(rest: &[u8]) -> u64 {
-    let breaks = rest.iter().take_while(|byte| matches!(byte, b'\r' | b'\n'));
-    breaks.filter(|byte| **byte == b'\n').count() as u64
-}
-
-fn unreadable(path: &Path, line: u64, source: ::csv::Error) -> Error {
+fn unreadable(path: &Path, file: &Window, line: u64, source: ::csv::Error) -> Error {
     // The reader's own position may be that of the row before.
-    let reason = match source.kind() {
+    let text = source.to_string();
+    let reason = match source.into_kind() {
+        ErrorKind::Io(source) => return file.fault(source),
         ErrorKind::Utf8 { err, .. } => format!("cell {}: {err}", err.field() + 1),
-        _ => source.to_string(),
+        _ => text,
     };
     Error::Csv {
         path: path.into(),

@@ -132,6 +132,7 @@ pub fn split_apart<N: Number>(
     test: &Dataset<N>,
     config: &SplitConfig,
 ) -> Result<Split> {
+    dataset.check()?;
     let rows = deal(dataset, config, 0)?;
     let standardiser = Standardiser::of_rows(dataset, &rows.train, config.standardise);
     Ok(parts(
@@ -154,7 +155,10 @@ pub fn split_for<N: Number>(
     standardiser: &Standardiser,
 ) -> Result<Split> {
     let (rows, test) = match test {
-        Some(test) => (deal(dataset, config, 0)?, standardiser.apply(test)),
+        Some(test) => {
+            dataset.check()?;
+            (deal(dataset, config, 0)?, standardiser.apply(test))
+        }
         None => {
             let rows = split_rows(dataset, config)?;
             let test = standardiser.part(dataset, &rows.test);
@@ -193,9 +197,8 @@ pub fn split_rows<N: Number>(dataset: &Dataset<N>, config: &SplitConfig) -> Resu
     deal(dataset, config, test)
 }
 
-/// Deals the rows out, `test` of them to the test.
+/// Deals the rows of a data set that has been checked out, `test` of them to the test.
 fn deal<N: Number>(dataset: &Dataset<N>, config: &SplitConfig, test: usize) -> Result<SplitRows> {
-    dataset.check()?;
     dataset.require_two_classes(&dataset.name)?;
     config.validate(test == 0)?;
     let rows = dataset.rows();

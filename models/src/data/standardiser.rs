@@ -140,25 +140,34 @@ fn statistics<'a, N: Number>(
         return vec![(0., 1.); width];
     };
     let mut columns: Vec<Column> = (first.iter().map(|&value| Column::of(value.into()))).collect();
-    let mut pass = |see: fn(&mut Column, f64)| {
+    // Rows are drawn from all over the table, which takes longer than to reckon: hence as few passes as can be.
+    let pass = |columns: &mut [Column], see: fn(&mut Column, f64)| {
         for row in rows.clone() {
             for (column, &value) in columns.iter_mut().zip(row) {
                 see(column, value.into());
             }
         }
     };
-    pass(Column::bound);
-    pass(Column::add);
-    pass(Column::compare);
+    pass(&mut columns, Column::see);
+    columns.iter_mut().for_each(Column::choose_unit);
+    if columns.iter().any(|column| column.unit != 1.) {
+        pass(&mut columns, Column::add_again);
+    }
+    columns.iter_mut().for_each(Column::take_mean);
+    pass(&mut columns, Column::compare);
     columns.iter().map(Column::mean_and_deviation).collect()
 }
 
-/// What is known of a column, gathered in three passes over it.
+/// What is known of a column, gathered in two passes over it, three if its numbers are very large or small.
 struct Column {
     low: f64,
     high: f64,
     count: f64,
+    /// What values are divided by while they are summed.
+    unit: f64,
     sum: f64,
+    /// Of the values in units.
+    mean: f64,
     differences: f64,
     squares: f64,
 }
@@ -169,34 +178,44 @@ impl Column {
             low: first,
             high: first,
             count: 0.,
+            unit: 1.,
             sum: 0.,
+            mean: 0.,
             differences: 0.,
             squares: 0.,
         }
     }
 
-    fn bound(&mut self, value: f64) {
+    /// The first pass.
+    fn see(&mut self, value: f64) {
         self.low = self.low.min(value);
         self.high = self.high.max(value);
         self.count += 1.;
+        self.sum += value;
     }
 
-    /// What values are divided by while they are summed: 1, or what they vary by where its square is no number.
-    fn unit(&self) -> f64 {
+    /// The unit is 1, or what the values vary by where its square is no number.
+    fn choose_unit(&mut self) {
         let half = self.high / 2. - self.low / 2.;
-        if (1e-140..=1e140).contains(&half) {
-            1.
-        } else {
-            half.max(f64::MIN_POSITIVE)
+        if !(1e-140..=1e140).contains(&half) {
+            self.unit = half.max(f64::MIN_POSITIVE);
+            self.sum = 0.;
         }
     }
 
-    fn add(&mut self, value: f64) {
-        self.sum += value / self.unit();
+    /// The sum once more, where the unit is not 1.
+    fn add_again(&mut self, value: f64) {
+        if self.unit != 1. {
+            self.sum += value / self.unit;
+        }
+    }
+
+    fn take_mean(&mut self) {
+        self.mean = self.sum / self.count;
     }
 
     fn compare(&mut self, value: f64) {
-        let difference = value / self.unit() - self.sum / self.count;
+        let difference = value / self.unit - self.mean;
         self.differences += difference;
         self.squares += difference.powi(2);
     }
@@ -208,7 +227,7 @@ impl Column {
         if self.low == self.high {
             return (self.low, 1.);
         }
-        let mut mean = self.sum / self.count;
+        let mut mean = self.mean;
         let mut variance = self.squares / self.count;
         // Of many numbers that are far from 0 the sum is rounded; the differences know by how much.
         let off = self.differences / self.count;
@@ -216,9 +235,9 @@ impl Column {
             mean += off;
             variance -= off.powi(2);
         }
-        let deviation = variance.sqrt() * self.unit();
+        let deviation = variance.sqrt() * self.unit;
         (
-            mean * self.unit(),
+            mean * self.unit,
             if deviation > 0. { deviation } else { 1. },
         )
     }

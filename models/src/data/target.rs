@@ -1,6 +1,9 @@
 //! The column that a table is to be predicted by: classes or values.
 
-use std::{collections::BTreeSet, path::Path};
+use std::{
+    collections::{BTreeSet, HashMap},
+    path::Path,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -41,9 +44,52 @@ pub(super) fn is_missing(cell: &str) -> bool {
 }
 
 /// A target as it was written.
-pub(super) struct Cell {
-    pub line: u64,
-    pub text: String,
+#[derive(Clone, Copy)]
+struct Cell<'a> {
+    line: u64,
+    text: &'a str,
+}
+
+/// Targets as they were written, one after the other in one string.
+#[derive(Default)]
+pub(super) struct Cells {
+    text: String,
+    /// Where each of them ends.
+    ends: Vec<usize>,
+    /// Those that are not on the line after the one before, by number and line.
+    jumps: Vec<(usize, u64)>,
+    /// The line after the last.
+    next_line: u64,
+}
+
+impl Cells {
+    /// One more.
+    pub fn push(&mut self, line: u64, text: &str) {
+        if line != self.next_line {
+            self.jumps.push((self.ends.len(), line));
+        }
+        self.next_line = line + 1;
+        self.text += text;
+        self.ends.push(self.text.len());
+    }
+
+    fn iter(&self) -> impl Iterator<Item = Cell<'_>> {
+        let mut jumps = self.jumps.iter().peekable();
+        let (mut start, mut line) = (0, 0);
+        self.ends.iter().enumerate().map(move |(at, &end)| {
+            line += 1;
+            if let Some((_, jump)) = jumps.next_if(|(jump, _)| *jump == at) {
+                line = *jump;
+            }
+            let text = &self.text[start..end];
+            start = end;
+            Cell { line, text }
+        })
+    }
+
+    fn texts(&self) -> impl Iterator<Item = &str> {
+        self.iter().map(|cell| cell.text)
+    }
 }
 
 /// The column to be predicted.
@@ -51,7 +97,7 @@ pub(super) struct TargetColumn<'a> {
     pub path: &'a Path,
     pub name: &'a str,
     /// None of them is missing.
-    pub cells: Vec<Cell>,
+    pub cells: Cells,
 }
 
 impl TargetColumn<'_> {
@@ -71,7 +117,7 @@ impl TargetColumn<'_> {
         };
         // As among the cells of one column, `1` is the same as `1.0` if all classes are numbers.
         let numbers: Option<Vec<f64>> = names.iter().map(|name| name.parse().ok()).collect();
-        let class = |cell: &Cell| {
+        let class = |cell: Cell| {
             let text = || names.iter().position(|name| *name == cell.text);
             let number = || {
                 let number: f64 = cell.text.parse().ok()?;
@@ -84,7 +130,7 @@ impl TargetColumn<'_> {
                     path: self.path.into(),
                     line: cell.line,
                     column: self.name.into(),
-                    value: cell.text.clone(),
+                    value: cell.text.into(),
                     classes: names.clone(),
                 })
         };
@@ -95,35 +141,33 @@ impl TargetColumn<'_> {
     }
 
     fn detect(&self) -> Result<Targets<f64>> {
-        let text = |cell: &&Cell| number(&cell.text).is_none();
+        let text = |cell: &Cell| number(cell.text).is_none();
         match self.cells.iter().find(text) {
             None => {
-                let numbers = self.cells.iter().filter_map(|cell| number(&cell.text));
-                let integers: Option<BTreeSet<u64>> = numbers
-                    .map(|number| (number.fract() == 0.).then_some((number + 0.0).to_bits()))
-                    .collect();
-                match integers {
-                    Some(distinct) if distinct.len() <= MOST_DETECTED_CLASSES => self.classes(),
-                    _ => self.values(),
-                }
+                let mut distinct = BTreeSet::new();
+                let few = self.cells.texts().filter_map(number).all(|number| {
+                    distinct.insert((number + 0.0).to_bits());
+                    number.fract() == 0. && distinct.len() <= MOST_DETECTED_CLASSES
+                });
+                if few { self.classes() } else { self.values() }
             }
             Some(_) if self.cells.iter().all(|cell| text(&cell)) => self.classes(),
             Some(odd) => Err(Error::MixedTarget {
                 path: self.path.into(),
                 line: odd.line,
                 column: self.name.into(),
-                value: odd.text.clone(),
+                value: odd.text.into(),
             }),
         }
     }
 
     fn values(&self) -> Result<Targets<f64>> {
-        let value = |cell: &Cell| {
-            number(&cell.text).ok_or_else(|| Error::NotANumber {
+        let value = |cell: Cell| {
+            number(cell.text).ok_or_else(|| Error::NotANumber {
                 path: self.path.into(),
                 line: cell.line,
                 column: self.name.into(),
-                value: cell.text.clone(),
+                value: cell.text.into(),
             })
         };
         Ok(Targets::Values(
@@ -132,12 +176,17 @@ impl TargetColumn<'_> {
     }
 
     fn classes(&self) -> Result<Targets<f64>> {
-        let texts: Vec<&str> = self.cells.iter().map(|cell| cell.text.as_str()).collect();
+        let texts = || self.cells.texts();
         // Identifiers of more digits than an f32 holds must stay apart.
-        let numbers: Option<Vec<f64>> = texts.iter().map(|text| text.parse().ok()).collect();
-        let (labels, names) = match numbers.filter(|all| all.iter().all(|n| n.is_finite())) {
+        let numbers: Option<Vec<f64>> = texts().map(number).collect();
+        let (labels, names) = match numbers {
             Some(numbers) => {
-                let mut distinct: Vec<(f64, &str)> = numbers.iter().copied().zip(texts).collect();
+                // Of a number that is written in several ways the first.
+                let mut distinct = HashMap::new();
+                for (number, text) in numbers.iter().zip(texts()) {
+                    distinct.entry(number.to_bits()).or_insert((*number, text));
+                }
+                let mut distinct: Vec<(f64, &str)> = distinct.into_values().collect();
                 distinct.sort_by(|(a, _), (b, _)| a.total_cmp(b));
                 distinct.dedup_by(|(a, _), (b, _)| a == b);
                 let below = |n: &f64| distinct.partition_point(|(other, _)| other < n) as u32;
@@ -148,14 +197,10 @@ impl TargetColumn<'_> {
                 )
             }
             None => {
-                let distinct: Vec<&str> = texts
-                    .iter()
-                    .copied()
-                    .collect::<BTreeSet<_>>()
-                    .into_iter()
-                    .collect();
-                let below = |text: &&str| distinct.partition_point(|other| other < text) as u32;
-                let labels = texts.iter().map(below).collect();
+                let distinct = texts().collect::<BTreeSet<_>>();
+                let distinct: Vec<&str> = distinct.into_iter().collect();
+                let below = |text: &str| distinct.partition_point(|other| *other < text) as u32;
+                let labels = texts().map(below).collect();
                 (labels, distinct.into_iter().map(String::from).collect())
             }
         };
@@ -168,11 +213,10 @@ mod tests {
     use super::*;
 
     fn targets(texts: &[&str], kind: TargetKind) -> Result<Targets<f64>> {
-        let cell = |(line, text): (u64, &&str)| Cell {
-            line,
-            text: (*text).into(),
-        };
-        let cells = (2..).zip(texts).map(cell).collect();
+        let mut cells = Cells::default();
+        for (line, text) in (2..).zip(texts) {
+            cells.push(line, text);
+        }
         TargetColumn {
             path: Path::new("table.csv"),
             name: "y",

@@ -39,7 +39,7 @@ fn a_gzipped_file_is_read_like_a_plain_one() {
     let text = "x,y\n1,a\n2,b\n";
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("pets.csv.gz");
-    std::fs::write(&path, gzip::compress(text.as_bytes())).unwrap();
+    std::fs::write(&path, crate::data::gzip::compress(text.as_bytes())).unwrap();
     let options = CsvOptions {
         target: "y".into(),
         kind: TargetKind::Detect,
@@ -50,6 +50,70 @@ fn a_gzipped_file_is_read_like_a_plain_one() {
         dataset.targets,
         parse(text, TargetKind::Detect).unwrap().targets
     );
+}
+
+/// What is not said of a table in memory either: rows over the ends of what is read at once, cells of many lines, blank lines.
+#[test]
+fn a_file_that_is_read_bit_by_bit_is_read_whole() {
+    use std::fmt::Write as _;
+    let mut text = String::from("\u{feff}a,y,b\r\n");
+    let mut inputs = Vec::new();
+    for row in 0..40_000u32 {
+        let value = f64::from(row) / 7.;
+        let gap = if row % 97 == 0 { "\r\n\n\r\n" } else { "" };
+        let class = ["one", "\"two\nand more\"", "three"][row as usize % 3];
+        let _ = write!(text, "{gap} {value} ,{class},\"{row}\"\r\n");
+        inputs.extend([value, f64::from(row)]);
+    }
+    assert!(text.len() > 10 * window::CHUNK);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("table.csv");
+    let options = CsvOptions {
+        target: "y".into(),
+        kind: TargetKind::Detect,
+    };
+    let read = |bytes: &[u8]| {
+        std::fs::write(&path, bytes).unwrap();
+        read_csv(&path, &options)
+    };
+    let table = read(text.as_bytes()).unwrap();
+    assert_eq!(table.data.inputs, inputs);
+    assert_eq!(table.columns, ["a", "b"]);
+    let Targets::Classes { labels, names } = &table.data.targets else {
+        panic!("not classes")
+    };
+    assert_eq!(names, &["one", "three", "two\nand more"]);
+    assert!(
+        (0..)
+            .zip(labels)
+            .all(|(row, &label)| label == [0, 2, 1][row % 3])
+    );
+    let packed = crate::data::gzip::compress(text.as_bytes());
+    assert_eq!(read(&packed).unwrap(), table);
+
+    // A fault far down has its line, and damage of a packed file is said before what it leads to.
+    let lines = text.matches('\n').count();
+    text += "\n\n1,one\n";
+    let message = read(text.as_bytes()).unwrap_err().to_string();
+    let place = format!("line {}", lines + 3);
+    assert!(message.contains(&place), "{place}: {message}");
+    let mut packed = crate::data::gzip::compress(text.as_bytes());
+    let message = read(&packed).unwrap_err().to_string();
+    assert!(message.contains(&place), "{place}: {message}");
+    let checksum = packed.len() - 8;
+    packed[checksum] ^= 1;
+    let message = read(&packed).unwrap_err().to_string();
+    assert!(message.contains("damaged gzip"), "{message}");
+}
+
+/// The numbers of a table are put where they stay: there is no room for twice as many.
+#[test]
+fn a_table_takes_the_room_that_it_needs() {
+    let rows: String = (0..50_000).map(|row| format!("{row:05},0.5,2\n")).collect();
+    let inputs = parse(&format!("a,y,b\n{rows}"), TargetKind::Regression);
+    let inputs = inputs.unwrap().inputs;
+    assert_eq!(inputs.len(), 100_000);
+    assert!(inputs.capacity() < 120_000, "{}", inputs.capacity());
 }
 
 #[test]
