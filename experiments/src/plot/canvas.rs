@@ -1,7 +1,7 @@
 //! The sheet of a picture: marks in pixels, smoothed by drawing at a finer resolution, and written whole.
 
-use super::Error;
 use super::colour::BLACK;
+use super::{Error, png};
 use plotters::backend::{BitMapBackend, DrawingBackend};
 use plotters::coord::Shift;
 use plotters::drawing::{DrawingArea, DrawingAreaErrorKind, IntoDrawingArea};
@@ -11,6 +11,7 @@ use plotters::style::{
     Color, FontStyle, FontTransform, IntoFont, RGBAColor, RGBColor, TextStyle, WHITE, register_font,
 };
 use std::fs::{self, File};
+use std::io::Write;
 use std::path::Path;
 use std::sync::Once;
 use trimtab_env::files;
@@ -297,37 +298,25 @@ fn write(path: &Path, height: u32, pixels: &[u8]) -> Result<(), Error> {
     // What cannot be replaced, such as a pipe, has no place beside it.
     let channel = files::is_standard_output(path) || files::is_channel(path);
     let place = files::behind_links(path);
-    let folder = match place.parent() {
-        Some(folder) if !channel => folder.to_owned(),
-        _ => std::env::temp_dir(),
-    };
-    // The encoder goes by the ending, whatever the picture is called.
+    let folder = place.parent().unwrap_or(Path::new(""));
     let process = std::process::id();
     let temporary = folder.join(format!(".{}.{process}.png", name.to_string_lossy()));
-    let encoded = encode(&temporary, height, pixels);
+    let picture = png::encode(WIDTH, height, pixels);
     let written = if channel {
-        let written = encoded
-            .and_then(|()| fs::read(&temporary))
-            .and_then(|picture| files::write_whole(path, &picture));
-        written.and_then(|()| fs::remove_file(&temporary))
+        picture.and_then(|picture| files::write_whole(path, &picture))
     } else {
-        encoded
-            .and_then(|()| File::open(&temporary)?.sync_all())
-            .and_then(|()| fs::rename(&temporary, &place))
+        picture.and_then(|picture| {
+            let mut file = File::create(&temporary)?;
+            file.write_all(&picture)?;
+            file.sync_all()?;
+            fs::rename(&temporary, &place)
+        })
     };
     written.map_err(|error| {
         // Best effort: the first error is the one to report.
         let _ = fs::remove_file(&temporary);
         failed(error.to_string())
     })
-}
-
-fn encode(path: &Path, height: u32, pixels: &[u8]) -> std::io::Result<()> {
-    let mut picture = BitMapBackend::new(path, (WIDTH, height));
-    picture
-        .blit_bitmap((0, 0), (WIDTH, height), pixels)
-        .and_then(|()| picture.present())
-        .map_err(std::io::Error::other)
 }
 
 /// Width and height in the header of a PNG.
