@@ -1,7 +1,7 @@
 //! The sheet of a picture: marks in pixels, smoothed by drawing at a finer resolution, and written whole.
 
+use super::Error;
 use super::colour::BLACK;
-use super::{Error, png};
 use plotters::backend::{BitMapBackend, DrawingBackend};
 use plotters::coord::Shift;
 use plotters::drawing::{DrawingArea, DrawingAreaErrorKind, IntoDrawingArea};
@@ -301,7 +301,7 @@ fn write(path: &Path, height: u32, pixels: &[u8]) -> Result<(), Error> {
     let folder = place.parent().unwrap_or(Path::new(""));
     let process = std::process::id();
     let temporary = folder.join(format!(".{}.{process}.png", name.to_string_lossy()));
-    let picture = png::encode(WIDTH, height, pixels);
+    let picture = encode(height, pixels);
     let written = if channel {
         picture.and_then(|picture| files::write_whole(path, &picture))
     } else {
@@ -317,6 +317,18 @@ fn write(path: &Path, height: u32, pixels: &[u8]) -> Result<(), Error> {
         let _ = fs::remove_file(&temporary);
         failed(error.to_string())
     })
+}
+
+/// A picture as a PNG.
+fn encode(height: u32, pixels: &[u8]) -> std::io::Result<Vec<u8>> {
+    let mut picture = Vec::new();
+    let mut encoder = png::Encoder::new(&mut picture, WIDTH, height);
+    encoder.set_color(png::ColorType::Rgb);
+    encoder.set_compression(png::Compression::High);
+    let mut writer = encoder.write_header()?;
+    writer.write_image_data(pixels)?;
+    writer.finish()?;
+    Ok(picture)
 }
 
 /// Width and height in the header of a PNG.

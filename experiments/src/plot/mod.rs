@@ -13,7 +13,6 @@ mod error;
 mod importance;
 mod legend;
 mod panel;
-mod png;
 mod profile;
 mod range_test;
 mod regret;
