@@ -1,8 +1,10 @@
 //! Elementary functions of `f32` without branches or calls, so that loops over them are vectorised. Products and sums are
 //! not fused, so that the bits are the same on every processor.
 
-// The constants are copied digit by digit from where they come from.
-#![allow(clippy::excessive_precision)]
+#![expect(
+    clippy::excessive_precision,
+    reason = "constants are copied digit by digit"
+)]
 
 /// `e^x` to two units in the last place, 0 below about -87 (no subnormal numbers) and at most `e^88`. After `expf` of the Cephes library (S. Moshier):
 /// `x = n ln 2 + r`, a polynomial for `e^r`, and `n` put into the exponent.

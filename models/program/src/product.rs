@@ -48,7 +48,7 @@ pub(crate) fn product(c: &mut [f32], adds: bool, a: Matrix, b: Matrix) {
     assert_eq!(b.numbers.len(), depth * columns, "size of the right side");
     // SAFETY: the three matrices lie in their slices, as their lengths are those of the sizes and every stride is the width of a
     // row or 1; `c` is borrowed mutably and overlaps neither.
-    #[allow(unsafe_code)]
+    #[expect(unsafe_code, reason = "the one function of `gemm` is not safe")]
     unsafe {
         gemm::gemm(
             rows,
