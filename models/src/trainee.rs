@@ -11,7 +11,7 @@ use crate::minibatches::Minibatches;
 use crate::passing_noise::PassingNoise;
 use crate::stretch::{Look, Rates, Stretch};
 use crate::trial::{self, Trial};
-use crate::weights::{FlatWeights, size};
+use crate::weights::{FlatWeights, size, visit_state};
 use crate::{Batch, Error, OptimizerConfig, Pass, Result, Task};
 use burn::module::Module;
 use burn::optim::GradientsParams;
@@ -26,6 +26,7 @@ use trimtab_env::{
     Cost, CostModel, Report, Restore, Settings, Snapshot, TestReport, Trainee, TraineeSpec,
     Validation, stream,
 };
+use trimtab_program::Program;
 use written_out::WrittenOut;
 
 /// A validation loss above this many times the loss before training counts as a divergence: nothing that practitioners
@@ -168,6 +169,20 @@ impl<M: Module> Clone for State<M> {
     }
 }
 
+/// Whether a program has as many weights as the model that it stands for.
+fn fits(program: &dyn Program, model: &impl Module) -> Result<()> {
+    let mut weights = 0;
+    visit_state(model, |part, _| weights += part.len());
+    if program.weights() == weights {
+        return Ok(());
+    }
+    Err(Error::Setting {
+        field: "program".to_owned(),
+        value: format!("{} weights", program.weights()),
+        allowed: format!("{weights}, as many as the model has, in the order of `flat_state`"),
+    })
+}
+
 /// How far to train.
 #[derive(Clone, Copy)]
 enum Extent {
@@ -191,13 +206,16 @@ impl<T: Task> TaskTrainee<T> {
     /// A training of `task` on `device` (without autodiff; it is added here).
     ///
     /// # Errors
-    /// [`Error::Setting`] if the optimiser's options are out of range, there are no rows to evaluate, or a metric does not go
-    /// with the targets.
+    /// [`Error::Setting`] if the optimiser's options are out of range, there are no rows to evaluate, a metric does not go
+    /// with the targets, or the task's program has not as many weights as its model.
     pub fn new(task: T, config: TraineeConfig, device: &Device) -> Result<Self> {
         // What is written out works in the memory of the CPU.
         let program = task.program().filter(|_| *device == Device::flex());
         let device = device.clone().autodiff();
         let model = task.model(&device);
+        if let Some(program) = &program {
+            fits(program.as_ref(), &model)?;
+        }
         let mut spec = config.spec(&task, &model)?;
         let Trial {
             size,

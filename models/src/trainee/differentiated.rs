@@ -322,3 +322,40 @@ fn optimisers_of_vectors_are_burns() {
         }
     }
 }
+
+/// A program of another network is refused, and never trained in the model's place.
+#[test]
+fn a_program_that_does_not_fit_its_model_is_refused() {
+    #[derive(Clone)]
+    struct Other(MlpTask, MlpTask);
+    impl Task for Other {
+        type Model = crate::mlp::Mlp;
+        fn name(&self) -> String {
+            self.0.name()
+        }
+        fn split(&self) -> &Split {
+            self.0.split()
+        }
+        fn model(&self, device: &Device) -> Self::Model {
+            self.0.model(device)
+        }
+        fn forward(&self, model: &Self::Model, inputs: Tensor<2>) -> Tensor<2> {
+            self.0.forward(model, inputs)
+        }
+        fn program(&self) -> Option<Box<dyn trimtab_program::Program>> {
+            self.1.program()
+        }
+    }
+    let task = |hidden| MlpTask::new("digits", digits(), &[hidden], Activation::Relu);
+    let made = |other| {
+        let task = Other(task(16), task(other));
+        TaskTrainee::new(task, TraineeConfig::default(), &Device::flex())
+    };
+    assert!(made(16).is_ok());
+    let message = made(8).err().unwrap().to_string();
+    let counts = ["program", "610 weights", "1210"];
+    assert!(
+        counts.iter().all(|word| message.contains(word)),
+        "{message}"
+    );
+}
