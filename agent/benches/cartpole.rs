@@ -3,8 +3,8 @@
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
+use trimtab_agent::learner::PpoConfig;
 use trimtab_agent::policy::Scratch;
-use trimtab_agent::ppo::PpoConfig;
 use trimtab_agent::{
     Activation, Algorithm, Collector, Common, Learner, Policy, PolicyConfig, RolloutConfig,
     Selection,

@@ -105,7 +105,7 @@ fn score(tables: &[Table], config: &SearcherConfig, seed: u64) -> [f64; 3] {
     let mut sums = [0.0; 3];
     for (number, table) in tables.iter().enumerate() {
         // Another seed for each table, so that the eight searches do not begin in the same way.
-        let seed = trimtab_env::stream::derived_seed(seed, "table", number as u64);
+        let seed = trimtab_env::mdp::stream::derived_seed(seed, "table", number as u64);
         let mut searcher = config
             .start(table.space().clone(), seed)
             .expect("the options are allowed");

@@ -2,7 +2,7 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 use burn_rl::{StepResult, ToObservation};
-use trimtab_env::stream::derived_seed;
+use trimtab_env::mdp::stream::derived_seed;
 use trimtab_env::{Action, Environment, EnvironmentSpec, Error, Observation, Result};
 use trimtab_env::{Status, Truncation};
 

@@ -1,120 +1,54 @@
 //! An actor and a critic with a learning rule.
+//!
+//! In flow [`Trajectory`]s of the present policy; out flow a better [`Policy`] and the metrics of the update.
+//!
+//! | to find | look in |
+//! |---|---|
+//! | the learning rules | [`rules`]; which one, [`Algorithm`] |
+//! | options that all of them share, annealing, metrics | [`common`] |
+//! | advantages and returns | [`returns`] |
+//! | losses as formulas, and their gradients | [`loss`], [`gradients`] |
+//! | a rollout as arrays, the gradient step | `batch` |
+//! | the state to go on from | [`checkpoint`] |
+//!
+//! ```
+//! use trimtab_agent::{Algorithm, Collector, Learner, PolicyConfig, RolloutConfig};
+//! use trimtab_env::{Environment, suite::Identity, vector::VectorEnvironment};
+//! let environments = (0..4).map(|_| Box::new(Identity::new(2, 10)) as Box<dyn Environment>).collect();
+//! let mut environments = VectorEnvironment::new(environments, 2)?;
+//! let algorithm = Algorithm::Ppo(Default::default());
+//! let mut learner = Learner::new(environments.spec(), &PolicyConfig::default(), algorithm, 1)?;
+//! let mut collector = Collector::new(RolloutConfig::Episodes(8), 1);
+//! for update in 0..3 {
+//!     let rollout = collector.collect(&mut environments, &learner.policy())?;
+//!     let metrics = learner.update(&rollout, f64::from(update) / 3.0)?;
+//!     assert!(metrics["entropy"] > 0.0);
+//! }
+//! # Ok::<(), trimtab_agent::Error>(())
+//! ```
 
-use crate::batch::{Core, Estimator};
-use crate::checkpoint::{CHECKPOINT_VERSION, Checkpoint};
-use crate::network::ActorCritic;
-use crate::returns::explained_variance;
+mod algorithm;
+mod batch;
+pub mod checkpoint;
+pub mod common;
+pub mod gradients;
+pub mod loss;
+pub mod returns;
+pub mod rules;
+
+pub use algorithm::Algorithm;
+pub use common::{Common, Metrics};
+pub use rules::{A2cConfig, PpoConfig, ReinforceConfig};
+
+use crate::learner::batch::Core;
+use crate::learner::checkpoint::{CHECKPOINT_VERSION, Checkpoint};
+use crate::learner::common::Schedule;
+use crate::learner::returns::explained_variance;
+use crate::policy::network::ActorCritic;
 use crate::{Error, Policy, PolicyConfig, Result, Trajectory};
-use crate::{a2c, ppo, reinforce};
-use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use trimtab_env::wrappers::{ReturnScale, RunningMoments};
 use trimtab_env::{EnvironmentSpec, stream};
 use trimtab_program::Adam;
-
-/// A learning rule with its options.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub enum Algorithm {
-    /// REINFORCE with a learned baseline.
-    Reinforce(reinforce::ReinforceConfig),
-    /// Advantage actor-critic.
-    A2c(a2c::A2cConfig),
-    /// Proximal policy optimisation.
-    Ppo(ppo::PpoConfig),
-}
-
-/// Options that all learning rules share.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Common {
-    /// Discount factor, from 0 to 1.
-    pub gamma: f32,
-    /// Learning rate of Adam at the start.
-    pub learning_rate: f64,
-    /// Whether it falls linearly to 0 over the training.
-    pub anneal_learning_rate: bool,
-    /// Weight of the entropy bonus at the start.
-    pub entropy: f32,
-    /// Whether it falls linearly to 0 over the training.
-    pub anneal_entropy: bool,
-    /// Weight of the critic's loss.
-    pub value: f32,
-    /// The gradient's global norm is clipped to this; `None` leaves it.
-    pub max_gradient_norm: Option<f32>,
-    /// Whether rewards are divided by the running deviation of the discounted return.
-    pub scale_rewards: bool,
-    /// What the size of a scaled reward is clipped to; `None` leaves it. Rewards that are not scaled are not clipped.
-    pub clip_rewards: Option<f32>,
-}
-
-impl Default for Common {
-    /// The values that the calibration of the tuning environment found good; the clip of the gradient is CleanRL's, that of scaled
-    /// rewards Stable-Baselines3's and CleanRL's.
-    fn default() -> Self {
-        Self {
-            gamma: 0.99,
-            learning_rate: 1e-3,
-            anneal_learning_rate: true,
-            entropy: 0.003,
-            anneal_entropy: true,
-            value: 0.5,
-            max_gradient_norm: Some(0.5),
-            scale_rewards: false,
-            clip_rewards: Some(10.0),
-        }
-    }
-}
-
-impl Common {
-    pub(crate) fn validate(&self) -> Result<()> {
-        let check = |field: &str, value: f64, good: bool, allowed: &str| {
-            if good && value.is_finite() {
-                Ok(())
-            } else {
-                Err(Error::config(field, value, allowed))
-            }
-        };
-        let (gamma, lr) = (f64::from(self.gamma), self.learning_rate);
-        check(
-            "gamma",
-            gamma,
-            (0.0..=1.0).contains(&gamma),
-            "give a number from 0 to 1",
-        )?;
-        check(
-            "learning_rate",
-            lr,
-            lr > 0.0,
-            "give a finite number above 0",
-        )?;
-        check(
-            "entropy",
-            self.entropy.into(),
-            self.entropy >= 0.0,
-            "give a finite number of at least 0",
-        )?;
-        check(
-            "value",
-            self.value.into(),
-            self.value >= 0.0,
-            "give a finite number of at least 0",
-        )?;
-        let bounds = [
-            ("max_gradient_norm", self.max_gradient_norm),
-            ("clip_rewards", self.clip_rewards),
-        ];
-        for (field, bound) in bounds {
-            let bound = bound.map_or(1.0, f64::from);
-            let allowed = "give a finite number above 0, or None";
-            check(field, bound, bound > 0.0, allowed)?;
-        }
-        Ok(())
-    }
-}
-
-/// Diagnostics of one update, by name. The crate's page says what each means.
-pub type Metrics = BTreeMap<String, f64>;
 
 /// An actor and a critic, their optimiser and their learning rule.
 pub struct Learner {
@@ -263,28 +197,19 @@ impl Learner {
             learning_rate: common.learning_rate * annealed(common.anneal_learning_rate),
             entropy: common.entropy * annealed(common.anneal_entropy) as f32,
         };
-        let estimator = match &self.algorithm {
-            Algorithm::Reinforce(_) => Estimator::MonteCarlo,
-            Algorithm::A2c(config) => Estimator::Gae(config.lambda),
-            Algorithm::Ppo(config) => Estimator::Gae(config.lambda),
-        };
-        let samples = self.core.samples(rollout, &common, &estimator)?;
+        let samples = self
+            .core
+            .samples(rollout, &common, &self.algorithm.estimator())?;
         if !samples.are_finite() {
             // The critic's weights are finite, but what the last update made of them says what is not.
             return Err(Error::NotFinite {
                 update: self.updates,
             });
         }
-        let mut metrics = match &self.algorithm {
-            Algorithm::Reinforce(config) => {
-                reinforce::update(&mut self.core, config, &schedule, &samples)
-            }
-            Algorithm::A2c(config) => a2c::update(&mut self.core, config, &schedule, &samples),
-            Algorithm::Ppo(config) => {
-                let mut rng = stream(self.seed, "minibatches", self.updates);
-                ppo::update(&mut self.core, config, &schedule, &samples, &mut rng)
-            }
-        };
+        let mut rng = stream(self.seed, "minibatches", self.updates);
+        let mut metrics = self
+            .algorithm
+            .update(&mut self.core, &schedule, &samples, &mut rng);
         metrics.insert("learning_rate".to_owned(), schedule.learning_rate);
         metrics.insert(
             "explained_variance".to_owned(),
@@ -306,55 +231,6 @@ impl Learner {
         }
         Ok(metrics)
     }
-}
-
-/// The annealed options of one update.
-pub(crate) struct Schedule {
-    /// The share of the training that is left.
-    pub(crate) left: f32,
-    pub(crate) learning_rate: f64,
-    pub(crate) entropy: f32,
-}
-
-impl Algorithm {
-    /// The options that all learning rules share.
-    pub fn common(&self) -> &Common {
-        match self {
-            Self::Reinforce(config) => &config.common,
-            Self::A2c(config) => &config.common,
-            Self::Ppo(config) => &config.common,
-        }
-    }
-
-    /// A short name for tables.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Reinforce(_) => "reinforce",
-            Self::A2c(_) => "a2c",
-            Self::Ppo(_) => "ppo",
-        }
-    }
-
-    /// Checks every option.
-    ///
-    /// # Errors
-    /// [`Error::Config`] naming the first one out of range.
-    pub fn validate(&self) -> Result<()> {
-        self.common().validate()?;
-        match self {
-            Self::Reinforce(_) => Ok(()),
-            Self::A2c(config) => share("lambda", config.lambda),
-            Self::Ppo(config) => config.validate(),
-        }
-    }
-}
-
-/// Checks that an option is a share.
-pub(crate) fn share(field: &str, value: f32) -> Result<()> {
-    if (0.0..=1.0).contains(&value) {
-        return Ok(());
-    }
-    Err(Error::config(field, value, "give a number from 0 to 1"))
 }
 
 #[cfg(test)]

@@ -1,7 +1,31 @@
 //! A policy: everything that is needed to act, as plain data.
+//!
+//! In flow an observation and its mask; out flows an action. A policy needs no device: actor and critic are copied into a
+//! [`Perceptron`], which acts on plain vectors.
+//!
+//! | to find | look in |
+//! |---|---|
+//! | the distribution over the choices of each head | [`categorical`] |
+//! | the acting path | [`perceptron`] |
+//! | what is trained: actor and critic with their gradients | [`network`] |
+//!
+//! ```
+//! use trimtab_agent::{Algorithm, Learner, PolicyConfig, Selection};
+//! use trimtab_env::{Environment, suite::Identity};
+//! let mut environment = Identity::new(2, 10);
+//! let learner = Learner::new(environment.spec(), &PolicyConfig::default(), Algorithm::Ppo(Default::default()), 1)?;
+//! let observation = environment.reset(1)?;
+//! let action = learner.policy().act(&observation, Selection::Greedy, &mut trimtab_env::stream(1, "actions", 0))?;
+//! assert_eq!(action.choices.len(), 1);
+//! # Ok::<(), trimtab_agent::Error>(())
+//! ```
 
-use crate::categorical::{log_softmax_in_place, mode, sample};
-use crate::perceptron::{Activation, Perceptron};
+pub mod categorical;
+pub mod network;
+pub mod perceptron;
+
+use crate::policy::categorical::{log_softmax_in_place, mode, sample};
+use crate::policy::perceptron::{Activation, Perceptron};
 use crate::{Error, Result};
 use rand::Rng;
 use serde::{Deserialize, Serialize};
@@ -10,8 +34,8 @@ use std::sync::Arc;
 use trimtab_env::bounds::check_widths;
 use trimtab_env::files::write_whole;
 use trimtab_env::json;
-use trimtab_env::observation::Encoder;
 use trimtab_env::seal::{seal, unseal};
+use trimtab_env::tuning::observation::Encoder;
 use trimtab_env::wrappers::RunningMoments;
 use trimtab_env::{
     Action, Cost, EnvironmentSpec, Head, Knob, Observation, Residual, ResidualPolicy, stream,

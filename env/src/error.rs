@@ -1,5 +1,8 @@
 //! Everything that can go wrong in this crate, with what to do about it.
 
+pub mod bounds;
+pub mod nearest;
+
 /// The result of a fallible call of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
 

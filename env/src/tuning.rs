@@ -1,15 +1,24 @@
 //! Hyperparameter tuning as a Markov decision process: the environment around a training.
 
-mod prior;
+mod base_controller;
+pub mod budget;
+pub mod cost;
+pub mod interruption;
+pub mod knob;
+pub mod objective;
+pub mod observation;
+mod probe;
+pub mod reward;
 mod segment;
-mod trial;
+pub mod settings;
+pub mod trainee;
 mod validate;
 
-use crate::context_servo::{ContextServo, Steering};
-use crate::knob::Position;
-use crate::observation::{Encoder, Moment};
-use crate::settings::BATCH_SIZE;
-use crate::stream::derived_seed;
+use crate::mdp::stream::derived_seed;
+use crate::servo::context_servo::{ContextServo, Steering};
+use crate::tuning::knob::Position;
+use crate::tuning::observation::{Encoder, Moment};
+use crate::tuning::settings::BATCH_SIZE;
 use crate::{
     Action, ActionMask, Budget, Cost, Environment, EnvironmentSpec, Error, Knob, Moves, Objective,
     Observation, ObservationConfig, Outcome, Report, Restore, Result, RewardConfig, Segments,
@@ -367,7 +376,7 @@ impl Environment for TuningEnv {
             .iter()
             .map(|knob| knob.start(&mut rng))
             .collect();
-        let steering = prior::begin(config, &positions, instance.trainee.spec(), budget)?;
+        let steering = base_controller::begin(config, &positions, instance.trainee.spec(), budget)?;
         let report = instance.trainee.start(derived_seed(seed, "training", 0))?;
         let first_loss = config.objective.of(&report).unwrap_or(f64::NAN);
         let lowest = instance.trainee.spec().lowest_loss;

@@ -3,14 +3,17 @@
 
 use std::time::Instant;
 use trimtab_agent::{Collector, Learner, RolloutConfig};
-use trimtab_experiments::environments::{Tuning, rollout_environments};
+use trimtab_experiments::train::environments::{Tuning, rollout_environments};
 use trimtab_experiments::{Config, Registry};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> trimtab_experiments::Result<()> {
-    let config = Config::parse(trimtab_experiments::config::QUICKSTART, "quickstart.ron")?;
+    let config = Config::parse(
+        trimtab_experiments::train::config::QUICKSTART,
+        "quickstart.ron",
+    )?;
     let device = trimtab_models::device("flex")?;
     let registry = Registry::default();
     let tuning = Tuning::prepare(&config, &device)?;

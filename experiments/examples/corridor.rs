@@ -1,7 +1,7 @@
 //! A custom environment, trained by the same runner, command line and config files as any other.
 use trimtab_env::{
     Action, Environment, EnvironmentSpec, Feature, Head, Observation, Result, Status, Step,
-    Termination, wrappers::EnforceOrder,
+    Termination, mdp::wrappers::EnforceOrder,
 };
 use trimtab_experiments::{Registry, cli};
 

@@ -14,8 +14,8 @@ mod words;
 
 use words::Words;
 
-use crate::config::EnvironmentConfig;
-use crate::run_directory::{program, program_of};
+use crate::record::run_directory::{program, program_of};
+use crate::train::config::EnvironmentConfig;
 use crate::{Config, Error, Registry, Result};
 use burn::tensor::Device;
 use std::fmt::Display;

@@ -4,10 +4,10 @@ pub mod config;
 
 pub use config::FitConfig;
 
-use crate::environments::{Tuning, lock, steered};
-use crate::observer::{Observer, Phase};
-use crate::run_directory::{append_lines, open_records, write_json, write_whole};
-use crate::summary::log_ratio;
+use crate::record::observer::{Observer, Phase};
+use crate::record::run_directory::{append_lines, open_records, write_json, write_whole};
+use crate::record::summary::log_ratio;
+use crate::train::environments::{Tuning, lock, steered};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -15,7 +15,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use trimtab_agent::controller::run;
 use trimtab_agent::searcher::{CrossEntropy, Proposal, Searcher, Trial};
-use trimtab_env::stream::derived_seed;
+use trimtab_env::mdp::stream::derived_seed;
 use trimtab_env::vector::in_parallel;
 use trimtab_env::{ContextServo, Cost, Settings, TuningEnv};
 

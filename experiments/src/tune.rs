@@ -7,7 +7,7 @@ mod words;
 pub use trained_model::{Inputs, Predicted, TrainedModel};
 pub use words::{heading, line};
 
-use crate::evaluation::DEFAULT_BATCH;
+use crate::train::evaluation::DEFAULT_BATCH;
 use crate::{Error, Result};
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
@@ -23,8 +23,8 @@ use trimtab_env::{
     ObservationConfig, RewardConfig, Segment, Segments, Settings, TestReport, TuningConfig,
     TuningEnv, UpdateTime,
 };
-use trimtab_models::config::{PreparedTask, TaskVisitor};
 use trimtab_models::data::{Dataset, Targets, split_rows};
+use trimtab_models::tasks::config::{PreparedTask, TaskVisitor};
 use trimtab_models::weights::flat_state;
 use trimtab_models::{DataConfig, Task, TaskConfig, TrainConfig, Underway, train_watched};
 

@@ -17,12 +17,12 @@ use differentiated::Differentiated;
 use rows::{is_wanted, quantile};
 use std::sync::Arc;
 use std::time::Instant;
-use trimtab_env::context_servo::{ContextServo, Terms};
+use trimtab_env::servo::context_servo::{ContextServo, Terms};
 use trimtab_env::{Settings, Trainee, UpdateTime, stream};
-use trimtab_models::cnn::CnnTask;
 use trimtab_models::data::{Embedded, Split, SplitConfig, pool, split};
 use trimtab_models::mlp::{Activation, MlpTask};
-use trimtab_models::sampler::EpochSampler;
+use trimtab_models::network::cnn::CnnTask;
+use trimtab_models::training::sampler::EpochSampler;
 use trimtab_models::weights::flat_state;
 use trimtab_models::{
     Batch, Optimizer, OptimizerConfig, TargetBatch, Task, TaskTrainee, TraineeConfig, Training,

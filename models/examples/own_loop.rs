@@ -11,8 +11,8 @@ use burn::optim::{AdamConfig, GradientsParams};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use trimtab_env::stream;
 use trimtab_models::data::{Dataset, Embedded, SplitConfig, Targets, split};
-use trimtab_models::initializer::fresh_weights;
-use trimtab_models::sampler::EpochSampler;
+use trimtab_models::network::initializer::fresh_weights;
+use trimtab_models::training::sampler::EpochSampler;
 use trimtab_models::{Training, Tuner};
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;

@@ -1,48 +1,28 @@
 #![doc = include_str!("../README.md")]
 
-pub mod average;
-pub mod cnn;
-pub mod config;
 pub mod data;
 pub mod device;
-pub mod distribution;
-mod dropout;
 pub mod error;
-mod evaluation;
-pub mod fine_tuning;
-pub mod initializer;
-pub mod late;
-pub mod lr_schedule;
-mod minibatches;
-pub mod mlp;
-pub mod optimizer;
-pub mod passing_noise;
-pub mod pretraining;
-mod residual;
-pub mod sampler;
-pub mod statistics;
-mod stretch;
-pub mod task;
-pub mod train;
-pub mod trainee;
-pub mod transformer;
-mod trial;
-pub mod tuner;
-mod update_ratio;
-pub mod weights;
+pub mod network;
+pub mod steering;
+pub mod tasks;
+pub mod training;
 
-pub use config::{DataConfig, ModelConfig, TaskConfig};
 pub use device::{device, divide_cores};
-pub use distribution::TaskDistribution;
-pub use dropout::dropout;
 pub use error::{Error, Result};
-pub use fine_tuning::FineTuning;
-pub use late::Late;
-pub use lr_schedule::LrSchedule;
-pub use optimizer::{Optimizer, OptimizerConfig};
-pub use passing_noise::PassingNoise;
-pub use pretraining::Pretraining;
-pub use task::{Batch, Pass, TargetBatch, Task};
-pub use train::{Begun, Ended, Next, Probed, TrainConfig, Trained, Underway, train, train_watched};
-pub use trainee::{TaskTrainee, TraineeConfig};
-pub use tuner::{Training, Tuner};
+pub use network::dropout::dropout;
+pub use network::{mlp, weights};
+pub use steering::lr_schedule::LrSchedule;
+pub use steering::train::{
+    Begun, Ended, Next, Probed, TrainConfig, Trained, Underway, train, train_watched,
+};
+pub use steering::tuner::{Training, Tuner};
+pub use tasks::config::{DataConfig, ModelConfig, TaskConfig};
+pub use tasks::delayed_classes::Late;
+pub use tasks::distribution::TaskDistribution;
+pub use tasks::fine_tuning::FineTuning;
+pub use tasks::intermittent_label_noise::PassingNoise;
+pub use tasks::pretraining::Pretraining;
+pub use training::optimizer::{Optimizer, OptimizerConfig};
+pub use training::task::{Batch, Pass, TargetBatch, Task};
+pub use training::trainee::{TaskTrainee, TraineeConfig};

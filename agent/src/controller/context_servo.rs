@@ -2,7 +2,7 @@
 
 use super::{Controller, Decision, Situation};
 use trimtab_env::Settings;
-use trimtab_env::context_servo::{Offsets, Steering};
+use trimtab_env::servo::context_servo::{Offsets, Steering};
 
 /// A [`trimtab_env::ContextServo`] at work on one training.
 #[derive(Clone, Debug)]

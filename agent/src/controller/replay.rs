@@ -39,7 +39,7 @@ impl Controller for Replay {
 mod tests {
     use super::*;
     use crate::controller::{ContextServoController, run};
-    use trimtab_env::context_servo::Steering;
+    use trimtab_env::servo::context_servo::Steering;
     use trimtab_env::suite::NoisyQuadratic;
     use trimtab_env::{Context, ContextServo, Environment, Segment, TuningEnv};
 

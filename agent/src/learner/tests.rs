@@ -1,6 +1,7 @@
 //! Every algorithm learns what can be learned, with a stated threshold, and goes on from a checkpoint in the same bits.
 
 use super::*;
+use crate::learner::batch::Estimator;
 use crate::{Collector, RolloutConfig, Selection};
 use trimtab_env::suite::{Identity, NoisyQuadratic};
 use trimtab_env::vector::VectorEnvironment;
@@ -210,7 +211,8 @@ fn rewards_that_are_not_finite_are_named() {
         let spec = environments.spec();
         let mut learner = Learner::new(spec, &config, algorithm, 1).unwrap();
         let policy = learner.policy();
-        let mut rollout = vec![crate::collector::play(&mut Masked::new(), &policy, 1).unwrap()];
+        let mut rollout =
+            vec![crate::rollout::collector::play(&mut Masked::new(), &policy, 1).unwrap()];
         rollout[0].rewards[3] = f32::NAN;
         let error = learner.update(&rollout, 0.0).unwrap_err().to_string();
         assert!(error.starts_with("reward: NaN"), "{error}");
@@ -226,7 +228,7 @@ fn scaled_rewards_are_clipped() {
             clip_rewards,
             ..Default::default()
         };
-        let algorithm = Algorithm::Reinforce(crate::reinforce::ReinforceConfig {
+        let algorithm = Algorithm::Reinforce(crate::learner::ReinforceConfig {
             common: common.clone(),
             ..Default::default()
         });
@@ -237,7 +239,7 @@ fn scaled_rewards_are_clipped() {
         for (seed, reward) in [1.0, 1.0, 1.0, 1.0001, 1.0].into_iter().enumerate() {
             let policy = learner.policy();
             let mut whole =
-                crate::collector::play(&mut Masked::new(), &policy, seed as u64).unwrap();
+                crate::rollout::collector::play(&mut Masked::new(), &policy, seed as u64).unwrap();
             whole.observations.truncate(1);
             whole.allowed.truncate(3);
             whole.actions.truncate(1);
@@ -338,7 +340,7 @@ fn impossible_options_are_named() {
         assert!(message.contains(field), "{message}");
     };
     let common = |common: Common| {
-        Algorithm::A2c(a2c::A2cConfig {
+        Algorithm::A2c(A2cConfig {
             common,
             ..Default::default()
         })
@@ -358,14 +360,14 @@ fn impossible_options_are_named() {
         "learning_rate",
     );
     refuse(
-        Algorithm::Ppo(ppo::PpoConfig {
+        Algorithm::Ppo(PpoConfig {
             minibatch: 0,
             ..Default::default()
         }),
         "minibatch",
     );
     refuse(
-        Algorithm::Ppo(ppo::PpoConfig {
+        Algorithm::Ppo(PpoConfig {
             clip: 0.0,
             ..Default::default()
         }),

@@ -53,7 +53,7 @@ fn the_policy_that_ships_knows_calm_from_relapse() {
 
 /// A policy with one feature and three choices, whose logits are the feature times these.
 fn linear(weights: [f32; 3]) -> Policy {
-    let layer = crate::perceptron::Layer {
+    let layer = crate::policy::perceptron::Layer {
         weight: weights.to_vec(),
         bias: vec![0.0; 3],
     };

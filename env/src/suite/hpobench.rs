@@ -1,7 +1,7 @@
 //! Recorded trainings of small networks.
 
 use crate::metrics::Direction;
-use crate::table::Columns;
+use crate::search::table::Columns;
 use crate::{Result, Table};
 
 /// The embedded part of the tabular benchmark HPOBench (Eggensperger et al. 2021, "HPOBench: a collection of reproducible

@@ -1,6 +1,6 @@
 //! A training whose best schedule is known.
 
-use crate::settings::{AVERAGING, BATCH_SIZE, INDEPENDENT_WEIGHT_DECAY, OF_TRAININGS};
+use crate::tuning::settings::{AVERAGING, BATCH_SIZE, INDEPENDENT_WEIGHT_DECAY, OF_TRAININGS};
 use crate::{
     Budget, Cost, CostModel, Domain, Error, GradientStatistics, Initial, Instance, Knob, Meter,
     Moves, Report, Restore, Result, Settings, Snapshot, TestReport, TrainLoss, Trainee,

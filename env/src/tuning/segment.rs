@@ -1,8 +1,8 @@
 //! A segment, from its settings to the step that comes of it.
 
 use super::{Episode, Segment, TuningEnv, observe};
-use crate::reward::Progress;
-use crate::settings::LEARNING_RATE;
+use crate::tuning::reward::Progress;
+use crate::tuning::settings::LEARNING_RATE;
 use crate::{Error, Restore, Result, Settings, Status, Step, Termination, Trainee, Value};
 
 impl Episode {
@@ -133,8 +133,8 @@ impl TuningEnv {
 
 #[cfg(test)]
 mod tests {
-    use crate::settings::{BEST, KEPT, LEARNING_RATE, WEIGHTS};
     use crate::suite::NoisyQuadratic;
+    use crate::tuning::settings::{BEST, KEPT, LEARNING_RATE, WEIGHTS};
     use crate::{
         Action, ContextServo, Domain, Environment, Initial, Knob, Moves, Settings, TuningConfig,
         TuningEnv,

@@ -1,7 +1,7 @@
 //! What does not fit in the configuration of a process.
 
 use super::{Instance, TuningConfig};
-use crate::observation::Encoder;
+use crate::tuning::observation::Encoder;
 use crate::{Error, Moves, Objective, Result};
 
 /// The largest factor on a budget.

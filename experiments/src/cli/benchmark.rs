@@ -1,9 +1,9 @@
 //! The command line of `benchmark`.
 
 use super::{Threads, Words, print_json, say};
-use crate::config::MOST_RUNS;
-use crate::observer::Progress;
-use crate::{Error, Registry, Result, benchmark};
+use crate::record::observer::Progress;
+use crate::train::config::MOST_RUNS;
+use crate::{Error, Registry, Result, train::benchmark};
 use clap::Parser;
 use std::path::PathBuf;
 use trimtab_env::bounds::check_count;

@@ -2,7 +2,7 @@
 
 use super::source::ConfigSource;
 use super::{Backend, Words, say};
-use crate::{Result, calibrate};
+use crate::{Result, train::calibrate};
 use clap::Parser;
 
 /// Fits the cost model to the machine at hand and prints it as RON.

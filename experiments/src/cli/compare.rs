@@ -2,9 +2,9 @@
 
 use super::{INTERRUPTED, Machine, Words, print_json, run_folder, say, stop_on_ctrl_c, write};
 use crate::compare::{self, CompareConfig};
-use crate::observer::Progress;
-use crate::run_directory::write_json;
-use crate::{Result, pictures};
+use crate::record::observer::Progress;
+use crate::record::run_directory::write_json;
+use crate::{Result, plot::pictures};
 use clap::Parser;
 use std::path::{Path, PathBuf};
 

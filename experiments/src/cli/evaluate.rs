@@ -1,12 +1,12 @@
 //! The command line of `evaluate`.
 
 use super::{Machine, Words, known, write};
-use crate::environments::Tuning;
-use crate::observer::Progress;
-use crate::run_directory::{read_events, read_json};
-use crate::runner::recorded_references;
-use crate::summary::{self, Summary};
-use crate::{Config, Registry, Result, evaluation};
+use crate::record::observer::Progress;
+use crate::record::run_directory::{read_events, read_json};
+use crate::record::summary::{self, Summary};
+use crate::train::environments::Tuning;
+use crate::train::runner::recorded_references;
+use crate::{Config, Registry, Result, train::evaluation};
 use clap::Parser;
 use std::path::PathBuf;
 use trimtab_agent::Policy;

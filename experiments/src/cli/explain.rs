@@ -1,10 +1,10 @@
 //! The command line of `explain`.
 
 use super::{Backend, Words, known, say, tell};
-use crate::config::MOST_RUNS;
-use crate::observer::Progress;
-use crate::run_directory::write_json;
-use crate::{Config, Registry, Result, explain, plot};
+use crate::record::observer::Progress;
+use crate::record::run_directory::write_json;
+use crate::train::config::MOST_RUNS;
+use crate::{Config, Registry, Result, plot, train::explain};
 use clap::Parser;
 use std::path::PathBuf;
 use trimtab_agent::Policy;

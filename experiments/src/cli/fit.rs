@@ -3,7 +3,7 @@
 use super::{INTERRUPTED, Machine, Words, run_folder, say, stop_on_ctrl_c};
 use crate::Result;
 use crate::fit::{self, FitConfig};
-use crate::observer::Progress;
+use crate::record::observer::Progress;
 use clap::Parser;
 use std::path::PathBuf;
 

@@ -1,7 +1,7 @@
 //! The command line of `plot`.
 
 use super::{Words, say, tell};
-use crate::{Result, pictures};
+use crate::{Result, plot::pictures};
 use clap::Parser;
 use std::path::PathBuf;
 

@@ -1,6 +1,6 @@
 //! Where a config comes from.
 
-use crate::config::QUICKSTART;
+use crate::train::config::QUICKSTART;
 use crate::{Config, Error, Result};
 use std::path::PathBuf;
 

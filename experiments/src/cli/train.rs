@@ -2,13 +2,13 @@
 
 use super::source::ConfigSource;
 use super::{INTERRUPTED, Machine, Words, known, run_folder, say, stop_on_ctrl_c, write};
-use crate::config::EnvironmentConfig;
-use crate::observer::{Both, Progress};
-use crate::run_directory::read_events;
-use crate::runner::{self, Options, recorded_references};
-use crate::summary::{self, Summary};
-use crate::tensorboard::TensorBoard;
-use crate::{Config, Error, Registry, Result, pictures};
+use crate::record::observer::{Both, Progress};
+use crate::record::run_directory::read_events;
+use crate::record::summary::{self, Summary};
+use crate::record::tensorboard::TensorBoard;
+use crate::train::config::EnvironmentConfig;
+use crate::train::runner::{self, Options, recorded_references};
+use crate::{Config, Error, Registry, Result, plot::pictures};
 use clap::Parser;
 use std::path::PathBuf;
 use trimtab_env::Part;

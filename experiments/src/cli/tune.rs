@@ -1,8 +1,8 @@
 //! The command lines of `tune` and `predict`.
 
 use super::{Backend, INTERRUPTED, Words, say, stop_on_ctrl_c, tell};
-use crate::config::{MOST_RUNS, check_setting, parse_ron};
-use crate::run_directory::write_whole;
+use crate::record::run_directory::write_whole;
+use crate::train::config::{MOST_RUNS, check_setting, parse_ron};
 use crate::tune::{self, Inputs, TrainedModel, Tune};
 use crate::{Error, Result};
 use clap::{Parser, ValueEnum};

@@ -1,6 +1,6 @@
 //! The words of a command line.
 
-use crate::run_directory::program;
+use crate::record::run_directory::program;
 use clap::Parser;
 use std::ffi::OsString;
 

@@ -1,7 +1,7 @@
 //! A comparison as one RON file.
 
 use super::method::{Method, Peak};
-use crate::config::{MOST_RUNS, check_finite, check_process, check_tasks, to_ron};
+use crate::train::config::{MOST_RUNS, check_finite, check_process, check_tasks, to_ron};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -110,7 +110,7 @@ impl CompareConfig {
     /// # Errors
     /// [`Error::Parse`] with line, column and the allowed names.
     pub fn parse(text: &str, file: &str) -> Result<Self> {
-        crate::config::parse_ron(text, file)
+        crate::train::config::parse_ron(text, file)
     }
 
     /// Reads a config file.
@@ -221,7 +221,7 @@ impl CompareConfig {
             }
             Ok(())
         };
-        crate::config::check_name(&self.name)?;
+        crate::train::config::check_name(&self.name)?;
         some("tasks", self.tasks.is_empty())?;
         some("methods", self.methods.is_empty())?;
         some("budgets", self.budgets.is_empty())?;
@@ -358,7 +358,7 @@ impl CompareConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::QUICKSTART;
+    use crate::train::config::QUICKSTART;
     use trimtab_agent::Learner;
     use trimtab_env::Environment;
     use trimtab_env::suite::Identity;

@@ -3,12 +3,12 @@
 use super::record::Fitted;
 use super::run::{Comparison, single};
 use crate::Result;
-use crate::environments::lock;
-use crate::observer::{Observer, Phase};
-use crate::summary::log_ratio;
+use crate::record::observer::{Observer, Phase};
+use crate::record::summary::log_ratio;
+use crate::train::environments::lock;
 use trimtab_agent::controller::{ServoController, ServoParameters};
 use trimtab_agent::searcher::{CrossEntropy, CrossEntropyConfig, Proposal, Searcher, Trial};
-use trimtab_env::stream::derived_seed;
+use trimtab_env::mdp::stream::derived_seed;
 use trimtab_env::vector::in_parallel;
 use trimtab_env::{Domain, Environment, Parameter, SearchSpace, Settings};
 

@@ -1,13 +1,13 @@
 //! What can be compared.
 
-use crate::config::MOST_RUNS;
+use crate::train::config::MOST_RUNS;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use trimtab_agent::controller::{RangeTestConfig, Schedule, ServoParameters};
 use trimtab_agent::searcher::SearcherConfig;
 use trimtab_agent::searcher::pruning::{Pruner, PrunerConfig};
-use trimtab_env::context_servo::Offsets;
+use trimtab_env::servo::context_servo::Offsets;
 use trimtab_env::settings::{BATCH_SIZE, INDEPENDENT_WEIGHT_DECAY};
 use trimtab_env::{ContextServo, SearchSpace, Settings};
 use trimtab_models::OptimizerConfig;

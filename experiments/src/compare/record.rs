@@ -1,7 +1,7 @@
 //! What a comparison writes: one JSON object a line.
 
 use super::ledger::Ledger;
-use crate::record::tagged;
+use crate::record::events::tagged;
 use serde::{Deserialize, Serialize};
 use trimtab_agent::controller::{Found, Schedule, ServoParameters};
 use trimtab_env::{Outcome, Settings};

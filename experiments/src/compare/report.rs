@@ -9,7 +9,7 @@ use super::rivals::{self, Rivals, rivals};
 use super::run::target;
 use super::runs::{Runs, final_loss, test_loss};
 use super::statistics::{Interval, median, paired};
-use crate::summary::log_ratio;
+use crate::record::summary::log_ratio;
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
 use trimtab_agent::controller::Schedule;

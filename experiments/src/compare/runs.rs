@@ -1,7 +1,7 @@
 //! The records of a comparison, by method and task.
 
 use super::record::CompareRecord;
-use crate::summary::log_ratio;
+use crate::record::summary::log_ratio;
 use std::collections::BTreeMap;
 
 /// The records of a comparison, by method and task.

@@ -4,15 +4,15 @@ use super::ledger::Ledger;
 use super::method::Steered;
 use super::run::Comparison;
 use crate::Result;
-use crate::environments::steered;
+use crate::train::environments::steered;
 use std::collections::BTreeMap;
 use trimtab_agent::controller::{
     ContextServoController, Controller, Decision, Episode, Play, Situation,
 };
 use trimtab_agent::searcher::pruning::{self, Pruner};
 use trimtab_agent::searcher::{Proposal, Searcher, SearcherConfig, Trial};
-use trimtab_env::context_servo::Offsets;
-use trimtab_env::stream::derived_seed;
+use trimtab_env::mdp::stream::derived_seed;
+use trimtab_env::servo::context_servo::Offsets;
 use trimtab_env::{Environment, Settings, TuningEnv};
 
 /// A search as its config describes it.

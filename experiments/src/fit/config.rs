@@ -1,6 +1,6 @@
 //! A fit as one RON file.
 
-use crate::config::{MOST_RUNS, check_finite, check_process, to_ron};
+use crate::train::config::{MOST_RUNS, check_finite, check_process, to_ron};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -52,7 +52,7 @@ impl FitConfig {
     /// # Errors
     /// [`Error::Parse`] with line, column and the allowed names.
     pub fn parse(text: &str, file: &str) -> Result<Self> {
-        crate::config::parse_ron(text, file)
+        crate::train::config::parse_ron(text, file)
     }
 
     /// Reads a config file.
@@ -75,7 +75,7 @@ impl FitConfig {
     }
 
     fn check_fields(&self) -> Result<()> {
-        crate::config::check_name(&self.name)?;
+        crate::train::config::check_name(&self.name)?;
         for (field, number) in [
             ("tasks", self.tasks),
             ("episodes", self.episodes),
@@ -107,7 +107,7 @@ impl FitConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use trimtab_env::context_servo::Terms;
+    use trimtab_env::servo::context_servo::Terms;
 
     #[test]
     fn the_fits_that_come_with_it_are_valid() {

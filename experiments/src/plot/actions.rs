@@ -5,7 +5,7 @@ use super::axis::Axis;
 use super::canvas::{Anchor, Canvas, Failure, WIDTH, draw};
 use super::colour::sequential;
 use super::panel::{Bounds, Panel, TITLE_ROOM, X_LABEL_ROOM, Y_LABEL_ROOM, title};
-use crate::record::{Spec, UpdateRecord};
+use crate::record::events::{Spec, UpdateRecord};
 use std::path::Path;
 use trimtab_env::Head;
 

@@ -7,7 +7,7 @@ use super::colour::{BLACK, GREY, controllers};
 use super::legend::{Mark, legend};
 use super::panel::{Bounds, Panel, TITLE_ROOM, X_LABEL_ROOM, title};
 use super::statistics::{drawable, mean_and_deviation};
-use crate::record::EvaluationRecord;
+use crate::record::events::EvaluationRecord;
 use plotters::style::{Color, RGBColor};
 use std::path::Path;
 

@@ -6,7 +6,7 @@ use super::canvas::{Anchor, WIDTH, draw};
 use super::colour::METHODS;
 use super::legend::{Mark, legend};
 use super::panel::{Bounds, Panel, TITLE_ROOM, X_LABEL_ROOM, title};
-use crate::explain::Importance;
+use crate::train::explain::Importance;
 use plotters::style::Color;
 use std::path::Path;
 

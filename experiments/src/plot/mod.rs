@@ -13,6 +13,7 @@ mod error;
 mod importance;
 mod legend;
 mod panel;
+pub mod pictures;
 mod profile;
 mod range_test;
 mod regret;

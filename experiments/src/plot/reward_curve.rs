@@ -7,7 +7,7 @@ use super::colour::{BLUE, GREY};
 use super::legend::{Mark, legend};
 use super::panel::{Bounds, Panel, TITLE_ROOM, X_LABEL_ROOM, Y_LABEL_ROOM, title};
 use super::statistics::{drawable, mean_and_deviation, moving};
-use crate::record::EpisodeRecord;
+use crate::record::events::EpisodeRecord;
 use plotters::style::{Color, RGBColor};
 use std::collections::BTreeMap;
 use std::path::Path;

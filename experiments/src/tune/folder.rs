@@ -11,7 +11,7 @@
 //! ```
 
 use super::{TrainedModel, TuneReport};
-use crate::run_directory::{append_lines, write_json, write_whole};
+use crate::record::run_directory::{append_lines, write_json, write_whole};
 use crate::{Error, Result, plot};
 use std::path::{Path, PathBuf};
 use trimtab_env::{Cost, RecordedSchedule, Segment};

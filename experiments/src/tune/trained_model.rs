@@ -1,7 +1,7 @@
 //! A trained model as files: everything that predictions on new rows need. The weights are a record of burn, and what else
 //! there is to know is JSON beside it.
 
-use crate::run_directory::write_whole;
+use crate::record::run_directory::write_whole;
 use crate::{Error, Result};
 use burn::module::{Module, ModuleMapper, Param, ParamId};
 use burn::store::{ModuleRecord, RecordError};
@@ -12,13 +12,13 @@ use std::fmt::{Display, Write as _};
 use std::path::{Path, PathBuf};
 use trimtab_env::json;
 use trimtab_env::seal::{seal, unseal};
-use trimtab_models::cnn::Cnn;
-use trimtab_models::config::{PreparedTask, Read};
 use trimtab_models::data::{
     Dataset, Number, Standardiser, Targets, read_idx, read_images, read_more, read_rows, split_for,
 };
 use trimtab_models::mlp::Mlp;
-use trimtab_models::transformer::Transformer;
+use trimtab_models::network::cnn::Cnn;
+use trimtab_models::network::transformer::Transformer;
+use trimtab_models::tasks::config::{PreparedTask, Read};
 use trimtab_models::weights::{flat_state, with_state};
 use trimtab_models::{DataConfig, Error as ModelError, ModelConfig, TaskConfig};
 

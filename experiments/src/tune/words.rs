@@ -1,8 +1,8 @@
 //! What happens in a tuned training, in words.
 
 use super::Tune;
-use trimtab_models::config::PreparedTask;
 use trimtab_models::data::Targets;
+use trimtab_models::tasks::config::PreparedTask;
 use trimtab_models::{Begun, DataConfig, Ended, Next, Probed, Underway};
 
 /// Within this factor a learning rate is the same as before.

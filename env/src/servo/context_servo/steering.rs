@@ -1,0 +1,259 @@
+//! A context servo at work on one training.
+
+use super::guard::Watch;
+use super::{Context, ContextServo, Course, MAX_DECAY};
+use crate::tuning::settings::{
+    AVERAGING, BATCH_SIZE, BEST, INDEPENDENT_WEIGHT_DECAY, LEARNING_RATE, WEIGHTS,
+};
+use crate::{Report, Settings};
+use serde::{Deserialize, Serialize};
+use std::ops::Add;
+
+/// Largest factor by which one segment changes the learning rate.
+const MAX_CHANGE: f64 = 64.0;
+/// The size of an update that the start probe looks for is found at the latest after so many attempts.
+const PROBES: usize = 6;
+/// What a diverged start probe divides the learning rate by.
+const PROBE_FACTOR: f64 = 10.0;
+/// What a diverged segment multiplies the learning rate with.
+const DIVERGED_FACTOR: f64 = 0.25;
+
+/// What a policy adds to a [`ContextServo`]: natural logarithms of factors, 0 for none.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Offsets {
+    /// On the set-point.
+    pub update_ratio: f64,
+    /// On the batch size.
+    pub batch_size: f64,
+    /// On the weight decay.
+    pub weight_decay: f64,
+}
+
+/// The logarithms of the products of the factors.
+impl Add for Offsets {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            update_ratio: self.update_ratio + other.update_ratio,
+            batch_size: self.batch_size + other.batch_size,
+            weight_decay: self.weight_decay + other.weight_decay,
+        }
+    }
+}
+
+/// A [`ContextServo`] at work on one training. It is told what happens and says which settings hold next.
+///
+/// ```
+/// use trimtab_env::servo::context_servo::{Context, ContextServo, Offsets, Steering};
+/// use trimtab_env::Report;
+/// let context = Context { epochs: 20.0, examples: 1000.0, parameters: 3000.0, layers: 3.0, adaptive: true, pretrained: false };
+/// let mut steering = Steering::new(ContextServo::default(), context, 0.1);
+/// while let Some(settings) = steering.probe() {
+///     // One update with these settings, and the weights put back.
+///     assert_eq!(settings.learning_rate()?, 0.1);
+///     steering.probed(&Report::default());
+/// }
+/// let settings = steering.settings(0.0, &Offsets::default());
+/// assert_eq!(settings.batch_size()?, 74);
+/// # Ok::<(), trimtab_env::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Steering {
+    servo: ContextServo,
+    context: Context,
+    course: Course,
+    lr: f64,
+    /// Logarithm of learning rate over size of the updates, once segments have measured it.
+    gain: Option<f64>,
+    /// Segments that have measured it.
+    measurements: u64,
+    /// Whether the last one did.
+    fresh: bool,
+    probes: usize,
+    probing: bool,
+    /// Training loss of the last segment.
+    loss: Option<f64>,
+    watch: Watch,
+    /// What part of the rate others add to what the servo wants: the logarithm of a factor. Theirs is no rise of the servo's.
+    added: f64,
+    /// The lowest value that the loss can take.
+    lowest: f64,
+    /// Whether the rate is one of the servo's: of one that it was given nothing is known, and nothing is bounded by it.
+    found: bool,
+}
+
+impl Steering {
+    /// Begins a training at the learning rate `lr`.
+    pub fn new(servo: ContextServo, context: Context, lr: f64) -> Self {
+        Self {
+            probing: servo.probe,
+            servo,
+            context,
+            course: Course::default(),
+            lr,
+            gain: None,
+            measurements: 0,
+            fresh: false,
+            probes: 0,
+            loss: None,
+            watch: Watch::default(),
+            added: 0.0,
+            lowest: 0.0,
+            found: false,
+        }
+    }
+
+    /// The same for a loss that can be as low as this; 0 if it is not said.
+    pub fn lowest_loss(mut self, lowest: f64) -> Self {
+        self.lowest = lowest;
+        self
+    }
+
+    /// The same before a training that goes on from weights of an earlier one.
+    pub fn fine_tuning(mut self) -> Self {
+        self.context.pretrained = true;
+        self
+    }
+
+    /// What is found of the network once its first gradients are there: how many weights it has, in how many layers.
+    pub fn resize(&mut self, weights: usize, layers: usize) {
+        self.context.parameters = weights as f64;
+        self.context.layers = layers as f64;
+    }
+
+    /// The context.
+    pub fn context(&self) -> &Context {
+        &self.context
+    }
+
+    /// What the training has shown so far.
+    pub fn course(&self) -> &Course {
+        &self.course
+    }
+
+    /// The size of the updates that is wanted where the share `f` of the budget is used.
+    pub fn set_point(&self, f: f64, offsets: &Offsets) -> f64 {
+        let size = self.servo.batch_size(&self.context, f, offsets.batch_size);
+        let planned = self.servo.set_point(&self.context, &self.course, f, size);
+        planned * self.watch.caution(&self.servo.guard) * offsets.update_ratio.exp()
+    }
+
+    /// Takes on what `best` had measured, as the weights of that time have come back for a reason of somebody else's.
+    pub fn go_back(&mut self, best: &Self) {
+        let mut watch = self.watch;
+        watch.returned();
+        self.clone_from(best);
+        self.watch = watch;
+    }
+
+    /// The settings with which one update is to be tried before anything else; `None` once enough is known.
+    pub fn probe(&self) -> Option<Settings> {
+        let size = self.servo.batch_size(&self.context, 0.0, 0.0);
+        self.probing.then(|| {
+            Settings::default()
+                .with(LEARNING_RATE, self.lr)
+                .with(BATCH_SIZE, size)
+        })
+    }
+
+    /// Takes the report of the update that was tried.
+    pub fn probed(&mut self, report: &Report) {
+        let report = &report.clone().above(self.lowest);
+        self.probes += 1;
+        self.course.record(report);
+        let measured = update_ratio(report);
+        match measured {
+            Some(ratio) if ratio > 0.0 => {
+                // Where the first update stands does not bound where it should be: no clip.
+                self.lr *= self.set_point(0.0, &Offsets::default()) / ratio;
+                self.probing = false;
+                self.found = true;
+            }
+            _ if report.diverged && self.probes < PROBES => self.lr /= PROBE_FACTOR,
+            Some(_) | None => self.probing = false,
+        }
+    }
+
+    /// Takes the report of a segment.
+    pub fn record(&mut self, report: &Report) {
+        let report = &report.clone().above(self.lowest);
+        self.probing = false;
+        self.fresh = false;
+        self.course.record(report);
+        let validation = report.validation.as_ref().filter(|_| !report.diverged);
+        let own = self.found.then(|| self.lr / self.added.exp());
+        self.watch
+            .record(own, validation.map(|validation| validation.loss));
+        let surprise = self.surprise(report);
+        self.loss = report.train.map(|train| train.mean).or(self.loss);
+        if report.diverged {
+            self.lr *= DIVERGED_FACTOR;
+            // Nothing is known of the weights that come back.
+            self.gain = None;
+            self.measurements = 0;
+        } else if let Some(times) = surprise {
+            // The updates that were measured were those before it. Where a loss has vanished, gradients go with it.
+            self.lr /= times.min(MAX_CHANGE);
+            self.gain = None;
+            self.measurements = 0;
+        } else if let Some(ratio) = update_ratio(report).filter(|ratio| *ratio > 0.0) {
+            let measured = (self.lr / ratio).ln();
+            let memory = self.servo.memory;
+            self.gain = Some(memory.learn(self.gain, measured, self.measurements));
+            self.measurements += 1;
+            self.fresh = true;
+        }
+    }
+
+    /// How many times the training loss of the segment before came up in the second half of this one, if that is a surprise.
+    fn surprise(&self, report: &Report) -> Option<f64> {
+        // Above the lowest loss that there can be; below it that is not known, and a ratio says nothing.
+        let before = self.loss.filter(|loss| *loss > 0.0)?;
+        let times = report.train?.second_half / before;
+        let threshold = self.servo.surprise;
+        (threshold > 0.0 && times.is_finite() && times > threshold).then_some(times)
+    }
+
+    /// The settings from here on, where the share `f` of the budget is used. Those of a segment that is to begin at the best weights
+    /// say so ([`Settings::from_best`]).
+    pub fn settings(&mut self, f: f64, offsets: &Offsets) -> Settings {
+        let size = self.servo.batch_size(&self.context, f, offsets.batch_size);
+        let guard = self.servo.guard;
+        let goes_back = self.watch.goes_back(&guard, f);
+        let rho = self.set_point(f, offsets);
+        if goes_back {
+            self.lr = self.watch.retreated(&guard, self.lr);
+            self.added = 0.0;
+        } else if let Some(gain) = self.gain.filter(|_| self.fresh) {
+            let change = rho * gain.exp() / self.lr;
+            self.lr *= change.clamp(1.0 / MAX_CHANGE, MAX_CHANGE);
+            self.added = offsets.update_ratio;
+            self.found = true;
+        }
+        if self.found {
+            let factor = self.added.exp();
+            self.lr = self.watch.bounded(&guard, self.lr / factor) * factor;
+        }
+        let decay =
+            self.servo.weight_decay(&self.context, &self.course, rho) * offsets.weight_decay.exp();
+        let settings = Settings::default()
+            .with(LEARNING_RATE, self.lr)
+            .with(BATCH_SIZE, size)
+            .with(INDEPENDENT_WEIGHT_DECAY, decay.min(MAX_DECAY))
+            .with(AVERAGING, self.servo.averaging);
+        if goes_back {
+            settings.with(WEIGHTS, BEST)
+        } else {
+            settings
+        }
+    }
+}
+
+fn update_ratio(report: &Report) -> Option<f64> {
+    let ratio = report.gradients.map(|gradients| gradients.update_ratio);
+    ratio.filter(|ratio| ratio.is_finite() && !report.diverged)
+}
+
+#[cfg(test)]
+mod tests;

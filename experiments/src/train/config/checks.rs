@@ -1,0 +1,91 @@
+//! What several kinds of configs have to fulfil.
+
+use super::place::Place;
+use crate::{Error, Result};
+use trimtab_env::error::nearest::did_you_mean;
+use trimtab_env::settings::{OF_TRAININGS, WEIGHTS};
+use trimtab_env::{Budget, CostModel, TuningConfig};
+use trimtab_models::TaskConfig;
+
+/// Checks that all numbers of a config, which is given as RON, are finite.
+pub(crate) fn check_finite(text: &str) -> Result<()> {
+    match Place::of(text).not_finite(text) {
+        Some((field, value)) => Err(Error::config(field, value, "give a finite number")),
+        None => Ok(()),
+    }
+}
+
+/// The most runs of one kind: seeds, reruns, drawn tasks.
+pub(crate) const MOST_RUNS: usize = 100_000;
+
+/// Checks what can be checked of tasks without their data; `field` is that of the list.
+pub(crate) fn check_tasks(field: &str, tasks: &[TaskConfig]) -> Result<()> {
+    for (index, task) in tasks.iter().enumerate() {
+        let place = format!("{field}[{index}]");
+        task.validate().map_err(|source| Error::Task {
+            place: place.clone(),
+            source: Box::new(source),
+        })?;
+        let before = tasks[..index]
+            .iter()
+            .position(|other| task.name.is_some() && other.name == task.name);
+        if let (Some(first), Some(name)) = (before, &task.name) {
+            let allowed = format!("{field}[{first}] is called that; give each a name of its own");
+            return Err(Error::config(format!("{place}.name"), name, allowed));
+        }
+    }
+    Ok(())
+}
+
+/// Checks what can be checked of a process and how its cost is counted without trainings; the fields are their own.
+pub(crate) fn check_process(
+    field: &str,
+    process: &TuningConfig,
+    cost_field: &str,
+    cost: CostModel,
+) -> Result<()> {
+    process.validate().map_err(|error| error.within(field))?;
+    // The tasks of a config are this program's, and understand no setting of their own.
+    let knobs = process.knobs.iter().enumerate();
+    let knobs = knobs.map(|(index, knob)| (format!("knobs[{index}].name"), knob.name.as_str()));
+    let held = process.settings.iter();
+    let held = held.map(|(name, _)| (format!("settings.{name}"), name));
+    for (place, name) in knobs.chain(held) {
+        check_setting(&format!("{field}.{place}"), name)?;
+    }
+    match cost {
+        CostModel::Modelled(time) => {
+            Ok(time.validate().map_err(|error| error.within(cost_field))?)
+        }
+        CostModel::Measured if matches!(process.budget, Budget::Seconds(_)) => Ok(()),
+        CostModel::Measured => Err(Error::config(
+            format!("{field}.budget"),
+            format!("{:?}", process.budget),
+            "with measured cost give the budget as Seconds(..)",
+        )),
+    }
+}
+
+/// Checks that a training of this program understands a setting.
+pub(crate) fn check_setting(field: &str, name: &str) -> Result<()> {
+    let known = || OF_TRAININGS.into_iter().chain([WEIGHTS]);
+    if known().any(|known| known == name) {
+        return Ok(());
+    }
+    let meant = did_you_mean(name, known());
+    let all: Vec<&str> = known().collect();
+    let allowed = format!("a training understands {}", all.join(", "));
+    Err(Error::config(field, format!("`{name}`{meant}"), allowed))
+}
+
+/// Checks that `name` can be that of a run directory.
+pub(crate) fn check_name(name: &str) -> Result<()> {
+    if name.is_empty() || name.contains(['/', '\\']) || name.starts_with('.') {
+        return Err(Error::config(
+            "name",
+            format!("`{name}`"),
+            "give a name that can be a folder's",
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,461 @@
+//! A training in one call.
+
+mod underway;
+
+pub use underway::{Begun, Ended, Next, Probed, Underway};
+
+use crate::steering::residual::Moved;
+use crate::training::optimizer::OptimizerConfig;
+use crate::training::updates::{Look, Rates, SMOOTHING_INTERVAL};
+use crate::{Task, TaskTrainee, TraineeConfig};
+use burn::tensor::Device;
+use rand::RngExt;
+use serde::{Deserialize, Serialize};
+use std::ops::ControlFlow;
+use trimtab_env::mdp::stream::{derived_seed, stream};
+use trimtab_env::servo::context_servo::{Offsets, Steering};
+use trimtab_env::{
+    Budget, Context, ContextServo, Domain, Environment, Error, Initial, Knob, Moves,
+    ObservationConfig, Outcome, RecordedSchedule, Report, ResidualPolicy, RewardConfig, Segment,
+    Segments, Settings, TestReport, TraineeSpec, TuningConfig, TuningEnv, UpdateTime, Validation,
+};
+
+/// How [`train`] trains.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TrainConfig {
+    /// The optimiser.
+    pub optimizer: OptimizerConfig,
+    /// Where the start probe begins; `None` for the optimiser's default. A bad one costs an update or a few.
+    pub learning_rate: Option<f64>,
+    /// The budget: the cost of this many passes over the training examples with batches of 64.
+    pub epochs: f64,
+    /// Where initial weights and the order of the examples come from.
+    pub seed: u64,
+    /// Runs, each with the whole budget; the one with the best validation loss is what is returned. Those after the first begin
+    /// with other weights, and a little off what the servo wants: [`offsets`].
+    pub runs: usize,
+    /// At most this many rows of the validation split are evaluated after each segment; `None` takes all.
+    pub validation_rows: Option<usize>,
+    /// What regulates the training.
+    pub servo: ContextServo,
+    /// A policy that adds to what the servo wants, before every segment. Files do without.
+    #[serde(skip)]
+    pub policy: Option<ResidualPolicy>,
+    /// The schedule of an earlier run, in place of the servo. On the same task, seed and budget it is that run again, if its
+    /// shares are of the budget ([`RecordedSchedule::within`]).
+    #[serde(default)]
+    pub replay: Option<RecordedSchedule>,
+    /// How the budget is cut into segments.
+    pub segments: Segments,
+    /// What an update costs.
+    pub cost: UpdateTime,
+}
+
+impl Default for TrainConfig {
+    fn default() -> Self {
+        Self {
+            optimizer: OptimizerConfig::adam(),
+            learning_rate: None,
+            epochs: 20.0,
+            seed: 0,
+            runs: 1,
+            validation_rows: None,
+            servo: ContextServo::default(),
+            policy: None,
+            replay: None,
+            segments: Segments::default(),
+            cost: UpdateTime::default(),
+        }
+    }
+}
+
+/// Factors between which the runs after the first differ from what the servo wants, in the order of [`Offsets`]: the size of the
+/// updates, the batch size, the weight decay. Wider ones are worse, none at all a little: `several_runs.ron` of the experiments.
+const FACTORS: [(f64, f64); 3] = [(0.7, 1.4), (0.7, 1.4), (0.3, 3.0)];
+
+/// What run `run` of a training with this seed adds to what the servo wants: nothing in the first run, else factors near 1,
+/// log-uniform.
+pub fn offsets(seed: u64, run: usize) -> Offsets {
+    if run == 0 {
+        return Offsets::default();
+    }
+    let mut rng = stream(seed, "offsets", run as u64);
+    let [update_ratio, batch_size, weight_decay] =
+        FACTORS.map(|(low, high)| rng.random_range(low.ln()..high.ln()));
+    Offsets {
+        update_ratio,
+        batch_size,
+        weight_decay,
+    }
+}
+
+/// A trained model and how it came about: the best of all runs.
+#[derive(Clone, Debug)]
+pub struct Trained<M> {
+    /// The model with the weights that had the best validation loss.
+    pub model: M,
+    /// What happened, segment after segment.
+    pub segments: Vec<Segment>,
+    /// The figures of [`TuningEnv`]'s outcome: best validation loss, cost, divergences. The cost is that of all runs.
+    pub outcome: Outcome,
+    /// The model on the test split.
+    pub test: TestReport,
+    /// What may make it other than expected, in words ([`trimtab_env::TraineeSpec::warnings`]).
+    pub warnings: Vec<String>,
+}
+
+/// Trains `task` to a budget on `device` (without autodiff; it is added here) under a [`ContextServo`].
+///
+/// ```no_run
+/// use burn::tensor::Device;
+/// use trimtab_models::mlp::{Activation, MlpTask};
+/// use trimtab_models::{TrainConfig, data::{Embedded, SplitConfig, split}, train};
+/// let data = split(&*Embedded::Digits.load()?, &SplitConfig::default())?;
+/// let task = MlpTask::new("digits", std::sync::Arc::new(data), &[64], Activation::Relu);
+/// let trained = train(task, &TrainConfig::default(), &Device::flex())?;
+/// println!("{:?}", trained.test);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+/// [`Error::Config`] naming a field of the configuration; an error of the training itself.
+pub fn train<T: Task>(
+    task: T,
+    config: &TrainConfig,
+    device: &Device,
+) -> trimtab_env::Result<Trained<T::Model>> {
+    train_watched(task, config, device, &mut |_| Ok(ControlFlow::Continue(())))
+}
+
+/// The same as [`train`], and tells `watch` of every update of the start probe and every segment as soon as it has ended.
+/// `watch` can end the training with [`ControlFlow::Break`]; what it came to is returned all the same.
+///
+/// # Errors
+/// Those of [`train`] and of `watch`.
+pub fn train_watched<T: Task, E: From<Error>>(
+    task: T,
+    config: &TrainConfig,
+    device: &Device,
+    watch: &mut dyn FnMut(Underway) -> std::result::Result<ControlFlow<()>, E>,
+) -> std::result::Result<Trained<T::Model>, E> {
+    let name = task.name();
+    if config.runs == 0 || config.runs > 1 && config.replay.is_some() {
+        let allowed = "give at least 1, and no more with `replay`, which is always the same run";
+        return Err(Error::config("runs", config.runs, allowed).into());
+    }
+    config
+        .servo
+        .validate()
+        .map_err(|error| error.within("servo"))?;
+    let trainee_config = TraineeConfig {
+        smoothing_interval: SMOOTHING_INTERVAL,
+        optimizer: config.optimizer,
+        validation_rows: config.validation_rows,
+        cost: trimtab_env::CostModel::Modelled(config.cost),
+        ..TraineeConfig::default()
+    };
+    let mut trainee = TaskTrainee::new(task, trainee_config, device)
+        .map_err(|error| Error::other(&name, error))?;
+    // As a tuner does.
+    let policy = config.policy.as_ref();
+    if !policy.is_some_and(|policy| policy.residual.observation.sees_gradients()) {
+        trainee.look_at(Look::Ratio);
+    }
+    let mut environment = TuningEnv::new(
+        vec![trimtab_env::Instance::from(
+            Box::new(trainee) as Box<dyn trimtab_env::Trainee>
+        )],
+        process(config)?,
+    )?;
+    if let Some(schedule) = &config.replay {
+        possible(schedule, environment.instances()[0].trainee.spec())?;
+    }
+    environment.reset(config.seed)?;
+    let mut flow = run(&mut environment, config, Offsets::default(), watch)?;
+    let mut best = trained::<T>(&mut environment)?;
+    for number in 1..config.runs {
+        let offsets = offsets(config.seed, number);
+        let begun = Begun {
+            run: number,
+            runs: config.runs,
+            offsets,
+            best_loss: best.outcome[BEST],
+        };
+        if flow.is_break() || watch(Underway::Begun(begun))?.is_break() {
+            break;
+        }
+        environment.reset(derived_seed(config.seed, "run", number as u64))?;
+        flow = run(&mut environment, config, offsets, watch)?;
+        let mut other = trained::<T>(&mut environment)?;
+        let cost = best.outcome[COST] + other.outcome[COST];
+        if other.outcome[BEST] < best.outcome[BEST] {
+            std::mem::swap(&mut best, &mut other);
+        }
+        best.outcome.insert(COST.to_owned(), cost);
+    }
+    Ok(best)
+}
+
+/// Figures of an outcome.
+const BEST: &str = "best_validation_loss";
+const COST: &str = "cost";
+
+/// What the run that has just ended came to.
+fn trained<T: Task>(environment: &mut TuningEnv) -> trimtab_env::Result<Trained<T::Model>> {
+    let outcome = environment.outcome()?;
+    let segments = environment.segments().to_vec();
+    let best = environment.end_at_best()?;
+    let test = best.test()?;
+    let (name, warnings) = (best.spec().name.clone(), best.spec().warnings.clone());
+    let best: &dyn std::any::Any = best;
+    let model = best
+        .downcast_ref::<TaskTrainee<T>>()
+        .and_then(TaskTrainee::model);
+    Ok(Trained {
+        model: model.ok_or(Error::NotReset { environment: name })?,
+        segments,
+        outcome,
+        test,
+        warnings,
+    })
+}
+
+/// What decides on the settings of a training.
+enum Decider<'a> {
+    Servo(Box<Servo>),
+    Replay(&'a RecordedSchedule),
+}
+
+/// A servo, and what is added to it.
+struct Servo {
+    steering: Steering,
+    /// As it was at the best validation, once a segment was the best.
+    best: Option<Steering>,
+    best_loss: f64,
+    offsets: Offsets,
+    policy: Option<Moved>,
+}
+
+impl Servo {
+    /// All that is added to the servo.
+    fn wanted(&self) -> Offsets {
+        let moved = self.policy.as_ref().map(Moved::offsets);
+        moved.unwrap_or_default() + self.offsets
+    }
+}
+
+impl Decider<'_> {
+    /// The settings of the segment around the share `f` of the budget.
+    fn settings(&mut self, f: f64) -> Settings {
+        match self {
+            Self::Servo(servo) => {
+                let Servo {
+                    steering,
+                    best,
+                    offsets,
+                    policy,
+                    ..
+                } = servo.as_mut();
+                let Some(policy) = policy else {
+                    return steering.settings(f, offsets);
+                };
+                policy.choose(steering);
+                if let (true, Some(best)) = (policy.goes_back(), best) {
+                    steering.go_back(best);
+                }
+                policy.settings(steering, f, offsets)
+            }
+            Self::Replay(schedule) => schedule.at(f).clone(),
+        }
+    }
+
+    /// Takes the report of the last segment of `environment`.
+    fn record(&mut self, environment: &TuningEnv, segment: &Segment) {
+        if let Self::Servo(servo) = self {
+            let report = &segment.report;
+            servo.steering.record(report);
+            let loss = report.validation.as_ref().map(|validation| validation.loss);
+            if loss.is_some_and(|loss| loss < servo.best_loss) {
+                servo.best_loss = segment.best_loss;
+                servo.best = Some(servo.steering.clone());
+            }
+            if let Some(policy) = &mut servo.policy {
+                let left = 1.0 - environment.spent_share();
+                policy.record(report, left, environment.is_probing());
+            }
+        }
+    }
+
+    /// What `settings` around the share `f` of the budget are meant to do.
+    fn next(&self, f: f64, settings: &Settings) -> Next {
+        match self {
+            Self::Servo(servo) => Next::Servo {
+                update_ratio: servo.steering.set_point(f, &servo.wanted()),
+                learning_rate: settings.learning_rate().unwrap_or(0.0),
+                from_best: settings.from_best(),
+            },
+            Self::Replay(_) => Next::Recorded,
+        }
+    }
+}
+
+/// Trains until the budget is spent or `watch` ends it.
+fn run<E: From<Error>>(
+    environment: &mut TuningEnv,
+    config: &TrainConfig,
+    offsets: Offsets,
+    watch: &mut dyn FnMut(Underway) -> std::result::Result<ControlFlow<()>, E>,
+) -> std::result::Result<ControlFlow<()>, E> {
+    let budget = environment.budget();
+    let mut decider = match &config.replay {
+        Some(schedule) => {
+            // What the recorded run spent before its first segment, on its start probe.
+            let first = schedule.entries().first().map_or(0.0, |entry| entry.share);
+            environment.spend_to(first)?;
+            Decider::Replay(schedule)
+        }
+        None => {
+            let spec = environment.instances()[0].trainee.spec();
+            let examples = spec.train_examples;
+            let first = Report {
+                validation: Some(Validation {
+                    loss: environment.best_loss(),
+                    ..Default::default()
+                }),
+                ..Default::default()
+            };
+            let context = Context::new(spec, budget)
+                .ok_or_else(|| Error::config("cost", "measured", "the servo needs a cost model"))?;
+            let lr = initial_rate(config)?;
+            let lowest = spec.lowest_loss;
+            let mut steering = Steering::new(config.servo, context, lr).lowest_loss(lowest);
+            let policy = config.policy.clone().map(|policy| {
+                let left = 1.0 - environment.spent_share();
+                let mut policy = Moved::new(policy, examples, lr, left)?;
+                policy.start(&first, lowest);
+                trimtab_env::Result::Ok(policy)
+            });
+            let policy = policy.transpose()?;
+            if probe(environment, &mut steering, watch)?.is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+            Decider::Servo(Box::new(Servo {
+                steering,
+                best: None,
+                best_loss: environment.best_loss(),
+                offsets,
+                policy,
+            }))
+        }
+    };
+    let mut settings = decider.settings(middle(environment));
+    loop {
+        let over = environment.step_with(&settings)?.status.is_over();
+        let Some(segment) = environment.segments().last() else {
+            return Ok(ControlFlow::Continue(()));
+        };
+        decider.record(environment, segment);
+        let next = if over {
+            Next::Over
+        } else {
+            let f = middle(environment);
+            settings = decider.settings(f);
+            decider.next(f, &settings)
+        };
+        let ended = Ended {
+            segment,
+            budget,
+            next,
+        };
+        let flow = watch(Underway::Ended(ended))?;
+        if flow.is_break() || over {
+            return Ok(flow);
+        }
+    }
+}
+
+/// Tries first updates until one says at which learning rate to start.
+fn probe<E: From<Error>>(
+    environment: &mut TuningEnv,
+    steering: &mut Steering,
+    watch: &mut dyn FnMut(Underway) -> std::result::Result<ControlFlow<()>, E>,
+) -> std::result::Result<ControlFlow<()>, E> {
+    while let Some(settings) = steering.probe() {
+        for report in &environment.trial(&[(settings.clone(), 1)])? {
+            steering.probed(report);
+            let again = steering.probe();
+            let then = match &again {
+                Some(settings) => settings.learning_rate()?,
+                None => {
+                    let start = steering.clone().settings(0.0, &Offsets::default());
+                    start.learning_rate()?
+                }
+            };
+            let probed = Probed {
+                settings: &settings,
+                report,
+                wanted: steering.set_point(0.0, &Offsets::default()),
+                then,
+                again: again.is_some(),
+            };
+            if watch(Underway::Probed(probed))?.is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+    }
+    Ok(ControlFlow::Continue(()))
+}
+
+/// Where the next segment will be half over, as a share of the budget.
+fn middle(environment: &TuningEnv) -> f64 {
+    0.5 * (environment.spent_share() + environment.next_share())
+}
+
+/// Checks that a training can have all settings of a schedule.
+fn possible(schedule: &RecordedSchedule, spec: &TraineeSpec) -> trimtab_env::Result<()> {
+    for (index, entry) in schedule.entries().iter().enumerate() {
+        let understood = spec.understands_all(&entry.settings);
+        let rates = understood.and_then(|()| Rates::of(&entry.settings, spec.train_examples));
+        rates.map_err(|error| {
+            let allowed = "replay a schedule of a task like this one, or do without";
+            Error::config(format!("replay[{index}].settings"), error, allowed)
+        })?;
+    }
+    Ok(())
+}
+
+fn initial_rate(config: &TrainConfig) -> trimtab_env::Result<f64> {
+    let lr = config
+        .learning_rate
+        .unwrap_or(config.optimizer.default_learning_rate());
+    if lr.is_finite() && lr > 0.0 {
+        return Ok(lr);
+    }
+    let allowed = "give a finite number above 0";
+    Err(Error::config("learning_rate", lr, allowed))
+}
+
+/// A process whose settings come from outside; its one knob has one choice, to change nothing.
+fn process(config: &TrainConfig) -> trimtab_env::Result<TuningConfig> {
+    let initial = Initial::Fixed(initial_rate(config)?.into());
+    let any = Domain::LogUniform(1e-100, 1e100);
+    let nothing = Moves::Relative(vec![1.0]);
+    Ok(TuningConfig {
+        knobs: vec![Knob::learning_rate(any, initial, nothing)],
+        prior: None,
+        settings: Settings::default(),
+        segments: config.segments,
+        budget: Budget::Epochs(config.epochs),
+        reward: RewardConfig::default(),
+        observation: ObservationConfig::default(),
+        divergence: Default::default(),
+        stop_at_target: false,
+        objective: Default::default(),
+    })
+}
+
+#[cfg(test)]
+mod guarded;
+#[cfg(test)]
+mod tests;

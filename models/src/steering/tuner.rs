@@ -1,0 +1,472 @@
+//! Steering for a training loop of one's own.
+
+mod training;
+
+pub use training::Training;
+
+use crate::network::weights::{copy, size, with_state};
+use crate::steering::residual::Moved;
+use crate::training::average::AveragedWeights;
+use crate::training::trainee::has_diverged;
+use crate::training::updates::{Look, Rates, SMOOTHING_INTERVAL, Stretch};
+use burn::module::Module;
+use burn::optim::{GradientsParams, ModuleOptimizer};
+use trimtab_env::servo::context_servo::{Offsets, Steering};
+use trimtab_env::{
+    Budget, Context, ContextServo, Cost, CostModel, Error, Report, ResidualPolicy, Result, Segment,
+    Segments, Settings, TraineeSpec, UpdateTime, Validation,
+};
+
+/// Updates at the beginning of each segment that are looked at for a policy that sees gradients: as many as when the servo was
+/// fitted. Else it is the first alone: with one instead of eight the servo steers as well, see the models page.
+const SAMPLES: u64 = 8;
+
+/// Steers a training loop of one's own under a [`ContextServo`]: it sets learning rate, batch size and weight decay, averages
+/// the weights, rolls back after a divergence, and says when to validate and when the budget is used up.
+///
+/// ```
+/// use burn::{module::Module, nn::LinearConfig, optim::{AdamConfig, GradientsParams}, tensor::{Device, Tensor}};
+/// use trimtab_models::{Training, Tuner};
+///
+/// let device = Device::flex().autodiff();
+/// let inputs = Tensor::<2>::from_data([[0.0, 1.0], [1.0, 0.0], [1.0, 1.0], [0.0, 0.0]], &device);
+/// let targets = Tensor::<2>::from_data([[1.0], [0.0], [1.0], [0.0]], &device);
+/// let mut model = LinearConfig::new(2, 1).init(&device);
+/// let training = Training {
+///     examples: 4,
+///     validation_examples: 4,
+///     epochs: 200.0,
+///     adaptive: true,
+///     learning_rate: 1e-3,
+/// };
+/// let mut tuner = Tuner::new(&model, AdamConfig::new().with_epsilon(1e-8).init(), training)?;
+/// while !tuner.is_over() {
+///     let rows = 0..tuner.batch_size(); // A loop with more data would draw this many of them.
+///     let error = model.forward(inputs.clone().slice([rows.clone()])) - targets.clone().slice([rows]);
+///     let loss = (error.clone() * error).mean();
+///     let value = loss.clone().into_scalar();
+///     let gradients = GradientsParams::from_grads(loss.backward(), &model);
+///     model = tuner.step(model, gradients, value);
+///     if tuner.wants_validation() {
+///         let error = tuner.averaged(&model).forward(inputs.clone()) - targets.clone();
+///         model = tuner.validated(model, (error.clone() * error).mean().into_scalar());
+///     }
+/// }
+/// let model = tuner.best();
+/// let first = tuner.segments()[0].report.validation.as_ref().map_or(f64::MAX, |v| v.loss);
+/// assert!(tuner.best_loss() <= first);
+/// # Ok::<(), trimtab_env::Error>(())
+/// ```
+///
+/// The first update is a *start probe*: it tells how large an update at the given learning rate is, and is taken back. It
+/// is repeated at a tenth of the rate if it diverges. Then the model is validated as it was at the beginning, and training
+/// begins. A loss that is not finite, or a validation loss above 10 times the first, brings back the best weights with a
+/// fresh optimiser.
+///
+/// Without a policy it makes the same decisions, and the same updates, as [`crate::train()`], given the same weights, batches and
+/// optimiser; burn's Adam has 1e-5 as its epsilon where the paper, PyTorch and [`crate::OptimizerConfig::adam`] have 1e-8. With a policy that sees
+/// gradients it does as a [`crate::TaskTrainee`] in a [`trimtab_env::TuningEnv`] with the same prior, a `smoothing_interval` of 32; with
+/// one that sees none, and without one, it looks at fewer updates, and at their size alone, which costs less and steers as well.
+pub struct Tuner<M: Module> {
+    optimizer: ModuleOptimizer,
+    fresh: ModuleOptimizer,
+    plan: Segments,
+    training: Training,
+    steering: Steering,
+    policy: Option<Moved>,
+    budget: Cost,
+    spent: Cost,
+    lowest_loss: f64,
+    first_loss: f64,
+    best_loss: f64,
+    best: Weights<M>,
+    averaged: Option<AveragedWeights>,
+    index: usize,
+    settings: Settings,
+    stretch: Stretch,
+    phase: Phase,
+    segments: Vec<Segment>,
+}
+
+/// Weights to come back to. The model is one of its own: its running statistics are not those of the training.
+struct Weights<M> {
+    model: M,
+    averaged: Option<AveragedWeights>,
+    optimizer: ModuleOptimizer,
+    /// The servo then, once a segment was the best.
+    steering: Option<Steering>,
+}
+
+enum Phase {
+    /// The next update is a start probe.
+    Probe,
+    /// The model is to be validated before it is trained.
+    First,
+    /// Within a segment.
+    Segment,
+    /// At the end of a segment, which is to be validated.
+    Validation(Report),
+    /// The budget is used up.
+    Over,
+}
+
+impl<M: Module> Tuner<M> {
+    /// A tuner of `model`, under the servo that ships, with an optimiser that has made no update.
+    ///
+    /// # Errors
+    /// [`Error::Config`] naming the field of `training` that is out of range.
+    pub fn new(model: &M, optimizer: ModuleOptimizer, training: Training) -> Result<Self> {
+        Self::with_servo(model, optimizer, training, ContextServo::default())
+    }
+
+    /// As [`Tuner::new`], under another servo.
+    ///
+    /// # Errors
+    /// As [`Tuner::new`]; also if the servo is out of range or has no start probe.
+    pub fn with_servo(
+        model: &M,
+        optimizer: ModuleOptimizer,
+        training: Training,
+        servo: ContextServo,
+    ) -> Result<Self> {
+        training.validate()?;
+        servo.validate().map_err(|error| error.within("servo"))?;
+        let time = UpdateTime::default();
+        let size = size(model, None);
+        let spec = TraineeSpec {
+            name: "training".to_owned(),
+            train_examples: training.examples,
+            validation_examples: training.validation_examples,
+            parameters: size.weights,
+            layers: size.layers,
+            adaptive: training.adaptive,
+            pretrained: false,
+            cost: CostModel::Modelled(time),
+            metrics: Vec::new(),
+            settings: Vec::new(),
+            lowest_loss: 0.0,
+            warnings: Vec::new(),
+        };
+        let epoch = spec.epoch_cost(Budget::REFERENCE_BATCH).unwrap_or_default();
+        let budget = training.epochs * epoch;
+        let context = Context::new(&spec, budget)
+            .ok_or_else(|| Error::config("cost", "Measured", "give it as Modelled(..)"))?;
+        let steering = Steering::new(servo, context, training.learning_rate);
+        let Some(settings) = steering.probe() else {
+            let allowed = "the first update of a tuner is a start probe; give true";
+            return Err(Error::config("servo.probe", servo.probe, allowed));
+        };
+        Ok(Self {
+            fresh: optimizer.clone(),
+            optimizer: optimizer.clone(),
+            plan: Segments::default(),
+            training,
+            steering,
+            policy: None,
+            budget,
+            // The first validation.
+            spent: time.evaluation(training.validation_examples),
+            lowest_loss: 0.0,
+            first_loss: f64::NAN,
+            best_loss: f64::MAX,
+            best: Weights {
+                model: copy(model),
+                averaged: None,
+                optimizer,
+                steering: None,
+            },
+            averaged: None,
+            index: 0,
+            settings,
+            stretch: Stretch::new(spec.cost, Look::Ratio, SMOOTHING_INTERVAL),
+            phase: Phase::Probe,
+            segments: Vec::with_capacity(Segments::default().count()),
+        })
+    }
+
+    /// Fine-tunes: the weights of the model are those of an earlier training. It is to be said before anything else is done.
+    pub fn fine_tuning(mut self) -> Self {
+        self.steering = self.steering.fine_tuning();
+        self.settings = self.steering.probe().unwrap_or(self.settings);
+        self
+    }
+
+    /// Says how low the losses can be that the tuner is told, 0 if it is not said: a ratio of losses is one of what they are above it. A loss that can be
+    /// negative, such as a log-likelihood, needs it. It is to be said before anything else is done.
+    pub fn lowest_loss(mut self, lowest: f64) -> Self {
+        self.lowest_loss = lowest;
+        self.steering = self.steering.lowest_loss(lowest);
+        self
+    }
+
+    /// Lets a policy add to what the servo wants, before every segment.
+    ///
+    /// # Errors
+    /// [`Error::Config`] if one of its knobs is out of range, or does not add to the servo.
+    pub fn with_policy(mut self, policy: ResidualPolicy) -> Result<Self> {
+        let budget_left = 1.0 - (self.spent / self.budget).min(1.0);
+        if policy.residual.observation.sees_gradients() {
+            self.stretch.look_at(Look::Statistics(SAMPLES));
+        }
+        let Training {
+            examples,
+            learning_rate,
+            ..
+        } = self.training;
+        self.policy = Some(Moved::new(policy, examples, learning_rate, budget_left)?);
+        Ok(self)
+    }
+
+    /// Examples that the next batch is to have.
+    pub fn batch_size(&self) -> usize {
+        self.settings.batch_size().unwrap_or(1)
+    }
+
+    /// The learning rate of the next update.
+    pub fn learning_rate(&self) -> f64 {
+        self.settings.learning_rate().unwrap_or(0.0)
+    }
+
+    /// All that holds at the next update.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Whether the next update will be looked at and taken back.
+    pub fn is_probing(&self) -> bool {
+        matches!(self.phase, Phase::Probe)
+    }
+
+    /// Whether the model is to be validated now, with the weights of [`Tuner::averaged`].
+    pub fn wants_validation(&self) -> bool {
+        matches!(self.phase, Phase::First | Phase::Validation(_))
+    }
+
+    /// Whether the budget is used up.
+    ///
+    /// A loop that does not validate when it is wanted comes to an end too: its updates go on under the settings of before
+    /// and count, though nothing is steered and [`Tuner::best`] stays what it was at the last validation.
+    pub fn is_over(&self) -> bool {
+        match self.phase {
+            Phase::Over => true,
+            Phase::Probe | Phase::Segment => false,
+            Phase::First | Phase::Validation(_) => {
+                self.spent + self.stretch.meter.spent() > self.budget
+            }
+        }
+    }
+
+    /// The share of the budget that is spent, from 0 to 1.
+    pub fn spent_share(&self) -> f64 {
+        (self.spent / self.budget).min(1.0)
+    }
+
+    /// The segments so far, in cost of the modelled machine. They have no rewards, and of the gradient statistics only
+    /// [`trimtab_env::GradientStatistics::update_ratio`], of the first update, unless a policy sees
+    /// gradients.
+    pub fn segments(&self) -> &[Segment] {
+        &self.segments
+    }
+
+    /// The best validation loss so far; `f64::MAX` before the first.
+    pub fn best_loss(&self) -> f64 {
+        self.best_loss
+    }
+
+    /// The model with the best validation loss so far.
+    pub fn best(&self) -> M {
+        averaged(&self.best.model, self.best.averaged.as_ref())
+    }
+
+    /// A model like `model` with the averaged weights, and the average of its running statistics: what is to be validated. `model` itself is left
+    /// as it is.
+    pub fn averaged(&self, model: &M) -> M {
+        averaged(model, self.averaged.as_ref())
+    }
+
+    /// One update, in the place of the optimiser's step. `gradients` and `loss` are those of a batch at `model`, which is
+    /// what the last call returned.
+    pub fn step(&mut self, model: M, gradients: GradientsParams, loss: f64) -> M {
+        if self.is_probing() {
+            self.probe(&model, gradients, loss);
+            return model;
+        }
+        let optimizer = &mut self.optimizer;
+        let model = self.stretch.update(
+            model,
+            gradients,
+            loss,
+            &mut self.averaged,
+            |lr, model, gradients| optimizer.step(lr, model, gradients),
+        );
+        let left = self.plan.spent_after(self.index) * self.budget - self.spent;
+        let rows = self.training.validation_examples;
+        if !matches!(self.phase, Phase::Segment) || self.stretch.goes_on(left, rows) {
+            return model;
+        }
+        let (model, report) = self.stretch.finish(model, &mut self.averaged);
+        if report.diverged {
+            return self.close(model, report);
+        }
+        self.phase = Phase::Validation(report);
+        model
+    }
+
+    /// Takes the mean loss of a validation of [`Tuner::averaged`] that was wanted, and decides how to go on. If none was
+    /// wanted it returns `model` as it is and forgets the loss.
+    pub fn validated(&mut self, model: M, loss: f64) -> M {
+        match std::mem::replace(&mut self.phase, Phase::Segment) {
+            Phase::First => {
+                self.first_loss = loss;
+                // Updates that were made although this was wanted.
+                self.spent += self.stretch.meter.spent();
+                if loss.is_finite() {
+                    self.best_loss = loss;
+                }
+                if let Some(policy) = &mut self.policy {
+                    let report = Report {
+                        cost: self
+                            .stretch
+                            .meter
+                            .evaluation(self.training.validation_examples),
+                        validation: Some(validation(loss)),
+                        ..Default::default()
+                    };
+                    policy.start(&report, self.lowest_loss);
+                }
+                self.decide(model)
+            }
+            Phase::Validation(mut report) => {
+                report.cost = self
+                    .stretch
+                    .meter
+                    .evaluation(self.training.validation_examples);
+                report.diverged = has_diverged(loss, self.first_loss, self.lowest_loss);
+                report.validation = Some(validation(loss)).filter(|_| !report.diverged);
+                self.close(model, report)
+            }
+            other @ (Phase::Probe | Phase::Segment | Phase::Over) => {
+                self.phase = other;
+                model
+            }
+        }
+    }
+
+    /// Looks at one update from `model` without making it.
+    fn probe(&mut self, model: &M, gradients: GradientsParams, loss: f64) {
+        let mut optimizer = self.fresh.clone();
+        let rates = self.rates();
+        // What no gradient reaches is no part of the network: the servo is told before it decides on anything.
+        let size = size(model, Some(&gradients));
+        self.steering.resize(size.weights, size.layers);
+        self.stretch.begin(model, rates, &mut self.averaged);
+        let after = self.stretch.update(
+            copy(model),
+            gradients,
+            loss,
+            &mut self.averaged,
+            |lr, model, gradients| optimizer.step(lr, model, gradients),
+        );
+        let (_, report) = self.stretch.finish(after, &mut self.averaged);
+        self.stretch.forget();
+        self.spent += report.cost;
+        self.index = self.plan.remaining(self.index, self.spent, self.budget);
+        self.steering.probed(&report);
+        match self.steering.probe() {
+            Some(settings) => self.settings = settings,
+            None => {
+                self.stretch.meter.begin();
+                self.phase = Phase::First;
+            }
+        }
+    }
+
+    /// Begins the next segment with new settings, at the weights that are returned.
+    fn decide(&mut self, mut model: M) -> M {
+        let middle = 0.5 * (self.spent_share() + self.plan.spent_after(self.index));
+        if let Some(policy) = &mut self.policy {
+            policy.choose(&self.steering);
+            if let (true, Some(steering)) = (policy.goes_back(), &self.best.steering) {
+                self.steering.go_back(steering);
+            }
+        }
+        self.settings = match &mut self.policy {
+            Some(policy) => policy.settings(&mut self.steering, middle, &Offsets::default()),
+            None => self.steering.settings(middle, &Offsets::default()),
+        };
+        if self.settings.from_best() {
+            self.optimizer = self.best.optimizer.clone();
+            self.averaged.clone_from(&self.best.averaged);
+            model = copy(&self.best.model);
+            self.stretch.forget();
+        }
+        let rates = self.rates();
+        self.stretch.begin(&model, rates, &mut self.averaged);
+        model
+    }
+
+    /// Ends a segment: records it, keeps the model if it is the best, and brings the best back if it diverged.
+    fn close(&mut self, mut model: M, report: Report) -> M {
+        self.spent += report.cost;
+        self.steering.record(&report);
+        if report.diverged {
+            self.optimizer = self.fresh.clone();
+            self.averaged.clone_from(&self.best.averaged);
+            model = copy(&self.best.model);
+            self.stretch.forget();
+        } else if let Some(loss) = report.validation.as_ref().map(|v| v.loss)
+            && loss < self.best_loss
+        {
+            self.best_loss = loss;
+            self.best = Weights {
+                model: copy(&model),
+                averaged: self.averaged.clone(),
+                optimizer: self.optimizer.clone(),
+                steering: Some(self.steering.clone()),
+            };
+        }
+        let index = self.index;
+        self.index = self.plan.following(index, self.spent, self.budget);
+        if let Some(policy) = &mut self.policy {
+            let probing = self.index < self.plan.probes;
+            policy.record(&report, 1.0 - (self.spent / self.budget).min(1.0), probing);
+        }
+        self.segments.push(Segment {
+            index,
+            settings: self.settings.clone(),
+            report,
+            spent: self.spent,
+            best_loss: self.best_loss,
+            reward: 0.0,
+        });
+        if self.index < self.plan.count() {
+            self.phase = Phase::Segment;
+            self.decide(model)
+        } else {
+            self.phase = Phase::Over;
+            model
+        }
+    }
+
+    /// What the settings come to. Settings of a servo are possible ones; if they were not, the last would hold on.
+    fn rates(&self) -> Rates {
+        Rates::of(&self.settings, self.training.examples).unwrap_or(self.stretch.rates())
+    }
+}
+
+fn averaged<M: Module>(model: &M, averaged: Option<&AveragedWeights>) -> M {
+    match averaged {
+        Some(averaged) if !averaged.weights().is_empty() => with_state(model, averaged.weights()),
+        Some(_) | None => copy(model),
+    }
+}
+
+fn validation(loss: f64) -> Validation {
+    Validation {
+        loss,
+        ..Default::default()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,550 @@
+use super::*;
+use crate::data::{Embedded, Split, SplitConfig, split};
+use crate::network::mlp::{Activation, MlpTask};
+use crate::network::weights::flat_state;
+use crate::training::sampler::EpochSampler;
+use crate::training::trainee::differentiated::Differentiated;
+use crate::{
+    Batch, Optimizer, OptimizerConfig, Task, TaskTrainee, TrainConfig, TraineeConfig, train,
+};
+use burn::optim::{AdamConfig, SgdConfig};
+use burn::tensor::Device;
+use std::sync::Arc;
+use trimtab_env::mdp::stream::derived_seed;
+use trimtab_env::settings::{BATCH_SIZE, LEARNING_RATE};
+use trimtab_env::tuning::observation::GRADIENT_FEATURES;
+use trimtab_env::{
+    Action, Domain, Environment, Initial, Knob, Moves, Observation, ObservationConfig, Residual,
+    ResidualPolicy, Trainee, TuningConfig, TuningEnv, stream,
+};
+
+const EPOCHS: f64 = 40.0;
+const SEED: u64 = 3;
+
+fn digits() -> Arc<Split> {
+    let config = SplitConfig {
+        max_train: Some(300),
+        ..Default::default()
+    };
+    Arc::new(split(&Embedded::Digits.load().unwrap(), &config).unwrap())
+}
+
+fn task() -> MlpTask {
+    MlpTask::new("digits", digits(), &[16], Activation::Relu)
+}
+
+fn training(lr: f64, adaptive: bool) -> Training {
+    let data = digits();
+    Training {
+        examples: data.train.rows(),
+        validation_examples: data.validation.rows(),
+        epochs: EPOCHS,
+        adaptive,
+        learning_rate: lr,
+    }
+}
+
+fn burns(config: OptimizerConfig) -> ModuleOptimizer {
+    match config.init().unwrap() {
+        Optimizer::Burn(optimizer) => optimizer,
+        Optimizer::Prodigy(_) | Optimizer::ScheduleFree(_) => panic!("not one of burn's"),
+    }
+}
+
+/// A loop as one would write it, with the weights and batches of a [`TaskTrainee`] in an episode of [`SEED`].
+fn own_loop(
+    optimizer: OptimizerConfig,
+    lr: f64,
+    spoil: impl Fn(usize, f64) -> f64,
+    policy: Option<ResidualPolicy>,
+) -> (Tuner<<MlpTask as Task>::Model>, Vec<f32>) {
+    seeded(SEED, optimizer, lr, spoil, policy)
+}
+
+fn seeded(
+    seed: u64,
+    optimizer: OptimizerConfig,
+    lr: f64,
+    spoil: impl Fn(usize, f64) -> f64,
+    policy: Option<ResidualPolicy>,
+) -> (Tuner<<MlpTask as Task>::Model>, Vec<f32>) {
+    let (task, data) = (task(), digits());
+    let seed = derived_seed(seed, "training", 0);
+    let device = Device::flex().autodiff();
+    let mut model = task.initialise(task.model(&device), &mut stream(seed, "weights", 0));
+    let mut sampler = EpochSampler::new(data.train.rows(), stream(seed, "sampler", 0));
+    let training = training(lr, optimizer.is_adaptive());
+    let mut tuner = Tuner::new(&model, burns(optimizer), training).unwrap();
+    if let Some(policy) = policy {
+        tuner = tuner.with_policy(policy).unwrap();
+    }
+    let all: Vec<u32> = (0..data.validation.rows() as u32).collect();
+    let validation = Batch::gather(&data.validation, &all, &device.clone().inner());
+    let (mut rows, mut validations) = (Vec::new(), 0);
+    while !tuner.is_over() {
+        if tuner.is_probing() {
+            // What is looked at in a start probe is trained on again.
+            sampler.clone().draw(tuner.batch_size(), &mut rows);
+        } else {
+            sampler.draw(tuner.batch_size(), &mut rows);
+        }
+        let batch = Batch::gather(&data.train, &rows, &device);
+        let loss = task.loss(task.forward(&model, batch.inputs), &batch.targets);
+        let value = loss.clone().into_scalar();
+        let gradients = GradientsParams::from_grads(loss.backward(), &model);
+        model = tuner.step(model, gradients, value);
+        if tuner.wants_validation() {
+            let averaged = tuner.averaged(&model).valid();
+            let outputs = task.forward(&averaged, validation.inputs.clone());
+            let loss: f64 = task.loss(outputs, &validation.targets).into_scalar();
+            model = tuner.validated(model, spoil(validations, loss));
+            validations += 1;
+        }
+    }
+    let mut best = Vec::new();
+    flat_state(&tuner.best(), &mut best);
+    (tuner, best)
+}
+
+fn residual() -> Moves {
+    Moves::Residual {
+        factors: vec![0.5, 1.0, 2.0],
+        max_offset: 1.0,
+        accumulates: true,
+    }
+}
+
+fn knobs(lr: f64) -> Vec<Knob> {
+    let any = Domain::LogUniform(1e-30, 1e30);
+    let from = Initial::Fixed(lr.into());
+    vec![
+        Knob::learning_rate(any, from, residual()),
+        Knob::batch_size(&[8, 16, 32, 64, 128, 256], 64, residual()),
+    ]
+}
+
+fn environment(optimizer: OptimizerConfig, lr: f64, knobs: Vec<Knob>) -> TuningEnv {
+    let config = TraineeConfig {
+        optimizer,
+        smoothing_interval: SMOOTHING_INTERVAL,
+        ..Default::default()
+    };
+    let trainee = TaskTrainee::new(Differentiated(task()), config, &Device::flex()).unwrap();
+    let instances = vec![(Box::new(trainee) as Box<dyn Trainee>).into()];
+    let mut knobs = knobs;
+    knobs[0].initial = Initial::Fixed(lr.into());
+    let process = TuningConfig {
+        knobs,
+        prior: Some(ContextServo::default()),
+        settings: Settings::default(),
+        segments: Segments::default(),
+        budget: Budget::Epochs(EPOCHS),
+        reward: Default::default(),
+        observation: ObservationConfig::default(),
+        divergence: Default::default(),
+        stop_at_target: false,
+        objective: Default::default(),
+    };
+    TuningEnv::new(instances, process).unwrap()
+}
+
+/// The best weights of an environment.
+fn best(mut environment: TuningEnv) -> Vec<f32> {
+    let best: &dyn std::any::Any = environment.end_at_best().unwrap();
+    let trainee = best
+        .downcast_ref::<TaskTrainee<Differentiated<MlpTask>>>()
+        .unwrap();
+    let mut weights = Vec::new();
+    flat_state(&trainee.model().unwrap(), &mut weights);
+    weights
+}
+
+/// But for metrics and rewards, which a tuner has none of, both records are the same to the last bit.
+fn assert_same(environment: &TuningEnv, tuner: &Tuner<<MlpTask as Task>::Model>) {
+    assert_eq!(environment.segments().len(), tuner.segments().len());
+    for (wanted, got) in environment.segments().iter().zip(tuner.segments()) {
+        let mut wanted = wanted.clone();
+        wanted.reward = 0.0;
+        if let Some(validation) = &mut wanted.report.validation {
+            validation.metrics.clear();
+        }
+        assert_eq!(&wanted, got);
+    }
+}
+
+/// A policy that moves nothing, whose tuner looks at all that a policy may see.
+fn idle(lr: f64) -> ResidualPolicy {
+    ResidualPolicy {
+        residual: Residual {
+            knobs: knobs(lr)[..1].to_vec(),
+            observation: ObservationConfig::default(),
+        },
+        choose: Arc::new(|_| Action::new(vec![1])),
+    }
+}
+
+/// It is the servo that is told, and nothing else.
+#[test]
+fn fine_tuning_begins_with_what_the_servo_wants_of_such_weights() {
+    let mut servo = ContextServo::default();
+    servo.start.pretrained = -1.0;
+    servo.batch.pretrained = -1.0;
+    let device = Device::flex().autodiff();
+    let first = |fine_tuning: bool| {
+        let (task, data) = (task(), digits());
+        let mut model = task.initialise(task.model(&device), &mut stream(SEED, "weights", 0));
+        let optimizer = burns(OptimizerConfig::sgd());
+        let mut tuner = Tuner::with_servo(&model, optimizer, training(0.1, false), servo).unwrap();
+        if fine_tuning {
+            tuner = tuner.fine_tuning();
+        }
+        let size = tuner.batch_size();
+        // The same rows in the probe, though not as many are asked for.
+        let rows: Vec<u32> = (0..64).collect();
+        let batch = Batch::gather(&data.train, &rows, &device);
+        let loss = task.loss(task.forward(&model, batch.inputs), &batch.targets);
+        let value = loss.clone().into_scalar();
+        let gradients = GradientsParams::from_grads(loss.backward(), &model);
+        model = tuner.step(model, gradients, value);
+        assert!(tuner.wants_validation());
+        drop(tuner.validated(model, 1.0));
+        (size, tuner.learning_rate())
+    };
+    let (plain, tuned) = (first(false), first(true));
+    assert!(plain.0.abs_diff(2 * tuned.0) <= 1, "{plain:?} {tuned:?}");
+    // A tenth, and what smaller batches ask for.
+    let wanted = 0.1 * (tuned.0 as f64 / plain.0 as f64).powf(servo.batch_exponent);
+    assert!(
+        (tuned.1 / plain.1 / wanted - 1.0).abs() < 1e-6,
+        "{plain:?} {tuned:?}"
+    );
+}
+
+/// A policy that sees no gradients costs no more looks than none.
+#[test]
+fn a_policy_of_losses_alone_needs_no_gradients() {
+    let (optimizer, lr) = (OptimizerConfig::sgd(), 0.1);
+    let mut policy = idle(lr);
+    policy.residual.observation.without = GRADIENT_FEATURES.map(str::to_owned).to_vec();
+    let (with, weights) = own_loop(optimizer, lr, |_, loss| loss, Some(policy));
+    let (without, same) = own_loop(optimizer, lr, |_, loss| loss, None);
+    assert_eq!(with.segments(), without.segments());
+    assert_eq!(weights, same);
+}
+
+/// What a tuner without a policy leaves out does not matter: its rates and losses are those of one that looks at all.
+#[test]
+fn fewer_looks_steer_as_well() {
+    for (optimizer, lr) in [
+        (OptimizerConfig::adam(), 1e-5),
+        (OptimizerConfig::sgd(), 0.5),
+    ] {
+        let (mut losses, mut rates) = (Vec::new(), Vec::new());
+        for seed in 0..4 {
+            let (all, _) = seeded(seed, optimizer, lr, |_, loss| loss, Some(idle(lr)));
+            let (few, _) = seeded(seed, optimizer, lr, |_, loss| loss, None);
+            losses.push((few.best_loss() / all.best_loss()).ln());
+            // Where one goes back to its best weights and the other does not, they are two trainings from there on.
+            let pairs = all.segments().iter().zip(few.segments());
+            let back = |segment: &Segment| segment.settings.from_best();
+            for (all, few) in pairs.take_while(|(all, few)| back(all) == back(few)) {
+                let [all, few] =
+                    [all, few].map(|segment| segment.settings.learning_rate().unwrap());
+                rates.push((few / all).ln());
+            }
+            let gradients = few.segments().last().unwrap().report.gradients.unwrap();
+            assert_eq!(gradients.samples, 1);
+            assert_eq!(gradients.agreement(), None);
+        }
+        let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+        assert!(mean(&losses).abs() < 0.02, "{losses:?}");
+        assert!(mean(&rates).abs() < 0.15, "{}", mean(&rates));
+        assert!(rates.iter().all(|rate| rate.abs() < 0.5), "{rates:?}");
+    }
+}
+
+#[test]
+fn a_tuner_is_the_environment_with_its_prior() {
+    for (optimizer, lr) in [
+        (OptimizerConfig::adam(), 1e-5),
+        (OptimizerConfig::sgd(), 0.5),
+    ] {
+        let mut environment = environment(optimizer, lr, knobs(lr)[..1].to_vec());
+        environment.reset(SEED).unwrap();
+        while !environment
+            .step(&Action::new(vec![1]))
+            .unwrap()
+            .status
+            .is_over()
+        {}
+        let (tuner, weights) = own_loop(optimizer, lr, |_, loss| loss, Some(idle(lr)));
+        assert_same(&environment, &tuner);
+        assert!(tuner.best_loss() < 1.2, "{}", tuner.best_loss());
+        assert_eq!(best(environment), weights);
+    }
+}
+
+/// Choices that depend on all that is seen.
+fn choice(observation: &Observation) -> Action {
+    let sum: f32 = observation.features.iter().sum();
+    let allowed = observation.mask.as_ref().unwrap().allowed.iter();
+    let each = allowed.enumerate().map(|(head, allowed)| {
+        let choice = (sum.abs() * 10.0 * (head + 1) as f32) as usize % allowed.len();
+        if allowed[choice] { choice } else { 1 }
+    });
+    Action::new(each.collect::<Vec<_>>())
+}
+
+#[test]
+fn a_policy_sees_and_moves_the_same_in_a_tuner() {
+    let (optimizer, lr) = (OptimizerConfig::adam(), 1e-3);
+    let mut knobs = knobs(lr);
+    knobs.push(Knob::weights());
+    let mut environment = environment(optimizer, lr, knobs.clone());
+    let mut observation = environment.reset(SEED).unwrap();
+    loop {
+        let step = environment.step(&choice(&observation)).unwrap();
+        if step.status.is_over() {
+            break;
+        }
+        observation = step.observation;
+    }
+    let policy = ResidualPolicy {
+        residual: Residual {
+            knobs,
+            observation: ObservationConfig::default(),
+        },
+        choose: Arc::new(choice),
+    };
+    let (tuner, _) = own_loop(optimizer, lr, |_, loss| loss, Some(policy));
+    assert_same(&environment, &tuner);
+    let (plain, _) = own_loop(optimizer, lr, |_, loss| loss, None);
+    let sizes = |tuner: &Tuner<_>| -> Vec<f64> {
+        let each = tuner.segments().iter();
+        each.map(|segment| segment.settings.number(BATCH_SIZE).unwrap())
+            .collect()
+    };
+    assert_ne!(sizes(&tuner), sizes(&plain), "the policy moved nothing");
+    // It went back, and not only where the weights were the best anyway.
+    let went_back = tuner.segments().windows(2).filter(|pair| {
+        let validation = pair[0].report.validation.as_ref().unwrap();
+        pair[1].settings.from_best() && validation.loss > pair[0].best_loss
+    });
+    assert!(went_back.count() > 1);
+}
+
+#[test]
+fn a_divergence_brings_back_the_best_weights_and_lowers_the_rate() {
+    let spoil = |validation: usize, loss: f64| match validation {
+        6 => f64::NAN,
+        9 => 1e3,
+        _ => loss,
+    };
+    let (tuner, weights) = own_loop(OptimizerConfig::adam(), 1e-3, spoil, None);
+    let segments = tuner.segments();
+    let diverged: Vec<usize> = (0..segments.len())
+        .filter(|i| segments[*i].report.diverged)
+        .collect();
+    // The first validation is that before training.
+    assert_eq!(diverged, [5, 8]);
+    for index in diverged {
+        let rate = |i: usize| segments[i].settings.number(LEARNING_RATE).unwrap();
+        assert!((rate(index + 1) / rate(index) - 0.25).abs() < 1e-9);
+        assert!(segments[index].report.validation.is_none());
+    }
+    assert!(
+        tuner.best_loss() < segments[8].best_loss,
+        "training went on"
+    );
+    assert!(weights.iter().all(|weight| weight.is_finite()));
+}
+
+/// One update on the first rows, without a validation.
+fn unvalidated<M: Module>(
+    tuner: &mut Tuner<M>,
+    model: M,
+    forward: impl Fn(&M, Batch) -> burn::tensor::Tensor<1>,
+) -> M {
+    let rows: Vec<u32> = (0..tuner.batch_size() as u32).collect();
+    let batch = Batch::gather(&digits().train, &rows, &Device::flex().autodiff());
+    let loss = forward(&model, batch);
+    let value = loss.clone().into_scalar();
+    let gradients = GradientsParams::from_grads(loss.backward(), &model);
+    tuner.step(model, gradients, value)
+}
+
+#[test]
+fn a_loop_that_does_not_validate_ends_with_its_budget() {
+    let task = task();
+    let forward = |model: &_, batch: Batch| {
+        let outputs = task.forward(model, batch.inputs);
+        task.loss(outputs, &batch.targets)
+    };
+    let training = Training {
+        epochs: 5.0,
+        ..training(0.01, true)
+    };
+    let time = UpdateTime::default();
+    for validations in 0..3 {
+        let mut model = task.model(&Device::flex().autodiff());
+        let mut tuner = Tuner::new(&model, burns(OptimizerConfig::adam()), training).unwrap();
+        let (mut asked, mut spent) = (0, time.evaluation(training.validation_examples));
+        while !tuner.is_over() {
+            spent += time.update(tuner.batch_size());
+            assert!(
+                spent < 1.01 * tuner.budget + time.update(tuner.batch_size()),
+                "it goes on"
+            );
+            model = unvalidated(&mut tuner, model, forward);
+            if tuner.wants_validation() && asked < validations {
+                asked += 1;
+                if asked > 1 {
+                    spent += time.evaluation(training.validation_examples);
+                }
+                model = tuner.validated(model, 2.0);
+            }
+        }
+        assert!(spent > tuner.budget, "it ended early");
+        assert_eq!(tuner.segments().len(), usize::from(validations == 2));
+        let unknown = tuner.best_loss() == f64::MAX;
+        assert_eq!(unknown, validations == 0);
+    }
+}
+
+#[test]
+fn a_validation_that_is_not_wanted_changes_nothing() {
+    let task = task();
+    let forward = |model: &_, batch: Batch| {
+        let outputs = task.forward(model, batch.inputs);
+        task.loss(outputs, &batch.targets)
+    };
+    let mut model = task.model(&Device::flex().autodiff());
+    let training = training(0.01, true);
+    let mut tuner = Tuner::new(&model, burns(OptimizerConfig::adam()), training).unwrap();
+    model = tuner.validated(model, f64::NAN);
+    assert!(tuner.is_probing() && tuner.best_loss() == f64::MAX);
+    model = unvalidated(&mut tuner, model, forward);
+    // The first segments are of one update.
+    while tuner.wants_validation() {
+        model = tuner.validated(model, 2.0);
+        model = unvalidated(&mut tuner, model, forward);
+    }
+    let segments = tuner.segments().len();
+    let (settings, share) = (tuner.settings().clone(), tuner.spent_share());
+    let (mut before, mut after) = (Vec::new(), Vec::new());
+    flat_state(&model, &mut before);
+    model = tuner.validated(model, 0.1);
+    model = tuner.validated(model, f64::NAN);
+    flat_state(&model, &mut after);
+    assert_eq!(before, after);
+    assert_eq!((&settings, share), (tuner.settings(), tuner.spent_share()));
+    assert_eq!(tuner.best_loss(), 2.0);
+    assert_eq!(tuner.segments().len(), segments);
+}
+
+/// A loss that is not a number ends its segment at once, and the model that comes back is sound.
+#[test]
+fn a_loss_that_is_no_number_is_taken_back_within_the_step() {
+    let task = task();
+    let device = Device::flex().autodiff();
+    let mut model = task.model(&device);
+    let mut tuner = Tuner::new(&model, SgdConfig::new().init(), training(0.01, false)).unwrap();
+    let data = digits();
+    let step = |tuner: &mut Tuner<_>, model, spoilt: bool| {
+        let rows: Vec<u32> = (0..tuner.batch_size() as u32).collect();
+        let batch = Batch::gather(&data.train, &rows, &device);
+        let mut loss = task.loss(task.forward(&model, batch.inputs), &batch.targets);
+        if spoilt {
+            loss = loss * f32::NAN;
+        }
+        let value = loss.clone().into_scalar();
+        let gradients = GradientsParams::from_grads(loss.backward(), &model);
+        tuner.step(model, gradients, value)
+    };
+    model = step(&mut tuner, model, false);
+    assert!(tuner.wants_validation());
+    model = tuner.validated(model, 2.3);
+    let (mut before, mut after) = (Vec::new(), Vec::new());
+    flat_state(&model, &mut before);
+    model = step(&mut tuner, model, true);
+    assert!(tuner.segments()[0].report.diverged && !tuner.wants_validation());
+    flat_state(&model, &mut after);
+    assert_eq!(before, after);
+}
+
+#[test]
+fn what_cannot_be_is_refused_by_field() {
+    let model = task().model(&Device::flex().autodiff());
+    let good = training(0.01, true);
+    let refused = |training: Training, field: &str| {
+        let error = Tuner::new(&model, AdamConfig::new().init(), training).err();
+        let error = error.unwrap().to_string();
+        assert!(error.starts_with(field), "{error}");
+    };
+    refused(
+        Training {
+            examples: 0,
+            ..good
+        },
+        "examples",
+    );
+    let none = Training {
+        validation_examples: 0,
+        ..good
+    };
+    refused(none, "validation_examples");
+    let endless = Training {
+        epochs: f64::INFINITY,
+        ..good
+    };
+    refused(endless, "epochs");
+    let frozen = Training {
+        learning_rate: 0.0,
+        ..good
+    };
+    refused(frozen, "learning_rate");
+    let servo = ContextServo {
+        probe: false,
+        ..Default::default()
+    };
+    let error = Tuner::with_servo(&model, AdamConfig::new().init(), good, servo).err();
+    assert!(error.unwrap().to_string().starts_with("servo.probe"));
+    let policy = ResidualPolicy {
+        residual: Residual {
+            knobs: vec![Knob::batch_size(&[8], 8, Moves::Absolute)],
+            observation: ObservationConfig::default(),
+        },
+        choose: Arc::new(|_| Action::new(vec![0])),
+    };
+    let tuner = Tuner::new(&model, AdamConfig::new().init(), good).unwrap();
+    let error = tuner.with_policy(policy).err().unwrap().to_string();
+    assert!(error.starts_with("knobs[0].moves"), "{error}");
+}
+
+/// With the same weights, batches and optimiser, one call and a loop of one's own are the same training.
+#[test]
+fn one_call_and_a_loop_of_ones_own_decide_alike() {
+    for (optimizer, lr) in [
+        (OptimizerConfig::adam(), 1e-3),
+        (OptimizerConfig::sgd(), 0.5),
+    ] {
+        let (tuner, weights) = own_loop(optimizer, lr, |_, loss| loss, None);
+        let config = TrainConfig {
+            optimizer,
+            learning_rate: Some(lr),
+            epochs: EPOCHS,
+            seed: SEED,
+            ..Default::default()
+        };
+        // By the same gradients to the last bit.
+        let trained = train(Differentiated(task()), &config, &Device::flex()).unwrap();
+        assert_eq!(trained.segments.len(), tuner.segments().len());
+        for (one, other) in trained.segments.iter().zip(tuner.segments()) {
+            assert_eq!(one.settings, other.settings);
+            assert_eq!(one.best_loss, other.best_loss);
+        }
+        let mut same = Vec::new();
+        flat_state(&trained.model, &mut same);
+        assert_eq!(weights, same);
+    }
+}

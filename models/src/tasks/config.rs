@@ -1,0 +1,359 @@
+//! Tasks as configuration: data, model, optimiser.
+
+mod prepared;
+
+pub use prepared::{PreparedTask, Read, TaskVisitor};
+
+use crate::data::{
+    CsvOptions, Dataset, Embedded, Number, Split, SplitConfig, TargetKind, Teacher, corruption,
+    pool, read_csv, read_idx, read_more, split, split_apart, with_imbalance, with_label_noise,
+};
+use crate::network::mlp::Activation;
+use crate::network::transformer::TransformerConfig;
+use crate::{Error, Late, OptimizerConfig, PassingNoise, Pretraining, Result, TraineeConfig};
+use prepared::Pretrained;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use std::path::PathBuf;
+use std::sync::Arc;
+use trimtab_env::bounds::check_widths;
+use trimtab_env::metrics::Metric;
+
+/// Where data come from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub enum DataConfig {
+    /// A data set that is part of this crate.
+    Embedded(Embedded),
+    /// A CSV file with a header.
+    Csv {
+        /// The file; gzip is recognised.
+        path: PathBuf,
+        /// The column to predict.
+        target: String,
+        /// Classification, regression, or found out from the column.
+        #[serde(default)]
+        kind: TargetKind,
+        /// A file of the same columns for the test, in place of a share of the rows. Its rows are taken as they are,
+        /// without `label_noise` and `imbalance`.
+        #[serde(default)]
+        test: Option<PathBuf>,
+    },
+    /// Synthetic data.
+    Teacher(Teacher),
+    /// A pair of IDX files, as MNIST comes in.
+    Idx {
+        /// Images, `u8`.
+        images: PathBuf,
+        /// Labels, `u8`.
+        labels: PathBuf,
+    },
+}
+
+/// What is trained.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub enum ModelConfig {
+    /// A multilayer perceptron.
+    Mlp {
+        /// Widths of the hidden layers.
+        hidden: Vec<usize>,
+        /// The nonlinearity.
+        #[serde(default)]
+        activation: Activation,
+    },
+    /// A convolutional network; for images.
+    Cnn {
+        /// Channels of the convolutions.
+        channels: Vec<usize>,
+    },
+    /// A transformer; for images in patches, or with `patch: 1` for tables.
+    Transformer(TransformerConfig),
+}
+
+impl ModelConfig {
+    /// Checks the sizes of the architecture by themselves, before anything is allocated: for `inputs` numbers, or channels
+    /// of an image.
+    ///
+    /// # Errors
+    /// [`Error::Bounds`] naming the size, or what all of them would take.
+    pub fn validate(&self, inputs: usize) -> Result<()> {
+        match self {
+            Self::Mlp { hidden, .. } => check_widths("model.hidden", inputs, hidden, 1)?,
+            Self::Cnn { channels } => {
+                check_widths(
+                    "model.channels",
+                    inputs,
+                    channels,
+                    crate::network::cnn::KERNEL.pow(2),
+                )?;
+            }
+            Self::Transformer(config) => config.validate()?,
+        }
+        Ok(())
+    }
+
+    /// Checks the architecture against the inputs that it is for: of `shape` (channels, height, width), and what they are called.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] naming what does not fit.
+    pub fn check(&self, shape: [usize; 3], inputs: &str) -> Result<()> {
+        let features = match self {
+            Self::Mlp { .. } => shape.iter().product(),
+            Self::Cnn { .. } | Self::Transformer(_) => shape[0],
+        };
+        self.validate(features)?;
+        if let Self::Transformer(config) = self {
+            return config.check(shape, inputs);
+        }
+        if matches!(self, Self::Cnn { .. }) && shape[1].min(shape[2]) < 2 {
+            return Err(Error::Setting {
+                field: "model".to_owned(),
+                value: format!("Cnn on `{inputs}`"),
+                allowed: "a Cnn only on images; use Mlp for tables".to_owned(),
+            });
+        }
+        Ok(())
+    }
+}
+
+/// One training task.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TaskConfig {
+    /// A name for tables; by default made of data, model and optimiser.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// The data.
+    pub data: DataConfig,
+    /// Average pooling of images by this factor, 1 for none.
+    #[serde(default = "one")]
+    pub pool: usize,
+    /// How the data are split and standardised.
+    #[serde(default)]
+    pub split: SplitConfig,
+    /// The share of labels, or of the deviation of values, that is noise: [`with_label_noise`].
+    #[serde(default)]
+    pub label_noise: f64,
+    /// How much rarer the last class is than the first: [`with_imbalance`]; 1 leaves the classes as they are.
+    #[serde(default = "balanced")]
+    pub imbalance: f64,
+    /// Training data part of which come late; none by default.
+    #[serde(default)]
+    pub late: Option<Late>,
+    /// Label noise that comes and goes; none by default.
+    #[serde(default)]
+    pub passing_noise: Option<PassingNoise>,
+    /// Training on part of the data before the run, for fine-tuning; none by default.
+    #[serde(default)]
+    pub pretraining: Option<Pretraining>,
+    /// The model.
+    pub model: ModelConfig,
+    /// The optimiser.
+    pub optimizer: OptimizerConfig,
+    /// How many updates of each segment are looked at for gradient statistics.
+    #[serde(default = "default_gradient_samples")]
+    pub gradient_samples: u64,
+    /// At most this many validation rows are evaluated after each segment.
+    #[serde(default)]
+    pub validation_rows: Option<usize>,
+    /// Metrics of every evaluation, beside the accuracy of classes or the root mean squared error of values.
+    #[serde(default)]
+    pub metrics: Vec<Metric>,
+}
+
+fn one() -> usize {
+    1
+}
+
+fn balanced() -> f64 {
+    1.0
+}
+
+fn default_gradient_samples() -> u64 {
+    TraineeConfig::default().gradient_samples
+}
+
+impl TaskConfig {
+    /// A task with the default of everything else.
+    pub fn new(data: DataConfig, model: ModelConfig, optimizer: OptimizerConfig) -> Self {
+        Self {
+            name: None,
+            data,
+            pool: one(),
+            split: SplitConfig::default(),
+            label_noise: 0.0,
+            imbalance: balanced(),
+            late: None,
+            passing_noise: None,
+            pretraining: None,
+            model,
+            optimizer,
+            gradient_samples: default_gradient_samples(),
+            validation_rows: None,
+            metrics: Vec::new(),
+        }
+    }
+
+    /// Checks everything that can be checked without data.
+    ///
+    /// # Errors
+    /// What is out of range, by field.
+    pub fn validate(&self) -> Result<()> {
+        let own_test = matches!(&self.data, DataConfig::Csv { test: Some(_), .. });
+        self.split.validate(own_test)?;
+        corruption::validate(self.label_noise, self.imbalance)?;
+        if let Some(late) = &self.late {
+            late.validate()?;
+        }
+        if let Some(noise) = &self.passing_noise {
+            noise.validate()?;
+        }
+        if let Some(pretraining) = &self.pretraining {
+            pretraining.validate()?;
+        }
+        if let DataConfig::Teacher(teacher) = &self.data {
+            teacher.validate()?;
+        }
+        self.model.validate(1)?;
+        self.optimizer.init()?;
+        for (field, rows) in [
+            ("pool", Some(self.pool)),
+            ("validation_rows", self.validation_rows),
+        ] {
+            if rows == Some(0) {
+                return Err(Error::Setting {
+                    field: field.to_owned(),
+                    value: "0".to_owned(),
+                    allowed: "at least 1".to_owned(),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads and splits the data.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the files or the fields, by name.
+    pub fn prepare(&self) -> Result<PreparedTask> {
+        self.validate()?;
+        let (split, read) = match &self.data {
+            DataConfig::Embedded(embedded) => (self.split_of(&*embedded.load()?, None)?, None),
+            DataConfig::Csv {
+                path,
+                target,
+                kind,
+                test,
+            } => {
+                let options = CsvOptions {
+                    target: target.clone(),
+                    kind: *kind,
+                };
+                let table = read_csv(path, &options)?;
+                let mut read = Read {
+                    columns: table.columns,
+                    without_target: table.without_target,
+                };
+                let test = test
+                    .as_ref()
+                    .map(|test| read_more(test, &read.columns, target, &table.data.targets))
+                    .transpose()?;
+                read.without_target += test.as_ref().map_or(0, |test| test.without_target);
+                let test = test.as_ref().map(|test| &test.data);
+                (self.split_of(&table.data, test)?, Some(read))
+            }
+            DataConfig::Teacher(teacher) => (self.split_of(&teacher.dataset()?, None)?, None),
+            DataConfig::Idx { images, labels } => {
+                (self.split_of(&read_idx(images, labels)?, None)?, None)
+            }
+        };
+        self.ready(Arc::new(split), read.map(Arc::new))
+    }
+
+    /// The same as [`prepare`](Self::prepare), but data that one of `earlier` has read and split alike are shared with it: a
+    /// file is read once, however many models and optimisers are trained on it.
+    ///
+    /// # Errors
+    /// As [`prepare`](Self::prepare).
+    pub fn prepare_beside(&self, earlier: &[PreparedTask]) -> Result<PreparedTask> {
+        let alike = |other: &&PreparedTask| {
+            let other = other.config();
+            (&other.data, &other.split, other.pool) == (&self.data, &self.split, self.pool)
+                && (other.label_noise, other.imbalance) == (self.label_noise, self.imbalance)
+        };
+        let Some(other) = earlier.iter().find(alike) else {
+            return self.prepare();
+        };
+        self.validate()?;
+        let train = &other.split().train;
+        self.model.check(train.shape, &train.name)?;
+        self.ready(Arc::clone(other.split()), other.read.clone())
+    }
+
+    fn ready(&self, split: Arc<Split>, read: Option<Arc<Read>>) -> Result<PreparedTask> {
+        let task = self.with_shared(split, read);
+        let Some(pretraining) = &self.pretraining else {
+            return Ok(task);
+        };
+        let weights = task.visit(Pretrained {
+            pretraining: *pretraining,
+            optimizer: &self.optimizer,
+            seed: self.split.seed,
+        })?;
+        task.fine_tuning(weights)
+    }
+
+    /// The data as the task changes them, split; `apart` is a test of its own.
+    fn split_of<N: Number>(&self, data: &Dataset<N>, apart: Option<&Dataset<N>>) -> Result<Split> {
+        let mut data = Cow::Borrowed(data);
+        if self.pool != 1 {
+            data = Cow::Owned(pool(&data, self.pool)?);
+        }
+        if self.imbalance != 1.0 {
+            data = Cow::Owned(with_imbalance(&data, self.imbalance, self.split.seed)?);
+        }
+        if self.label_noise != 0.0 {
+            data = Cow::Owned(with_label_noise(&data, self.label_noise, self.split.seed)?);
+        }
+        self.model.check(data.shape, &data.name)?;
+        match apart {
+            Some(test) => split_apart(&data, test, &self.split),
+            None => split(&data, &self.split),
+        }
+    }
+
+    /// The task with data that have been read and split already; what it says about data has no say.
+    pub fn with_split(&self, split: Split) -> PreparedTask {
+        self.with_shared(Arc::new(split), None)
+    }
+
+    fn with_shared(&self, split: Arc<Split>, read: Option<Arc<Read>>) -> PreparedTask {
+        let name = self.name.clone().unwrap_or_else(|| {
+            let (model, widths) = match &self.model {
+                ModelConfig::Mlp { hidden, .. } => ("mlp", hidden.clone()),
+                ModelConfig::Cnn { channels } => ("cnn", channels.clone()),
+                ModelConfig::Transformer(config) => {
+                    ("transformer", vec![config.width; config.blocks])
+                }
+            };
+            let widths: Vec<String> = widths.iter().map(ToString::to_string).collect();
+            format!(
+                "{} {model} {} {}",
+                split.train.name,
+                widths.join("-"),
+                self.optimizer.name()
+            )
+        });
+        PreparedTask {
+            config: self.clone(),
+            name,
+            split,
+            read,
+            weights: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,29 @@
+//! Tasks: what is trained, as a config, drawn from a distribution, or made harder.
+//!
+//! In flows a [`TaskConfig`](crate::TaskConfig), as it is written in RON; out flows data that are split and standardised, with a model,
+//! an optimiser and a loss.
+//!
+//! | to find | look in |
+//! |---|---|
+//! | data, model and optimiser in a config | [`config`] |
+//! | a distribution over tasks | [`distribution`] |
+//! | going on from weights of an earlier training | [`fine_tuning`]; [`pretraining`] makes such weights for comparisons |
+//! | classes that come late | [`delayed_classes`] |
+//! | labels that are noise time and again | [`intermittent_label_noise`] |
+//!
+//! ```
+//! # use trimtab_models::TaskConfig;
+//! let task: TaskConfig = ron::from_str(
+//!     "(data: Embedded(\"digits\"), model: Mlp(hidden: [64, 64]), optimizer: Adam())",
+//! )?;
+//! task.validate()?;
+//! assert_eq!(task.name(), "digits mlp 64-64 adam");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+pub mod config;
+pub mod delayed_classes;
+pub mod distribution;
+pub mod fine_tuning;
+pub mod intermittent_label_noise;
+pub mod pretraining;

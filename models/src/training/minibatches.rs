@@ -1,0 +1,104 @@
+//! The training examples as a run sees them, one minibatch after the other.
+
+use crate::data::Dataset;
+use crate::tasks::delayed_classes::LateSampler;
+use crate::training::sampler::EpochSampler;
+use crate::{PassingNoise, Result, TraineeConfig};
+use std::sync::Arc;
+use trimtab_env::stream;
+
+/// Draws the minibatches of a run. It is cheap to clone, for snapshots.
+#[derive(Clone)]
+pub(crate) struct Minibatches {
+    /// What is drawn from as long as data are missing.
+    early: Option<LateSampler>,
+    sampler: EpochSampler,
+    /// Noise that comes and goes, and the data with it.
+    noise: Option<(PassingNoise, Arc<Dataset>)>,
+    /// Whether it was there when the last minibatch was drawn.
+    noisy: bool,
+    /// Examples drawn.
+    drawn: u64,
+}
+
+impl Minibatches {
+    /// The beginning of a run on `train`.
+    pub(crate) fn new(train: &Dataset, config: &TraineeConfig, seed: u64) -> Result<Self> {
+        let noise = config.passing_noise.map(|noise| {
+            let noisy = noise.noisy(train, seed)?;
+            Result::Ok((noise, Arc::new(noisy)))
+        });
+        Ok(Self {
+            early: config
+                .late
+                .map(|late| LateSampler::new(train, late, stream(seed, "early sampler", 0))),
+            sampler: EpochSampler::new(train.rows(), stream(seed, "sampler", 0)),
+            noise: noise.transpose()?,
+            noisy: false,
+            drawn: 0,
+        })
+    }
+
+    /// Puts the rows of the next minibatch into `rows`.
+    pub(crate) fn draw(&mut self, train: &Dataset, batch_size: usize, rows: &mut Vec<u32>) {
+        if !self
+            .early
+            .as_mut()
+            .is_some_and(|early| early.draw(batch_size, rows))
+        {
+            self.early = None;
+            self.sampler.draw(batch_size, rows);
+        }
+        let passes = self.drawn as f64 / train.rows() as f64;
+        self.noisy = (self.noise.as_ref()).is_some_and(|(noise, _)| noise.is_there(passes));
+        self.drawn += batch_size as u64;
+    }
+
+    /// What the rows of the last minibatch are rows of.
+    pub(crate) fn data<'a>(&'a self, train: &'a Dataset) -> &'a Dataset {
+        match &self.noise {
+            Some((_, noisy)) if self.noisy => noisy,
+            _ => train,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::Embedded;
+
+    /// The labels are noisy when it is time, the inputs and the order of the rows never change.
+    #[test]
+    fn noise_changes_labels_and_nothing_else() {
+        let train = Embedded::Digits.load().unwrap();
+        let minibatches = |passing_noise| {
+            let config = TraineeConfig {
+                passing_noise,
+                ..Default::default()
+            };
+            Minibatches::new(&train, &config, 1).unwrap()
+        };
+        let mut clean = minibatches(None);
+        let mut noisy = minibatches(Some(PassingNoise {
+            share: 1.0,
+            every: 2.0,
+            lasting: 0.5,
+        }));
+        let (mut wanted, mut rows) = (Vec::new(), Vec::new());
+        let quarter = train.rows().div_ceil(4);
+        let mut differ = Vec::new();
+        for _ in 0..16 {
+            clean.draw(&train, quarter, &mut wanted);
+            noisy.draw(&train, quarter, &mut rows);
+            assert_eq!(rows, wanted);
+            assert_eq!(noisy.data(&train).inputs, train.inputs);
+            differ.push(noisy.data(&train).targets != clean.data(&train).targets);
+        }
+        let there = [6, 7, 14, 15];
+        assert!(
+            (0..16).all(|k| differ[k] == there.contains(&k)),
+            "{differ:?}"
+        );
+    }
+}

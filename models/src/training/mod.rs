@@ -1,0 +1,37 @@
+//! Training: a task, the loop over its minibatches, and what is measured on the way. [`TaskTrainee`](crate::TaskTrainee) is what
+//! steers are given.
+//!
+//! In flow a [`Task`](crate::Task) (a burn model, its loss and its data) and the settings of each segment; out flow reports.
+//!
+//! | to find | look in |
+//! |---|---|
+//! | the trait for a burn model of your own | [`task`] |
+//! | a task as a `Trainee` of the environment crate | [`trainee`] |
+//! | the order of examples, minibatches | [`sampler`] |
+//! | optimisers | [`optimizer`] |
+//! | what happens around each update: decay, averages, measurements | `updates` |
+//! | gradient statistics, averaged weights | [`statistics`], [`average`] |
+//!
+//! ```
+//! use trimtab_env::{Cost, Settings, Trainee};
+//! # use trimtab_models::TaskConfig;
+//! let task: TaskConfig = ron::from_str(
+//!     "(data: Embedded(\"digits\"), model: Mlp(hidden: [16]), optimizer: Adam())",
+//! )?;
+//! let mut trainee = task.trainee(&trimtab_models::device("flex")?)?;
+//! let start = trainee.start(7)?;
+//! let report = trainee.advance(&Settings::new(0.01, 64), Cost::from_seconds(0.01))?;
+//! assert!(report.validation.unwrap().loss < start.validation.unwrap().loss);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+pub mod average;
+pub(crate) mod evaluation;
+pub(crate) mod minibatches;
+pub mod optimizer;
+pub mod sampler;
+pub mod statistics;
+pub mod task;
+pub mod trainee;
+pub(crate) mod update_ratio;
+pub(crate) mod updates;

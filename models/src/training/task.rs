@@ -1,0 +1,213 @@
+//! What a user brings: a burn model, its loss and its data.
+
+use crate::data::{Dataset, Split, Targets};
+use burn::module::Module;
+use burn::tensor::activation::log_softmax;
+use burn::tensor::{Device, Int, Tensor, TensorData};
+use rand_chacha::ChaCha8Rng;
+use trimtab_env::Settings;
+use trimtab_program::Program;
+
+/// A supervised task: a burn model, its data and its loss. Everything else, from minibatches to gradient statistics, is
+/// provided by [`crate::TaskTrainee`].
+///
+/// ```no_run
+/// use burn::{module::Module, nn::{Linear, LinearConfig}, tensor::{Device, Tensor}};
+/// use trimtab_models::{Task, data::{Embedded, Split, SplitConfig, split}};
+///
+/// struct Softmax { split: Split }
+///
+/// impl Task for Softmax {
+///     type Model = Linear;
+///     fn name(&self) -> String { "softmax regression".into() }
+///     fn split(&self) -> &Split { &self.split }
+///     fn model(&self, device: &Device) -> Linear { LinearConfig::new(64, 10).init(device) }
+///     fn forward(&self, model: &Linear, inputs: Tensor<2>) -> Tensor<2> { model.forward(inputs) }
+/// }
+///
+/// let data = Embedded::Digits.load()?;
+/// let task = Softmax { split: split(&data, &SplitConfig::default())? };
+/// # Ok::<(), trimtab_models::Error>(())
+/// ```
+pub trait Task: Send + Sync + 'static {
+    /// The model. Any burn module will do.
+    type Model: Module + 'static;
+
+    /// A name for tables and records.
+    fn name(&self) -> String;
+
+    /// The data, split into train, validation and test.
+    fn split(&self) -> &Split;
+
+    /// A model on `device`. Its random weights are drawn again by [`Task::initialise`].
+    fn model(&self, device: &Device) -> Self::Model;
+
+    /// The model's outputs.
+    ///
+    /// # Shapes
+    /// - inputs: `[batch, features]`; images are flattened as `[channels, height, width]`
+    /// - output: `[batch, classes]` logits, or `[batch, 1]` values
+    fn forward(&self, model: &Self::Model, inputs: Tensor<2>) -> Tensor<2>;
+
+    /// The mean loss over the batch, as one number. By default the cross-entropy of logits for classes and the mean
+    /// squared error for values.
+    ///
+    /// # Shapes
+    /// - outputs: `[batch, classes]` or `[batch, 1]`
+    /// - loss: `[1]`
+    fn loss(&self, outputs: Tensor<2>, targets: &TargetBatch) -> Tensor<1> {
+        match targets {
+            TargetBatch::Classes(labels) => log_softmax(outputs, 1)
+                .gather(1, labels.clone().unsqueeze_dim::<2>(1))
+                .mean()
+                .neg(),
+            TargetBatch::Values(values) => {
+                let error = outputs - values.clone();
+                (error.clone() * error).mean()
+            }
+        }
+    }
+
+    /// The settings that this task understands beside those of every training ([`trimtab_env::settings::OF_TRAININGS`]): whatever its
+    /// [`Task::training_loss`] reads from the settings of the segment. They can be knobs, or parameters of a search, as any other. By
+    /// default none.
+    fn settings(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// The loss of a minibatch that gradients are taken of. By default the [`Task::loss`] of [`Task::forward`], which is also what
+    /// evaluations take; a task that trains otherwise than it is evaluated, with dropout or smoothed labels, says so here.
+    ///
+    /// ```
+    /// # use burn::{module::Module, nn::{Linear, LinearConfig}, tensor::{Device, Tensor}};
+    /// # use trimtab_models::{Batch, Pass, Task, data::Split, dropout};
+    /// # struct Digits { split: Split }
+    /// impl Task for Digits {
+    /// #   type Model = Linear;
+    /// #   fn name(&self) -> String { "digits".into() }
+    /// #   fn split(&self) -> &Split { &self.split }
+    /// #   fn model(&self, device: &Device) -> Linear { LinearConfig::new(64, 10).init(device) }
+    /// #   fn forward(&self, model: &Linear, inputs: Tensor<2>) -> Tensor<2> { model.forward(inputs) }
+    ///     // ..
+    ///     fn settings(&self) -> Vec<String> {
+    ///         vec!["dropout".to_owned()]
+    ///     }
+    ///     fn training_loss(&self, model: &Linear, batch: Batch, pass: &mut Pass) -> Tensor<1> {
+    ///         let inputs = dropout(batch.inputs, pass.number("dropout", 0.0), pass.rng());
+    ///         self.loss(self.forward(model, inputs), &batch.targets)
+    ///     }
+    /// }
+    /// ```
+    ///
+    /// # Shapes
+    /// - loss: `[1]`
+    fn training_loss(&self, model: &Self::Model, batch: Batch, pass: &mut Pass) -> Tensor<1> {
+        let _ = pass;
+        self.loss(self.forward(model, batch.inputs), &batch.targets)
+    }
+
+    /// The lowest value that [`Task::loss`] can take, in which ratios of losses are measured: with it a constant in a loss, or its sign, changes
+    /// nothing. By default it is taken to be the loss of perfect predictions: of the targets themselves where they are values, and of logits
+    /// that are sure of the right class; 0 where the outputs have other shapes.
+    fn lowest_loss(&self) -> Option<f64> {
+        None
+    }
+
+    /// The network written out, which then makes the updates of [`crate::TaskTrainee`] on burn's Flex: several times faster for small
+    /// ones than a graph of tensors. Its weights are in the order of [`crate::network::weights::flat_state`], its outputs are those of
+    /// [`Task::forward`], and losses are as [`Task::loss`] and [`Task::training_loss`] are by default. By default there is none, and burn
+    /// differentiates.
+    fn program(&self) -> Option<Box<dyn Program>> {
+        None
+    }
+
+    /// Draws the initial weights from a stream that belongs to the training. By default
+    /// [`crate::network::initializer::fresh_weights`].
+    fn initialise(&self, model: Self::Model, rng: &mut ChaCha8Rng) -> Self::Model {
+        crate::network::initializer::fresh_weights(model, rng)
+    }
+
+    /// Whether [`Task::initialise`] brings weights of an earlier training, which are to be fine-tuned: the servo then begins with
+    /// smaller updates. By default it does not.
+    fn is_pretrained(&self) -> bool {
+        false
+    }
+}
+
+/// One forward pass of a training, as [`Task::training_loss`] sees it.
+#[derive(Debug)]
+pub struct Pass<'a> {
+    settings: &'a Settings,
+    rng: &'a mut ChaCha8Rng,
+}
+
+impl<'a> Pass<'a> {
+    /// A pass under these settings, whose randomness comes from `rng`.
+    pub fn new(settings: &'a Settings, rng: &'a mut ChaCha8Rng) -> Self {
+        Self { settings, rng }
+    }
+
+    /// The settings of the segment.
+    pub fn settings(&self) -> &Settings {
+        self.settings
+    }
+
+    /// The number that a setting has now, or `otherwise` if it is not set to one.
+    pub fn number(&self, name: &str, otherwise: f64) -> f64 {
+        self.settings.number(name).unwrap_or(otherwise)
+    }
+
+    /// A stream that belongs to the training: what is drawn from it follows from the seed, and no other training draws from it.
+    pub fn rng(&mut self) -> &mut ChaCha8Rng {
+        self.rng
+    }
+}
+
+/// Some examples as tensors.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    /// `[batch, features]`
+    pub inputs: Tensor<2>,
+    /// One target an example.
+    pub targets: TargetBatch,
+}
+
+/// The targets of a batch.
+#[derive(Clone, Debug)]
+pub enum TargetBatch {
+    /// Class indices, `[batch]`.
+    Classes(Tensor<1, Int>),
+    /// Standardised values, `[batch, 1]`.
+    Values(Tensor<2>),
+}
+
+impl Batch {
+    /// The rows `rows` of a data set on `device`.
+    pub fn gather(data: &Dataset, rows: &[u32], device: &Device) -> Self {
+        let mut inputs = Vec::with_capacity(rows.len() * data.features);
+        for row in rows {
+            inputs.extend_from_slice(data.row(*row as usize));
+        }
+        let inputs =
+            Tensor::from_data(TensorData::new(inputs, [rows.len(), data.features]), device);
+        let targets = match &data.targets {
+            Targets::Classes { labels, .. } => {
+                let labels: Vec<i32> = rows
+                    .iter()
+                    .map(|row| labels[*row as usize] as i32)
+                    .collect();
+                let length = labels.len();
+                TargetBatch::Classes(Tensor::from_data(TensorData::new(labels, [length]), device))
+            }
+            Targets::Values(values) => {
+                let values: Vec<f32> = rows.iter().map(|row| values[*row as usize]).collect();
+                let length = values.len();
+                TargetBatch::Values(Tensor::from_data(
+                    TensorData::new(values, [length, 1]),
+                    device,
+                ))
+            }
+        };
+        Self { inputs, targets }
+    }
+}

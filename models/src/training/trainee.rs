@@ -1,0 +1,491 @@
+//! The training of a [`Task`] as a [`Trainee`].
+
+mod network;
+mod written_out;
+
+use crate::data::{Dataset, Split};
+use crate::network::weights::{FlatWeights, size, visit_state};
+use crate::steering::dry_run::{self, Trial};
+use crate::tasks::delayed_classes::Late;
+use crate::tasks::intermittent_label_noise::PassingNoise;
+use crate::training::average::AveragedWeights;
+use crate::training::evaluation::{self, Evaluation};
+use crate::training::minibatches::Minibatches;
+use crate::training::updates::{Look, Rates, Stretch};
+use crate::{Batch, Error, OptimizerConfig, Pass, Result, Task};
+use burn::module::Module;
+use burn::optim::GradientsParams;
+use burn::tensor::Device;
+use network::Network;
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use trimtab_env::metrics::Metric;
+use trimtab_env::settings::OF_TRAININGS;
+use trimtab_env::{
+    Cost, CostModel, Report, Restore, Settings, Snapshot, TestReport, Trainee, TraineeSpec,
+    Validation, stream,
+};
+use trimtab_program::Program;
+use written_out::WrittenOut;
+
+/// A validation loss above this many times the loss before training counts as a divergence: nothing that practitioners
+/// keep comes back from there.
+const DIVERGED_TIMES: f64 = 10.0;
+
+/// Whether a training has diverged whose validation loss was `first` before it and is `loss` now. Both count as what they are above the lowest
+/// loss that there can be; if the first was not above it, the lowest is not known, and only what is not finite has diverged.
+pub(crate) fn has_diverged(loss: f64, first: f64, lowest: f64) -> bool {
+    let (above, first) = (loss - lowest, first - lowest);
+    !loss.is_finite() || first > 0.0 && above > DIVERGED_TIMES * first
+}
+
+/// Rows evaluated at once.
+const EVALUATION_ROWS: usize = 1024;
+
+/// What a training needs beside its task.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TraineeConfig {
+    /// The optimiser.
+    pub optimizer: OptimizerConfig,
+    /// How many updates at the beginning of each segment are looked at for gradient statistics; 0 switches them off.
+    pub gradient_samples: u64,
+    /// After how many updates the weights are decayed and averaged, as if they had been the same since the last time; more than 1
+    /// saves time. Updates that are looked at are followed each by itself. At the end of a segment the average is never behind, and the
+    /// decay only if no gradients are looked at.
+    pub smoothing_interval: u64,
+    /// At most this many rows of the validation split are evaluated after each segment: the first ones, always the
+    /// same. `None` takes all.
+    pub validation_rows: Option<usize>,
+    /// Data part of which come late.
+    pub late: Option<Late>,
+    /// Label noise that comes and goes.
+    pub passing_noise: Option<PassingNoise>,
+    /// How cost is counted.
+    pub cost: CostModel,
+    /// Metrics of every evaluation, beside the accuracy of classes or the root mean squared error of values. They cost no
+    /// more than the evaluation.
+    pub metrics: Vec<Metric>,
+}
+
+impl Default for TraineeConfig {
+    fn default() -> Self {
+        Self {
+            optimizer: OptimizerConfig::sgd(),
+            gradient_samples: 8,
+            smoothing_interval: 1,
+            validation_rows: None,
+            late: None,
+            passing_noise: None,
+            cost: CostModel::default(),
+            metrics: Vec::new(),
+        }
+    }
+}
+
+impl TraineeConfig {
+    /// What is known of a training of `model` for `task` before it.
+    ///
+    /// # Errors
+    /// As [`TaskTrainee::new`].
+    fn spec<T: Task>(&self, task: &T, model: &T::Model) -> Result<TraineeSpec> {
+        let split = task.split();
+        self.optimizer.init()?;
+        if let Some(late) = &self.late {
+            late.validate()?;
+        }
+        if let Some(noise) = &self.passing_noise {
+            noise.validate()?;
+        }
+        let rows = self
+            .validation_rows
+            .unwrap_or(usize::MAX)
+            .min(split.validation.rows());
+        if rows == 0 {
+            return Err(Error::Setting {
+                field: "validation_rows".to_owned(),
+                value: "0".to_owned(),
+                allowed: "at least 1 validation row".to_owned(),
+            });
+        }
+        let targets = &split.validation.targets;
+        evaluation::check(&self.metrics, targets)?;
+        let size = size(model, None);
+        let own = task.settings();
+        let settings = OF_TRAININGS.into_iter().map(str::to_owned).chain(own);
+        Ok(TraineeSpec {
+            name: task.name(),
+            train_examples: split.train.rows(),
+            validation_examples: rows,
+            parameters: size.weights,
+            layers: size.layers,
+            adaptive: self.optimizer.is_adaptive(),
+            pretrained: task.is_pretrained(),
+            cost: self.cost,
+            metrics: std::iter::once(evaluation::usual(targets))
+                .chain(self.metrics.iter().copied())
+                .map(|metric| metric.name().to_owned())
+                .collect(),
+            settings: settings.collect(),
+            lowest_loss: task.lowest_loss().unwrap_or(0.0),
+            warnings: Vec::new(),
+        })
+    }
+}
+
+/// A [`Task`] under training.
+pub struct TaskTrainee<T: Task> {
+    task: T,
+    config: TraineeConfig,
+    spec: TraineeSpec,
+    device: Device,
+    stretch: Stretch,
+    /// What makes the updates, if the task has it and the device is the CPU.
+    written_out: Option<WrittenOut>,
+    first_loss: f64,
+    state: Option<State<T::Model>>,
+}
+
+/// All that an update changes.
+struct State<M> {
+    /// What gradients are taken of.
+    network: Network<M>,
+    minibatches: Minibatches,
+    /// What a task draws in its training passes.
+    passes: ChaCha8Rng,
+    /// What is evaluated instead of the weights, where the settings ask for it.
+    averaged: Option<AveragedWeights>,
+}
+
+impl<M: Module> Clone for State<M> {
+    fn clone(&self) -> Self {
+        Self {
+            network: self.network.clone(),
+            minibatches: self.minibatches.clone(),
+            passes: self.passes.clone(),
+            averaged: self.averaged.clone(),
+        }
+    }
+}
+
+/// Whether a program has as many weights as the model that it stands for.
+fn fits(program: &dyn Program, model: &impl Module) -> Result<()> {
+    let mut weights = 0;
+    visit_state(model, |part, _| weights += part.len());
+    if program.weights() == weights {
+        return Ok(());
+    }
+    Err(Error::Setting {
+        field: "program".to_owned(),
+        value: format!("{} weights", program.weights()),
+        allowed: format!("{weights}, as many as the model has, in the order of `flat_state`"),
+    })
+}
+
+/// How far to train.
+#[derive(Clone, Copy)]
+enum Extent {
+    /// Until this is spent with an evaluation of so many rows at the end, and at least one update.
+    Budget(Cost, usize),
+    /// This many updates.
+    Updates(u64),
+}
+
+impl Extent {
+    /// Whether one more update belongs to a stretch.
+    fn goes_on(self, stretch: &Stretch) -> bool {
+        match self {
+            Self::Budget(budget, rows) => stretch.goes_on(budget, rows),
+            Self::Updates(updates) => stretch.is_finite() && stretch.updates() < updates,
+        }
+    }
+}
+
+impl<T: Task> TaskTrainee<T> {
+    /// A training of `task` on `device` (without autodiff; it is added here).
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if the optimiser's options are out of range, there are no rows to evaluate, a metric does not go
+    /// with the targets, or the task's program has not as many weights as its model.
+    pub fn new(task: T, config: TraineeConfig, device: &Device) -> Result<Self> {
+        // What is written out works in the memory of the CPU.
+        let program = task.program().filter(|_| *device == Device::flex());
+        let device = device.clone().autodiff();
+        let model = task.model(&device);
+        if let Some(program) = &program {
+            fits(program.as_ref(), &model)?;
+        }
+        let mut spec = config.spec(&task, &model)?;
+        let Trial {
+            size,
+            lowest_loss,
+            warnings,
+        } = dry_run::run(&task, &model, &device);
+        (spec.parameters, spec.layers) = (size.weights, size.layers);
+        spec.lowest_loss = task.lowest_loss().unwrap_or(lowest_loss);
+        spec.warnings = warnings;
+        Ok(Self {
+            stretch: Stretch::new(
+                config.cost,
+                Look::Statistics(config.gradient_samples),
+                config.smoothing_interval,
+            ),
+            task,
+            config,
+            spec,
+            device,
+            written_out: program.map(WrittenOut::new),
+            first_loss: f64::NAN,
+            state: None,
+        })
+    }
+
+    /// Looks at something else than its configuration says.
+    pub(crate) fn look_at(&mut self, look: Look) {
+        self.stretch.look_at(look);
+    }
+
+    /// The task.
+    pub fn task(&self) -> &T {
+        &self.task
+    }
+
+    /// The model as it stands, with the weights that are evaluated; `None` before the first start.
+    pub fn model(&self) -> Option<T::Model> {
+        let State {
+            network, averaged, ..
+        } = self.state.as_ref()?;
+        Some(network.model(averaged.as_ref(), || self.task.model(&self.device)))
+    }
+
+    /// Mean loss and further metrics over the first `rows` rows of a part of the data.
+    fn evaluate(
+        &mut self,
+        part: impl Fn(&Split) -> &Dataset,
+        rows: usize,
+    ) -> trimtab_env::Result<(f64, BTreeMap<String, f64>)> {
+        let not_started = self.not_started();
+        let State {
+            network, averaged, ..
+        } = self.state.as_ref().ok_or(not_started)?;
+        let data = part(self.task.split());
+        let scale = self.task.split().standardiser.target_scale;
+        let mut evaluation = Evaluation::new(data, &self.config.metrics, scale);
+        let all: Vec<u32> = (0..rows as u32).collect();
+        let parts = all.chunks(EVALUATION_ROWS);
+        let losses: f64 = match (network, &mut self.written_out) {
+            (Network::Flat { weights, optimizer }, Some(written_out)) => {
+                let weights = network::evaluated(weights, optimizer, averaged.as_ref());
+                parts
+                    .map(|rows| {
+                        let mean = written_out.evaluate(weights, data, rows, &mut evaluation);
+                        mean * rows.len() as f64
+                    })
+                    .sum()
+            }
+            (network, _) => {
+                let model = network.model(averaged.as_ref(), || self.task.model(&self.device));
+                let model = model.valid();
+                let device = self.device.clone().inner();
+                parts
+                    .map(|rows| {
+                        let batch = Batch::gather(data, rows, &device);
+                        let outputs = self.task.forward(&model, batch.inputs);
+                        let numbers: Vec<f32> = outputs.clone().into_data().iter::<f32>().collect();
+                        evaluation.add(rows, &numbers);
+                        let mean: f32 = self.task.loss(outputs, &batch.targets).into_scalar();
+                        f64::from(mean) * rows.len() as f64
+                    })
+                    .sum()
+            }
+        };
+        Ok((losses / rows as f64, evaluation.finish(rows)?))
+    }
+
+    fn not_started(&self) -> trimtab_env::Error {
+        trimtab_env::Error::NotReset {
+            environment: self.spec.name.clone(),
+        }
+    }
+
+    fn other(&self, error: Error) -> trimtab_env::Error {
+        trimtab_env::Error::other(&self.spec.name, error)
+    }
+
+    fn validate(&mut self) -> trimtab_env::Result<Validation> {
+        let rows = self.spec.validation_examples;
+        let (loss, metrics) = self.evaluate(|split| &split.validation, rows)?;
+        self.stretch.meter.evaluation(rows);
+        Ok(Validation { loss, metrics })
+    }
+
+    /// Makes updates and reports them; nothing is evaluated.
+    fn train(&mut self, settings: &Settings, extent: Extent) -> trimtab_env::Result<Report> {
+        self.spec.understands_all(settings)?;
+        let rates = Rates::of(settings, self.spec.train_examples)?;
+        let not_started = self.not_started();
+        let State {
+            network,
+            mut minibatches,
+            mut passes,
+            mut averaged,
+        } = self.state.take().ok_or(not_started)?;
+        let Self {
+            task,
+            device,
+            stretch,
+            written_out,
+            ..
+        } = self;
+        let train = &task.split().train;
+        let mut rows = Vec::new();
+        let (network, report) = match (network, written_out) {
+            (
+                Network::Flat {
+                    mut weights,
+                    mut optimizer,
+                },
+                Some(written_out),
+            ) => {
+                let mut gradient = Vec::new();
+                stretch.begin(&weights, rates, &mut averaged);
+                while extent.goes_on(stretch) {
+                    minibatches.draw(train, rates.batch_size, &mut rows);
+                    let data = minibatches.data(train);
+                    let loss = written_out.differentiate(&weights.0, data, &rows, &mut gradient);
+                    let taken = std::mem::take(&mut gradient);
+                    let step = |lr, mut weights: FlatWeights, mut taken: Vec<f32>| {
+                        optimizer.step(lr, &mut weights.0, &mut taken, written_out.tensors());
+                        gradient = taken;
+                        weights
+                    };
+                    weights = stretch.update(weights, taken, loss, &mut averaged, step);
+                }
+                let (weights, report) = stretch.finish(weights, &mut averaged);
+                (Network::Flat { weights, optimizer }, report)
+            }
+            (
+                Network::Module {
+                    mut model,
+                    mut optimizer,
+                },
+                _,
+            ) => {
+                stretch.begin(&model, rates, &mut averaged);
+                while extent.goes_on(stretch) {
+                    minibatches.draw(train, rates.batch_size, &mut rows);
+                    let batch = Batch::gather(minibatches.data(train), &rows, device);
+                    let mut pass = Pass::new(settings, &mut passes);
+                    let loss = task.training_loss(&model, batch, &mut pass);
+                    let gradients = GradientsParams::from_grads(loss.backward(), &model);
+                    let loss: f32 = loss.into_scalar();
+                    let step = |lr, model, gradients| optimizer.step(lr, model, gradients);
+                    model = stretch.update(model, gradients, loss.into(), &mut averaged, step);
+                }
+                let (model, report) = stretch.finish(model, &mut averaged);
+                (Network::Module { model, optimizer }, report)
+            }
+            (network, None) => (network, Report::default()),
+        };
+        self.state = Some(State {
+            network,
+            minibatches,
+            passes,
+            averaged,
+        });
+        Ok(report)
+    }
+}
+
+impl<T: Task> Trainee for TaskTrainee<T> {
+    fn spec(&self) -> &TraineeSpec {
+        &self.spec
+    }
+
+    fn start(&mut self, seed: u64) -> trimtab_env::Result<Report> {
+        let train = &self.task.split().train;
+        let minibatches =
+            Minibatches::new(train, &self.config, seed).map_err(|error| self.other(error))?;
+        let model = self.task.model(&self.device);
+        let model = self.task.initialise(model, &mut stream(seed, "weights", 0));
+        let network = Network::begin(model, &self.config.optimizer, self.written_out.is_some())
+            .map_err(|error| self.other(error))?;
+        self.state = Some(State {
+            network,
+            minibatches,
+            passes: stream(seed, "passes", 0),
+            averaged: None,
+        });
+        self.stretch.forget();
+        self.stretch.meter.begin();
+        let validation = self.validate()?;
+        self.first_loss = validation.loss;
+        Ok(Report {
+            cost: self.stretch.meter.spent(),
+            validation: Some(validation),
+            ..Default::default()
+        })
+    }
+
+    fn advance(&mut self, settings: &Settings, budget: Cost) -> trimtab_env::Result<Report> {
+        let extent = Extent::Budget(budget, self.spec.validation_examples);
+        let mut report = self.train(settings, extent)?;
+        if !report.diverged {
+            let validation = self.validate()?;
+            report.cost = self.stretch.meter.spent();
+            report.diverged = has_diverged(validation.loss, self.first_loss, self.spec.lowest_loss);
+            report.validation = Some(validation).filter(|_| !report.diverged);
+        }
+        Ok(report)
+    }
+
+    fn probe(&mut self, settings: &Settings, updates: u64) -> trimtab_env::Result<Report> {
+        self.train(settings, Extent::Updates(updates))
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        Snapshot::new(self.state.clone())
+    }
+
+    fn restore(&mut self, snapshot: &Snapshot, what: Restore) -> trimtab_env::Result<()> {
+        let foreign = || trimtab_env::Error::ForeignSnapshot {
+            trainee: self.spec.name.clone(),
+        };
+        let saved = snapshot
+            .downcast_ref::<Option<State<T::Model>>>()
+            .ok_or_else(foreign)?;
+        self.stretch.forget();
+        match (what, &mut self.state, saved) {
+            (Restore::Weights, Some(state), Some(saved)) => {
+                // What the snapshot's losses are of.
+                let network = saved.network.begun_again(&self.config.optimizer);
+                state.network =
+                    network.map_err(|error| trimtab_env::Error::other(&self.spec.name, error))?;
+                state.averaged = saved.averaged.clone();
+            }
+            (Restore::AllButData, Some(state), Some(saved)) => {
+                let saved = saved.clone();
+                state.network = saved.network;
+                state.averaged = saved.averaged;
+            }
+            (_, state, saved) => state.clone_from(saved),
+        }
+        Ok(())
+    }
+
+    fn test(&mut self) -> trimtab_env::Result<TestReport> {
+        let rows = self.task.split().test.rows();
+        let (loss, metrics) = self.evaluate(|split| &split.test, rows)?;
+        Ok(TestReport { loss, metrics })
+    }
+}
+
+#[cfg(test)]
+mod carried;
+#[cfg(test)]
+pub(crate) mod differentiated;
+#[cfg(test)]
+mod own;
+#[cfg(test)]
+mod tests;
