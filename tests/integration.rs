@@ -40,7 +40,7 @@ fn digits() -> TaskConfig {
 
 fn process(moves: Moves) -> TuningConfig {
     TuningConfig {
-        prior: None,
+        base_controller: None,
         knobs: vec![
             Knob::learning_rate(
                 Domain::LogUniform(1e-5, 10.0),
@@ -51,8 +51,8 @@ fn process(moves: Moves) -> TuningConfig {
         ],
         settings: Settings::default(),
         segments: Segments {
-            probes: 2,
-            probe_share: 0.5,
+            short: 2,
+            short_share: 0.5,
             full: 9,
         },
         budget: Budget::Epochs(5.0),

@@ -13,7 +13,7 @@ mod schedule;
 mod servo;
 
 pub use context_servo::ContextServoController;
-pub use fixed::{Constant, Unchanged};
+pub use fixed::{Constant, NoOp};
 pub use hypergradient::Hypergradient;
 pub use plateau::ReduceOnPlateau;
 pub use policy::PolicyController;
@@ -35,8 +35,8 @@ pub enum Decision {
     Set(Settings),
     /// Nothing, for this reason: the run is over with an error that says so.
     Fail(String),
-    /// To try settings out first, each for its number of updates, and then to decide again: [`trimtab_env::TuningEnv::trial`].
-    Try(Vec<(Settings, u64)>),
+    /// To try settings out first, each for its number of updates, and then to decide again: [`trimtab_env::TuningEnv::look_ahead`].
+    LookAhead(Vec<(Settings, u64)>),
 }
 
 /// What a controller may look at.
@@ -50,8 +50,8 @@ pub struct Situation<'a> {
     pub spent: f64,
     /// The share that will be spent after the next segment.
     pub next: f64,
-    /// The reports of the last [`Decision::Try`], until settings are decided.
-    pub trial: Option<&'a [Report]>,
+    /// The reports of the last [`Decision::LookAhead`], until settings are decided.
+    pub look_ahead: Option<&'a [Report]>,
 }
 
 impl<'a> Situation<'a> {
@@ -62,7 +62,7 @@ impl<'a> Situation<'a> {
             segments: &[],
             spent: 0.0,
             next: 0.0,
-            trial: None,
+            look_ahead: None,
         }
     }
 

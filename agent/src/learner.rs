@@ -94,8 +94,8 @@ impl Learner {
             for head in &spec.heads {
                 let (own, rest) = biases.split_at_mut(head.choices.len());
                 biases = rest;
-                if let Some(choice) = head.unchanged() {
-                    own[choice] += config.no_change_bias;
+                if let Some(choice) = head.no_op() {
+                    own[choice] += config.no_op_bias;
                 }
             }
         }

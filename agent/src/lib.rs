@@ -10,7 +10,7 @@ pub mod rollout;
 pub mod searcher;
 
 pub use controller::{
-    Constant, Controller, Decision, PolicyController, RandomController, Situation, Unchanged,
+    Constant, Controller, Decision, NoOp, PolicyController, RandomController, Situation,
 };
 pub use error::{Error, Result};
 pub use learner::checkpoint::Checkpoint;

@@ -52,9 +52,9 @@ pub struct PolicyConfig {
     pub hidden: Vec<usize>,
     /// What follows them.
     pub activation: Activation,
-    /// Added at the start to the logit of every choice that changes nothing ([`trimtab_env::Head::unchanged`]), so that an
+    /// Added at the start to the logit of every choice that changes nothing ([`trimtab_env::Head::no_op`]), so that an
     /// untrained policy mostly leaves a knob alone.
-    pub no_change_bias: f32,
+    pub no_op_bias: f32,
     /// Whether observations are standardised by running statistics. The features of a tuning environment are made to be
     /// of scale one and do not need it.
     pub normalise_observations: bool,
@@ -66,7 +66,7 @@ impl Default for PolicyConfig {
         Self {
             hidden: vec![64, 64],
             activation: Activation::Tanh,
-            no_change_bias: 1.0,
+            no_op_bias: 1.0,
             normalise_observations: false,
         }
     }
@@ -78,11 +78,11 @@ impl PolicyConfig {
     /// # Errors
     /// [`Error::Config`] naming the first one out of range, [`Error::Environment`] naming the layer.
     pub fn validate(&self, features: usize) -> Result<()> {
-        if !self.no_change_bias.is_finite() {
-            let field = "policy.no_change_bias";
+        if !self.no_op_bias.is_finite() {
+            let field = "policy.no_op_bias";
             return Err(Error::config(
                 field,
-                self.no_change_bias,
+                self.no_op_bias,
                 "give a finite number",
             ));
         }
@@ -118,7 +118,7 @@ pub struct Policy {
     residual: Option<Residual>,
 }
 
-/// Standardised observations are clipped to this many deviations, as in CleanRL and Stable-Baselines3. Gymnasium's wrapper alone does
+/// Standardised observations are clipped to this many standard deviations, as in CleanRL and Stable-Baselines3. Gymnasium's wrapper alone does
 /// not clip.
 pub(crate) const OBSERVATION_CLIP: f32 = 10.0;
 
@@ -179,7 +179,7 @@ impl Policy {
     /// file says.
     pub fn residual(&self) -> Result<ResidualPolicy> {
         let Some(residual) = self.residual.clone() else {
-            let allowed = "take a policy that was trained in a process with a prior";
+            let allowed = "take a policy that was trained in a process with a base controller";
             return Err(Error::config("residual", "none", allowed));
         };
         let Residual { knobs, observation } = &residual;
@@ -195,9 +195,9 @@ impl Policy {
             let mut rng = stream(0, "actions", 0);
             let scratch = &mut Scratch::default();
             let acted = policy.act(observation, Selection::Greedy, &mut rng, scratch);
-            let unchanged = |head: &Head| head.unchanged().unwrap_or(0);
+            let no_op = |head: &Head| head.no_op().unwrap_or(0);
             acted.map_or_else(
-                |_| Action::new(policy.spec.heads.iter().map(unchanged).collect::<Vec<_>>()),
+                |_| Action::new(policy.spec.heads.iter().map(no_op).collect::<Vec<_>>()),
                 |(action, _)| action,
             )
         };

@@ -24,7 +24,7 @@ pub use metrics::{Direction, Metric};
 pub use search::domain::Domain;
 pub use search::search_space::{Coordinate, Parameter, SearchSpace};
 pub use search::table::{Recorded, Table};
-pub use servo::context_servo::{Context, ContextServo, Course};
+pub use servo::context_servo::{Context, ContextServo, History};
 pub use servo::plain::Servo;
 pub use servo::recorded_schedule::RecordedSchedule;
 pub use servo::residual::{Residual, ResidualPolicy};

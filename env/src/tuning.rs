@@ -5,9 +5,9 @@ pub mod budget;
 pub mod cost;
 pub mod interruption;
 pub mod knob;
+mod look_ahead;
 pub mod objective;
 pub mod observation;
-mod probe;
 pub mod reward;
 mod segment;
 pub mod settings;
@@ -35,7 +35,7 @@ pub struct TuningConfig {
     pub knobs: Vec<Knob>,
     /// A context servo that decides first; knobs with [`Moves::Residual`] add to it. `None` leaves it to the knobs alone.
     #[serde(default)]
-    pub prior: Option<ContextServo>,
+    pub base_controller: Option<ContextServo>,
     /// Settings that hold throughout, for what no knob moves.
     #[serde(default)]
     pub settings: Settings,
@@ -66,7 +66,7 @@ pub struct TuningConfig {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Divergence {
-    /// Factor on the learning rate, above 0 and at most 1. A prior has a factor of its own.
+    /// Factor on the learning rate, above 0 and at most 1. A base controller has a factor of its own.
     pub learning_rate_factor: f64,
     /// The episode is terminated at this many divergences; `None` goes on until the budget is spent.
     pub limit: Option<usize>,
@@ -152,7 +152,7 @@ struct Episode {
     first_loss: f64,
     best_loss: f64,
     best: Snapshot,
-    /// The prior as it was then, once a segment was the best.
+    /// The base controller as it was then, once a segment was the best.
     best_steering: Option<Steering>,
     divergences: usize,
     cost_to_target: Option<Cost>,
@@ -173,7 +173,7 @@ impl TuningEnv {
         let encoder = Encoder::new(
             config.observation.clone(),
             &config.knobs,
-            config.prior.is_some(),
+            config.base_controller.is_some(),
         )
         .map_err(|error| error.within("observation"))?;
         let spec = EnvironmentSpec {
@@ -232,9 +232,9 @@ impl TuningEnv {
     }
 
     /// Whether the next segment is one of the short ones at the beginning.
-    pub fn is_probing(&self) -> bool {
+    pub fn is_short_segment(&self) -> bool {
         let next = self.episode.as_ref().map_or(0, |e| e.next_segment);
-        next < self.config.segments.probes
+        next < self.config.segments.short
     }
 
     /// The task of the present episode.
@@ -482,7 +482,7 @@ fn observe(config: &TuningConfig, encoder: &mut Encoder, episode: &mut Episode) 
         knobs: &config.knobs,
         positions: &episode.positions,
         budget_left: 1.0 - (episode.spent / episode.budget).min(1.0),
-        probing: episode.next_segment < config.segments.probes,
+        short_segment: episode.next_segment < config.segments.short,
         context: episode.steering.as_ref().map(Steering::context),
     });
     Observation {

@@ -24,7 +24,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use trimtab_env::bounds::check_count;
-use trimtab_env::files::is_standard_output;
+use trimtab_env::files::{is_standard_output, renamed};
 use trimtab_env::interruption;
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
@@ -120,6 +120,14 @@ fn print_json<T: serde::Serialize>(rows: &[T]) -> Result<()> {
         say(line)?;
     }
     Ok(())
+}
+
+/// Says which fields of a config have another name now. The file is read all the same, and what is wrong with it is said there.
+fn note_names_of_before(config: &Path) {
+    let text = std::fs::read_to_string(config).unwrap_or_default();
+    for note in renamed::fields(&text).1 {
+        eprintln!("note: {}: {note}", config.display());
+    }
 }
 
 /// The folder of a run: the one that is given, or that of its name.

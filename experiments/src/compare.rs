@@ -4,11 +4,11 @@
 //! policy steer, or search over several runs. Each spends from a ledger of its own, and everything is spent: evaluations,
 //! trials, diverged runs. What a method cost *before* the comparison (a policy's training, a fit) is shown apart.
 
+pub mod break_even;
 pub mod config;
 mod fit;
 pub mod ledger;
 pub mod method;
-pub mod payback;
 pub mod profile;
 pub mod record;
 pub mod report;

@@ -344,7 +344,7 @@ fn with_defaults(
     let fixed = Moves::Relative(vec![1.0]);
     let config = TuningConfig {
         knobs: vec![Knob::learning_rate(any, Initial::Fixed(rate.into()), fixed)],
-        prior: None,
+        base_controller: None,
         settings: Settings::default().with(BATCH_SIZE, batch as f64),
         segments: Segments::default(),
         budget: Budget::Epochs(training.epochs),

@@ -65,7 +65,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 initial: Initial::Fixed(0.0.into()),
                 moves: Moves::Absolute,
             }],
-            prior: None,
+            base_controller: None,
             settings: Settings::new(1e-3, 32),
             segments: Default::default(),
             budget: Budget::Epochs(20.0),

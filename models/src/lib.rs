@@ -18,10 +18,10 @@ pub use steering::train::{
 };
 pub use steering::tuner::{Training, Tuner};
 pub use tasks::config::{DataConfig, ModelConfig, TaskConfig};
-pub use tasks::delayed_classes::Late;
+pub use tasks::delayed_classes::DelayedClasses;
 pub use tasks::distribution::TaskDistribution;
 pub use tasks::fine_tuning::FineTuning;
-pub use tasks::intermittent_label_noise::PassingNoise;
+pub use tasks::intermittent_label_noise::IntermittentLabelNoise;
 pub use tasks::pretraining::Pretraining;
 pub use training::optimizer::{Optimizer, OptimizerConfig};
 pub use training::task::{Batch, Pass, TargetBatch, Task};

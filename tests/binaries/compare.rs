@@ -30,7 +30,7 @@ const SMALL: &str = r#"(
             moves: Servo(()),
         )],
         settings: { "batch_size": 32 },
-        segments: (probes: 1, probe_share: 0.5, full: 6),
+        segments: (short: 1, short_share: 0.5, full: 6),
         budget: Epochs(3),
     ),
     seeds: 2,

@@ -103,8 +103,8 @@ fn hostile_numbers_are_named_before_anything_is_done() {
         ),
         ("environment.Tuning.process.knobs=[]".to_owned(), "knobs"),
         (
-            "environment.Tuning.process.reward.level=inf".to_owned(),
-            "reward.level",
+            "environment.Tuning.process.reward.anytime=inf".to_owned(),
+            "reward.anytime",
         ),
         (format!("evaluation.reruns={huge}"), "evaluation.reruns"),
         (format!("policy.hidden=[{huge}]"), "policy.hidden[0]"),
@@ -137,7 +137,7 @@ fn a_reward_without_bounds_ends_the_training_and_leaves_records_that_read_back()
         "--set",
         "training.updates=2",
         "--set",
-        "environment.Tuning.process.reward.level=1e20",
+        "environment.Tuning.process.reward.anytime=1e20",
     ]);
     let message = bad(&run);
     assert!(

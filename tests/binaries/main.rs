@@ -44,7 +44,7 @@ const SMALL: &str = r#"(
                     moves: Absolute,
                 ),
             ],
-            segments: (probes: 1, probe_share: 0.5, full: 4),
+            segments: (short: 1, short_share: 0.5, full: 4),
             budget: EpochsBetween(1, 3),
         ),
     ),
@@ -160,7 +160,7 @@ fn a_run_leaves_everything_and_does_not_depend_on_the_number_of_threads() {
         .iter()
         .map(|row| row["controller"].as_str().unwrap())
         .collect();
-    // Absolute choices have none that leaves a knob alone, so `unchanged` is not among them.
+    // Absolute choices have none that leaves a knob alone, so `no_op` is not among them.
     assert_eq!(names, ["policy", "default", "best_static", "random"]);
     for row in evaluation {
         let outcome = &row["outcome"];

@@ -244,7 +244,7 @@ fn values_are_tuned_and_predicted_in_their_own_units() {
             let truth: f64 = row.rsplit_once(',').unwrap().1.parse().unwrap();
             (predicted.parse::<f64>().unwrap() - truth).abs()
         });
-    // The values have a deviation of 68.
+    // The values have a standard deviation of 68.
     assert!(errors.sum::<f64>() / 400.0 < 7.0);
 }
 
@@ -368,7 +368,7 @@ fn a_policy_adds_to_the_servo() {
     .unwrap();
     let message = bad(&run("none", &["--policy", "other.json"]));
     assert!(
-        message.contains("other.json") && message.contains("prior"),
+        message.contains("other.json") && message.contains("base_controller"),
         "{message}"
     );
 }

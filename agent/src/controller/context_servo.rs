@@ -46,7 +46,7 @@ impl Controller for ContextServoController {
     }
 
     fn decide(&mut self, situation: &Situation) -> Decision {
-        for report in situation.trial.unwrap_or_default() {
+        for report in situation.look_ahead.unwrap_or_default() {
             self.steering.probed(report);
         }
         for segment in situation.segments.get(self.seen..).unwrap_or_default() {
@@ -54,7 +54,7 @@ impl Controller for ContextServoController {
         }
         self.seen = situation.segments.len();
         if let Some(settings) = self.steering.probe() {
-            return Decision::Try(vec![(self.base.joined(&settings), 1)]);
+            return Decision::LookAhead(vec![(self.base.joined(&settings), 1)]);
         }
         let settings = self.steering.settings(situation.middle(), &self.offsets);
         Decision::Set(self.base.joined(&settings))
@@ -64,13 +64,13 @@ impl Controller for ContextServoController {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::controller::{Unchanged, run};
+    use crate::controller::{NoOp, run};
     use trimtab_env::suite::NoisyQuadratic;
     use trimtab_env::{
         Context, ContextServo, Domain, Environment, Initial, Knob, Moves, TuningConfig, TuningEnv,
     };
 
-    /// The servo by itself does what it does as the prior of a process in which nobody moves a knob.
+    /// The servo by itself does what it does as the base controller of a process in which nobody moves a knob.
     #[test]
     fn a_controller_and_a_prior_agree() {
         let knob = Knob::learning_rate(
@@ -85,13 +85,13 @@ mod tests {
         let servo = ContextServo::default();
         let config = TuningConfig {
             knobs: vec![knob],
-            prior: Some(servo),
+            base_controller: Some(servo),
             ..NoisyQuadratic::tuning()
         };
         let instances = || vec![NoisyQuadratic::default().into()];
-        let mut prior = TuningEnv::new(instances(), config.clone()).unwrap();
-        let mut unchanged = Unchanged::new(prior.spec()).unwrap();
-        run(&mut prior, &mut unchanged, 7).unwrap();
+        let mut base_controller = TuningEnv::new(instances(), config.clone()).unwrap();
+        let mut no_op = NoOp::new(base_controller.spec()).unwrap();
+        run(&mut base_controller, &mut no_op, 7).unwrap();
 
         let mut alone = TuningEnv::new(instances(), config).unwrap();
         alone.reset(7).unwrap();
@@ -101,8 +101,8 @@ mod tests {
         let steering = Steering::new(servo, context, lr);
         let mut controller = ContextServoController::new("servo", base, steering);
         run(&mut alone, &mut controller, 7).unwrap();
-        assert_eq!(prior.segments().len(), alone.segments().len());
-        for (a, b) in prior.segments().iter().zip(alone.segments()) {
+        assert_eq!(base_controller.segments().len(), alone.segments().len());
+        for (a, b) in base_controller.segments().iter().zip(alone.segments()) {
             let rates = [a, b].map(|s| s.settings.learning_rate().unwrap());
             assert!((rates[0] / rates[1] - 1.0).abs() < 1e-12, "{rates:?}");
             assert_eq!(a.report, b.report);

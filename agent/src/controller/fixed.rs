@@ -34,21 +34,21 @@ impl Controller for Constant {
 /// The choice labelled `x1` of every head, always: what the knobs do by themselves. With a servo it is the servo alone,
 /// with relative moves it leaves the initial settings alone. Every learned policy is to be compared with it.
 #[derive(Clone, Debug)]
-pub struct Unchanged {
+pub struct NoOp {
     action: Action,
 }
 
-impl Unchanged {
+impl NoOp {
     /// `None` if a head has no choice labelled `x1`.
     pub fn new(spec: &EnvironmentSpec) -> Option<Self> {
-        let action = spec.unchanged()?;
+        let action = spec.no_op()?;
         Some(Self { action })
     }
 }
 
-impl Controller for Unchanged {
+impl Controller for NoOp {
     fn name(&self) -> &str {
-        "unchanged"
+        "no_op"
     }
 
     fn begin(&mut self, _seed: u64) {}
@@ -70,7 +70,7 @@ mod tests {
     fn unchanged_leaves_the_learning_rate_where_it_began() {
         let instances = vec![NoisyQuadratic::default().into()];
         let mut environment = TuningEnv::new(instances, NoisyQuadratic::tuning()).unwrap();
-        let mut controller = Unchanged::new(environment.spec()).unwrap();
+        let mut controller = NoOp::new(environment.spec()).unwrap();
         run(&mut environment, &mut controller, 3).unwrap();
         let rates: Vec<f64> = environment
             .segments()
@@ -78,6 +78,6 @@ mod tests {
             .map(|segment| segment.settings.learning_rate().unwrap())
             .collect();
         assert!(rates.iter().all(|rate| *rate == rates[0]));
-        assert!(Unchanged::new(Identity::new(2, 3).spec()).is_none());
+        assert!(NoOp::new(Identity::new(2, 3).spec()).is_none());
     }
 }

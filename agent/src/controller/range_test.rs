@@ -8,7 +8,7 @@ use trimtab_env::settings::LEARNING_RATE;
 use trimtab_env::{Report, Settings};
 
 /// Options of the range test (Smith 2017, "Cyclical learning rates for training neural networks"): the learning rate rises
-/// exponentially with every update of a short trial, and what counts is the training loss up to where it explodes. Nothing is
+/// exponentially with every update of a short mock training, and what counts is the training loss up to where it explodes. Nothing is
 /// evaluated. The test itself is that of fastai's and Lightning's finders; what it suggests is a rule of its own, close to one of
 /// fastai's ([`RangeTestConfig::suggestion`]).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -20,9 +20,9 @@ pub struct RangeTestConfig {
     pub highest: f64,
     /// Number of learning rates, one update each; 100 in both libraries.
     pub points: usize,
-    /// Share of the budget that the whole trial may cost; where it does not buy all the points, there are fewer.
+    /// Share of the budget that the whole test may cost; where it does not buy all the points, there are fewer.
     pub share: f64,
-    /// The trial counts as exploded where the smoothed loss is above its lowest by this many times what it had fallen to there. In
+    /// The test counts as exploded where the smoothed loss is above its lowest by this many times what it had fallen to there. In
     /// both libraries it is where it is 4 times the lowest, which means something else for a loss plus a constant, and nothing for
     /// one below 0.
     pub explosion: f64,
@@ -92,7 +92,7 @@ impl RangeTestConfig {
     /// nothing. `None` where the losses say nothing: they never fall below the level of the first tenth of the rates, as flat ones
     /// do, or are no numbers before they could.
     ///
-    /// fastai has this as its suggestion `minimum`, the one of its four that a short trial cannot mislead, with the same smoothing
+    /// fastai has this as its suggestion `minimum`, the one of its four that a short mock training cannot mislead, with the same smoothing
     /// ([`smoothed`]). It leaves out the first tenth and the last five points, whatever they are, and suggests the end of the first
     /// tenth for flat losses; here the last points count. Lightning suggests where the loss falls fastest.
     pub fn suggestion(&self, rates: &[f64], losses: &[f64]) -> Option<f64> {
@@ -233,7 +233,7 @@ impl RangeTest {
 
     fn try_out(&self, rates: &[f64]) -> Decision {
         let stretch = |lr: &f64| (self.initial.clone().with(LEARNING_RATE, *lr), 1);
-        Decision::Try(rates.iter().map(stretch).collect())
+        Decision::LookAhead(rates.iter().map(stretch).collect())
     }
 }
 
@@ -266,7 +266,7 @@ impl Controller for RangeTest {
                 decision
             }
             Stage::Trying(rates) => {
-                let reports = situation.trial.unwrap_or_default();
+                let reports = situation.look_ahead.unwrap_or_default();
                 self.stage = Stage::Over(self.judge(rates, reports, situation.spent));
                 self.decide(situation)
             }

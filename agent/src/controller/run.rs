@@ -85,20 +85,22 @@ impl<'a> Episode<'a> {
             controller,
             ..
         } = &mut self.play;
-        let mut trial: Option<Vec<Report>> = None;
+        let mut look_ahead: Option<Vec<Report>> = None;
         loop {
             let decision = controller.decide(&Situation {
                 observation: &self.observation,
                 segments: environment.segments(),
                 spent: environment.spent_share(),
                 next: environment.next_share(),
-                trial: trial.as_deref(),
+                look_ahead: look_ahead.as_deref(),
             });
             match decision {
                 Decision::Choose(action) => return environment.step(&action),
                 Decision::Set(settings) => return environment.step_with(&settings),
                 Decision::Fail(reason) => return Err(Error::other(controller.name(), reason)),
-                Decision::Try(stretches) => trial = Some(environment.trial(&stretches)?),
+                Decision::LookAhead(stretches) => {
+                    look_ahead = Some(environment.look_ahead(&stretches)?)
+                }
             }
         }
     }

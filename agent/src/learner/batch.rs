@@ -154,7 +154,7 @@ impl Core {
         Ok(samples)
     }
 
-    /// The rewards, divided by the deviation of the return and clipped if that is wanted.
+    /// The rewards, divided by the standard deviation of the return and clipped if that is wanted.
     fn scaled(&mut self, trajectory: &Trajectory, clip: Option<f32>) -> Vec<f32> {
         match &mut self.return_scale {
             None => trajectory.rewards.clone(),

@@ -22,7 +22,7 @@ pub struct Common {
     pub value: f32,
     /// The gradient's global norm is clipped to this; `None` leaves it.
     pub max_gradient_norm: Option<f32>,
-    /// Whether rewards are divided by the running deviation of the discounted return.
+    /// Whether rewards are divided by the running standard deviation of the discounted return.
     pub scale_rewards: bool,
     /// What the size of a scaled reward is clipped to; `None` leaves it. Rewards that are not scaled are not clipped.
     pub clip_rewards: Option<f32>,

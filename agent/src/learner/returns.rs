@@ -33,7 +33,7 @@ pub fn gae(rewards: &[f32], values: &[f32], last_value: f32, gamma: f32, lambda:
     advantages
 }
 
-/// Standardises to mean 0 and sample deviation 1 (PPO's advantage normalisation, detail 7 of CleanRL's list). One value
+/// Standardises to mean 0 and sample standard deviation 1 (PPO's advantage normalisation, detail 7 of CleanRL's list). One value
 /// alone stays as it is.
 pub fn standardise(values: &mut [f32]) {
     let n = values.len() as f64;

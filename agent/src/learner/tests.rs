@@ -193,7 +193,7 @@ fn networks_that_fit_nowhere_are_refused_before_they_are_made() {
             "policy.hidden",
         ),
         ("(hidden: [100000000000])", "policy.hidden"),
-        ("(no_change_bias: NaN)", "policy.no_change_bias: NaN"),
+        ("(no_op_bias: NaN)", "policy.no_op_bias: NaN"),
     ] {
         let algorithm = Algorithm::Ppo(Default::default());
         let made = Learner::new(&Masked::new().0, &config(text), algorithm, 1);

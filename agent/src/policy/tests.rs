@@ -1,5 +1,5 @@
 use super::*;
-use trimtab_env::settings::WEIGHTS;
+use trimtab_env::settings::ROLLBACK;
 
 /// On a training that goes as it should, the policy that ships changes nothing; when validation and training loss have gone
 /// up together, and it has lasted, it goes back.
@@ -25,14 +25,14 @@ fn the_policy_that_ships_knows_calm_from_relapse() {
         let choices = (residual.choose)(&observation).choices;
         let heads = policy.spec.heads.iter().zip(choices);
         heads
-            .map(|(head, choice)| head.unchanged() != Some(choice))
+            .map(|(head, choice)| head.no_op() != Some(choice))
             .collect::<Vec<bool>>()
     };
     let weights = policy
         .spec
         .heads
         .iter()
-        .position(|head| head.name == WEIGHTS);
+        .position(|head| head.name == ROLLBACK);
     let calm = [("train_loss_change", -0.3), ("validation_change", -0.2)];
     assert!(choose(&calm).iter().all(|changed| !changed));
     let relapse = [
@@ -129,7 +129,7 @@ fn a_policy_of_another_environment_adds_to_nothing() {
     let mut policy = Policy::shipped().unwrap();
     let residual = policy.residual.take().unwrap();
     let error = policy.residual().unwrap_err().to_string();
-    assert!(error.contains("prior"), "{error}");
+    assert!(error.contains("base_controller"), "{error}");
     // Nor does one that is told to look at something else.
     let mut other = residual;
     other.observation.only.pop();

@@ -12,9 +12,9 @@ pub enum Acquisition {
     #[default]
     LogExpectedImprovement,
     /// The negative of a lower confidence bound of the loss, that is an upper one of what is gained:
-    /// `kappa` deviations below the mean (Srinivas et al. 2010).
+    /// `kappa` standard deviations below the mean (Srinivas et al. 2010).
     UpperConfidenceBound {
-        /// How many deviations.
+        /// How many standard deviations.
         kappa: f64,
     },
 }
@@ -48,7 +48,7 @@ pub fn log_expected_improvement(mean: f64, deviation: f64, best: f64) -> f64 {
     deviation.ln() + log_h((best - mean) / deviation)
 }
 
-/// `mean - kappa deviation`.
+/// `mean - kappa standard deviation`.
 pub fn lower_confidence_bound(mean: f64, deviation: f64, kappa: f64) -> f64 {
     mean - kappa * deviation
 }

@@ -275,7 +275,7 @@ fn of_scale_one(mut losses: Vec<f64>) -> Vec<f64> {
 }
 
 /// Losses with their worse half squeezed: what is above the median becomes the quantile of its rank of a normal
-/// distribution whose deviation is that of the better half (Song et al. 2024, "The Vizier Gaussian process bandit
+/// distribution whose standard deviation is that of the better half (Song et al. 2024, "The Vizier Gaussian process bandit
 /// algorithm", half-rank warping). Infinite losses become the worst.
 fn warped(losses: &[f64]) -> Vec<f64> {
     let mut sorted: Vec<f64> = losses
@@ -310,7 +310,7 @@ fn warped(losses: &[f64]) -> Vec<f64> {
         .collect()
 }
 
-/// Values of mean 0 and deviation 1; all 0 if they are equal.
+/// Values of mean 0 and standard deviation 1; all 0 if they are equal.
 fn standardised(values: &[f64]) -> Vec<f64> {
     // The mean of equal numbers may be rounded to another one.
     if values.windows(2).all(|pair| pair[0] == pair[1]) {

@@ -17,7 +17,7 @@ pub struct CrossEntropyConfig {
     pub elite: usize,
     /// Standard deviation of the first generation in the unit cube.
     pub deviation: f64,
-    /// What is added to the deviation so that a generation never collapses (Szita and Lorincz 2006), divided by the number
+    /// What is added to the standard deviation so that a generation never collapses (Szita and Lorincz 2006), divided by the number
     /// of the generation.
     pub noise: f64,
 }
@@ -35,7 +35,7 @@ impl Default for CrossEntropyConfig {
 }
 
 /// The cross-entropy method (Rubinstein 1999; de Boer et al. 2005, "A tutorial on the cross-entropy method"): each
-/// generation is drawn from independent normal distributions in the unit cube, whose means and deviations are those of the
+/// generation is drawn from independent normal distributions in the unit cube, whose means and standard deviations are those of the
 /// best trials of the generation before. It asks for a whole generation at a time, and for the first trial of all in the
 /// middle of the cube. What failed is never among the best. On a space of few values a generation may ask for one configuration more
 /// than once.
@@ -50,7 +50,7 @@ impl CrossEntropy {
     /// A search over `space`.
     ///
     /// # Errors
-    /// [`Error::Config`] unless the elite is 2 or more and smaller than the population, and the deviations above 0.
+    /// [`Error::Config`] unless the elite is 2 or more and smaller than the population, and the standard deviations above 0.
     pub fn new(space: SearchSpace, config: CrossEntropyConfig, seed: u64) -> Result<Self> {
         if config.elite < 2 || config.elite >= config.population {
             return Err(Error::config(
@@ -92,7 +92,7 @@ impl CrossEntropy {
         Ok(Some(self.history.space().decode(&point)?))
     }
 
-    /// Means and deviations from which generation `generation` is drawn; `None` while one before is under way. A generation in
+    /// Means and standard deviations from which generation `generation` is drawn; `None` while one before is under way. A generation in
     /// which all failed, or all came to the same, has nothing to say: the one before it counts.
     fn distribution(&self, generation: usize) -> Result<Option<Vec<(f64, f64)>>> {
         let space = self.history.space();
@@ -136,7 +136,7 @@ fn best_of(mut told: Vec<(f64, Vec<f64>)>, elite: usize) -> Vec<Vec<f64>> {
         .collect()
 }
 
-/// Means and deviations of points, with `noise` added to the deviations.
+/// Means and standard deviations of points, with `noise` added to the standard deviations.
 fn around(points: &[Vec<f64>], noise: f64) -> Vec<(f64, f64)> {
     let n = points.len() as f64;
     let each = |coordinate: usize| {

@@ -197,7 +197,7 @@ impl GaussianProcess {
         &self.assumptions
     }
 
-    /// The same process with one more observation at each of `points`: what it expects there. The mean stays, the deviation
+    /// The same process with one more observation at each of `points`: what it expects there. The mean stays, the standard deviation
     /// near these points shrinks ("kriging believer", Ginsbourger et al. 2010).
     ///
     /// # Errors
@@ -222,7 +222,7 @@ impl GaussianProcess {
 /// scales, and the most likely ones alone are then at the extremes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Prior {
-    /// Median and deviation of the logarithm of every length scale.
+    /// Median and standard deviation of the logarithm of every length scale.
     pub length_scale: (f64, f64),
     /// Of the variance of the function.
     pub variance: (f64, f64),

@@ -142,7 +142,7 @@ mod tests {
         let points: Vec<Vec<f64>> = (0..30).map(|index| sequence.point(index)).collect();
         let mean = |f: &dyn Fn(&[f64]) -> f64| points.iter().map(|p| f(p)).sum::<f64>() / 30.0;
         let correlation = mean(&|p| (p[10] - 0.5) * (p[11] - 0.5)) * 12.0;
-        // The deviation of 30 independent pairs is 0.18.
+        // The standard deviation of 30 independent pairs is 0.18.
         assert!(correlation.abs() < 0.6, "{correlation}");
     }
 

@@ -423,7 +423,7 @@ fn regret(tables: &[Table], config: &SearcherConfig, seeds: u64, trials: usize) 
 fn searchers_that_learn_beat_chance_on_recorded_trainings() {
     let tables = suite::hpobench().unwrap();
     let random = regret(&tables, &SearcherConfig::Random, 8, 20);
-    // Optuna's random search has 0.031 here; the deviation of this small version is 0.003.
+    // Optuna's random search has 0.031 here; the standard deviation of this small version is 0.003.
     assert!((0.021..0.043).contains(&random), "{random}");
     for config in [
         SearcherConfig::Bayesian(Default::default()),

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | a file through a temporary one, synced and renamed | [`write_whole`] |
 //! | JSON that holds infinite numbers and what is not a number | [`json`] |
+//! | names of earlier versions, which are still read | [`renamed`] |
 //! | a checksum at the start of a JSON file | [`seal`] |
 //!
 //! ```
@@ -18,6 +19,7 @@
 //! ```
 
 pub mod json;
+pub mod renamed;
 pub mod seal;
 mod whole;
 

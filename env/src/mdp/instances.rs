@@ -5,7 +5,7 @@ use rand::RngExt;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// Instances of one problem, divided into those for learning and those for reports alone.
+/// Instances of one problem, divided into train and test instances.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct InstanceSet<I> {
     /// What an agent learns on.
@@ -28,7 +28,7 @@ impl<I> InstanceSet<I> {
         }
     }
 
-    /// All instances, those for learning first.
+    /// All instances, train instances first.
     pub fn iter(&self) -> impl Iterator<Item = &I> {
         self.train.iter().chain(&self.test)
     }
@@ -37,10 +37,10 @@ impl<I> InstanceSet<I> {
 /// A part of an [`InstanceSet`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Part {
-    /// For learning.
+    /// Train instances.
     #[default]
     Train,
-    /// For reports alone.
+    /// Test instances.
     Test,
 }
 
@@ -180,7 +180,7 @@ mod tests {
             seen[drawn as usize] += 1;
             assert_eq!(*second.draw(seed), drawn);
         }
-        // Binomial(300, 1/3): mean 100, deviation 8.2; five deviations.
+        // Binomial(300, 1/3): mean 100, standard deviation 8.2; five standard deviations.
         assert!(seen.iter().all(|n| (59..=141).contains(n)), "{seen:?}");
     }
 

@@ -1,6 +1,7 @@
 //! What an environment shows and what it can be told: features, heads, observations, actions, masks.
 
-use crate::tuning::settings::KEPT;
+use crate::files::renamed;
+use crate::tuning::settings::NO_ROLLBACK;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 
@@ -8,6 +9,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Feature {
     /// What it measures.
+    #[serde(deserialize_with = "renamed::feature")]
     pub name: String,
     /// Smallest value it can take.
     #[serde(with = "bound::low")]
@@ -30,6 +32,7 @@ impl Feature {
 
 /// One discrete decision of an action, with a label for each choice.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "AsWritten")]
 pub struct Head {
     /// What is decided.
     pub name: String,
@@ -37,13 +40,33 @@ pub struct Head {
     pub choices: Vec<String>,
 }
 
+/// A head in a file, maybe with names of an earlier version.
+#[derive(Deserialize)]
+struct AsWritten {
+    name: String,
+    choices: Vec<String>,
+}
+
+impl From<AsWritten> for Head {
+    fn from(AsWritten { name, choices }: AsWritten) -> Self {
+        let choices = choices.into_iter();
+        let choices = choices
+            .map(|choice| renamed::choice(&name, choice))
+            .collect();
+        Self {
+            name: renamed::setting_name(name),
+            choices,
+        }
+    }
+}
+
 impl Head {
-    /// Which of its choices changes nothing: the one labelled `x1`, or [`KEPT`].
-    pub fn unchanged(&self) -> Option<usize> {
+    /// Which of its choices changes nothing: the one labelled `x1`, or [`NO_ROLLBACK`].
+    pub fn no_op(&self) -> Option<usize> {
         let labels = self.choices.iter();
         labels
             .map(String::as_str)
-            .position(|label| label == "x1" || label == KEPT)
+            .position(|label| label == "x1" || label == NO_ROLLBACK)
     }
 
     /// A head and the labels of its choices.
@@ -78,8 +101,8 @@ impl EnvironmentSpec {
     }
 
     /// The action that changes nothing; `None` if a head has no such choice.
-    pub fn unchanged(&self) -> Option<Action> {
-        let choices: Option<Vec<usize>> = self.heads.iter().map(Head::unchanged).collect();
+    pub fn no_op(&self) -> Option<Action> {
+        let choices: Option<Vec<usize>> = self.heads.iter().map(Head::no_op).collect();
         choices.map(Action::new)
     }
 

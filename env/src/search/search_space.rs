@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 #[serde(deny_unknown_fields)]
 pub struct Parameter {
     /// The setting that it gives a value.
-    #[serde(deserialize_with = "crate::tuning::settings::name_now")]
+    #[serde(deserialize_with = "crate::files::renamed::setting_name_of")]
     pub name: String,
     /// Which values it can take.
     pub domain: Domain,

@@ -7,7 +7,7 @@ mod steering;
 
 pub use context::{Context, Terms};
 pub use guard::Guard;
-pub use history::{Course, Feedback, Memory};
+pub use history::{Feedback, History, Memory};
 pub use steering::{Offsets, Steering};
 
 use crate::{Error, Result};
@@ -32,7 +32,7 @@ const MAX_DECAY: f64 = 0.1;
 /// `start`, `end`, `batch` and the exponent of `decay` are [`Terms`]; `feedback` and `decay_feedback` are [`Feedback`] of what
 /// the training shows. A training begins with a *start probe*: one update at
 /// the learning rate that is given, after which the weights are put back, tells which rate makes updates of the size `rho*(0)`.
-/// A *surprise*, a loss that jumps within a segment, lowers the rate at once. The [`Guard`] keeps the rate to what was seen to work.
+/// A *loss spike*, a loss that jumps within a segment, lowers the rate at once. The [`Guard`] keeps the rate to what was seen to work.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ContextServo {
@@ -42,7 +42,7 @@ pub struct ContextServo {
     pub end: Terms,
     /// Exponent of the share of the budget.
     pub shape: f64,
-    /// What the course of the training adds to the logarithm of the set-point.
+    /// What the history of the training adds to the logarithm of the set-point.
     pub feedback: Feedback,
     /// How slowly it learns how large an update is at a given learning rate.
     pub memory: Memory,
@@ -54,14 +54,14 @@ pub struct ContextServo {
     pub batch_growth: f64,
     /// Common logarithm of the weight decay relative to the set-point.
     pub decay: Terms,
-    /// What the course of the training adds to it.
+    /// What the history of the training adds to it.
     pub decay_feedback: Feedback,
     /// How fast the averaged weights forget: 0 not to average, 1 for the mean of all weights so far.
     pub averaging: f64,
-    /// How many times the training loss of the segment before is a surprise, 0 for nothing. The second half of a segment that
+    /// How many times the training loss of the segment before is a loss spike, 0 for nothing. The second half of a segment that
     /// comes as one divides the rate by as much, 64 at most, and what was measured of the updates is forgotten: the data are
     /// others than before, or the last updates were far too large.
-    pub surprise: f64,
+    pub loss_spike: f64,
     /// Whether a training begins with a start probe.
     pub probe: bool,
     /// What bounds the rate, and when the best weights come back.
@@ -134,7 +134,7 @@ impl Default for ContextServo {
                 gap: 0.06,
             },
             averaging: 0.07,
-            surprise: 13.3,
+            loss_spike: 13.3,
             probe: true,
             guard: Guard::default(),
         }
@@ -152,16 +152,16 @@ impl ContextServo {
 
     /// The set-point of the relative size of the updates at the share `f` of the budget with batches of `b`, in a training
     /// that has shown so much.
-    pub fn set_point(&self, context: &Context, course: &Course, f: f64, b: f64) -> f64 {
+    pub fn set_point(&self, context: &Context, history: &History, f: f64, b: f64) -> f64 {
         let (start, end) = (self.start.at(context), self.end.at(context));
         let planned = start + (end - start) * f.clamp(0.0, 1.0).powf(self.shape);
-        let exponent = planned + self.feedback.at(course);
+        let exponent = planned + self.feedback.at(history);
         10f64.powf(exponent) * (b / 64.0).powf(self.batch_exponent)
     }
 
     /// The part of the weights that each update takes away, where updates have the relative size `rho`.
-    pub fn weight_decay(&self, context: &Context, course: &Course, rho: f64) -> f64 {
-        let exponent = self.decay.at(context) + self.decay_feedback.at(course);
+    pub fn weight_decay(&self, context: &Context, history: &History, rho: f64) -> f64 {
+        let exponent = self.decay.at(context) + self.decay_feedback.at(history);
         (10f64.powf(exponent) * rho).clamp(0.0, MAX_DECAY)
     }
 
@@ -220,9 +220,9 @@ impl ContextServo {
                 return Err(Error::config(field, value, "give a finite number from 0"));
             }
         }
-        if !(self.surprise == 0.0 || self.surprise.is_finite() && self.surprise > 1.0) {
-            let allowed = "give a finite number above 1, or 0 for no surprises";
-            return Err(Error::config("surprise", self.surprise, allowed));
+        if !(self.loss_spike == 0.0 || self.loss_spike.is_finite() && self.loss_spike > 1.0) {
+            let allowed = "give a finite number above 1, or 0 for no loss spikes";
+            return Err(Error::config("loss_spike", self.loss_spike, allowed));
         }
         if !(0.0..=1.0).contains(&self.averaging) {
             let allowed = "give a number from 0 to 1";
@@ -270,7 +270,7 @@ mod tests {
             decay: terms(-0.9),
             decay_feedback: Feedback::default(),
             averaging: 0.1,
-            surprise: 10.0,
+            loss_spike: 10.0,
             probe: true,
             guard: Guard::OFF,
         }
@@ -283,16 +283,16 @@ mod tests {
             adaptive,
             ..CONTEXT
         };
-        let start = servo.set_point(&middle(true), &Course::default(), 0.0, 64.0);
+        let start = servo.set_point(&middle(true), &History::default(), 0.0, 64.0);
         assert!((start / 10f64.powf(-1.8 + 0.05) - 1.0).abs() < 1e-12);
-        let end = servo.set_point(&middle(false), &Course::default(), 1.0, 256.0);
+        let end = servo.set_point(&middle(false), &History::default(), 1.0, 256.0);
         assert!((end / (10f64.powf(-3.0 - 0.05) * 2.0) - 1.0).abs() < 1e-12);
-        let half = servo.set_point(&middle(false), &Course::default(), 0.5, 64.0);
+        let half = servo.set_point(&middle(false), &History::default(), 0.5, 64.0);
         let exponent = -1.8 - 0.05 - 1.2 * 0.5f64.powf(1.5);
         assert!((half / 10f64.powf(exponent) - 1.0).abs() < 1e-12);
         let sizes = [0.0, 1.0].map(|f| servo.batch_size(&CONTEXT, f, 0.0));
         assert_eq!(sizes, [5.35, 7.05].map(|size| f64::exp2(size).round()));
-        let decay = servo.weight_decay(&CONTEXT, &Course::default(), 0.01);
+        let decay = servo.weight_decay(&CONTEXT, &History::default(), 0.01);
         assert!((decay - 10f64.powf(-0.85) * 0.01).abs() < 1e-12);
     }
 
@@ -364,11 +364,11 @@ mod tests {
             ..Default::default()
         };
         refused(averaging, "averaging");
-        let surprise = ContextServo {
-            surprise: 0.5,
+        let loss_spike = ContextServo {
+            loss_spike: 0.5,
             ..Default::default()
         };
-        refused(surprise, "surprise");
+        refused(loss_spike, "loss_spike");
         assert!(ContextServo::default().validate().is_ok());
     }
 }

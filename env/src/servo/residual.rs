@@ -9,14 +9,14 @@ use std::sync::Arc;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Residual {
-    /// What it moves: knobs with [`crate::Moves::Residual`], and [`Knob::weights`].
+    /// What it moves: knobs with [`crate::Moves::Residual`], and [`Knob::rollback`].
     pub knobs: Vec<Knob>,
     /// What it sees.
     #[serde(default)]
     pub observation: ObservationConfig,
 }
 
-/// Whatever chooses: it takes an observation, in which the features of the prior are, to one choice for each knob.
+/// Whatever chooses: it takes an observation, in which the features of the base controller are, to one choice for each knob.
 pub type Choose = Arc<dyn Fn(&Observation) -> Action + Send + Sync>;
 
 /// A policy on the residual of a context servo.

@@ -61,7 +61,7 @@ pub struct LubyInstance {
 }
 
 impl LubyInstance {
-    /// Two hundred shifted instances for learning and two hundred for reports, drawn from one distribution: `start` is a
+    /// Two hundred train and two hundred test instances, shifted, of one distribution: `start` is a
     /// whole number from 0 to 39 and `sticky` a whole number of hundredths from −0.20 to 0.20, both uniform. The values are
     /// of the kind of DACBench's own shifted training instances; within 64 steps no element beyond number 116 occurs, so
     /// every one has its action.

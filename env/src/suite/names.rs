@@ -52,7 +52,7 @@ pub fn names() -> Vec<String> {
     names
 }
 
-/// The environment called `name`, for learning; `None` if [`names`] does not have it.
+/// The environment called `name`, with its train instances; `None` if [`names`] does not have it.
 ///
 /// ```
 /// use trimtab_env::suite;
@@ -65,7 +65,7 @@ pub fn by_name(name: &str) -> Option<Box<dyn Environment>> {
 }
 
 /// The environment called `name` on the instances of `part`. The sigmoid and shifted Luby environments have different
-/// instances for learning and for reports, LeadingOnes has different cutoffs; the others are the same in both.
+/// train and test instances, LeadingOnes has different cutoffs; the others are the same in both.
 ///
 /// ```
 /// use trimtab_env::{Part, suite};
@@ -133,7 +133,7 @@ fn configuration(
     None
 }
 
-/// A set with one instance, for learning and for reports.
+/// A set whose train and test instances are one and the same.
 fn same<I: Copy>(instance: I) -> InstanceSet<I> {
     InstanceSet::new(vec![instance], vec![instance])
 }

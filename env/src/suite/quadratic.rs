@@ -84,7 +84,7 @@ impl NoisyQuadratic {
     /// epochs of batch size 64.
     pub fn tuning() -> TuningConfig {
         TuningConfig {
-            prior: None,
+            base_controller: None,
             knobs: vec![Knob::learning_rate(
                 Domain::LogUniform(1e-4, 2.0),
                 Initial::LogUniform(1e-3, 1.0),
@@ -345,7 +345,7 @@ mod tests {
     fn best_schedule_reaches_the_closed_form_and_no_constant_does() {
         let optimum = NoisyQuadratic::default().optimal_loss(160, 64);
         let best = mean_loss(|trainee, t| trainee.optimal_learning_rate(t, 64));
-        // 40 seeds of 32 dimensions: the mean of 1280 squares has a relative deviation of 0.04.
+        // 40 seeds of 32 dimensions: the mean of 1280 squares has a relative standard deviation of 0.04.
         assert!(
             (best / optimum - 1.0).abs() < 0.12,
             "{best} against {optimum}"

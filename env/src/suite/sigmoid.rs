@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 /// (−1 at first); the normalised one has the steps and the shifts and slopes divided by 10 and the choices by 2; the
 /// engineered one adds the exponent `aⱼ (t − bⱼ)` of each curve at the next step, clipped to ±4. The steps are shown and belong to the task, so the episode ends as finished.
 ///
-/// The instances that come with the crate are those of DACBench: 300 for learning and 300 for reports, with 1, 2, 3 and
+/// The instances that come with the crate are those of DACBench: 300 train and 300 test instances, with 1, 2, 3 and
 /// 5 curves. The outcome has `optimal_return` and
 /// `random_return`, the expectation of uniformly random choices, of the whole episode, and `regret`, up to now.
 ///

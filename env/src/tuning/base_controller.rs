@@ -1,24 +1,24 @@
-//! The prior of a process: what a context servo wants, and what a policy adds to it.
+//! The base controller of a process: what a context servo wants, and what a policy adds to it.
 
 use super::{Episode, TuningConfig, TuningEnv};
 use crate::servo::context_servo::{Context, Offsets, Steering};
 use crate::tuning::knob::Position;
-use crate::tuning::settings::{BATCH_SIZE, INDEPENDENT_WEIGHT_DECAY, LEARNING_RATE, WEIGHTS};
+use crate::tuning::settings::{BATCH_SIZE, INDEPENDENT_WEIGHT_DECAY, LEARNING_RATE, ROLLBACK};
 use crate::{Cost, Error, Knob, Moves, Result, Settings, TraineeSpec, Value};
 
-/// The prior at work on a new episode; `None` if the process has none.
+/// The base controller at work on a new episode; `None` if the process has none.
 pub(super) fn begin(
     config: &TuningConfig,
     positions: &[Position],
     spec: &TraineeSpec,
     budget: Cost,
 ) -> Result<Option<Steering>> {
-    let Some(servo) = config.prior else {
+    let Some(servo) = config.base_controller else {
         return Ok(None);
     };
     let context = Context::new(spec, budget).ok_or_else(|| {
         Error::config(
-            "prior",
+            "base_controller",
             "with measured cost",
             "it must know how many passes a budget buys; give the cost as Modelled(..)",
         )
@@ -47,7 +47,7 @@ impl Offsets {
 }
 
 impl Episode {
-    /// The settings that the prior wants where the share `f` of the budget is used.
+    /// The settings that the base controller wants where the share `f` of the budget is used.
     pub(super) fn steered(&mut self, config: &TuningConfig, f: f64) -> Option<Settings> {
         let steering = self.steering.as_mut()?;
         let nothing = Offsets::default();
@@ -76,7 +76,7 @@ impl Steering {
                 position.value = Value::Number(knob.domain.nearest(number));
             }
             // What the servo has to go back from, no choice keeps.
-            if !(knob.name == WEIGHTS && settings.from_best()) {
+            if !(knob.name == ROLLBACK && settings.from_best()) {
                 settings.set(&knob.name, position.value.clone());
             }
         }
@@ -85,7 +85,7 @@ impl Steering {
 }
 
 impl TuningEnv {
-    /// Lets the prior try its first updates out, before the first segment.
+    /// Lets the base controller try its first updates out, before the first segment.
     pub(super) fn start_probe(&mut self) -> Result<()> {
         let wanted = |environment: &Self| {
             let episode = environment.episode.as_ref()?;
@@ -93,7 +93,7 @@ impl TuningEnv {
             episode.steering.as_ref().filter(|_| first)?.probe()
         };
         while let Some(settings) = wanted(self) {
-            let reports = self.trial(&[(settings, 1)])?;
+            let reports = self.look_ahead(&[(settings, 1)])?;
             let steering = self.episode.as_mut().and_then(|e| e.steering.as_mut());
             for (steering, report) in steering.into_iter().zip(&reports) {
                 steering.probed(report);
@@ -108,7 +108,7 @@ mod tests {
     use crate::suite::NoisyQuadratic;
     use crate::tuning::settings::{BATCH_SIZE, INDEPENDENT_WEIGHT_DECAY};
     use crate::{
-        Action, Context, ContextServo, Course, Domain, Environment, Initial, Knob, Moves,
+        Action, Context, ContextServo, Domain, Environment, History, Initial, Knob, Moves,
         TuningConfig, TuningEnv,
     };
 
@@ -135,7 +135,7 @@ mod tests {
         });
         TuningConfig {
             knobs,
-            prior: Some(ContextServo::default()),
+            base_controller: Some(ContextServo::default()),
             ..NoisyQuadratic::tuning()
         }
     }
@@ -156,7 +156,8 @@ mod tests {
             let context = Context::new(spec, environment.budget()).unwrap();
             let segment = &environment.segments()[0];
             let size = segment.settings.number(BATCH_SIZE).unwrap();
-            let wanted = ContextServo::default().set_point(&context, &Course::default(), 0.0, size);
+            let wanted =
+                ContextServo::default().set_point(&context, &History::default(), 0.0, size);
             let ratio = segment.report.gradients.unwrap().update_ratio;
             let times = ratio / wanted;
             assert!((0.1..10.0).contains(&times), "{given}: {times}");
@@ -182,13 +183,13 @@ mod tests {
     #[test]
     fn a_residual_without_a_prior_is_refused() {
         let config = TuningConfig {
-            prior: None,
+            base_controller: None,
             ..process()
         };
         let instances = vec![NoisyQuadratic::default().into()];
         let error = TuningEnv::new(instances, config).err().unwrap().to_string();
         assert!(
-            error.contains("knobs[0]") && error.contains("prior"),
+            error.contains("knobs[0]") && error.contains("base_controller"),
             "{error}"
         );
     }

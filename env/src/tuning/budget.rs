@@ -80,9 +80,9 @@ pub(crate) fn log_uniform(low: f64, high: f64, rng: &mut impl Rng) -> f64 {
 #[serde(deny_unknown_fields, default)]
 pub struct Segments {
     /// Number of probe segments at the start.
-    pub probes: usize,
+    pub short: usize,
     /// Cost of a probe relative to a full segment, above 0 and at most 1.
-    pub probe_share: f64,
+    pub short_share: f64,
     /// Number of full segments.
     pub full: usize,
 }
@@ -91,8 +91,8 @@ impl Default for Segments {
     /// 5 probes of 0.2 and 24 segments of 1: 25 units, measured to leave bad starts early.
     fn default() -> Self {
         Self {
-            probes: 5,
-            probe_share: 0.2,
+            short: 5,
+            short_share: 0.2,
             full: 24,
         }
     }
@@ -101,7 +101,7 @@ impl Default for Segments {
 impl Segments {
     /// Number of segments, which is the number of decisions of an episode.
     pub fn count(&self) -> usize {
-        self.probes + self.full
+        self.short + self.full
     }
 
     /// The share of the budget that is spent once segment `index` (from 0) is over, in `(0, 1]`.
@@ -110,8 +110,8 @@ impl Segments {
             return 1.0;
         }
         let units = |segments: usize| {
-            let probes = segments.min(self.probes);
-            probes as f64 * self.probe_share + (segments - probes) as f64
+            let short = segments.min(self.short);
+            short as f64 * self.short_share + (segments - short) as f64
         };
         units(index + 1) / units(self.count())
     }
@@ -124,7 +124,7 @@ impl Segments {
         after.find(|next| !passed(next)).unwrap_or(self.count())
     }
 
-    /// Segment `index`, or where a trial has spent what it was to cost, the first after it that has something left to do.
+    /// Segment `index`, or where looking ahead has spent what it was to cost, the first after it that has something left to do.
     pub fn remaining(&self, index: usize, spent: Cost, budget: Cost) -> usize {
         let last = self.count() - 1;
         let mut before_last = index..last;
@@ -140,17 +140,17 @@ impl Segments {
         if self.full == 0 {
             return Err(Error::config("full", 0, "give at least 1 full segment"));
         }
-        if self.probes.saturating_add(self.full) > 100_000 {
+        if self.short.saturating_add(self.full) > 100_000 {
             return Err(Error::config(
                 "full",
                 self.full,
                 "at most 100000 segments in all",
             ));
         }
-        if !(self.probe_share > 0.0 && self.probe_share <= 1.0) {
+        if !(self.short_share > 0.0 && self.short_share <= 1.0) {
             return Err(Error::config(
-                "probe_share",
-                self.probe_share,
+                "short_share",
+                self.short_share,
                 "give a number above 0 and at most 1",
             ));
         }
@@ -176,8 +176,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn shares_rise_to_one(probes in 0usize..6, share in 0.01..=1.0f64, full in 1usize..40) {
-            let plan = Segments { probes, probe_share: share, full };
+        fn shares_rise_to_one(short in 0usize..6, share in 0.01..=1.0f64, full in 1usize..40) {
+            let plan = Segments { short, short_share: share, full };
             let mut before = 0.0;
             for index in 0..plan.count() {
                 prop_assert!(plan.spent_after(index) > before);

@@ -1,9 +1,10 @@
 //! Hyperparameters that an agent may move during a run, and what a move means.
 
+use crate::files::renamed;
 use crate::servo::plain::Servo;
 use crate::tuning::budget::log_uniform;
 use crate::tuning::settings::{
-    BATCH_SIZE, BEST, INDEPENDENT_WEIGHT_DECAY, KEPT, LEARNING_RATE, WEIGHTS,
+    BATCH_SIZE, BEST, INDEPENDENT_WEIGHT_DECAY, LEARNING_RATE, NO_ROLLBACK, ROLLBACK,
 };
 use crate::{Domain, Error, Head, Result, Value};
 use rand::{Rng, RngExt};
@@ -11,10 +12,9 @@ use serde::{Deserialize, Serialize};
 
 /// One hyperparameter of a [`crate::TuningEnv`]: one head of its actions.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, from = "AsWritten")]
 pub struct Knob {
     /// The setting that it moves, such as `learning_rate` or `batch_size`.
-    #[serde(deserialize_with = "crate::tuning::settings::name_now")]
     pub name: String,
     /// Which values the setting can take.
     pub domain: Domain,
@@ -22,6 +22,35 @@ pub struct Knob {
     pub initial: Initial,
     /// What the choices of its head mean.
     pub moves: Moves,
+}
+
+/// A knob in a file, maybe with names of an earlier version.
+#[derive(Deserialize)]
+#[serde(rename = "Knob", deny_unknown_fields)]
+struct AsWritten {
+    name: String,
+    domain: Domain,
+    initial: Initial,
+    moves: Moves,
+}
+
+impl From<AsWritten> for Knob {
+    fn from(mut knob: AsWritten) -> Self {
+        if let Domain::Categories(categories) = &mut knob.domain {
+            for category in categories {
+                *category = renamed::choice(&knob.name, std::mem::take(category));
+            }
+        }
+        if let Initial::Fixed(Value::Category(category)) = &mut knob.initial {
+            *category = renamed::choice(&knob.name, std::mem::take(category));
+        }
+        Self {
+            name: renamed::setting_name(knob.name),
+            domain: knob.domain,
+            initial: knob.initial,
+            moves: knob.moves,
+        }
+    }
 }
 
 /// The value of a knob before the first decision.
@@ -47,7 +76,7 @@ pub enum Moves {
     Relative(Vec<f64>),
     /// Each choice moves the set-point of a servo that sets the learning rate.
     Servo(Servo),
-    /// Each choice adds the logarithm of a factor to an offset `z`; the setting is what the prior of the process wants, times
+    /// Each choice adds the logarithm of a factor to an offset `z`; the setting is what the base controller of the process wants, times
     /// `exp(z)`. On the learning rate the factor is one on the set-point. It starts as "no change" and has to earn its place.
     Residual {
         /// The factors.
@@ -109,11 +138,11 @@ impl Knob {
     }
 
     /// Whether a segment begins from the weights that the one before left, or from the best.
-    pub fn weights() -> Self {
+    pub fn rollback() -> Self {
         Self {
-            name: WEIGHTS.to_owned(),
-            domain: Domain::Categories([KEPT, BEST].map(str::to_owned).to_vec()),
-            initial: Initial::Fixed(KEPT.into()),
+            name: ROLLBACK.to_owned(),
+            domain: Domain::Categories([NO_ROLLBACK, BEST].map(str::to_owned).to_vec()),
+            initial: Initial::Fixed(NO_ROLLBACK.into()),
             moves: Moves::Absolute,
         }
     }
@@ -141,7 +170,7 @@ impl Knob {
         if self.name == BATCH_SIZE {
             self.validate_batch_size(train_examples)?;
         }
-        if self.name == WEIGHTS && *self != Self::weights() {
+        if self.name == ROLLBACK && *self != Self::rollback() {
             return Err(Error::config(
                 "domain",
                 format!("{:?}", self.domain),
@@ -233,7 +262,7 @@ impl Knob {
                         "moves",
                         format!("Residual on `{}`", self.name),
                         format!(
-                            "a prior sets {LEARNING_RATE}, {BATCH_SIZE} and {INDEPENDENT_WEIGHT_DECAY}"
+                            "a base controller sets {LEARNING_RATE}, {BATCH_SIZE} and {INDEPENDENT_WEIGHT_DECAY}"
                         ),
                     ));
                 }
@@ -280,7 +309,7 @@ impl Knob {
                 "batch sizes come from Values([..]), an Integer domain or a Grid of whole numbers",
             ));
         }
-        // A prior never wants more than there are, and on whole numbers it gets what it wants.
+        // A base controller never wants more than there are, and on whole numbers it gets what it wants.
         let bounded = matches!(
             (&self.moves, &self.domain),
             (Moves::Residual { .. }, Domain::Integer { .. })

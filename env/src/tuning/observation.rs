@@ -1,6 +1,7 @@
 //! What the agent sees of a training: scale-free features of the reports so far.
 
 use crate::error::bounds::check_count;
+use crate::files::renamed;
 use crate::servo::context_servo::Context;
 use crate::tuning::knob::Position;
 use crate::tuning::settings::{BATCH_SIZE, LEARNING_RATE};
@@ -13,8 +14,10 @@ use std::collections::VecDeque;
 #[serde(deny_unknown_fields, default)]
 pub struct ObservationConfig {
     /// Names of the features that are seen; empty for all.
+    #[serde(deserialize_with = "renamed::features")]
     pub only: Vec<String>,
     /// Names of features that are left out, for ablations.
+    #[serde(deserialize_with = "renamed::features")]
     pub without: Vec<String>,
     /// Every feature is clipped to this absolute value.
     pub clip: f32,
@@ -54,10 +57,10 @@ impl ObservationConfig {
 }
 
 /// The features that every training has, in their order. Knobs add one each, `<knob>_position`. What was seen `k` moments ago
-/// is called `<feature>_<k>_ago`. A prior adds [`TRAIN_LOSS_RISEN`] and the features of the [`Context`].
+/// is called `<feature>_<k>_ago`. A base controller adds [`TRAIN_LOSS_RISEN`] and the features of the [`Context`].
 pub const FEATURES: [&str; 21] = [
     "update_ratio",
-    "gradient_agreement",
+    "gradient_signal_to_noise",
     "noise_scale",
     "gradient_variance",
     "gradient_cosine",
@@ -74,14 +77,14 @@ pub const FEATURES: [&str; 21] = [
     "learning_rate_moved",
     "utilisation",
     "budget_left",
-    "probing",
+    "short_segment",
     "diverged",
     "since_improvement",
 ];
 
 /// The features that need gradients of single updates, and cost what it costs to look at them.
 pub const GRADIENT_FEATURES: [&str; 6] = [
-    "gradient_agreement",
+    "gradient_signal_to_noise",
     "noise_scale",
     "gradient_variance",
     "gradient_cosine",
@@ -103,8 +106,8 @@ pub struct Moment<'a> {
     /// Share of the budget that is left, 1 at the start.
     pub budget_left: f64,
     /// Whether the next segment is a probe.
-    pub probing: bool,
-    /// What was known of the training beforehand; its features come last where the process has a prior.
+    pub short_segment: bool,
+    /// What was known of the training beforehand; its features come last where the process has a base controller.
     pub context: Option<&'a Context>,
 }
 
@@ -113,7 +116,7 @@ pub struct Moment<'a> {
 pub struct Encoder {
     config: ObservationConfig,
     kept: Vec<bool>,
-    prior: bool,
+    base_controller: bool,
     /// What was seen of moments before, the last first.
     before: VecDeque<Vec<f64>>,
     validations: Vec<f64>,
@@ -130,14 +133,14 @@ pub struct Encoder {
 }
 
 impl Encoder {
-    /// An encoder for these knobs, with the features that a prior adds if there is one.
+    /// An encoder for these knobs, with the features that a base controller adds if there is one.
     ///
     /// # Errors
     /// [`Error::Config`] if a name in `only` or `without` is no feature (the message lists them), none is left, the history is 0 or
     /// nothing of it is seen, or the clip is not positive.
-    pub fn new(config: ObservationConfig, knobs: &[Knob], prior: bool) -> Result<Self> {
+    pub fn new(config: ObservationConfig, knobs: &[Knob], base_controller: bool) -> Result<Self> {
         check_count("history", config.history, 1..=MOST_MOMENTS)?;
-        let names = names(knobs, config.history, prior);
+        let names = names(knobs, config.history, base_controller);
         for (field, list) in [("only", &config.only), ("without", &config.without)] {
             if let Some(unknown) = list.iter().find(|name| !names.contains(name)) {
                 let allowed = format!("the features are {}", names.join(", "));
@@ -170,7 +173,7 @@ impl Encoder {
         }
         Ok(Self {
             kept,
-            prior,
+            base_controller,
             config,
             before: VecDeque::new(),
             validations: Vec::new(),
@@ -188,7 +191,7 @@ impl Encoder {
     /// The features of the specification.
     pub fn features(&self, knobs: &[Knob]) -> Vec<Feature> {
         let clip = self.config.clip;
-        names(knobs, self.config.history, self.prior)
+        names(knobs, self.config.history, self.base_controller)
             .into_iter()
             .zip(&self.kept)
             .filter(|(_, kept)| **kept)
@@ -241,7 +244,7 @@ impl Encoder {
     pub fn encode(&mut self, moment: &Moment) -> Vec<f32> {
         let report = self.last.clone().unwrap_or_default();
         let gradients = report.gradients;
-        let agreement = gradients.and_then(|g| g.agreement());
+        let signal_to_noise = gradients.and_then(|g| g.signal_to_noise());
         let norm = |report: &Option<Report>| {
             report
                 .as_ref()
@@ -269,7 +272,7 @@ impl Encoder {
         let value = |x: Option<f64>| x.unwrap_or(0.0);
         let mut all = vec![
             value(gradients.map(|g| g.update_ratio.log10() + 2.5)),
-            value(agreement.map(|r| r.log10() + 1.5)),
+            value(signal_to_noise.map(|r| r.log10() + 1.5)),
             value(
                 gradients
                     .and_then(|g| g.noise_scale())
@@ -306,7 +309,7 @@ impl Encoder {
             value(log_ratio(lr, Some(first_lr))) / std::f64::consts::LN_10,
             2.0 * report.utilisation - 1.0,
             2.0 * moment.budget_left - 1.0,
-            if moment.probing { 1.0 } else { 0.0 },
+            if moment.short_segment { 1.0 } else { 0.0 },
             if report.diverged { 1.0 } else { 0.0 },
             self.since_improvement as f64 / 3.0 - 1.0,
         ];
@@ -336,7 +339,7 @@ impl Encoder {
         }
         self.before.push_front(now);
         self.before.truncate(self.config.history - 1);
-        if self.prior {
+        if self.base_controller {
             let risen = train(&self.last).map(|loss| loss.second_half);
             all.push(value(log_ratio(risen, Some(self.lowest))));
             let absent = [0.0; Context::FEATURES.len()];
@@ -380,15 +383,15 @@ fn present(knobs: &[Knob]) -> Vec<String> {
     features.chain(positions).collect()
 }
 
-fn names(knobs: &[Knob], history: usize, prior: bool) -> Vec<String> {
-    let with_prior = std::iter::once(TRAIN_LOSS_RISEN).chain(Context::FEATURES);
-    let with_prior = with_prior.filter(|_| prior);
+fn names(knobs: &[Knob], history: usize, base_controller: bool) -> Vec<String> {
+    let with_base_controller = std::iter::once(TRAIN_LOSS_RISEN).chain(Context::FEATURES);
+    let with_base_controller = with_base_controller.filter(|_| base_controller);
     let now = present(knobs);
     let before = (1..history).flat_map(|ago| now.iter().map(move |name| at(name, ago)));
     now.iter()
         .cloned()
         .chain(before)
-        .chain(with_prior.map(str::to_owned))
+        .chain(with_base_controller.map(str::to_owned))
         .collect()
 }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// ```text
 /// r = improvement log(best before / best after) / s
-///   + level       share (log(first / best after) / s - level_offset)
+///   + anytime      share (log(first / best after) / s - anytime_offset)
 ///   - cost        share
 ///   - divergence  [the segment diverged]
 ///   + reached     [the target was reached in this segment]
@@ -33,9 +33,9 @@ pub struct RewardConfig {
     /// Weight of the segment's improvement of the best validation loss.
     pub improvement: f64,
     /// Weight of the level reached so far, per share of the budget.
-    pub level: f64,
+    pub anytime: f64,
     /// The normalised level at which the second term is zero.
-    pub level_offset: f64,
+    pub anytime_offset: f64,
     /// Price of the whole budget. An episode that always spends it all pays the same whatever is chosen.
     pub cost: f64,
     /// Penalty of a segment that diverged.
@@ -54,8 +54,8 @@ impl Default for RewardConfig {
     fn default() -> Self {
         Self {
             improvement: 2.5,
-            level: 5.0,
-            level_offset: 0.8,
+            anytime: 5.0,
+            anytime_offset: 0.8,
             cost: 0.0,
             divergence: 0.3,
             reached: 0.0,
@@ -114,7 +114,7 @@ impl RewardConfig {
             self.log_ratios(progress)
         };
         let indicator = |condition: bool| if condition { 1.0 } else { 0.0 };
-        self.improvement * gain + self.level * progress.share * (level - self.level_offset)
+        self.improvement * gain + self.anytime * progress.share * (level - self.anytime_offset)
             - self.cost * progress.share
             - self.divergence * indicator(progress.diverged)
             + self.reached * indicator(progress.reached)
@@ -141,8 +141,8 @@ impl RewardConfig {
     pub fn validate(&self) -> Result<()> {
         for (field, weight) in [
             ("improvement", self.improvement),
-            ("level", self.level),
-            ("level_offset", self.level_offset),
+            ("anytime", self.anytime),
+            ("anytime_offset", self.anytime_offset),
             ("cost", self.cost),
             ("divergence", self.divergence),
             ("reached", self.reached),
@@ -211,7 +211,7 @@ mod tests {
     #[test]
     fn below_the_floor_nothing_is_gained() {
         let floored = |floor| RewardConfig {
-            level: 0.0,
+            anytime: 0.0,
             scaled: false,
             floor,
             ..Default::default()
@@ -303,7 +303,7 @@ mod tests {
         /// The improvement term telescopes: how a loss was reached does not matter, only where it ended.
         #[test]
         fn improvement_telescopes(losses in proptest::collection::vec(0.01..2.0f64, 1..20)) {
-            let only = RewardConfig { level: 0.0, ..Default::default() };
+            let only = RewardConfig { anytime: 0.0, ..Default::default() };
             let (mut best, mut total) = (2.0f64, 0.0);
             for loss in losses {
                 let after = best.min(loss);

@@ -6,7 +6,7 @@ use crate::tuning::settings::LEARNING_RATE;
 use crate::{Error, Restore, Result, Settings, Status, Step, Termination, Trainee, Value};
 
 impl Episode {
-    /// Brings back weights, optimiser and prior as they were at the best validation. The data go on.
+    /// Brings back weights, optimiser and base controller as they were at the best validation. The data go on.
     pub(super) fn go_back(&mut self, trainee: &mut dyn Trainee) -> Result<()> {
         trainee.restore(&self.best, Restore::AllButData)?;
         if let (Some(steering), Some(best)) = (&mut self.steering, &self.best_steering) {
@@ -134,7 +134,7 @@ impl TuningEnv {
 #[cfg(test)]
 mod tests {
     use crate::suite::NoisyQuadratic;
-    use crate::tuning::settings::{BEST, KEPT, LEARNING_RATE, WEIGHTS};
+    use crate::tuning::settings::{BEST, LEARNING_RATE, NO_ROLLBACK, ROLLBACK};
     use crate::{
         Action, ContextServo, Domain, Environment, Initial, Knob, Moves, Settings, TuningConfig,
         TuningEnv,
@@ -153,7 +153,7 @@ mod tests {
     #[test]
     fn a_segment_can_begin_from_the_best_weights() {
         let mut after = Vec::new();
-        for weights in [KEPT, BEST] {
+        for weights in [NO_ROLLBACK, BEST] {
             let mut environment = environment(NoisyQuadratic::tuning());
             environment.reset(3).unwrap();
             let settings = |lr: f64| environment.settings().unwrap().with(LEARNING_RATE, lr);
@@ -165,7 +165,7 @@ mod tests {
             environment.step_with(&spoiling).unwrap();
             let spoilt = loss(&environment);
             assert!(spoilt.is_finite() && spoilt > 1.5 * best, "{spoilt} {best}");
-            let settings: Settings = tiny.with(WEIGHTS, weights);
+            let settings: Settings = tiny.with(ROLLBACK, weights);
             environment.step_with(&settings).unwrap();
             after.push((loss(&environment) / best, loss(&environment) / spoilt));
         }
@@ -190,9 +190,9 @@ mod tests {
                         accumulates: false,
                     },
                 ),
-                Knob::weights(),
+                Knob::rollback(),
             ],
-            prior: Some(ContextServo::default()),
+            base_controller: Some(ContextServo::default()),
             ..NoisyQuadratic::tuning()
         });
         environment.reset(2).unwrap();
@@ -219,10 +219,10 @@ mod tests {
 
     #[test]
     fn the_knob_has_one_form() {
-        let mut knob = Knob::weights();
-        knob.domain = Domain::Categories(vec![KEPT.to_owned(), "last".to_owned()]);
+        let mut knob = Knob::rollback();
+        knob.domain = Domain::Categories(vec![NO_ROLLBACK.to_owned(), "last".to_owned()]);
         let error = knob.validate(100).unwrap_err().to_string();
         assert!(error.contains("last") && error.contains(BEST), "{error}");
-        assert_eq!(Knob::weights().head().unchanged(), Some(0));
+        assert_eq!(Knob::rollback().head().no_op(), Some(0));
     }
 }

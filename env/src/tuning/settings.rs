@@ -1,5 +1,6 @@
 //! Hyperparameters as plain data.
 
+use crate::files::renamed;
 use crate::{Error, Result};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
@@ -29,26 +30,12 @@ pub const OF_TRAININGS: [&str; 4] = [
     AVERAGING,
 ];
 
-/// What a setting is called now that files may have under its name of before.
-pub(crate) fn name_now<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> std::result::Result<String, D::Error> {
-    String::deserialize(deserializer).map(renamed)
-}
-
-fn renamed(name: String) -> String {
-    match name.as_str() {
-        "weight_decay" => INDEPENDENT_WEIGHT_DECAY.to_owned(),
-        _ => name,
-    }
-}
-
-/// Name of the setting that says from which weights a segment begins: [`KEPT`], those that the segment before left, which also
+/// Name of the setting that says from which weights a segment begins: [`NO_ROLLBACK`], those that the segment before left, which also
 /// holds if it is not set, or [`BEST`]. A [`crate::TuningEnv`] sees to it, whatever the trainee is.
-pub const WEIGHTS: &str = "weights";
+pub const ROLLBACK: &str = "rollback";
 /// The weights as they are.
-pub const KEPT: &str = "kept";
-/// The weights, the optimiser's state and what a prior had measured, as they were at the best validation so far.
+pub const NO_ROLLBACK: &str = "none";
+/// The weights, the optimiser's state and what a base controller had measured, as they were at the best validation so far.
 pub const BEST: &str = "best";
 
 /// The value of one hyperparameter.
@@ -108,12 +95,12 @@ fn values_now<'de, D: Deserializer<'de>>(
     let given = values.len();
     let values = values
         .into_iter()
-        .map(|(name, value)| (renamed(name), value));
+        .map(|(name, value)| renamed::setting(name, value));
     let values: BTreeMap<String, Value> = values.collect();
     if values.len() < given {
-        return Err(serde::de::Error::custom(format!(
-            "`weight_decay` is the name of before of `{INDEPENDENT_WEIGHT_DECAY}`; give it once"
-        )));
+        return Err(serde::de::Error::custom(
+            "a setting is there under its name and under the one that it had before; give it once",
+        ));
     }
     Ok(values)
 }
@@ -158,7 +145,7 @@ impl Settings {
 
     /// Whether the segment begins from the best weights.
     pub fn from_best(&self) -> bool {
-        matches!(self.get(WEIGHTS), Some(Value::Category(which)) if which == BEST)
+        matches!(self.get(ROLLBACK), Some(Value::Category(which)) if which == BEST)
     }
 
     /// The number behind `name`.

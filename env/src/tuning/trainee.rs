@@ -1,7 +1,7 @@
 //! Something that can be trained a little further and asked how it does.
 
 use crate::error::nearest::did_you_mean;
-use crate::tuning::settings::WEIGHTS;
+use crate::tuning::settings::ROLLBACK;
 use crate::{Cost, CostModel, Error, Result, Settings};
 use serde::{Deserialize, Serialize};
 use std::any::Any;
@@ -98,7 +98,7 @@ impl TraineeSpec {
     /// # Errors
     /// [`Error::Setting`] with the nearest names.
     pub fn understands(&self, name: &str) -> Result<()> {
-        if name == WEIGHTS || self.settings.iter().any(|known| known == name) {
+        if name == ROLLBACK || self.settings.iter().any(|known| known == name) {
             return Ok(());
         }
         let meant = did_you_mean(name, self.settings.iter().map(String::as_str));
@@ -246,9 +246,9 @@ pub struct GradientStatistics {
 }
 
 impl GradientStatistics {
-    /// The agreement `r` of the gradients, an unbiased estimate of `|E g|^2 / E |g|^2` from `K` samples:
+    /// The gradient signal-to-noise, as the share `r = S / (S + N)` of the signal in the whole: an unbiased estimate of `|E g|^2 / E |g|^2` from `K` samples:
     /// `(K |mean g|^2 / mean |g|^2 - 1) / (K - 1)`, kept within `[1e-6, 1]`. `None` with a single sample.
-    pub fn agreement(&self) -> Option<f64> {
+    pub fn signal_to_noise(&self) -> Option<f64> {
         if self.samples < 2 || self.mean_square_norm <= 0.0 {
             return None;
         }
@@ -260,8 +260,8 @@ impl GradientStatistics {
     /// The simple noise scale in examples, `b (1/r - 1)`: the batch size at which noise and signal are equal
     /// (McCandlish et al. 2018, "An empirical model of large-batch training", eq. 2.9).
     pub fn noise_scale(&self) -> Option<f64> {
-        self.agreement()
-            .map(|agreement| self.batch_size as f64 * (1.0 / agreement - 1.0))
+        self.signal_to_noise()
+            .map(|signal_to_noise| self.batch_size as f64 * (1.0 / signal_to_noise - 1.0))
     }
 
     /// Whether every figure is finite.
@@ -361,7 +361,7 @@ mod tests {
             !message.contains("did you mean") && message.contains("dropout"),
             "{message}"
         );
-        spec().understands(WEIGHTS).unwrap();
+        spec().understands(ROLLBACK).unwrap();
         spec()
             .understands_all(&Settings::default().with("dropout", 0.1))
             .unwrap();
@@ -387,21 +387,21 @@ mod tests {
             square_mean_norm: 9.0,
             ..Default::default()
         };
-        assert_eq!(equal.agreement(), Some(1.0));
+        assert_eq!(equal.signal_to_noise(), Some(1.0));
         assert_eq!(equal.noise_scale(), Some(0.0));
         assert_eq!(equal.variance(), Some(0.0));
         let opposite = GradientStatistics {
             square_mean_norm: 0.0,
             ..equal
         };
-        assert_eq!(opposite.agreement(), Some(1e-6));
+        assert_eq!(opposite.signal_to_noise(), Some(1e-6));
         assert_eq!(opposite.variance(), Some(12.0));
         assert_eq!(
             GradientStatistics {
                 samples: 1,
                 ..equal
             }
-            .agreement(),
+            .signal_to_noise(),
             None
         );
     }

@@ -28,11 +28,11 @@ impl TuningConfig {
                     "each knob moves another setting",
                 )));
             }
-            if matches!(knob.moves, Moves::Residual { .. }) && self.prior.is_none() {
+            if matches!(knob.moves, Moves::Residual { .. }) && self.base_controller.is_none() {
                 return Err(within(Error::config(
                     "moves",
                     "Residual",
-                    "there is nothing to add to; give the process a prior",
+                    "there is nothing to add to; give the process a base controller",
                 )));
             }
             knob.validate(usize::MAX).map_err(within)?;
@@ -41,8 +41,10 @@ impl TuningConfig {
             .validate()
             .map_err(|error| error.within("segments"))?;
         self.budget.validate()?;
-        if let Some(servo) = &self.prior {
-            servo.validate().map_err(|error| error.within("prior"))?;
+        if let Some(servo) = &self.base_controller {
+            servo
+                .validate()
+                .map_err(|error| error.within("base_controller"))?;
         }
         self.reward
             .validate()
@@ -55,8 +57,8 @@ impl TuningConfig {
                 "give a number above 0 and at most 1",
             ));
         }
-        let prior = self.prior.is_some();
-        Encoder::new(self.observation.clone(), &self.knobs, prior)
+        let base_controller = self.base_controller.is_some();
+        Encoder::new(self.observation.clone(), &self.knobs, base_controller)
             .map_err(|error| error.within("observation"))?;
         Ok(())
     }

@@ -1,6 +1,9 @@
 //! The command line of `compare`.
 
-use super::{INTERRUPTED, Machine, Words, print_json, run_folder, say, stop_on_ctrl_c, write};
+use super::{
+    INTERRUPTED, Machine, Words, note_names_of_before, print_json, run_folder, say, stop_on_ctrl_c,
+    write,
+};
 use crate::compare::{self, CompareConfig};
 use crate::record::observer::Progress;
 use crate::record::run_directory::write_json;
@@ -37,7 +40,10 @@ struct Compare {
 pub(super) fn compare(words: &Words) -> Result<()> {
     let arguments: Compare = words.parse();
     let mut config = match &arguments.config {
-        Some(path) => CompareConfig::load(path)?,
+        Some(path) => {
+            note_names_of_before(path);
+            CompareConfig::load(path)?
+        }
         None => CompareConfig::parse(compare::config::COMPARE, "compare.ron")?,
     };
     if let Some(seeds) = arguments.seeds {

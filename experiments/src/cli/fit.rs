@@ -1,6 +1,6 @@
 //! The command line of `fit`.
 
-use super::{INTERRUPTED, Machine, Words, run_folder, say, stop_on_ctrl_c};
+use super::{INTERRUPTED, Machine, Words, note_names_of_before, run_folder, say, stop_on_ctrl_c};
 use crate::Result;
 use crate::fit::{self, FitConfig};
 use crate::record::observer::Progress;
@@ -30,7 +30,10 @@ struct Fit {
 pub(super) fn fit(words: &Words) -> Result<()> {
     let arguments: Fit = words.parse();
     let config = match &arguments.config {
-        Some(path) => FitConfig::load(path)?,
+        Some(path) => {
+            note_names_of_before(path);
+            FitConfig::load(path)?
+        }
         None => FitConfig::parse(fit::config::FIT, "fit.ron")?,
     };
     stop_on_ctrl_c()?;

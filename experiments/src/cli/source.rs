@@ -1,5 +1,6 @@
 //! Where a config comes from.
 
+use super::note_names_of_before;
 use crate::train::config::QUICKSTART;
 use crate::{Config, Error, Result};
 use std::path::PathBuf;
@@ -24,7 +25,10 @@ impl ConfigSource {
                 let allowed = "give a config file; the folder of a run is given with --out";
                 return Err(Error::config("config", folder.display(), allowed));
             }
-            Some(path) => Config::load(path)?,
+            Some(path) => {
+                note_names_of_before(path);
+                Config::load(path)?
+            }
             None => Config::parse(QUICKSTART, "quickstart.ron")?,
         };
         for assignment in &self.set {

@@ -1,8 +1,8 @@
 //! What a comparison teaches: one row a method.
 
+use super::break_even::{BreakEven, break_even};
 use super::config::CompareConfig;
 use super::method::{Method, Peak, Ruleset};
-use super::payback::{PaidAfter, paid_after};
 use super::profile;
 use super::record::{CompareRecord, Line};
 use super::rivals::{self, Rivals, rivals};
@@ -47,7 +47,7 @@ pub struct MethodReport {
     pub earlier: f64,
     /// After how many uses that has paid, against the cheapest search in the table that comes as low; `None` where nothing was
     /// spent before.
-    pub paid_after: Option<PaidAfter>,
+    pub break_even: Option<BreakEven>,
     /// Share of the seeds on which the target was reached, over all tasks.
     pub reached: f64,
     /// Mean over the tasks of the median time to target, relative to one budget; `None` if it is never on some task.
@@ -179,7 +179,7 @@ pub fn report(config: &CompareConfig, lines: &[Line]) -> Report {
                     .sum::<f64>()
                     / n,
                 earlier: earlier(method, lines) / mean_budget,
-                paid_after: None,
+                break_even: None,
                 budgets: own.iter().map(|r| r.ledger.spent / r.budget).sum::<f64>() / n,
                 reached: reached.count() as f64 / n,
                 time_to_target: relative
@@ -233,8 +233,8 @@ fn settle(methods: &mut [MethodReport]) {
         .collect();
     for method in methods.iter_mut().filter(|method| method.earlier > 0.0) {
         let loss = method.loss.map_or(f64::NAN, |loss| loss.mean);
-        let paid = paid_after(method.earlier, method.budgets, loss, &searches);
-        method.paid_after = Some(paid);
+        let paid = break_even(method.earlier, method.budgets, loss, &searches);
+        method.break_even = Some(paid);
     }
 }
 
@@ -336,7 +336,7 @@ fn line(row: &MethodReport) -> String {
         row.runs,
         row.budgets,
         row.earlier,
-        or_dash(row.paid_after.map(|paid| paid.to_string())),
+        or_dash(row.break_even.map(|paid| paid.to_string())),
         100.0 * row.reached,
         or_dash(row.time_to_target.map(|time| format!("{time:.2}"))),
         row.score,
@@ -422,18 +422,18 @@ mod tests {
     }
 
     #[test]
-    fn what_was_spent_before_has_paid_after_so_many_uses() {
+    fn what_was_spent_before_breaks_even_after_so_many_uses() {
         let report = example();
         // A grid of 12 seconds is 6 budgets; 4 are saved a use against a search of 5: 6 + 2 < 10, but 6 + 1 > 5.
         let best = row(&report, "best_static");
         assert_eq!(best.earlier, 6.0);
-        assert_eq!(best.paid_after, Some(PaidAfter::Uses(2)));
+        assert_eq!(best.break_even, Some(BreakEven::Uses(2)));
         // 20 budgets: 20 + 6 < 30, but 20 + 5 = 25.
         let policy = row(&report, "policy");
         assert_eq!(policy.earlier, 20.0);
-        assert_eq!(policy.paid_after, Some(PaidAfter::Uses(6)));
+        assert_eq!(policy.break_even, Some(BreakEven::Uses(6)));
         for nothing in ["default", "random_5"] {
-            assert_eq!(row(&report, nothing).paid_after, None);
+            assert_eq!(row(&report, nothing).break_even, None);
         }
     }
 

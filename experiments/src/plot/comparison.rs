@@ -255,7 +255,7 @@ mod tests {
             (policy.controller, policy.ratios.as_slice()),
             ("policy", [0.25, 0.75].as_slice())
         );
-        // The deviation of two values is their distance over the root of 2, the error of their mean half the distance.
+        // The standard deviation of two values is their distance over the root of 2, the error of their mean half the distance.
         let (mean, error) = policy.mean_and_error().unwrap();
         assert_eq!(mean, 0.5);
         assert!((error - 0.25).abs() < 1e-15);

@@ -142,7 +142,7 @@ pub(crate) fn row(method: &str, score: f64, times: Vec<Option<f64>>) -> MethodRe
         runs: 1.0,
         budgets: 1.0,
         earlier: 0.0,
-        paid_after: None,
+        break_even: None,
         reached: 1.0,
         time_to_target: None,
         times,

@@ -16,7 +16,7 @@ const HEIGHT: u32 = 800;
 /// The colour of a single run behind the mean.
 const FAINT: RGBColor = RGBColor(160, 190, 210);
 
-/// A curve with a band: `(episode, mean, deviation)`.
+/// A curve with a band: `(episode, mean, standard deviation)`.
 type Curve = Vec<(f64, f64, f64)>;
 
 /// Draws the returns of named runs over their episodes.
@@ -156,7 +156,7 @@ fn returns(episodes: &[EpisodeRecord]) -> Vec<(f64, f64)> {
         .collect()
 }
 
-/// Mean and deviation over the runs at each episode that every run has.
+/// Mean and standard deviation over the runs at each episode that every run has.
 fn over_runs(runs: &[Curve]) -> Curve {
     let mut means: BTreeMap<u64, Vec<f64>> = BTreeMap::new();
     for (episode, mean, _) in runs.iter().flatten() {

@@ -7,7 +7,7 @@ use super::colour::METHODS;
 use super::legend::{Mark, legend};
 use super::panel::{Bounds, Panel, TITLE_ROOM, X_LABEL_ROOM, Y_LABEL_ROOM, title};
 use std::path::Path;
-use trimtab_env::{Context, ContextServo, Course};
+use trimtab_env::{Context, ContextServo, History};
 
 const HEIGHT: u32 = 900;
 /// Points of a line.
@@ -43,7 +43,7 @@ pub fn set_points(
         .map(|((_, context), sizes)| {
             let pairs = shares.iter().zip(sizes);
             pairs
-                .map(|(f, b)| servo.set_point(context, &Course::default(), *f, *b))
+                .map(|(f, b)| servo.set_point(context, &History::default(), *f, *b))
                 .collect()
         })
         .collect();

@@ -1,4 +1,4 @@
-//! Means and deviations.
+//! Means and standard deviations.
 
 /// Whether a value can be drawn. Beyond 1e150 sums of squares overflow.
 pub(super) fn drawable(value: f64) -> bool {

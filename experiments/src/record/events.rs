@@ -113,6 +113,7 @@ pub struct ReferenceRecord {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EvaluationRecord {
     /// Name of the controller: `policy`, `default`, `best_static`, `random`.
+    #[serde(deserialize_with = "trimtab_env::files::renamed::controller")]
     pub controller: String,
     /// Name of the task.
     pub task: String,

@@ -66,6 +66,7 @@ pub struct Estimate {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ControllerSummary {
     /// Its name.
+    #[serde(deserialize_with = "trimtab_env::files::renamed::controller")]
     pub controller: String,
     /// The task, or `all`.
     pub task: String,
@@ -327,7 +328,7 @@ pub fn table(summary: &Summary, references: &[ReferenceRecord]) -> String {
             difference.standard_error
         );
     }
-    // A learning rate of 0 stands for a prior in the place of a grid.
+    // A learning rate of 0 stands for a base controller in the place of a grid.
     let grids = references
         .iter()
         .filter(|reference| reference.learning_rate > 0.0);

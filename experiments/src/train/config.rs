@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use trimtab_agent::{Algorithm, PolicyConfig, RolloutConfig};
 use trimtab_env::bounds::check_count;
+use trimtab_env::files::renamed;
 use trimtab_env::{CostModel, Knob, TuningConfig};
 use trimtab_models::{TaskConfig, TaskDistribution};
 
@@ -145,11 +146,12 @@ impl Default for EvaluationConfig {
     }
 }
 
-/// Reads a value from RON text; `file` is only named in messages.
+/// Reads a value from RON text, in which fields may be called as in earlier versions; `file` is only named in messages.
 pub(crate) fn parse_ron<T: serde::de::DeserializeOwned>(text: &str, file: &str) -> Result<T> {
     let options =
         ron::Options::default().with_default_extension(ron::extensions::Extensions::IMPLICIT_SOME);
-    options.from_str(text).map_err(|error| Error::Parse {
+    let (text, _) = renamed::fields(text);
+    options.from_str(&text).map_err(|error| Error::Parse {
         file: file.to_owned(),
         line: error.span.start.line,
         column: error.span.start.col,
@@ -212,6 +214,7 @@ impl Config {
         let (mut place, mut keys) = (&whole, path.split('.').peekable());
         let mut put = None;
         while let Some(key) = keys.next() {
+            let key = renamed::field(key);
             match (place.get(key), place.start_of_map()) {
                 (Some(next), _) => place = next,
                 (None, Some(start)) if keys.peek().is_none() => {
@@ -270,8 +273,8 @@ impl Config {
         }
         check_tasks("environment.tasks", tasks)?;
         check_process("environment.process", process, "environment.cost", *cost)?;
-        let unchanged = |knob: &Knob| knob.head().unchanged().is_some();
-        if let Some(knob) = process.knobs.iter().find(|knob| !unchanged(knob))
+        let no_op = |knob: &Knob| knob.head().no_op().is_some();
+        if let Some(knob) = process.knobs.iter().find(|knob| !no_op(knob))
             && self.training.self_critical
         {
             let allowed = format!(
@@ -288,8 +291,8 @@ impl Config {
             ));
         }
         check_count("evaluation.reruns", evaluation.reruns, 1..=MOST_RUNS)?;
-        if process.prior.is_some() {
-            // The prior is the reference; there is no grid.
+        if process.base_controller.is_some() {
+            // The base controller is the reference; there is no grid.
             return Ok(());
         }
         if evaluation.learning_rates.is_empty() || evaluation.batch_sizes.is_empty() {
@@ -401,7 +404,9 @@ mod tests {
             .set("environment.Tuning.tasks.0.data.Csv.target=\"z: \\\"z\"")
             .unwrap();
         config.set("training.rollout=Episodes(5)").unwrap();
-        config.set("environment.Tuning.tasks.0.late=None").unwrap();
+        config
+            .set("environment.Tuning.tasks.0.delayed_classes=None")
+            .unwrap();
         config
             .set("environment.Tuning.tasks.0.name=\"first\"")
             .unwrap();
@@ -430,9 +435,9 @@ mod tests {
     fn a_number_that_is_not_finite_is_named_and_no_assignment_is_blamed() {
         for (field, value, named) in [
             (
-                "environment.Tuning.process.reward.level",
+                "environment.Tuning.process.reward.anytime",
                 "NaN",
-                "reward.level: NaN",
+                "reward.anytime: NaN",
             ),
             (
                 "environment.Tuning.process.observation.clip",
@@ -445,11 +450,7 @@ mod tests {
                 "-inf",
                 "evaluation.learning_rates: -inf",
             ),
-            (
-                "policy.no_change_bias",
-                "-inf",
-                "policy.no_change_bias: -inf",
-            ),
+            ("policy.no_op_bias", "-inf", "policy.no_op_bias: -inf"),
         ] {
             let mut config = quickstart();
             config.set(&format!("{field}={value}")).unwrap();

@@ -141,7 +141,7 @@ impl Tuning {
             return Ok(None);
         };
         let tuning = Self::new(&config.environment.tasks()?, *cost, process, device)?;
-        if tuning.has_prior() {
+        if tuning.has_base_controller() {
             return Ok(Some(tuning));
         }
         for task in &tuning.tasks {
@@ -240,8 +240,8 @@ impl Tuning {
     }
 
     /// Whether a context servo decides first.
-    pub fn has_prior(&self) -> bool {
-        self.process.prior.is_some()
+    pub fn has_base_controller(&self) -> bool {
+        self.process.base_controller.is_some()
     }
 
     /// A new environment over all tasks. `goals` has one entry a task, or none while they are not known.
@@ -303,7 +303,7 @@ pub fn rollout_environments(
         (None, EnvironmentConfig::Tuning { .. }) => Vec::new(),
     };
     let environments = if config.training.self_critical {
-        let critical = environments.into_iter().map(SelfCritical::unchanged);
+        let critical = environments.into_iter().map(SelfCritical::against_no_op);
         critical
             .map(|environment| Ok(Box::new(environment?) as Box<dyn Environment>))
             .collect::<Result<_>>()?

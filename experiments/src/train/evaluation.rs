@@ -8,8 +8,8 @@ use crate::{Config, Error, Result, train::reference};
 use std::sync::Mutex;
 use trimtab_agent::controller::run;
 use trimtab_agent::{
-    Constant, Controller, Decision, Policy, PolicyController, RandomController, Selection,
-    Situation, Unchanged,
+    Constant, Controller, Decision, NoOp, Policy, PolicyController, RandomController, Selection,
+    Situation,
 };
 use trimtab_env::mdp::stream::derived_seed;
 use trimtab_env::settings::{BATCH_SIZE, LEARNING_RATE};
@@ -21,7 +21,7 @@ pub(crate) const DEFAULT_BATCH: usize = 64;
 
 /// The controllers of a comparison, in the order of tables. The last one is left out where a head has no choice that
 /// leaves its knob alone.
-pub const CONTROLLERS: [&str; 5] = ["policy", "default", "best_static", "random", "unchanged"];
+pub const CONTROLLERS: [&str; 5] = ["policy", "default", "best_static", "random", "no_op"];
 
 /// Evaluates the policy (greedy), the optimiser's default setting, the best fixed setting and chance on every task,
 /// with the same seeds for all. Seed number `first` and those after it are used.
@@ -54,12 +54,12 @@ pub fn tuning(
     policy.check(&spec)?;
     let environments: Vec<_> = environments.into_iter().map(Mutex::new).collect();
     let (tasks, seeds) = (tuning.tasks.len(), config.evaluation.seeds);
-    let unchanged = Unchanged::new(&spec);
-    // With a prior there was no grid to find a fixed setting.
+    let no_op = NoOp::new(&spec);
+    // With a base controller there was no grid to find a fixed setting.
     let controllers: Vec<&str> = CONTROLLERS
         .into_iter()
-        .filter(|name| *name != "unchanged" || unchanged.is_some())
-        .filter(|name| *name != "best_static" || !tuning.has_prior())
+        .filter(|name| *name != "no_op" || no_op.is_some())
+        .filter(|name| *name != "best_static" || !tuning.has_base_controller())
         .collect();
     let count = controllers.len() * tasks * seeds;
     observer.begin(Phase::Evaluation, count as u64, 0);
@@ -85,8 +85,8 @@ pub fn tuning(
                 DEFAULT_BATCH.min(tuning.tasks[task].split().train.rows()),
             ),
             "best_static" => fixed(references[task].learning_rate, references[task].batch_size),
-            "unchanged" => match &unchanged {
-                Some(unchanged) => Box::new(unchanged.clone()),
+            "no_op" => match &no_op {
+                Some(no_op) => Box::new(no_op.clone()),
                 None => Box::new(RandomController::new(spec.clone())),
             },
             _ => Box::new(RandomController::new(spec.clone())),
@@ -198,7 +198,7 @@ pub fn episode(
             Decision::Fail(reason) => {
                 return Err(trimtab_env::Error::other(controller.name(), reason).into());
             }
-            Decision::Set(_) | Decision::Try(_) => break,
+            Decision::Set(_) | Decision::LookAhead(_) => break,
         };
         let step = environment.step(&action)?;
         total_reward += f64::from(step.reward);

@@ -1,5 +1,5 @@
-//! The best fixed setting of each task: a grid, whose winner is run again with fresh seeds. Where a process has a prior, what
-//! the prior reaches by itself.
+//! The best fixed setting of each task: a grid, whose winner is run again with fresh seeds. Where a process has a base controller, what
+//! the base controller reaches by itself.
 
 use crate::record::events::ReferenceRecord;
 use crate::record::observer::{Observer, Phase};
@@ -7,7 +7,7 @@ use crate::train::environments::{Goal, Tuning};
 use crate::train::play::Field;
 use crate::{Config, Error, Result};
 use trimtab_agent::Constant;
-use trimtab_agent::controller::{Controller, Unchanged};
+use trimtab_agent::controller::{Controller, NoOp};
 use trimtab_env::mdp::stream::derived_seed;
 use trimtab_env::vector::in_parallel;
 use trimtab_env::{Budget, Environment, Settings, TuningEnv};
@@ -15,13 +15,13 @@ use trimtab_env::{Budget, Environment, Settings, TuningEnv};
 /// Tasks between two questions whether to stop, where threads take tasks.
 const TASKS_AT_ONCE: usize = 32;
 
-/// Who plays a fixed setting: itself, or where a prior decides, the prior alone.
+/// Who plays a fixed setting: itself, or where a base controller decides, the base controller alone.
 fn fixed(environment: &TuningEnv, lr: f64, batch: usize) -> Box<dyn Controller> {
     let config = environment.config();
     let settings = Settings::new(lr, batch);
     let settings = config.settings.joined(&settings);
-    match Unchanged::new(environment.spec()) {
-        Some(unchanged) if config.prior.is_some() => Box::new(unchanged),
+    match NoOp::new(environment.spec()) {
+        Some(no_op) if config.base_controller.is_some() => Box::new(no_op),
         _ => Box::new(Constant::new("grid", settings)),
     }
 }
@@ -82,7 +82,7 @@ pub fn find(
         .learning_rates
         .iter()
         .flat_map(|lr| batches.iter().map(move |batch| (*lr, *batch)));
-    let points: Vec<(f64, usize)> = if tuning.has_prior() {
+    let points: Vec<(f64, usize)> = if tuning.has_base_controller() {
         vec![(0.0, Budget::REFERENCE_BATCH)]
     } else {
         grid.collect()
@@ -90,7 +90,7 @@ pub fn find(
     let tasks = tuning.tasks.len();
     let runs = (points.len() + evaluation.reruns) as u64;
     observer.begin(Phase::Reference, runs * tasks as u64, 0);
-    // A grid has runs for all threads; where there is but one run a task, as with a prior, threads take tasks.
+    // A grid has runs for all threads; where there is but one run a task, as with a base controller, threads take tasks.
     let (threads, at_once) = if points.len() == 1 {
         (jobs.max(1), TASKS_AT_ONCE)
     } else {

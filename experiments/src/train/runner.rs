@@ -167,7 +167,7 @@ fn go_on(
         policy = policy.with_training_cost(training_cost);
     }
     if let EnvironmentConfig::Tuning { process, .. } = &config.environment
-        && process.prior.is_some()
+        && process.base_controller.is_some()
     {
         policy = policy.with_residual(Residual {
             knobs: process.knobs.clone(),

@@ -18,7 +18,7 @@ pub struct SplitConfig {
     /// The most rows to train on; the rest of the training rows go unused. It changes neither the
     /// validation nor the test rows.
     pub max_train: Option<usize>,
-    /// What is brought to mean 0 and deviation 1.
+    /// What is brought to mean 0 and standard deviation 1.
     pub standardise: Standardise,
     /// The seed of the shuffle.
     pub seed: u64,

@@ -1,10 +1,10 @@
-//! Inputs and targets of mean 0 and deviation 1, by what the training rows say alone.
+//! Inputs and targets of mean 0 and standard deviation 1, by what the training rows say alone.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Dataset, Number, Targets};
 
-/// What is brought to mean 0 and deviation 1.
+/// What is brought to mean 0 and standard deviation 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Standardise {
     /// Each feature by its own mean and deviation: for tables.
@@ -18,7 +18,7 @@ pub enum Standardise {
 
 /// A shift and a scale a feature, and for the targets of a regression: `(x - mean) / scale`.
 ///
-/// The deviation is that of the population, divided by `n` and not `n - 1`. What does not vary is given a
+/// The standard deviation is that of the population, divided by `n` and not `n - 1`. What does not vary is given a
 /// scale of 1.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Standardiser {
@@ -121,7 +121,7 @@ impl Standardiser {
     }
 }
 
-/// A number with its mean taken off, in deviations.
+/// A number with its mean taken off, in standard deviations.
 fn standard(number: f64, mean: f64, scale: f64) -> f32 {
     let difference = number - mean;
     f32::nearest(if difference.is_finite() {
@@ -131,7 +131,7 @@ fn standard(number: f64, mean: f64, scale: f64) -> f32 {
     })
 }
 
-/// Mean and deviation of each of `width` columns; 0 and 1 without rows, and a deviation of 1 if all values are the same.
+/// Mean and standard deviation of each of `width` columns; 0 and 1 without rows, and a standard deviation of 1 if all values are the same.
 fn statistics<'a, N: Number>(
     width: usize,
     rows: impl Iterator<Item = &'a [N]> + Clone,
@@ -221,9 +221,9 @@ impl Column {
     }
 
     fn mean_and_deviation(&self) -> (f64, f64) {
-        /// What a mean may be off by, in deviations, without being seen in 32 bits.
+        /// What a mean may be off by, in standard deviations, without being seen in 32 bits.
         const UNSEEN: f64 = 1e-10;
-        // Equality, not a deviation of 0: the mean of equal values is rounded, their deviation tiny.
+        // Equality, not a standard deviation of 0: the mean of equal values is rounded, their standard deviation tiny.
         if self.low == self.high {
             return (self.low, 1.);
         }
@@ -255,7 +255,7 @@ mod tests {
 
     #[test]
     fn each_feature_and_the_target_come_to_mean_0_and_deviation_1() {
-        // Features 1, 3 (mean 2, deviation 1) and 10, 50 (30, 20); target -1, 5 (2, 3).
+        // Features 1, 3 (mean 2, standard deviation 1) and 10, 50 (30, 20); target -1, 5 (2, 3).
         let train = table(&[1., 10., 3., 50.], &[-1., 5.]);
         let standardiser = Standardiser::fit(&train, Standardise::PerFeature);
         let train = standardiser.apply(&train);
@@ -305,7 +305,7 @@ mod tests {
         let train = table(&[16_777_212., 16_777_214.], &[0., 0.]);
         let train = Standardiser::fit(&train, Standardise::PerFeature).apply(&train);
         assert_eq!(train.inputs, [-1., 1.]);
-        // So far from 0 that the sum of a hundred of them is off by several deviations.
+        // So far from 0 that the sum of a hundred of them is off by several standard deviations.
         let far: Vec<f64> = (0..100).map(|row| 4e15 + f64::from(row % 2)).collect();
         let far = table(&far, &far);
         let standardiser = Standardiser::fit(&far, Standardise::PerFeature);

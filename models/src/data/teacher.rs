@@ -166,7 +166,7 @@ impl Teacher {
         widths.windows(2).map(layer).collect()
     }
 
-    /// Brings every output to mean 0 and deviation 1 over the rows, and adds the noise.
+    /// Brings every output to mean 0 and standard deviation 1 over the rows, and adds the noise.
     fn disturb(&self, outputs: &mut [f64], rng: &mut ChaCha8Rng) {
         let rows = self.rows as f64;
         for class in 0..self.classes {

@@ -8,7 +8,6 @@
 //! | a training of a task in one call | [`train`](mod@train) |
 //! | a tuner in the place of the optimiser's step of your own loop | [`tuner`] |
 //! | a recorded schedule as a learning-rate schedule of burn | [`lr_schedule`] |
-//! | a look at a task before it is trained | `dry_run` |
 //! | what a policy adds to the servo | `residual` |
 //!
 //! ```
@@ -18,7 +17,6 @@
 //! # Ok(()) };
 //! ```
 
-pub(crate) mod dry_run;
 pub mod lr_schedule;
 pub(crate) mod residual;
 pub mod train;

@@ -1,7 +1,7 @@
 //! What a policy adds to a servo at work on one training.
 
 use trimtab_env::servo::context_servo::{Offsets, Steering};
-use trimtab_env::settings::{BEST, LEARNING_RATE, WEIGHTS};
+use trimtab_env::settings::{BEST, LEARNING_RATE, ROLLBACK};
 use trimtab_env::tuning::Divergence;
 use trimtab_env::tuning::knob::Position;
 use trimtab_env::tuning::observation::{Encoder, Moment};
@@ -16,7 +16,7 @@ pub(crate) struct Moved {
     positions: Vec<Position>,
     encoder: Encoder,
     budget_left: f64,
-    probing: bool,
+    short_segment: bool,
 }
 
 impl Moved {
@@ -31,7 +31,7 @@ impl Moved {
         for (index, knob) in knobs.iter().enumerate() {
             let within = |error: Error| error.within(&format!("knobs[{index}]"));
             knob.validate(examples).map_err(within)?;
-            if !matches!(knob.moves, Moves::Residual { .. }) && knob.name != WEIGHTS {
+            if !matches!(knob.moves, Moves::Residual { .. }) && knob.name != ROLLBACK {
                 let moves = format!("{:?}", knob.moves);
                 let allowed = "the knobs add to a servo: use Residual, or the knob `weights`";
                 return Err(within(Error::config("moves", moves, allowed)));
@@ -43,7 +43,7 @@ impl Moved {
             // What a residual knob starts at is not looked at, but for the learning rate.
             value: match (knob.name.as_str(), &knob.initial) {
                 (LEARNING_RATE, _) => learning_rate.into(),
-                (WEIGHTS, Initial::Fixed(value)) => value.clone(),
+                (ROLLBACK, Initial::Fixed(value)) => value.clone(),
                 _ => 0.0.into(),
             },
             offset: 0.0,
@@ -53,7 +53,7 @@ impl Moved {
             encoder,
             policy,
             budget_left,
-            probing: true,
+            short_segment: true,
         })
     }
 
@@ -63,9 +63,9 @@ impl Moved {
     }
 
     /// Takes the report of a segment, and where the budget stands after it.
-    pub(crate) fn record(&mut self, report: &Report, budget_left: f64, probing: bool) {
+    pub(crate) fn record(&mut self, report: &Report, budget_left: f64, short_segment: bool) {
         self.encoder.record(report);
-        (self.budget_left, self.probing) = (budget_left, probing);
+        (self.budget_left, self.short_segment) = (budget_left, short_segment);
         if report.diverged {
             for (knob, position) in self.policy.residual.knobs.iter().zip(&mut self.positions) {
                 if let (LEARNING_RATE, Value::Number(lr)) = (knob.name.as_str(), &position.value) {
@@ -91,7 +91,7 @@ impl Moved {
                 knobs,
                 positions: &self.positions,
                 budget_left: self.budget_left,
-                probing: self.probing,
+                short_segment: self.short_segment,
                 context: Some(steering.context()),
             }),
             mask: Some(mask.clone()),
@@ -113,7 +113,7 @@ impl Moved {
     /// Whether it wants to go on from the best weights.
     pub(crate) fn goes_back(&self) -> bool {
         let mut each = self.policy.residual.knobs.iter().zip(&self.positions);
-        each.any(|(knob, position)| knob.name == WEIGHTS && position.value == BEST.into())
+        each.any(|(knob, position)| knob.name == ROLLBACK && position.value == BEST.into())
     }
 
     /// The settings from here on, where the share `f` of the budget is used, with `offsets` beside its own.

@@ -282,7 +282,7 @@ impl Decider<'_> {
             }
             if let Some(policy) = &mut servo.policy {
                 let left = 1.0 - environment.spent_share();
-                policy.record(report, left, environment.is_probing());
+                policy.record(report, left, environment.is_short_segment());
             }
         }
     }
@@ -382,7 +382,7 @@ fn probe<E: From<Error>>(
     watch: &mut dyn FnMut(Underway) -> std::result::Result<ControlFlow<()>, E>,
 ) -> std::result::Result<ControlFlow<()>, E> {
     while let Some(settings) = steering.probe() {
-        for report in &environment.trial(&[(settings.clone(), 1)])? {
+        for report in &environment.look_ahead(&[(settings.clone(), 1)])? {
             steering.probed(report);
             let again = steering.probe();
             let then = match &again {
@@ -443,7 +443,7 @@ fn process(config: &TrainConfig) -> trimtab_env::Result<TuningConfig> {
     let nothing = Moves::Relative(vec![1.0]);
     Ok(TuningConfig {
         knobs: vec![Knob::learning_rate(any, initial, nothing)],
-        prior: None,
+        base_controller: None,
         settings: Settings::default(),
         segments: config.segments,
         budget: Budget::Epochs(config.epochs),

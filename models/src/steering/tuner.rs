@@ -8,7 +8,7 @@ use crate::network::weights::{copy, size, with_state};
 use crate::steering::residual::Moved;
 use crate::training::average::AveragedWeights;
 use crate::training::trainee::has_diverged;
-use crate::training::updates::{Look, Rates, SMOOTHING_INTERVAL, Stretch};
+use crate::training::updates::{Look, Rates, SMOOTHING_INTERVAL, Updates};
 use burn::module::Module;
 use burn::optim::{GradientsParams, ModuleOptimizer};
 use trimtab_env::servo::context_servo::{Offsets, Steering};
@@ -65,7 +65,7 @@ const SAMPLES: u64 = 8;
 ///
 /// Without a policy it makes the same decisions, and the same updates, as [`crate::train()`], given the same weights, batches and
 /// optimiser; burn's Adam has 1e-5 as its epsilon where the paper, PyTorch and [`crate::OptimizerConfig::adam`] have 1e-8. With a policy that sees
-/// gradients it does as a [`crate::TaskTrainee`] in a [`trimtab_env::TuningEnv`] with the same prior, a `smoothing_interval` of 32; with
+/// gradients it does as a [`crate::TaskTrainee`] in a [`trimtab_env::TuningEnv`] with the same base controller, a `smoothing_interval` of 32; with
 /// one that sees none, and without one, it looks at fewer updates, and at their size alone, which costs less and steers as well.
 pub struct Tuner<M: Module> {
     optimizer: ModuleOptimizer,
@@ -83,7 +83,7 @@ pub struct Tuner<M: Module> {
     averaged: Option<AveragedWeights>,
     index: usize,
     settings: Settings,
-    stretch: Stretch,
+    updates: Updates,
     phase: Phase,
     segments: Vec<Segment>,
 }
@@ -178,7 +178,7 @@ impl<M: Module> Tuner<M> {
             averaged: None,
             index: 0,
             settings,
-            stretch: Stretch::new(spec.cost, Look::Ratio, SMOOTHING_INTERVAL),
+            updates: Updates::new(spec.cost, Look::Ratio, SMOOTHING_INTERVAL),
             phase: Phase::Probe,
             segments: Vec::with_capacity(Segments::default().count()),
         })
@@ -206,7 +206,7 @@ impl<M: Module> Tuner<M> {
     pub fn with_policy(mut self, policy: ResidualPolicy) -> Result<Self> {
         let budget_left = 1.0 - (self.spent / self.budget).min(1.0);
         if policy.residual.observation.sees_gradients() {
-            self.stretch.look_at(Look::Statistics(SAMPLES));
+            self.updates.look_at(Look::Statistics(SAMPLES));
         }
         let Training {
             examples,
@@ -251,7 +251,7 @@ impl<M: Module> Tuner<M> {
             Phase::Over => true,
             Phase::Probe | Phase::Segment => false,
             Phase::First | Phase::Validation(_) => {
-                self.spent + self.stretch.meter.spent() > self.budget
+                self.spent + self.updates.meter.spent() > self.budget
             }
         }
     }
@@ -292,7 +292,7 @@ impl<M: Module> Tuner<M> {
             return model;
         }
         let optimizer = &mut self.optimizer;
-        let model = self.stretch.update(
+        let model = self.updates.update(
             model,
             gradients,
             loss,
@@ -301,10 +301,10 @@ impl<M: Module> Tuner<M> {
         );
         let left = self.plan.spent_after(self.index) * self.budget - self.spent;
         let rows = self.training.validation_examples;
-        if !matches!(self.phase, Phase::Segment) || self.stretch.goes_on(left, rows) {
+        if !matches!(self.phase, Phase::Segment) || self.updates.goes_on(left, rows) {
             return model;
         }
-        let (model, report) = self.stretch.finish(model, &mut self.averaged);
+        let (model, report) = self.updates.finish(model, &mut self.averaged);
         if report.diverged {
             return self.close(model, report);
         }
@@ -319,14 +319,14 @@ impl<M: Module> Tuner<M> {
             Phase::First => {
                 self.first_loss = loss;
                 // Updates that were made although this was wanted.
-                self.spent += self.stretch.meter.spent();
+                self.spent += self.updates.meter.spent();
                 if loss.is_finite() {
                     self.best_loss = loss;
                 }
                 if let Some(policy) = &mut self.policy {
                     let report = Report {
                         cost: self
-                            .stretch
+                            .updates
                             .meter
                             .evaluation(self.training.validation_examples),
                         validation: Some(validation(loss)),
@@ -338,7 +338,7 @@ impl<M: Module> Tuner<M> {
             }
             Phase::Validation(mut report) => {
                 report.cost = self
-                    .stretch
+                    .updates
                     .meter
                     .evaluation(self.training.validation_examples);
                 report.diverged = has_diverged(loss, self.first_loss, self.lowest_loss);
@@ -359,23 +359,23 @@ impl<M: Module> Tuner<M> {
         // What no gradient reaches is no part of the network: the servo is told before it decides on anything.
         let size = size(model, Some(&gradients));
         self.steering.resize(size.weights, size.layers);
-        self.stretch.begin(model, rates, &mut self.averaged);
-        let after = self.stretch.update(
+        self.updates.begin(model, rates, &mut self.averaged);
+        let after = self.updates.update(
             copy(model),
             gradients,
             loss,
             &mut self.averaged,
             |lr, model, gradients| optimizer.step(lr, model, gradients),
         );
-        let (_, report) = self.stretch.finish(after, &mut self.averaged);
-        self.stretch.forget();
+        let (_, report) = self.updates.finish(after, &mut self.averaged);
+        self.updates.forget();
         self.spent += report.cost;
         self.index = self.plan.remaining(self.index, self.spent, self.budget);
         self.steering.probed(&report);
         match self.steering.probe() {
             Some(settings) => self.settings = settings,
             None => {
-                self.stretch.meter.begin();
+                self.updates.meter.begin();
                 self.phase = Phase::First;
             }
         }
@@ -398,10 +398,10 @@ impl<M: Module> Tuner<M> {
             self.optimizer = self.best.optimizer.clone();
             self.averaged.clone_from(&self.best.averaged);
             model = copy(&self.best.model);
-            self.stretch.forget();
+            self.updates.forget();
         }
         let rates = self.rates();
-        self.stretch.begin(&model, rates, &mut self.averaged);
+        self.updates.begin(&model, rates, &mut self.averaged);
         model
     }
 
@@ -413,7 +413,7 @@ impl<M: Module> Tuner<M> {
             self.optimizer = self.fresh.clone();
             self.averaged.clone_from(&self.best.averaged);
             model = copy(&self.best.model);
-            self.stretch.forget();
+            self.updates.forget();
         } else if let Some(loss) = report.validation.as_ref().map(|v| v.loss)
             && loss < self.best_loss
         {
@@ -428,7 +428,7 @@ impl<M: Module> Tuner<M> {
         let index = self.index;
         self.index = self.plan.following(index, self.spent, self.budget);
         if let Some(policy) = &mut self.policy {
-            let probing = self.index < self.plan.probes;
+            let probing = self.index < self.plan.short;
             policy.record(&report, 1.0 - (self.spent / self.budget).min(1.0), probing);
         }
         self.segments.push(Segment {
@@ -450,7 +450,7 @@ impl<M: Module> Tuner<M> {
 
     /// What the settings come to. Settings of a servo are possible ones; if they were not, the last would hold on.
     fn rates(&self) -> Rates {
-        Rates::of(&self.settings, self.training.examples).unwrap_or(self.stretch.rates())
+        Rates::of(&self.settings, self.training.examples).unwrap_or(self.updates.rates())
     }
 }
 

@@ -10,7 +10,10 @@ use crate::data::{
 };
 use crate::network::mlp::Activation;
 use crate::network::transformer::TransformerConfig;
-use crate::{Error, Late, OptimizerConfig, PassingNoise, Pretraining, Result, TraineeConfig};
+use crate::{
+    DelayedClasses, Error, IntermittentLabelNoise, OptimizerConfig, Pretraining, Result,
+    TraineeConfig,
+};
 use prepared::Pretrained;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -132,7 +135,7 @@ pub struct TaskConfig {
     /// How the data are split and standardised.
     #[serde(default)]
     pub split: SplitConfig,
-    /// The share of labels, or of the deviation of values, that is noise: [`with_label_noise`].
+    /// The share of labels, or of the standard deviation of values, that is noise: [`with_label_noise`].
     #[serde(default)]
     pub label_noise: f64,
     /// How much rarer the last class is than the first: [`with_imbalance`]; 1 leaves the classes as they are.
@@ -140,10 +143,10 @@ pub struct TaskConfig {
     pub imbalance: f64,
     /// Training data part of which come late; none by default.
     #[serde(default)]
-    pub late: Option<Late>,
+    pub delayed_classes: Option<DelayedClasses>,
     /// Label noise that comes and goes; none by default.
     #[serde(default)]
-    pub passing_noise: Option<PassingNoise>,
+    pub intermittent_label_noise: Option<IntermittentLabelNoise>,
     /// Training on part of the data before the run, for fine-tuning; none by default.
     #[serde(default)]
     pub pretraining: Option<Pretraining>,
@@ -184,8 +187,8 @@ impl TaskConfig {
             split: SplitConfig::default(),
             label_noise: 0.0,
             imbalance: balanced(),
-            late: None,
-            passing_noise: None,
+            delayed_classes: None,
+            intermittent_label_noise: None,
             pretraining: None,
             model,
             optimizer,
@@ -203,10 +206,10 @@ impl TaskConfig {
         let own_test = matches!(&self.data, DataConfig::Csv { test: Some(_), .. });
         self.split.validate(own_test)?;
         corruption::validate(self.label_noise, self.imbalance)?;
-        if let Some(late) = &self.late {
-            late.validate()?;
+        if let Some(delayed_classes) = &self.delayed_classes {
+            delayed_classes.validate()?;
         }
-        if let Some(noise) = &self.passing_noise {
+        if let Some(noise) = &self.intermittent_label_noise {
             noise.validate()?;
         }
         if let Some(pretraining) = &self.pretraining {

@@ -11,21 +11,21 @@ use std::sync::Arc;
 /// some time they are there. Validation and test rows are complete from the beginning, so that a loss means the same all along.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Late {
+pub struct DelayedClasses {
     /// The share of the training rows that come late, above 0 and below 1.
     pub share: f64,
     /// When they come: after as many examples as this many passes over all training rows have.
     pub after: f64,
 }
 
-impl Late {
+impl DelayedClasses {
     /// Checks both numbers.
     ///
     /// # Errors
     /// [`Error::Setting`] naming the one that is out of range.
     pub fn validate(&self) -> Result<()> {
         let fault = |field: &str, value: f64, allowed: &str| {
-            Err(Error::number("late", field, value, allowed))
+            Err(Error::number("delayed_classes", field, value, allowed))
         };
         if !(self.share > 0.0 && self.share < 1.0) {
             return fault("share", self.share, "a number above 0 and below 1");
@@ -39,7 +39,7 @@ impl Late {
 
 /// Draws minibatches from the rows that are there.
 #[derive(Clone, Debug)]
-pub(crate) struct LateSampler {
+pub(crate) struct DelayedSampler {
     /// The rows in the order of their targets.
     order: Arc<[u32]>,
     early: EpochSampler,
@@ -47,9 +47,9 @@ pub(crate) struct LateSampler {
     left: u64,
 }
 
-impl LateSampler {
+impl DelayedSampler {
     /// A sampler of the early rows of `data`, in an order that comes from `rng`.
-    pub(crate) fn new(data: &Dataset, late: Late, rng: ChaCha8Rng) -> Self {
+    pub(crate) fn new(data: &Dataset, delayed_classes: DelayedClasses, rng: ChaCha8Rng) -> Self {
         let mut order: Vec<u32> = (0..data.rows() as u32).collect();
         match &data.targets {
             Targets::Classes { labels, .. } => order.sort_by_key(|row| labels[*row as usize]),
@@ -58,11 +58,11 @@ impl LateSampler {
             }
         }
         let rows = data.rows() as f64;
-        let early = (rows * (1.0 - late.share)).round().max(1.0);
+        let early = (rows * (1.0 - delayed_classes.share)).round().max(1.0);
         Self {
             order: order.into(),
             early: EpochSampler::new(early as usize, rng),
-            left: (late.after * rows).round() as u64,
+            left: (delayed_classes.after * rows).round() as u64,
         }
     }
 
@@ -95,11 +95,11 @@ mod tests {
             names,
         };
         let data = Dataset::new("toy", [1, 1, 1], vec![0.0; 40], targets).unwrap();
-        let late = Late {
+        let delayed_classes = DelayedClasses {
             share: 0.5,
             after: 2.0,
         };
-        let mut sampler = LateSampler::new(&data, late, stream(1, "sampler", 0));
+        let mut sampler = DelayedSampler::new(&data, delayed_classes, stream(1, "sampler", 0));
         let mut batch = Vec::new();
         let mut drawn = 0;
         while sampler.draw(8, &mut batch) {
@@ -114,23 +114,29 @@ mod tests {
 
     #[test]
     fn impossible_shares_and_times_are_named() {
-        for (late, field) in [
+        for (delayed_classes, field) in [
             (
-                Late {
+                DelayedClasses {
                     share: 1.0,
                     after: 1.0,
                 },
-                "late.share",
+                "delayed_classes.share",
             ),
             (
-                Late {
+                DelayedClasses {
                     share: 0.5,
                     after: f64::NAN,
                 },
-                "late.after",
+                "delayed_classes.after",
             ),
         ] {
-            assert!(late.validate().unwrap_err().to_string().contains(field));
+            assert!(
+                delayed_classes
+                    .validate()
+                    .unwrap_err()
+                    .to_string()
+                    .contains(field)
+            );
         }
     }
 }

@@ -4,8 +4,8 @@ use crate::data::{Share, SplitConfig, Standardise, Teacher};
 use crate::network::mlp::Activation;
 use crate::network::transformer::TransformerConfig;
 use crate::{
-    DataConfig, Error, Late, ModelConfig, OptimizerConfig, PassingNoise, Pretraining, Result,
-    TaskConfig,
+    DataConfig, DelayedClasses, Error, IntermittentLabelNoise, ModelConfig, OptimizerConfig,
+    Pretraining, Result, TaskConfig,
 };
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -40,11 +40,11 @@ pub struct TaskDistribution {
     pub label_noise: f64,
     /// The share of tasks part of whose data come late: a fifth to four fifths of them, log-uniformly after 2 to 30 passes.
     #[serde(default)]
-    pub late: f64,
+    pub delayed_classes: f64,
     /// The share of tasks whose labels are noise time and again: 70 to 100 % of them, for a fifth to a half of the time, with
     /// log-uniformly 3 to 30 passes from one beginning to the next.
     #[serde(default)]
-    pub passing_noise: f64,
+    pub intermittent_label_noise: f64,
     /// The share of tasks that are fine-tuned, after 20 to 100 passes over all but 3 to 30 % of the rows, both
     /// log-uniform.
     #[serde(default)]
@@ -103,8 +103,8 @@ impl TaskDistribution {
         };
         let shares = [
             ("synthetic", self.synthetic),
-            ("late", self.late),
-            ("passing_noise", self.passing_noise),
+            ("delayed_classes", self.delayed_classes),
+            ("intermittent_label_noise", self.intermittent_label_noise),
             ("pretraining", self.pretraining),
             ("label_noise", self.label_noise),
             ("transformers", self.transformers),
@@ -222,18 +222,20 @@ impl TaskDistribution {
             ..TaskConfig::new(source.data, model, optimizer)
         };
         // Last, so that these shares change nothing else of the tasks.
-        task.late = (rng.random::<f64>() < self.late).then(|| Late {
-            share: 0.2 + 0.6 * rng.random::<f64>(),
-            after: 2.0 * 15f64.powf(rng.random::<f64>()),
-        });
-        task.passing_noise = (rng.random::<f64>() < self.passing_noise).then(|| {
-            let every = 3.0 * 10f64.powf(rng.random::<f64>());
-            PassingNoise {
-                share: 0.7 + 0.3 * rng.random::<f64>(),
-                every,
-                lasting: every * (0.2 + 0.3 * rng.random::<f64>()),
-            }
-        });
+        task.delayed_classes =
+            (rng.random::<f64>() < self.delayed_classes).then(|| DelayedClasses {
+                share: 0.2 + 0.6 * rng.random::<f64>(),
+                after: 2.0 * 15f64.powf(rng.random::<f64>()),
+            });
+        task.intermittent_label_noise =
+            (rng.random::<f64>() < self.intermittent_label_noise).then(|| {
+                let every = 3.0 * 10f64.powf(rng.random::<f64>());
+                IntermittentLabelNoise {
+                    share: 0.7 + 0.3 * rng.random::<f64>(),
+                    every,
+                    lasting: every * (0.2 + 0.3 * rng.random::<f64>()),
+                }
+            });
         if rng.random::<f64>() < self.transformers {
             task.model = ModelConfig::Transformer(TransformerConfig {
                 width: width - width % HEADS,
@@ -325,8 +327,8 @@ mod tests {
             activations: vec![Activation::Relu, Activation::Tanh],
             optimizers: vec![OptimizerConfig::sgd(), OptimizerConfig::adam()],
             label_noise: 0.3,
-            late: 0.3,
-            passing_noise: 0.3,
+            delayed_classes: 0.3,
+            intermittent_label_noise: 0.3,
             pretraining: 0.3,
             imbalance: 0.1,
             transformers: 0.2,
@@ -354,8 +356,12 @@ mod tests {
         assert!((15..45).contains(&synthetic.count()));
         assert!(tasks.iter().any(|task| task.label_noise > 0.0));
         assert!(tasks.iter().any(|task| task.imbalance < 1.0));
-        assert!(tasks.iter().any(|task| task.late.is_some()));
-        assert!(tasks.iter().any(|task| task.passing_noise.is_some()));
+        assert!(tasks.iter().any(|task| task.delayed_classes.is_some()));
+        assert!(
+            tasks
+                .iter()
+                .any(|task| task.intermittent_label_noise.is_some())
+        );
         assert!(tasks.iter().any(|task| task.pretraining.is_some()));
         let transformers = tasks
             .iter()

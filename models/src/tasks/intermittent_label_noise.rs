@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 /// broken sensor are. Validation and test rows stay clean, so that a loss means the same all along.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct PassingNoise {
-    /// The share of labels, or of the deviation of values, that is noise while it lasts: above 0 and at most 1.
+pub struct IntermittentLabelNoise {
+    /// The share of labels, or of the standard deviation of values, that is noise while it lasts: above 0 and at most 1.
     pub share: f64,
     /// From one beginning to the next: as many examples as this many passes over the training rows have. The labels are clean
     /// at first.
@@ -18,14 +18,19 @@ pub struct PassingNoise {
     pub lasting: f64,
 }
 
-impl PassingNoise {
+impl IntermittentLabelNoise {
     /// Checks the numbers.
     ///
     /// # Errors
     /// [`Error::Setting`] naming the one that is out of range.
     pub fn validate(&self) -> Result<()> {
         let fault = |field: &str, value: f64, allowed: &str| {
-            Err(Error::number("passing_noise", field, value, allowed))
+            Err(Error::number(
+                "intermittent_label_noise",
+                field,
+                value,
+                allowed,
+            ))
         };
         if !(self.share > 0.0 && self.share <= 1.0) {
             return fault("share", self.share, "a number above 0 and at most 1");
@@ -57,7 +62,7 @@ mod tests {
 
     #[test]
     fn it_comes_and_goes() {
-        let noise = PassingNoise {
+        let noise = IntermittentLabelNoise {
             share: 1.0,
             every: 4.0,
             lasting: 1.0,
@@ -70,11 +75,11 @@ mod tests {
     #[test]
     fn impossible_numbers_are_named() {
         for (share, every, lasting, field) in [
-            (0.0, 4.0, 1.0, "passing_noise.share"),
-            (1.0, f64::INFINITY, 1.0, "passing_noise.every"),
-            (1.0, 4.0, 4.0, "passing_noise.lasting"),
+            (0.0, 4.0, 1.0, "intermittent_label_noise.share"),
+            (1.0, f64::INFINITY, 1.0, "intermittent_label_noise.every"),
+            (1.0, 4.0, 4.0, "intermittent_label_noise.lasting"),
         ] {
-            let noise = PassingNoise {
+            let noise = IntermittentLabelNoise {
                 share,
                 every,
                 lasting,

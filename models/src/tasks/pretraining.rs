@@ -1,8 +1,8 @@
 //! Trainings that begin with weights of an earlier one.
 
 use crate::network::weights::flat_state;
-use crate::tasks::delayed_classes::LateSampler;
-use crate::{Batch, Error, Late, Optimizer, OptimizerConfig, Result, Task};
+use crate::tasks::delayed_classes::DelayedSampler;
+use crate::{Batch, DelayedClasses, Error, Optimizer, OptimizerConfig, Result, Task};
 use burn::optim::GradientsParams;
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
@@ -57,11 +57,11 @@ impl Pretraining {
         let model = task.model(&device);
         let mut model = task.initialise(model, &mut stream(seed, "pretraining weights", 0));
         let train = &task.split().train;
-        let seen = Late {
+        let seen = DelayedClasses {
             share: self.unseen,
             after: self.passes,
         };
-        let mut sampler = LateSampler::new(train, seen, stream(seed, "pretraining", 0));
+        let mut sampler = DelayedSampler::new(train, seen, stream(seed, "pretraining", 0));
         let mut rows = Vec::new();
         while sampler.draw(BATCH_SIZE, &mut rows) {
             let batch = Batch::gather(train, &rows, &device);

@@ -1,9 +1,9 @@
 //! The training examples as a run sees them, one minibatch after the other.
 
 use crate::data::Dataset;
-use crate::tasks::delayed_classes::LateSampler;
+use crate::tasks::delayed_classes::DelayedSampler;
 use crate::training::sampler::EpochSampler;
-use crate::{PassingNoise, Result, TraineeConfig};
+use crate::{IntermittentLabelNoise, Result, TraineeConfig};
 use std::sync::Arc;
 use trimtab_env::stream;
 
@@ -11,10 +11,10 @@ use trimtab_env::stream;
 #[derive(Clone)]
 pub(crate) struct Minibatches {
     /// What is drawn from as long as data are missing.
-    early: Option<LateSampler>,
+    early: Option<DelayedSampler>,
     sampler: EpochSampler,
     /// Noise that comes and goes, and the data with it.
-    noise: Option<(PassingNoise, Arc<Dataset>)>,
+    noise: Option<(IntermittentLabelNoise, Arc<Dataset>)>,
     /// Whether it was there when the last minibatch was drawn.
     noisy: bool,
     /// Examples drawn.
@@ -24,14 +24,14 @@ pub(crate) struct Minibatches {
 impl Minibatches {
     /// The beginning of a run on `train`.
     pub(crate) fn new(train: &Dataset, config: &TraineeConfig, seed: u64) -> Result<Self> {
-        let noise = config.passing_noise.map(|noise| {
+        let noise = config.intermittent_label_noise.map(|noise| {
             let noisy = noise.noisy(train, seed)?;
             Result::Ok((noise, Arc::new(noisy)))
         });
         Ok(Self {
-            early: config
-                .late
-                .map(|late| LateSampler::new(train, late, stream(seed, "early sampler", 0))),
+            early: config.delayed_classes.map(|delayed_classes| {
+                DelayedSampler::new(train, delayed_classes, stream(seed, "early sampler", 0))
+            }),
             sampler: EpochSampler::new(train.rows(), stream(seed, "sampler", 0)),
             noise: noise.transpose()?,
             noisy: false,
@@ -72,15 +72,15 @@ mod tests {
     #[test]
     fn noise_changes_labels_and_nothing_else() {
         let train = Embedded::Digits.load().unwrap();
-        let minibatches = |passing_noise| {
+        let minibatches = |intermittent_label_noise| {
             let config = TraineeConfig {
-                passing_noise,
+                intermittent_label_noise,
                 ..Default::default()
             };
             Minibatches::new(&train, &config, 1).unwrap()
         };
         let mut clean = minibatches(None);
-        let mut noisy = minibatches(Some(PassingNoise {
+        let mut noisy = minibatches(Some(IntermittentLabelNoise {
             share: 1.0,
             every: 2.0,
             lasting: 0.5,

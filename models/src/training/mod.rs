@@ -10,6 +10,7 @@
 //! | the order of examples, minibatches | [`sampler`] |
 //! | optimisers | [`optimizer`] |
 //! | what happens around each update: decay, averages, measurements | `updates` |
+//! | a look at a task before it is trained | `dry_run` |
 //! | gradient statistics, averaged weights | [`statistics`], [`average`] |
 //!
 //! ```
@@ -26,6 +27,7 @@
 //! ```
 
 pub mod average;
+pub(crate) mod dry_run;
 pub(crate) mod evaluation;
 pub(crate) mod minibatches;
 pub mod optimizer;

@@ -7,7 +7,7 @@ use trimtab_program::vectorised;
 /// Gathers [`GradientStatistics`] from flat gradients and weights. It owns its buffers, so that a segment allocates
 /// nothing.
 #[derive(Clone, Debug, Default)]
-pub struct GradientProbe {
+pub struct SampledUpdates {
     samples: u64,
     batch_size: u64,
     squares: f64,
@@ -25,7 +25,7 @@ pub struct GradientProbe {
     moved: Vec<Range<usize>>,
 }
 
-impl GradientProbe {
+impl SampledUpdates {
     /// Begins a segment at these weights.
     pub fn begin(&mut self, weights: &[f32], batch_size: usize) {
         self.samples = 0;
@@ -122,7 +122,7 @@ impl GradientProbe {
     }
 }
 
-/// One pass of [`GradientProbe::record`] over vectors of the same length, at most [`LANES`]: adds up `|g|^2`, `g` times the
+/// One pass of [`SampledUpdates::record`] over vectors of the same length, at most [`LANES`]: adds up `|g|^2`, `g` times the
 /// update before, `|dw|^2` and `|w|^2`.
 #[inline(always)]
 fn pass(
@@ -177,7 +177,7 @@ mod tests {
 
     #[test]
     fn statistics_of_two_updates_by_hand() {
-        let mut probe = GradientProbe::default();
+        let mut probe = SampledUpdates::default();
         probe.begin(&[3.0, 4.0], 16);
         // Plain descent with rate 0.1 on the gradients (10, 0) and (0, 20).
         let both = only(0..2);
@@ -191,13 +191,13 @@ mod tests {
         assert!((statistics.update_ratio - 0.5 * (1.0 / 5.0 + 2.0 / 20f64.sqrt())).abs() < 1e-9);
         assert_eq!(statistics.cosine, Some(0.0));
         assert!((statistics.straightness - 5f64.sqrt() / 3.0).abs() < 1e-9);
-        // Orthogonal gradients of different size: the estimate of the agreement is (2 * 0.5 - 1) / 1, kept above 0.
-        assert_eq!(statistics.agreement(), Some(1e-6));
+        // Orthogonal gradients of different size: the estimate of the signal-to-noise is (2 * 0.5 - 1) / 1, kept above 0.
+        assert_eq!(statistics.signal_to_noise(), Some(1e-6));
     }
 
     #[test]
     fn following_the_gradient_has_cosine_one_and_a_straight_line() {
-        let mut probe = GradientProbe::default();
+        let mut probe = SampledUpdates::default();
         probe.begin(&[1.0, 1.0], 1);
         for step in 1..=3 {
             probe.record(
@@ -209,7 +209,7 @@ mod tests {
         let statistics = probe.finish(&[0.7, 0.4], 3).unwrap();
         assert!((statistics.cosine.unwrap() - 1.0).abs() < 1e-6);
         assert!((statistics.straightness - 1.0).abs() < 1e-5);
-        assert!((statistics.agreement().unwrap() - 1.0).abs() < 1e-6);
+        assert!((statistics.signal_to_noise().unwrap() - 1.0).abs() < 1e-6);
     }
 
     /// Constants and running statistics beside the weights, whatever becomes of them, are no part of anything.
@@ -221,7 +221,7 @@ mod tests {
                 all.splice(lead..lead, weights);
                 all
             };
-            let mut probe = GradientProbe::default();
+            let mut probe = SampledUpdates::default();
             probe.begin(&place([3.0, 4.0]), 16);
             probe.record(&place([10.0, 0.0]), &place([2.0, 4.0]), ranges);
             probe.record(&place([0.0, 20.0]), &place([2.0, 2.0]), ranges);

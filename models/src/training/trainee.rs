@@ -5,13 +5,13 @@ mod written_out;
 
 use crate::data::{Dataset, Split};
 use crate::network::weights::{FlatWeights, size, visit_state};
-use crate::steering::dry_run::{self, Trial};
-use crate::tasks::delayed_classes::Late;
-use crate::tasks::intermittent_label_noise::PassingNoise;
+use crate::tasks::delayed_classes::DelayedClasses;
+use crate::tasks::intermittent_label_noise::IntermittentLabelNoise;
 use crate::training::average::AveragedWeights;
+use crate::training::dry_run::{self, DryRun};
 use crate::training::evaluation::{self, Evaluation};
 use crate::training::minibatches::Minibatches;
-use crate::training::updates::{Look, Rates, Stretch};
+use crate::training::updates::{Look, Rates, Updates};
 use crate::{Batch, Error, OptimizerConfig, Pass, Result, Task};
 use burn::module::Module;
 use burn::optim::GradientsParams;
@@ -59,9 +59,9 @@ pub struct TraineeConfig {
     /// same. `None` takes all.
     pub validation_rows: Option<usize>,
     /// Data part of which come late.
-    pub late: Option<Late>,
+    pub delayed_classes: Option<DelayedClasses>,
     /// Label noise that comes and goes.
-    pub passing_noise: Option<PassingNoise>,
+    pub intermittent_label_noise: Option<IntermittentLabelNoise>,
     /// How cost is counted.
     pub cost: CostModel,
     /// Metrics of every evaluation, beside the accuracy of classes or the root mean squared error of values. They cost no
@@ -76,8 +76,8 @@ impl Default for TraineeConfig {
             gradient_samples: 8,
             smoothing_interval: 1,
             validation_rows: None,
-            late: None,
-            passing_noise: None,
+            delayed_classes: None,
+            intermittent_label_noise: None,
             cost: CostModel::default(),
             metrics: Vec::new(),
         }
@@ -92,10 +92,10 @@ impl TraineeConfig {
     fn spec<T: Task>(&self, task: &T, model: &T::Model) -> Result<TraineeSpec> {
         let split = task.split();
         self.optimizer.init()?;
-        if let Some(late) = &self.late {
-            late.validate()?;
+        if let Some(delayed_classes) = &self.delayed_classes {
+            delayed_classes.validate()?;
         }
-        if let Some(noise) = &self.passing_noise {
+        if let Some(noise) = &self.intermittent_label_noise {
             noise.validate()?;
         }
         let rows = self
@@ -140,7 +140,7 @@ pub struct TaskTrainee<T: Task> {
     config: TraineeConfig,
     spec: TraineeSpec,
     device: Device,
-    stretch: Stretch,
+    updates: Updates,
     /// What makes the updates, if the task has it and the device is the CPU.
     written_out: Option<WrittenOut>,
     first_loss: f64,
@@ -193,11 +193,11 @@ enum Extent {
 }
 
 impl Extent {
-    /// Whether one more update belongs to a stretch.
-    fn goes_on(self, stretch: &Stretch) -> bool {
+    /// Whether one more update belongs to it.
+    fn goes_on(self, updates: &Updates) -> bool {
         match self {
-            Self::Budget(budget, rows) => stretch.goes_on(budget, rows),
-            Self::Updates(updates) => stretch.is_finite() && stretch.updates() < updates,
+            Self::Budget(budget, rows) => updates.goes_on(budget, rows),
+            Self::Updates(wanted) => updates.is_finite() && updates.count() < wanted,
         }
     }
 }
@@ -217,7 +217,7 @@ impl<T: Task> TaskTrainee<T> {
             fits(program.as_ref(), &model)?;
         }
         let mut spec = config.spec(&task, &model)?;
-        let Trial {
+        let DryRun {
             size,
             lowest_loss,
             warnings,
@@ -226,7 +226,7 @@ impl<T: Task> TaskTrainee<T> {
         spec.lowest_loss = task.lowest_loss().unwrap_or(lowest_loss);
         spec.warnings = warnings;
         Ok(Self {
-            stretch: Stretch::new(
+            updates: Updates::new(
                 config.cost,
                 Look::Statistics(config.gradient_samples),
                 config.smoothing_interval,
@@ -243,7 +243,7 @@ impl<T: Task> TaskTrainee<T> {
 
     /// Looks at something else than its configuration says.
     pub(crate) fn look_at(&mut self, look: Look) {
-        self.stretch.look_at(look);
+        self.updates.look_at(look);
     }
 
     /// The task.
@@ -316,7 +316,7 @@ impl<T: Task> TaskTrainee<T> {
     fn validate(&mut self) -> trimtab_env::Result<Validation> {
         let rows = self.spec.validation_examples;
         let (loss, metrics) = self.evaluate(|split| &split.validation, rows)?;
-        self.stretch.meter.evaluation(rows);
+        self.updates.meter.evaluation(rows);
         Ok(Validation { loss, metrics })
     }
 
@@ -334,7 +334,7 @@ impl<T: Task> TaskTrainee<T> {
         let Self {
             task,
             device,
-            stretch,
+            updates,
             written_out,
             ..
         } = self;
@@ -349,8 +349,8 @@ impl<T: Task> TaskTrainee<T> {
                 Some(written_out),
             ) => {
                 let mut gradient = Vec::new();
-                stretch.begin(&weights, rates, &mut averaged);
-                while extent.goes_on(stretch) {
+                updates.begin(&weights, rates, &mut averaged);
+                while extent.goes_on(updates) {
                     minibatches.draw(train, rates.batch_size, &mut rows);
                     let data = minibatches.data(train);
                     let loss = written_out.differentiate(&weights.0, data, &rows, &mut gradient);
@@ -360,9 +360,9 @@ impl<T: Task> TaskTrainee<T> {
                         gradient = taken;
                         weights
                     };
-                    weights = stretch.update(weights, taken, loss, &mut averaged, step);
+                    weights = updates.update(weights, taken, loss, &mut averaged, step);
                 }
-                let (weights, report) = stretch.finish(weights, &mut averaged);
+                let (weights, report) = updates.finish(weights, &mut averaged);
                 (Network::Flat { weights, optimizer }, report)
             }
             (
@@ -372,8 +372,8 @@ impl<T: Task> TaskTrainee<T> {
                 },
                 _,
             ) => {
-                stretch.begin(&model, rates, &mut averaged);
-                while extent.goes_on(stretch) {
+                updates.begin(&model, rates, &mut averaged);
+                while extent.goes_on(updates) {
                     minibatches.draw(train, rates.batch_size, &mut rows);
                     let batch = Batch::gather(minibatches.data(train), &rows, device);
                     let mut pass = Pass::new(settings, &mut passes);
@@ -381,9 +381,9 @@ impl<T: Task> TaskTrainee<T> {
                     let gradients = GradientsParams::from_grads(loss.backward(), &model);
                     let loss: f32 = loss.into_scalar();
                     let step = |lr, model, gradients| optimizer.step(lr, model, gradients);
-                    model = stretch.update(model, gradients, loss.into(), &mut averaged, step);
+                    model = updates.update(model, gradients, loss.into(), &mut averaged, step);
                 }
-                let (model, report) = stretch.finish(model, &mut averaged);
+                let (model, report) = updates.finish(model, &mut averaged);
                 (Network::Module { model, optimizer }, report)
             }
             (network, None) => (network, Report::default()),
@@ -417,12 +417,12 @@ impl<T: Task> Trainee for TaskTrainee<T> {
             passes: stream(seed, "passes", 0),
             averaged: None,
         });
-        self.stretch.forget();
-        self.stretch.meter.begin();
+        self.updates.forget();
+        self.updates.meter.begin();
         let validation = self.validate()?;
         self.first_loss = validation.loss;
         Ok(Report {
-            cost: self.stretch.meter.spent(),
+            cost: self.updates.meter.spent(),
             validation: Some(validation),
             ..Default::default()
         })
@@ -433,7 +433,7 @@ impl<T: Task> Trainee for TaskTrainee<T> {
         let mut report = self.train(settings, extent)?;
         if !report.diverged {
             let validation = self.validate()?;
-            report.cost = self.stretch.meter.spent();
+            report.cost = self.updates.meter.spent();
             report.diverged = has_diverged(validation.loss, self.first_loss, self.spec.lowest_loss);
             report.validation = Some(validation).filter(|_| !report.diverged);
         }
@@ -455,7 +455,7 @@ impl<T: Task> Trainee for TaskTrainee<T> {
         let saved = snapshot
             .downcast_ref::<Option<State<T::Model>>>()
             .ok_or_else(foreign)?;
-        self.stretch.forget();
+        self.updates.forget();
         match (what, &mut self.state, saved) {
             (Restore::Weights, Some(state), Some(saved)) => {
                 // What the snapshot's losses are of.

@@ -2,7 +2,7 @@
 
 use crate::network::weights::Weights;
 use crate::training::average::AveragedWeights;
-use crate::training::statistics::GradientProbe;
+use crate::training::statistics::SampledUpdates;
 use crate::training::update_ratio::UpdateRatio;
 use std::ops::Range;
 use trimtab_env::settings::{AVERAGING, BATCH_SIZE, INDEPENDENT_WEIGHT_DECAY};
@@ -73,7 +73,7 @@ impl Look {
 
 /// A stretch of updates under the same settings: decays and averages the weights after each, and gathers losses, gradient
 /// statistics of the first few, and cost. Its buffers last from stretch to stretch.
-pub(crate) struct Stretch {
+pub(crate) struct Updates {
     pub meter: Meter,
     look: Look,
     interval: u64,
@@ -85,7 +85,7 @@ pub(crate) struct Stretch {
     /// Updates whose decay is due, also from stretches before, and what it leaves of the weights.
     not_decayed: u64,
     kept: f64,
-    probe: GradientProbe,
+    probe: SampledUpdates,
     ratio: UpdateRatio,
     gradient: Vec<f32>,
     weights: Vec<f32>,
@@ -95,7 +95,7 @@ pub(crate) struct Stretch {
     known: bool,
 }
 
-impl Stretch {
+impl Updates {
     /// Decays and averages the weights after so many updates, as if they had been the same since the last time.
     pub(crate) fn new(cost: CostModel, look: Look, interval: u64) -> Self {
         Self {
@@ -113,7 +113,7 @@ impl Stretch {
             },
             losses: Vec::new(),
             finite: true,
-            probe: GradientProbe::default(),
+            probe: SampledUpdates::default(),
             ratio: UpdateRatio::default(),
             gradient: Vec::new(),
             weights: Vec::new(),
@@ -166,7 +166,7 @@ impl Stretch {
     }
 
     /// Updates so far.
-    pub(crate) fn updates(&self) -> u64 {
+    pub(crate) fn count(&self) -> u64 {
         self.losses.len() as u64
     }
 
@@ -184,7 +184,7 @@ impl Stretch {
         averaged: &mut Option<AveragedWeights>,
         step: impl FnOnce(f64, W, W::Gradients) -> W,
     ) -> W {
-        let looking = self.look.at(self.updates());
+        let looking = self.look.at(self.count());
         let statistics = looking && self.look.statistics();
         if looking {
             self.moved = model.with_gradient(&gradients);
@@ -262,7 +262,7 @@ impl Stretch {
         model: W,
         averaged: &mut Option<AveragedWeights>,
     ) -> (W, Report) {
-        let updates = self.updates();
+        let updates = self.count();
         model.settle();
         // What comes last in this stretch is what the next one begins with.
         self.known = self.look != Look::Statistics(0);
@@ -305,7 +305,7 @@ mod tests {
     use crate::network::weights::FlatWeights;
 
     /// A stretch of two updates from `weights`, and the size of the first that it reports.
-    fn ratio(stretch: &mut Stretch, weights: FlatWeights) -> (f64, FlatWeights) {
+    fn ratio(stretch: &mut Updates, weights: FlatWeights) -> (f64, FlatWeights) {
         let rates = Rates {
             learning_rate: 1.0,
             batch_size: 1,
@@ -334,7 +334,7 @@ mod tests {
     /// The weights that a stretch begins with are known from the one before, unless others have taken their place.
     #[test]
     fn the_first_update_is_relative_to_the_weights_that_it_is_made_from() {
-        let mut stretch = Stretch::new(CostModel::default(), Look::Ratio, 32);
+        let mut stretch = Updates::new(CostModel::default(), Look::Ratio, 32);
         let (first, after) = ratio(&mut stretch, FlatWeights(vec![3.0, 4.0]));
         assert!((first - 0.1).abs() < 1e-9, "{first}");
         assert_eq!(after.0, [10.5, 4.0]);
@@ -351,7 +351,7 @@ mod tests {
     #[test]
     fn decay_catches_up_across_stretches() {
         let run = |interval: u64, forget: bool| {
-            let mut stretch = Stretch::new(CostModel::default(), Look::Statistics(0), interval);
+            let mut stretch = Updates::new(CostModel::default(), Look::Statistics(0), interval);
             let mut weights = FlatWeights(vec![3.0, 4.0]);
             let mut averaged = None;
             for weight_decay in [0.1, 0.0, 0.3] {
@@ -383,7 +383,7 @@ mod tests {
     #[test]
     fn decay_that_is_due_is_no_part_of_the_size_of_an_update() {
         let size = |interval: u64| {
-            let mut stretch = Stretch::new(CostModel::default(), Look::Ratio, interval);
+            let mut stretch = Updates::new(CostModel::default(), Look::Ratio, interval);
             let mut weights = FlatWeights(vec![3.0, 4.0]);
             let (mut averaged, mut last) = (None, 0.0);
             for _ in 0..2 {

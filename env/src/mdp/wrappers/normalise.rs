@@ -56,7 +56,7 @@ impl RunningMoments {
             .collect()
     }
 
-    /// Standardises one vector in place and clips it to `clip` deviations. Constant numbers become 0.
+    /// Standardises one vector in place and clips it to `clip` standard deviations. Constant numbers become 0.
     pub fn normalise(&self, vector: &mut [f32], clip: f32) {
         if self.count == 0.0 {
             return;
@@ -111,7 +111,7 @@ impl ReturnScale {
     }
 
     /// A reward divided by the scale, and clipped to `clip`: returns that have hardly differed so far make rewards of any size of a
-    /// tiny deviation. Stable-Baselines3 clips at 10. A `clip` that is negative or no number bounds nothing.
+    /// tiny standard deviation. Stable-Baselines3 clips at 10. A `clip` that is negative or no number bounds nothing.
     pub fn scaled(&self, reward: f32, clip: f32) -> f32 {
         let clip = if clip >= 0.0 { clip } else { f32::INFINITY };
         (reward / self.scale()).clamp(-clip, clip)
@@ -293,7 +293,7 @@ mod tests {
         assert!((scale.moments.mean()[0] - 4.25 / 4.0).abs() < 1e-9);
     }
 
-    /// One-step episodes of almost equal rewards have almost no deviation.
+    /// One-step episodes of almost equal rewards have almost no standard deviation.
     #[test]
     fn scaled_rewards_are_bounded() {
         let mut scale = ReturnScale::new(0.99);

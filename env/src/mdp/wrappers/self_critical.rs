@@ -34,13 +34,13 @@ impl<E: Environment> SelfCritical<E> {
         })
     }
 
-    /// Compares with an episode in which nothing is changed: with [`Head::unchanged`] of every head.
+    /// Compares with an episode in which nothing is changed: with [`Head::no_op`] of every head.
     ///
     /// # Errors
     /// [`Error::Config`] if a head has no such choice.
-    pub fn unchanged(inner: E) -> Result<Self> {
-        let Some(critic) = inner.spec().unchanged() else {
-            let without = |head: &&Head| head.unchanged().is_none();
+    pub fn against_no_op(inner: E) -> Result<Self> {
+        let Some(critic) = inner.spec().no_op() else {
+            let without = |head: &&Head| head.no_op().is_none();
             let (field, choices) = match inner.spec().heads.iter().find(without) {
                 Some(head) => (format!("choices of {}", head.name), head.choices.join(", ")),
                 None => ("heads".to_owned(), String::new()),
@@ -127,15 +127,15 @@ mod tests {
             TuningEnv::new(instances, NoisyQuadratic::tuning()).unwrap()
         };
         let mut plain = tuning();
-        let mut critical = SelfCritical::unchanged(tuning()).unwrap();
-        let unchanged = plain.spec().unchanged().unwrap();
-        let nothing = play(&mut critical, 3, &unchanged, &unchanged);
+        let mut critical = SelfCritical::against_no_op(tuning()).unwrap();
+        let no_op = plain.spec().no_op().unwrap();
+        let nothing = play(&mut critical, 3, &no_op, &no_op);
         assert!(nothing.iter().all(|reward| *reward == 0.0), "{nothing:?}");
-        let mut other = unchanged.clone();
+        let mut other = no_op.clone();
         other.choices[0] += 1;
-        let difference = play(&mut critical, 3, &other, &unchanged);
-        let with = play(&mut plain, 3, &other, &unchanged);
-        let without = play(&mut plain, 3, &unchanged, &unchanged);
+        let difference = play(&mut critical, 3, &other, &no_op);
+        let with = play(&mut plain, 3, &other, &no_op);
+        let without = play(&mut plain, 3, &no_op, &no_op);
         let sum = |rewards: &[f32]| rewards.iter().sum::<f32>();
         let wanted = sum(&with) - sum(&without);
         assert!((sum(&difference) - wanted).abs() < 1e-4 && wanted.abs() > 1e-3);
@@ -200,7 +200,9 @@ mod tests {
     #[test]
     fn an_action_that_is_not_there_is_refused() {
         assert!(SelfCritical::new(Identity::new(2, 5), Action::from(2)).is_err());
-        let error = SelfCritical::unchanged(Identity::new(2, 5)).err().unwrap();
+        let error = SelfCritical::against_no_op(Identity::new(2, 5))
+            .err()
+            .unwrap();
         let message = error.to_string();
         assert!(
             message.contains("choices of symbol: 0, 1") && message.contains("x1"),

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// so that a rise that no better validation follows is not gone on with. Once the validation has been above its best for more than
 /// the share `patience` of the budget, the best weights come back, with `retreat` times `lr'`, and with `retreat` times the set-point until
-/// the validation is better than ever: data that come late look like a training that goes wrong, until they are there.
+/// the validation is better than ever: delayed classes look like a training that goes wrong, until they are there.
 ///
 /// On the eight sets on which nothing was fitted no rate was ever 10 times the first, and the defaults leave the final loss where it was
 /// (-0.013 in validation, -0.001 in test, mean log ratios of 384 trainings). On noisy tables of 3,000 to 20,000 rows they keep the rate below 0.25, where it

@@ -9,10 +9,10 @@ const PROGRESS_LIMIT: f64 = 3.0;
 /// a class that is missing, and says nothing of the weights. Not fitted.
 const GAP_LIMIT: f64 = 1.0;
 
-/// The course of a training so far, as common logarithms of ratios of losses, each taken as what it is above the lowest that there can be
+/// The history of a training so far, as common logarithms of ratios of losses, each taken as what it is above the lowest that there can be
 /// ([`crate::TraineeSpec::lowest_loss`]). Both are 0 before anything is known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Course {
+pub struct History {
     /// Training loss of the last segment relative to the first that was seen; at most 3 from 0.
     pub progress: f64,
     /// Validation loss after the last segment relative to its training loss; at most 1 from 0.
@@ -20,7 +20,7 @@ pub struct Course {
     first: Option<f64>,
 }
 
-impl Course {
+impl History {
     /// Takes the report of a probe or a segment. What diverged says nothing.
     pub fn record(&mut self, report: &Report) {
         let Some(train) = report.train.filter(|_| !report.diverged) else {
@@ -50,7 +50,7 @@ fn log_ratio(a: f64, b: f64, limit: f64) -> f64 {
     }
 }
 
-/// What the [`Course`] of a training adds to a common logarithm.
+/// What the [`History`] of a training adds to a common logarithm.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Feedback {
@@ -62,9 +62,9 @@ pub struct Feedback {
 }
 
 impl Feedback {
-    /// The number in this course.
-    pub fn at(&self, course: &Course) -> f64 {
-        self.progress * course.progress + self.gap * course.gap
+    /// The number in this history.
+    pub fn at(&self, history: &History) -> f64 {
+        self.progress * history.progress + self.gap * history.gap
     }
 }
 
@@ -114,33 +114,33 @@ mod tests {
 
     #[test]
     fn a_course_is_relative_to_the_first_training_loss() {
-        let mut course = Course::default();
-        course.record(&report(2.0, 2.0));
-        assert_eq!((course.progress, course.gap), (0.0, 0.0));
-        course.record(&report(0.02, 0.2));
-        assert!((course.progress + 2.0).abs() < 1e-12 && (course.gap - 1.0).abs() < 1e-12);
+        let mut history = History::default();
+        history.record(&report(2.0, 2.0));
+        assert_eq!((history.progress, history.gap), (0.0, 0.0));
+        history.record(&report(0.02, 0.2));
+        assert!((history.progress + 2.0).abs() < 1e-12 && (history.gap - 1.0).abs() < 1e-12);
         let feedback = Feedback {
             progress: 0.5,
             gap: -0.25,
         };
-        assert!((feedback.at(&course) + 1.25).abs() < 1e-12);
+        assert!((feedback.at(&history) + 1.25).abs() < 1e-12);
         // What diverged says nothing, and a loss at its lowest has come as far as it can.
-        let before = course;
-        course.record(&Report {
+        let before = history;
+        history.record(&Report {
             diverged: true,
             ..report(1e9, 1e9)
         });
-        assert_eq!(course, before);
-        course.record(&report(0.0, 0.5));
-        assert_eq!((course.progress, course.gap), (-3.0, 1.0));
-        course.record(&report(0.0, 0.0));
-        assert_eq!((course.progress, course.gap), (-3.0, 0.0));
+        assert_eq!(history, before);
+        history.record(&report(0.0, 0.5));
+        assert_eq!((history.progress, history.gap), (-3.0, 1.0));
+        history.record(&report(0.0, 0.0));
+        assert_eq!((history.progress, history.gap), (-3.0, 0.0));
         // What is below it has crossed a lowest that is none.
-        course.record(&report(-0.1, 0.5));
-        assert_eq!((course.progress, course.gap), (0.0, 0.0));
+        history.record(&report(-0.1, 0.5));
+        assert_eq!((history.progress, history.gap), (0.0, 0.0));
         // Vanishing losses, with a validation that has what training has not.
-        course.record(&report(2e-9, 1.0));
-        assert_eq!((course.progress, course.gap), (-3.0, 1.0));
+        history.record(&report(2e-9, 1.0));
+        assert_eq!((history.progress, history.gap), (-3.0, 1.0));
     }
 
     #[test]

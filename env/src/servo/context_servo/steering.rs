@@ -1,9 +1,9 @@
 //! A context servo at work on one training.
 
 use super::guard::Watch;
-use super::{Context, ContextServo, Course, MAX_DECAY};
+use super::{Context, ContextServo, History, MAX_DECAY};
 use crate::tuning::settings::{
-    AVERAGING, BATCH_SIZE, BEST, INDEPENDENT_WEIGHT_DECAY, LEARNING_RATE, WEIGHTS,
+    AVERAGING, BATCH_SIZE, BEST, INDEPENDENT_WEIGHT_DECAY, LEARNING_RATE, ROLLBACK,
 };
 use crate::{Report, Settings};
 use serde::{Deserialize, Serialize};
@@ -62,7 +62,7 @@ impl Add for Offsets {
 pub struct Steering {
     servo: ContextServo,
     context: Context,
-    course: Course,
+    history: History,
     lr: f64,
     /// Logarithm of learning rate over size of the updates, once segments have measured it.
     gain: Option<f64>,
@@ -90,7 +90,7 @@ impl Steering {
             probing: servo.probe,
             servo,
             context,
-            course: Course::default(),
+            history: History::default(),
             lr,
             gain: None,
             measurements: 0,
@@ -128,14 +128,14 @@ impl Steering {
     }
 
     /// What the training has shown so far.
-    pub fn course(&self) -> &Course {
-        &self.course
+    pub fn history(&self) -> &History {
+        &self.history
     }
 
     /// The size of the updates that is wanted where the share `f` of the budget is used.
     pub fn set_point(&self, f: f64, offsets: &Offsets) -> f64 {
         let size = self.servo.batch_size(&self.context, f, offsets.batch_size);
-        let planned = self.servo.set_point(&self.context, &self.course, f, size);
+        let planned = self.servo.set_point(&self.context, &self.history, f, size);
         planned * self.watch.caution(&self.servo.guard) * offsets.update_ratio.exp()
     }
 
@@ -161,7 +161,7 @@ impl Steering {
     pub fn probed(&mut self, report: &Report) {
         let report = &report.clone().above(self.lowest);
         self.probes += 1;
-        self.course.record(report);
+        self.history.record(report);
         let measured = update_ratio(report);
         match measured {
             Some(ratio) if ratio > 0.0 => {
@@ -180,19 +180,19 @@ impl Steering {
         let report = &report.clone().above(self.lowest);
         self.probing = false;
         self.fresh = false;
-        self.course.record(report);
+        self.history.record(report);
         let validation = report.validation.as_ref().filter(|_| !report.diverged);
         let own = self.found.then(|| self.lr / self.added.exp());
         self.watch
             .record(own, validation.map(|validation| validation.loss));
-        let surprise = self.surprise(report);
+        let loss_spike = self.loss_spike(report);
         self.loss = report.train.map(|train| train.mean).or(self.loss);
         if report.diverged {
             self.lr *= DIVERGED_FACTOR;
             // Nothing is known of the weights that come back.
             self.gain = None;
             self.measurements = 0;
-        } else if let Some(times) = surprise {
+        } else if let Some(times) = loss_spike {
             // The updates that were measured were those before it. Where a loss has vanished, gradients go with it.
             self.lr /= times.min(MAX_CHANGE);
             self.gain = None;
@@ -206,12 +206,12 @@ impl Steering {
         }
     }
 
-    /// How many times the training loss of the segment before came up in the second half of this one, if that is a surprise.
-    fn surprise(&self, report: &Report) -> Option<f64> {
+    /// How many times the training loss of the segment before came up in the second half of this one, if that is a loss spike.
+    fn loss_spike(&self, report: &Report) -> Option<f64> {
         // Above the lowest loss that there can be; below it that is not known, and a ratio says nothing.
         let before = self.loss.filter(|loss| *loss > 0.0)?;
         let times = report.train?.second_half / before;
-        let threshold = self.servo.surprise;
+        let threshold = self.servo.loss_spike;
         (threshold > 0.0 && times.is_finite() && times > threshold).then_some(times)
     }
 
@@ -236,14 +236,14 @@ impl Steering {
             self.lr = self.watch.bounded(&guard, self.lr / factor) * factor;
         }
         let decay =
-            self.servo.weight_decay(&self.context, &self.course, rho) * offsets.weight_decay.exp();
+            self.servo.weight_decay(&self.context, &self.history, rho) * offsets.weight_decay.exp();
         let settings = Settings::default()
             .with(LEARNING_RATE, self.lr)
             .with(BATCH_SIZE, size)
             .with(INDEPENDENT_WEIGHT_DECAY, decay.min(MAX_DECAY))
             .with(AVERAGING, self.servo.averaging);
         if goes_back {
-            settings.with(WEIGHTS, BEST)
+            settings.with(ROLLBACK, BEST)
         } else {
             settings
         }

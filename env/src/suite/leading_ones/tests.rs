@@ -259,11 +259,11 @@ fn flips_are_distinct_and_uniform() {
             *count += u32::from(environment.flips[0] >> position & 1 == 1);
         }
     }
-    // Binomial(20 000, 4/50): mean 1600, deviation 38; five deviations.
+    // Binomial(20 000, 4/50): mean 1600, standard deviation 38; five standard deviations.
     assert!(counts.iter().all(|n| n.abs_diff(1600) < 192), "{counts:?}");
     environment.fitness = 20;
     let kept = (0..draws).filter(|_| environment.draw_flips(r)).count();
-    // All four among the last 30 bits: C(30, 4) / C(50, 4) = 0.118997, deviation of the count 45.8; five deviations.
+    // All four among the last 30 bits: C(30, 4) / C(50, 4) = 0.118997, standard deviation of the count 45.8; five standard deviations.
     assert!(kept.abs_diff(2380) < 229, "{kept}");
 }
 
@@ -289,7 +289,7 @@ fn starts_are_as_asked_for() {
             read_bits(&random).matches('1').count()
         })
         .sum();
-    // Binomial(20 000, 1/2): deviation 71; five deviations.
+    // Binomial(20 000, 1/2): standard deviation 71; five standard deviations.
     assert!(ones.abs_diff(10_000) < 354, "{ones}");
 }
 

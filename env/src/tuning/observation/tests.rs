@@ -49,7 +49,7 @@ fn by_name(encoder: &mut Encoder, positions: &[Position], name: &str) -> f32 {
         knobs: &knobs,
         positions,
         budget_left: 0.75,
-        probing: false,
+        short_segment: false,
         context: None,
     };
     let index = encoder
@@ -87,7 +87,7 @@ fn features_follow_their_formulas() {
     };
     is("update_ratio", 0.5);
     // r = (4 * 0.5 - 1) / 3
-    is("gradient_agreement", (1.0f64 / 3.0).log10() + 1.5);
+    is("gradient_signal_to_noise", (1.0f64 / 3.0).log10() + 1.5);
     is("noise_scale", (64.0 * 2.0 + 1.0f64).log10() - 2.5);
     is("gradient_variance", 0.0);
     is("gradient_cosine", 1.0);
@@ -154,7 +154,7 @@ fn a_history_is_what_was_seen_before() {
             knobs: &knobs,
             positions: &at,
             budget_left: 0.5,
-            probing: false,
+            short_segment: false,
             context: Some(&context),
         };
         let now = short.encode(&moment);
@@ -245,7 +245,7 @@ proptest! {
         encoder.record(&wild);
         let knobs = knobs();
         let at = positions(0.1, 64.0);
-        let moment = Moment { knobs: &knobs, positions: &at, budget_left: 0.5, probing: true, context: None };
+        let moment = Moment { knobs: &knobs, positions: &at, budget_left: 0.5, short_segment: true, context: None };
         for x in encoder.encode(&moment) {
             prop_assert!(x.is_finite() && x.abs() <= 3.0);
         }
@@ -267,7 +267,7 @@ fn a_constant_in_the_losses_is_not_seen() {
                 knobs: &knobs,
                 positions: &positions,
                 budget_left: 0.5,
-                probing: false,
+                short_segment: false,
                 context: None,
             }));
         }

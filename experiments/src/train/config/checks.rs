@@ -3,7 +3,7 @@
 use super::place::Place;
 use crate::{Error, Result};
 use trimtab_env::error::nearest::did_you_mean;
-use trimtab_env::settings::{OF_TRAININGS, WEIGHTS};
+use trimtab_env::settings::{OF_TRAININGS, ROLLBACK};
 use trimtab_env::{Budget, CostModel, TuningConfig};
 use trimtab_models::TaskConfig;
 
@@ -68,7 +68,7 @@ pub(crate) fn check_process(
 
 /// Checks that a training of this program understands a setting.
 pub(crate) fn check_setting(field: &str, name: &str) -> Result<()> {
-    let known = || OF_TRAININGS.into_iter().chain([WEIGHTS]);
+    let known = || OF_TRAININGS.into_iter().chain([ROLLBACK]);
     if known().any(|known| known == name) {
         return Ok(());
     }

@@ -130,9 +130,9 @@ fn a_probe_that_diverges_says_so_and_goes_on() {
     }
 }
 
-/// Without and with a policy, the settings of the servo are those of an environment whose prior it is.
+/// Without and with a policy, the settings of the servo are those of an environment whose base controller it is.
 #[test]
-fn it_is_an_episode_under_the_prior() {
+fn it_is_an_episode_under_the_base_controller() {
     // A choice that depends on all that is seen.
     fn choose(observation: &Observation) -> Action {
         let sum: f32 = observation.features.iter().sum();
@@ -154,7 +154,7 @@ fn it_is_an_episode_under_the_prior() {
     };
     let nothing: (_, Choose) = (knobs(&[1.0]), Arc::new(|_| Action::new(vec![0])));
     let mut moved: (_, Choose) = (knobs(&[1.0, 0.4]), Arc::new(choose));
-    moved.0.push(Knob::weights());
+    moved.0.push(Knob::rollback());
     let mut runs = Vec::new();
     for (policy, (knobs, choose)) in [(false, nothing), (true, moved)] {
         let residual = Residual {
@@ -171,7 +171,7 @@ fn it_is_an_episode_under_the_prior() {
         let trained = train(task(), &config, &Device::flex()).unwrap();
         let process = TuningConfig {
             knobs,
-            prior: Some(config.servo),
+            base_controller: Some(config.servo),
             ..process(&config).unwrap()
         };
         // Without a policy that sees gradients, none are looked at.
@@ -318,14 +318,14 @@ fn what_cannot_be_is_refused_by_field() {
         ..Default::default()
     };
     refused(none, "budget");
-    let surprised = TrainConfig {
+    let spiked = TrainConfig {
         servo: ContextServo {
-            surprise: 0.5,
+            loss_spike: 0.5,
             ..Default::default()
         },
         ..Default::default()
     };
-    refused(surprised, "servo.surprise");
+    refused(spiked, "servo.loss_spike");
 }
 
 /// The best of several runs, the first of which is the only one of a single run, and all of which are paid for.

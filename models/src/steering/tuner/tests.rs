@@ -135,7 +135,7 @@ fn environment(optimizer: OptimizerConfig, lr: f64, knobs: Vec<Knob>) -> TuningE
     knobs[0].initial = Initial::Fixed(lr.into());
     let process = TuningConfig {
         knobs,
-        prior: Some(ContextServo::default()),
+        base_controller: Some(ContextServo::default()),
         settings: Settings::default(),
         segments: Segments::default(),
         budget: Budget::Epochs(EPOCHS),
@@ -254,7 +254,7 @@ fn fewer_looks_steer_as_well() {
             }
             let gradients = few.segments().last().unwrap().report.gradients.unwrap();
             assert_eq!(gradients.samples, 1);
-            assert_eq!(gradients.agreement(), None);
+            assert_eq!(gradients.signal_to_noise(), None);
         }
         let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
         assert!(mean(&losses).abs() < 0.02, "{losses:?}");
@@ -264,7 +264,7 @@ fn fewer_looks_steer_as_well() {
 }
 
 #[test]
-fn a_tuner_is_the_environment_with_its_prior() {
+fn a_tuner_is_the_environment_with_its_base_controller() {
     for (optimizer, lr) in [
         (OptimizerConfig::adam(), 1e-5),
         (OptimizerConfig::sgd(), 0.5),
@@ -299,7 +299,7 @@ fn choice(observation: &Observation) -> Action {
 fn a_policy_sees_and_moves_the_same_in_a_tuner() {
     let (optimizer, lr) = (OptimizerConfig::adam(), 1e-3);
     let mut knobs = knobs(lr);
-    knobs.push(Knob::weights());
+    knobs.push(Knob::rollback());
     let mut environment = environment(optimizer, lr, knobs.clone());
     let mut observation = environment.reset(SEED).unwrap();
     loop {

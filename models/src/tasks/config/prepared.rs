@@ -99,8 +99,8 @@ impl PreparedTask {
             optimizer: self.config.optimizer,
             gradient_samples: self.config.gradient_samples,
             validation_rows: self.config.validation_rows,
-            late: self.config.late,
-            passing_noise: self.config.passing_noise,
+            delayed_classes: self.config.delayed_classes,
+            intermittent_label_noise: self.config.intermittent_label_noise,
             cost,
             metrics: self.config.metrics.clone(),
             ..TraineeConfig::default()

@@ -254,11 +254,11 @@ fn trainings_are_those_of_autodiff() {
         &SplitConfig::default(),
     )
     .unwrap();
-    let late = crate::Late {
+    let delayed_classes = crate::DelayedClasses {
         share: 0.5,
         after: 0.5,
     };
-    let noise = crate::PassingNoise {
+    let noise = crate::IntermittentLabelNoise {
         share: 1.0,
         every: 0.4,
         lasting: 0.2,
@@ -267,14 +267,17 @@ fn trainings_are_those_of_autodiff() {
         MlpTask::new("digits", digits(), &[19, 8], Activation::Tanh),
         MlpTask::new("wine", Arc::new(wine), &[16], Activation::Gelu),
     ];
-    for (task, (late, noise)) in tasks.iter().zip([(Some(late), Some(noise)), (None, None)]) {
+    for (task, (delayed_classes, noise)) in tasks
+        .iter()
+        .zip([(Some(delayed_classes), Some(noise)), (None, None)])
+    {
         for optimizer in optimizers() {
             let config = TraineeConfig {
                 optimizer,
                 gradient_samples: 3,
                 validation_rows: Some(60),
-                late,
-                passing_noise: noise,
+                delayed_classes,
+                intermittent_label_noise: noise,
                 metrics: match task.split().train.targets {
                     Targets::Classes { .. } => vec![Metric::F1(Average::Macro)],
                     Targets::Values(_) => vec![Metric::R2],

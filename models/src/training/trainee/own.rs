@@ -109,7 +109,7 @@ fn a_task_has_settings_of_its_own() {
         };
         let config = TuningConfig {
             knobs: vec![knob],
-            prior: None,
+            base_controller: None,
             settings: Settings::new(1e-3, 32),
             segments: Default::default(),
             budget: Budget::Epochs(2.0),

@@ -333,7 +333,7 @@ fn a_regression_reports_its_error_in_the_units_of_the_target() {
     wines.targets = Targets::Values(labels.iter().map(|l| qualities[*l as usize]).collect());
     let wines = Arc::new(split(&wines, &SplitConfig::default()).unwrap());
     let scale = wines.standardiser.target_scale;
-    // The deviation of the qualities, about 0.81: the error of always saying the mean.
+    // The standard deviation of the qualities, about 0.81: the error of always saying the mean.
     assert!(scale > 0.7 && scale < 0.9, "{scale}");
     let task = MlpTask::new("wines", wines, &[16], Activation::Tanh);
     let mut trainee = TaskTrainee::new(task, TraineeConfig::default(), &Device::flex()).unwrap();

@@ -23,7 +23,7 @@ fn a_probe_finds_the_rate_in_one_update() {
     assert!(steering.probe().is_none());
     let settings = steering.settings(0.0, &Offsets::default());
     let size = settings.number(BATCH_SIZE).unwrap();
-    let wanted = servo().set_point(&CONTEXT, &Course::default(), 0.0, size);
+    let wanted = servo().set_point(&CONTEXT, &History::default(), 0.0, size);
     let lr = settings.learning_rate().unwrap();
     assert!((0.01 * lr / wanted - 1.0).abs() < 1e-12, "{lr}");
 }
@@ -58,7 +58,7 @@ fn segments_regulate_the_size_of_the_updates() {
     let after = steering.settings(0.1, &Offsets::default());
     let rho = servo.set_point(
         &CONTEXT,
-        &Course::default(),
+        &History::default(),
         0.1,
         after.number(BATCH_SIZE).unwrap(),
     );
@@ -132,10 +132,10 @@ fn the_course_moves_the_set_point_and_the_decay() {
     );
 }
 
-/// Data that come late make gradients a thousand times larger than those that were measured: the rate goes down at once,
+/// Classes that come late make gradients a thousand times larger than those that were measured: the rate goes down at once,
 /// and what was learned of the updates is forgotten.
 #[test]
-fn a_surprise_lowers_the_rate() {
+fn a_loss_spike_lowers_the_rate() {
     let mut steering = Steering::new(servo(), CONTEXT, 1.0);
     let report = |losses: &[f64], ratio: f64| Report {
         train: TrainLoss::of(losses),
@@ -302,7 +302,7 @@ proptest! {
         losses in proptest::collection::vec((1e-3..10.0f64, 1e-3..10.0f64, 1e-4..0.3f64), 20),
     ) {
         let run = |constant: f64| {
-            let servo = ContextServo { surprise: 3.0, ..ContextServo::default() };
+            let servo = ContextServo { loss_spike: 3.0, ..ContextServo::default() };
             let mut steering = Steering::new(servo, CONTEXT, 0.1).lowest_loss(constant);
             steering.probed(&measured(0.01));
             let mut all = Vec::new();

@@ -6,18 +6,18 @@ use crate::{Error, Report, Restore, Result, Settings};
 impl TuningEnv {
     /// Trains with each of the settings for its number of updates, one after the other from where the training stands,
     /// and then goes back to where it stood. Nothing is evaluated ([`crate::Trainee::probe`]); what the updates cost is
-    /// spent all the same. The reports are those of the stretches up to the first that diverged, or that spent the last of
+    /// spent all the same. The reports are those of the settings up to the first with which it diverged, or that spent the last of
     /// the budget. No segment is recorded, and the best loss is not touched.
     ///
     /// # Errors
-    /// As [`TuningEnv::step_with`]; [`Error::Config`] if a stretch has no updates.
-    pub fn trial(&mut self, stretches: &[(Settings, u64)]) -> Result<Vec<Report>> {
+    /// As [`TuningEnv::step_with`]; [`Error::Config`] if one of them is for no updates.
+    pub fn look_ahead(&mut self, tried: &[(Settings, u64)]) -> Result<Vec<Report>> {
         self.running()?;
-        if stretches.iter().any(|(_, updates)| *updates == 0) {
+        if tried.iter().any(|(_, updates)| *updates == 0) {
             return Err(Error::config(
-                "trial",
-                "a stretch of 0 updates",
-                "give every stretch at least 1",
+                "look_ahead",
+                "settings for 0 updates",
+                "give all of them at least 1",
             ));
         }
         let Some(episode) = &mut self.episode else {
@@ -25,8 +25,8 @@ impl TuningEnv {
         };
         let trainee = &mut self.instances[episode.instance].trainee;
         let here = trainee.snapshot();
-        let mut reports = Vec::with_capacity(stretches.len());
-        for (settings, updates) in stretches {
+        let mut reports = Vec::with_capacity(tried.len());
+        for (settings, updates) in tried {
             let report = trainee.probe(settings, *updates)?;
             episode.spent += report.cost;
             let ends = report.diverged || episode.spent >= episode.budget;
@@ -42,7 +42,7 @@ impl TuningEnv {
     }
 
     /// Counts what is spent elsewhere: afterwards at least the share `f` of the budget is spent. A replay pays so for the
-    /// trials of the run that it replays.
+    /// look ahead of the run that it replays.
     ///
     /// # Errors
     /// As [`TuningEnv::step_with`].
@@ -72,12 +72,12 @@ mod tests {
     }
 
     #[test]
-    fn a_trial_is_paid_for_and_leaves_no_other_trace() {
+    fn a_look_ahead_is_paid_for_and_leaves_no_other_trace() {
         let (mut tried, mut plain) = (environment(), environment());
         let settings = tried.settings().unwrap();
         let before = tried.spent_share();
         let reports = tried
-            .trial(&[(settings.clone(), 3), (settings.clone(), 4)])
+            .look_ahead(&[(settings.clone(), 3), (settings.clone(), 4)])
             .unwrap();
         let made: Vec<u64> = reports.iter().map(|report| report.updates).collect();
         assert_eq!(made, [3, 4]);
@@ -87,7 +87,7 @@ mod tests {
         assert!(cost > 0.0 && tried.spent_share() > before);
         assert!(tried.segments().is_empty());
 
-        // The same updates as without the trial, only fewer of them.
+        // The same updates as without the look ahead, only fewer of them.
         let with = tried.step_with(&settings).unwrap();
         let without = plain.step_with(&settings).unwrap();
         assert!(!with.status.is_over() && !without.status.is_over());
@@ -109,10 +109,10 @@ mod tests {
     }
 
     #[test]
-    fn what_was_spent_elsewhere_shortens_the_training_as_a_trial_does() {
+    fn what_was_spent_elsewhere_shortens_the_training_as_a_look_ahead_does() {
         let (mut tried, mut paid) = (environment(), environment());
         let settings = tried.settings().unwrap();
-        tried.trial(&[(settings.clone(), 3)]).unwrap();
+        tried.look_ahead(&[(settings.clone(), 3)]).unwrap();
         paid.spend_to(tried.spent_share()).unwrap();
         while !tried.step_with(&settings).unwrap().status.is_over() {}
         while !paid.step_with(&settings).unwrap().status.is_over() {}
@@ -125,11 +125,11 @@ mod tests {
     }
 
     #[test]
-    fn a_trial_ends_where_the_budget_does_and_at_a_divergence() {
+    fn a_look_ahead_ends_where_the_budget_does_and_at_a_divergence() {
         let mut spendthrift = environment();
         let settings = spendthrift.settings().unwrap();
-        let stretches = vec![(settings.clone(), 50); 100];
-        let reports = spendthrift.trial(&stretches).unwrap();
+        let tried = vec![(settings.clone(), 50); 100];
+        let reports = spendthrift.look_ahead(&tried).unwrap();
         // Ten epochs are 160 updates.
         assert_eq!(reports.len(), 4);
         assert_eq!(spendthrift.spent_share(), 1.0);
@@ -138,12 +138,12 @@ mod tests {
 
         let huge = settings.clone().with(LEARNING_RATE, 1e6);
         let reports = environment()
-            .trial(&[(settings.clone(), 1), (huge, 40), (settings.clone(), 1)])
+            .look_ahead(&[(settings.clone(), 1), (huge, 40), (settings.clone(), 1)])
             .unwrap();
         assert_eq!(reports.len(), 2);
         assert!(reports[1].diverged && !reports[0].diverged);
 
-        let error = environment().trial(&[(settings, 0)]).unwrap_err();
-        assert!(error.to_string().starts_with("trial"), "{error}");
+        let error = environment().look_ahead(&[(settings, 0)]).unwrap_err();
+        assert!(error.to_string().starts_with("look_ahead"), "{error}");
     }
 }

@@ -16,7 +16,7 @@ const SURE: [f32; 4] = [1.0, 4.0, 16.0, 64.0];
 const RANDOM: [&str; 3] = ["Struct:Dropout", "Struct:GaussianNoise", "Struct:RRelu"];
 
 /// What was seen.
-pub(crate) struct Trial {
+pub(crate) struct DryRun {
     /// The size of the network that takes part.
     pub size: Size,
     /// The loss of perfect predictions.
@@ -26,7 +26,7 @@ pub(crate) struct Trial {
 }
 
 /// Looks at `task` with a copy of `model`, on the device where it will be trained.
-pub(crate) fn run<T: Task>(task: &T, model: &T::Model, device: &Device) -> Trial {
+pub(crate) fn run<T: Task>(task: &T, model: &T::Model, device: &Device) -> DryRun {
     let model = copy(model);
     let train = &task.split().train;
     let rows: Vec<u32> = (0..train.rows().min(ROWS) as u32).collect();
@@ -38,7 +38,7 @@ pub(crate) fn run<T: Task>(task: &T, model: &T::Model, device: &Device) -> Trial
     let outputs = || task.forward(&model, batch.inputs.clone());
     let (first, second) = (outputs(), outputs());
     let width = first.dims()[1];
-    Trial {
+    DryRun {
         size: size(&model, Some(&gradients)),
         lowest_loss: lowest_loss(task, &batch, width, device),
         warnings: draws_of_its_own(&model, first, second)
