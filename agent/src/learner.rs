@@ -15,12 +15,12 @@
 //! use trimtab_agent::{Algorithm, Collector, Learner, PolicyConfig, RolloutConfig};
 //! use trimtab_env::{Environment, suite::Identity, vector::VectorEnvironment};
 //! let environments = (0..4).map(|_| Box::new(Identity::new(2, 10)) as Box<dyn Environment>).collect();
-//! let mut environments = VectorEnvironment::new(environments, 2)?;
+//! let environments = VectorEnvironment::new(environments, 2)?;
 //! let algorithm = Algorithm::Ppo(Default::default());
 //! let mut learner = Learner::new(environments.spec(), &PolicyConfig::default(), algorithm, 1)?;
-//! let mut collector = Collector::new(RolloutConfig::Episodes(8), 1);
+//! let mut collector = Collector::new(environments, RolloutConfig::Episodes(8), 1)?;
 //! for update in 0..3 {
-//!     let rollout = collector.collect(&mut environments, &learner.policy())?;
+//!     let rollout = collector.collect(&learner.policy())?;
 //!     let metrics = learner.update(&rollout, f64::from(update) / 3.0)?;
 //!     assert!(metrics["entropy"] > 0.0);
 //! }

@@ -17,6 +17,7 @@ pub use learner::checkpoint::Checkpoint;
 pub use learner::{Algorithm, Common, Learner, Metrics};
 pub use policy::perceptron::Activation;
 pub use policy::{Policy, PolicyConfig, Selection};
-pub use rollout::collector::{Collector, CollectorState};
+pub use rollout::collector::Collector;
+pub use rollout::plan::CollectorState;
 pub use rollout::trajectory::{RolloutConfig, Trajectory};
 pub use searcher::{Proposal, Searcher, SearcherConfig, Trial};

@@ -15,8 +15,10 @@
 //! let mut environment = Identity::new(2, 10);
 //! let learner = Learner::new(environment.spec(), &PolicyConfig::default(), Algorithm::Ppo(Default::default()), 1)?;
 //! let observation = environment.reset(1)?;
-//! let action = learner.policy().act(&observation, Selection::Greedy, &mut trimtab_env::stream(1, "actions", 0))?;
-//! assert_eq!(action.choices.len(), 1);
+//! let mut rng = trimtab_env::stream(1, "actions", 0);
+//! let (action, log_prob) =
+//!     learner.policy().act(&observation, Selection::Sampled, &mut rng, &mut Default::default())?;
+//! assert!(action.choices.len() == 1 && log_prob < 0.0);
 //! # Ok::<(), trimtab_agent::Error>(())
 //! ```
 

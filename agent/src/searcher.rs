@@ -69,6 +69,7 @@ pub use tpe::{Tpe, TpeConfig};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use trimtab_env::Settings;
+use trimtab_env::mdp::threads::in_order;
 
 /// A training that a searcher wants to be run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -151,25 +152,13 @@ pub fn search<S: Searcher + ?Sized>(
             return Ok(());
         }
         run += asked.len();
-        let losses: Vec<Result<f64>> = match asked.as_slice() {
-            [one] => vec![objective(one)],
-            many => std::thread::scope(|scope| {
-                let workers: Vec<_> = many
-                    .iter()
-                    .map(|trial| scope.spawn(|| objective(trial)))
-                    .collect();
-                workers
-                    .into_iter()
-                    .map(|worker| match worker.join() {
-                        Ok(loss) => loss,
-                        Err(panic) => std::panic::resume_unwind(panic),
-                    })
-                    .collect()
-            }),
-        };
-        for (trial, loss) in asked.iter().zip(losses) {
-            searcher.tell(trial.id, loss?)?;
-        }
+        in_order(
+            asked.len(),
+            asked.len(),
+            |_, index, _| objective(&asked[index]),
+            |_| {},
+            |index, loss| searcher.tell(asked[index].id, loss),
+        )?;
     }
     Ok(())
 }

@@ -16,7 +16,7 @@ pub use tuning::{interruption, settings};
 
 pub use error::{Error, Result};
 pub use mdp::checker::{CheckOptions, Violation, check_environment};
-pub use mdp::environment::{Environment, Outcome, Status, Step, Termination, Truncation};
+pub use mdp::environment::{Cost, Environment, Outcome, Status, Step, Termination, Truncation};
 pub use mdp::instances::{InstanceSet, InstanceSource, Order, Part};
 pub use mdp::space::{Action, ActionMask, EnvironmentSpec, Feature, Head, Observation};
 pub use mdp::stream::stream;
@@ -29,7 +29,7 @@ pub use servo::plain::Servo;
 pub use servo::recorded_schedule::RecordedSchedule;
 pub use servo::residual::{Residual, ResidualPolicy};
 pub use tuning::budget::{Budget, Segments};
-pub use tuning::cost::{Cost, CostModel, Meter, UpdateTime};
+pub use tuning::cost::{CostModel, Meter, UpdateTime};
 pub use tuning::knob::{Initial, Knob, Moves};
 pub use tuning::objective::Objective;
 pub use tuning::observation::ObservationConfig;

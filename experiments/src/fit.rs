@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use trimtab_agent::controller::run;
 use trimtab_agent::searcher::{CrossEntropy, Proposal, Searcher, Trial};
 use trimtab_env::mdp::stream::derived_seed;
-use trimtab_env::vector::in_parallel;
+use trimtab_env::mdp::threads::in_parallel;
 use trimtab_env::{ContextServo, Cost, Settings, TuningEnv};
 
 /// One generation of a fit, as it is recorded.

@@ -19,9 +19,10 @@ use std::sync::Arc;
 use std::time::Instant;
 use trimtab_env::servo::context_servo::{ContextServo, Terms};
 use trimtab_env::{Settings, Trainee, UpdateTime, stream};
+use trimtab_models::MlpTask;
 use trimtab_models::data::{Embedded, Split, SplitConfig, pool, split};
-use trimtab_models::mlp::{Activation, MlpTask};
-use trimtab_models::network::cnn::CnnTask;
+use trimtab_models::mlp::Activation;
+use trimtab_models::tasks::cnn::CnnTask;
 use trimtab_models::training::sampler::EpochSampler;
 use trimtab_models::weights::flat_state;
 use trimtab_models::{

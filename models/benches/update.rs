@@ -19,9 +19,10 @@ use rows::{is_wanted, quantile};
 use std::sync::Arc;
 use std::time::Instant;
 use trimtab_env::{Settings, Trainee};
+use trimtab_models::MlpTask;
 use trimtab_models::data::{Embedded, SplitConfig, pool, split};
-use trimtab_models::mlp::{Activation, MlpTask};
-use trimtab_models::network::cnn::CnnTask;
+use trimtab_models::mlp::Activation;
+use trimtab_models::tasks::cnn::CnnTask;
 use trimtab_models::{OptimizerConfig, Task, TaskTrainee, TraineeConfig};
 
 /// The allocator of the binaries.

@@ -17,12 +17,16 @@ pub use steering::train::{
     Begun, Ended, Next, Probed, TrainConfig, Trained, Underway, train, train_watched,
 };
 pub use steering::tuner::{Training, Tuner};
+pub use tasks::cnn::CnnTask;
 pub use tasks::config::{DataConfig, ModelConfig, TaskConfig};
-pub use tasks::delayed_classes::DelayedClasses;
 pub use tasks::distribution::TaskDistribution;
 pub use tasks::fine_tuning::FineTuning;
-pub use tasks::intermittent_label_noise::IntermittentLabelNoise;
+pub use tasks::mlp::MlpTask;
 pub use tasks::pretraining::Pretraining;
+pub use tasks::transformer::TransformerTask;
+pub use training::config::TraineeConfig;
+pub use training::delayed_classes::DelayedClasses;
+pub use training::intermittent_label_noise::IntermittentLabelNoise;
 pub use training::optimizer::{Optimizer, OptimizerConfig};
 pub use training::task::{Batch, Pass, TargetBatch, Task};
-pub use training::trainee::{TaskTrainee, TraineeConfig};
+pub use training::trainee::TaskTrainee;

@@ -368,7 +368,7 @@ fn a_policy_adds_to_the_servo() {
     .unwrap();
     let message = bad(&run("none", &["--policy", "other.json"]));
     assert!(
-        message.contains("other.json") && message.contains("base_controller"),
+        message.contains("other.json") && message.contains("base controller"),
         "{message}"
     );
 }

@@ -211,8 +211,7 @@ fn rewards_that_are_not_finite_are_named() {
         let spec = environments.spec();
         let mut learner = Learner::new(spec, &config, algorithm, 1).unwrap();
         let policy = learner.policy();
-        let mut rollout =
-            vec![crate::rollout::collector::play(&mut Masked::new(), &policy, 1).unwrap()];
+        let mut rollout = vec![crate::rollout::plan::play(&mut Masked::new(), &policy, 1).unwrap()];
         rollout[0].rewards[3] = f32::NAN;
         let error = learner.update(&rollout, 0.0).unwrap_err().to_string();
         assert!(error.starts_with("reward: NaN"), "{error}");
@@ -239,7 +238,7 @@ fn scaled_rewards_are_clipped() {
         for (seed, reward) in [1.0, 1.0, 1.0, 1.0001, 1.0].into_iter().enumerate() {
             let policy = learner.policy();
             let mut whole =
-                crate::rollout::collector::play(&mut Masked::new(), &policy, seed as u64).unwrap();
+                crate::rollout::plan::play(&mut Masked::new(), &policy, seed as u64).unwrap();
             whole.observations.truncate(1);
             whole.allowed.truncate(3);
             whole.actions.truncate(1);

@@ -129,7 +129,7 @@ fn a_policy_of_another_environment_adds_to_nothing() {
     let mut policy = Policy::shipped().unwrap();
     let residual = policy.residual.take().unwrap();
     let error = policy.residual().unwrap_err().to_string();
-    assert!(error.contains("base_controller"), "{error}");
+    assert!(error.contains("base controller"), "{error}");
     // Nor does one that is told to look at something else.
     let mut other = residual;
     other.observation.only.pop();

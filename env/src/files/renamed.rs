@@ -7,8 +7,6 @@
 //! assert_eq!(notes, ["`prior` is called `base_controller` now"]);
 //! ```
 
-use crate::Value;
-use crate::tuning::settings::{INDEPENDENT_WEIGHT_DECAY, NO_ROLLBACK, ROLLBACK};
 use serde::{Deserialize, Deserializer};
 
 /// Fields of configs: the name before, and the one now.
@@ -51,20 +49,11 @@ fn now<'a>(names: &[(&str, &'static str)], name: &'a str) -> &'a str {
     found.map_or(name, |(_, now)| now)
 }
 
-/// A setting by the name that it has now.
-pub(crate) fn setting(name: String, value: Value) -> (String, Value) {
-    let value = match value {
-        Value::Category(category) if name == "weights" && category == "kept" => NO_ROLLBACK.into(),
-        other => other,
-    };
-    (setting_name(name), value)
-}
-
 /// What a setting is called now.
 pub(crate) fn setting_name(name: String) -> String {
     match name.as_str() {
-        "weight_decay" => INDEPENDENT_WEIGHT_DECAY.to_owned(),
-        "weights" => ROLLBACK.to_owned(),
+        "weight_decay" => "independent_weight_decay".to_owned(),
+        "weights" => "rollback".to_owned(),
         _ => name,
     }
 }
@@ -76,10 +65,10 @@ pub(crate) fn setting_name_of<'de, D: Deserializer<'de>>(
     String::deserialize(deserializer).map(setting_name)
 }
 
-/// What a choice of the head or the knob `name`, as it was called before, is called now.
+/// What a choice of the head or the knob, or a value of the setting, `name`, as it was called before, is called now.
 pub(crate) fn choice(name: &str, choice: String) -> String {
     if name == "weights" && choice == "kept" {
-        return NO_ROLLBACK.to_owned();
+        return "none".to_owned();
     }
     choice
 }
@@ -183,6 +172,7 @@ fn next(text: &str) -> Option<(&str, Kind)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tuning::settings::{INDEPENDENT_WEIGHT_DECAY, NO_ROLLBACK, ROLLBACK};
     use crate::{EnvironmentSpec, Knob, ObservationConfig, Settings, TuningConfig};
     use proptest::prelude::*;
 

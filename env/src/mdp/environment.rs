@@ -1,8 +1,11 @@
 //! The contract between an agent and what it acts on.
 
-use crate::{Action, Cost, EnvironmentSpec, Observation, Result};
+use crate::{Action, EnvironmentSpec, Observation, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+
+/// Cost in seconds: of the modelled machine, or of the wall clock.
+pub type Cost = f64;
 
 /// A Markov decision process with discrete actions.
 ///

@@ -9,7 +9,7 @@
 //! | observations and actions: features, heads, masks | [`space`] |
 //! | whether an environment keeps the contract | [`checker`] |
 //! | environments around environments | [`wrappers`] |
-//! | several environments at once | [`vector`] |
+//! | several environments at once; numbered work on threads | [`vector`]; [`threads`] |
 //! | families of environments, with train and test instances | [`instances`] |
 //! | random streams | [`stream`](mod@stream) |
 //!
@@ -29,5 +29,6 @@ pub mod environment;
 pub mod instances;
 pub mod space;
 pub mod stream;
+pub mod threads;
 pub mod vector;
 pub mod wrappers;

@@ -1,7 +1,6 @@
 //! What an environment shows and what it can be told: features, heads, observations, actions, masks.
 
 use crate::files::renamed;
-use crate::tuning::settings::NO_ROLLBACK;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 
@@ -61,12 +60,12 @@ impl From<AsWritten> for Head {
 }
 
 impl Head {
-    /// Which of its choices changes nothing: the one labelled `x1`, or [`NO_ROLLBACK`].
+    /// Which of its choices changes nothing: the one labelled `x1`, a factor of 1, or `none`.
     pub fn no_op(&self) -> Option<usize> {
         let labels = self.choices.iter();
         labels
             .map(String::as_str)
-            .position(|label| label == "x1" || label == NO_ROLLBACK)
+            .position(|label| label == "x1" || label == "none")
     }
 
     /// A head and the labels of its choices.

@@ -1,8 +1,8 @@
 //! Several environments side by side, on several threads.
 
+use crate::mdp::threads::in_parallel;
 use crate::{Action, Environment, EnvironmentSpec, Error, Observation, Result, Step};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A vector of equal environments. What it returns does not depend on the number of threads: environment `i` only ever
 /// sees the seeds and actions numbered `i`, and answers come back in order.
@@ -145,50 +145,6 @@ impl VectorEnvironment {
             ),
         ))
     }
-}
-
-/// `work(worker, index)` for every index below `count`, on `workers` threads that each take the next index when free.
-/// The answers come back in the order of the indices.
-///
-/// # Errors
-/// The error with the smallest index; what was not begun by then is left undone.
-pub fn in_parallel<T: Send, E: Send>(
-    workers: usize,
-    count: usize,
-    work: impl Fn(usize, usize) -> std::result::Result<T, E> + Sync,
-) -> std::result::Result<Vec<T>, E> {
-    if workers <= 1 {
-        return (0..count).map(|index| work(0, index)).collect();
-    }
-    let next = AtomicUsize::new(0);
-    let answers: Mutex<Vec<Option<std::result::Result<T, E>>>> =
-        Mutex::new((0..count).map(|_| None).collect());
-    std::thread::scope(|scope| {
-        for worker in 0..workers {
-            let (next, answers, work) = (&next, &answers, &work);
-            scope.spawn(move || {
-                loop {
-                    let index = next.fetch_add(1, Ordering::Relaxed);
-                    if index >= count {
-                        break;
-                    }
-                    let answer = work(worker, index);
-                    let failed = answer.is_err();
-                    if let Ok(mut answers) = answers.lock() {
-                        answers[index] = Some(answer);
-                    }
-                    if failed {
-                        // Nobody needs the rest; pieces before this one are all under way or done.
-                        next.store(count, Ordering::Relaxed);
-                    }
-                }
-            });
-        }
-    });
-    let answers = answers
-        .into_inner()
-        .unwrap_or_else(std::sync::PoisonError::into_inner);
-    answers.into_iter().flatten().collect()
 }
 
 #[cfg(test)]

@@ -1,11 +1,8 @@
 //! What training spends.
 
-use crate::{Error, Result, tuning::interruption};
+use crate::{Cost, Error, Result, tuning::interruption};
 use serde::{Deserialize, Serialize};
 use std::time::Instant;
-
-/// Cost in seconds: of the modelled machine, or of the wall clock.
-pub type Cost = f64;
 
 /// How cost is counted. Either way its unit is the second and it is counted in the same places: every update and
 /// every evaluation.

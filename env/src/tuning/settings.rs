@@ -93,9 +93,13 @@ fn values_now<'de, D: Deserializer<'de>>(
 ) -> std::result::Result<BTreeMap<String, Value>, D::Error> {
     let values: BTreeMap<String, Value> = BTreeMap::deserialize(deserializer)?;
     let given = values.len();
-    let values = values
-        .into_iter()
-        .map(|(name, value)| renamed::setting(name, value));
+    let values = values.into_iter().map(|(name, value)| {
+        let value = match value {
+            Value::Category(category) => renamed::choice(&name, category).as_str().into(),
+            number => number,
+        };
+        (renamed::setting_name(name), value)
+    });
     let values: BTreeMap<String, Value> = values.collect();
     if values.len() < given {
         return Err(serde::de::Error::custom(

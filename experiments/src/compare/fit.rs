@@ -9,7 +9,7 @@ use crate::train::environments::lock;
 use trimtab_agent::controller::{ServoController, ServoParameters};
 use trimtab_agent::searcher::{CrossEntropy, CrossEntropyConfig, Proposal, Searcher, Trial};
 use trimtab_env::mdp::stream::derived_seed;
-use trimtab_env::vector::in_parallel;
+use trimtab_env::mdp::threads::in_parallel;
 use trimtab_env::{Domain, Environment, Parameter, SearchSpace, Settings};
 
 /// Where the six parameters are looked for, around the hand-made ones.

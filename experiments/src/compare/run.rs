@@ -25,8 +25,8 @@ use trimtab_agent::controller::{
 use trimtab_agent::searcher::pruning::Pruner;
 use trimtab_agent::{Policy, PolicyController, Selection};
 use trimtab_env::mdp::stream::derived_seed;
+use trimtab_env::mdp::threads::in_parallel;
 use trimtab_env::settings::{BATCH_SIZE, LEARNING_RATE};
-use trimtab_env::vector::in_parallel;
 use trimtab_env::{Environment, Settings, TuningEnv};
 
 /// Results are written after so many runs for each thread; what is lost by a kill is at most that.

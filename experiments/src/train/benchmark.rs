@@ -13,7 +13,8 @@ use trimtab_agent::{
 };
 use trimtab_env::Part;
 use trimtab_env::mdp::stream::derived_seed;
-use trimtab_env::vector::{VectorEnvironment, in_parallel};
+use trimtab_env::mdp::threads::in_parallel;
+use trimtab_env::vector::VectorEnvironment;
 
 /// The benchmarks that the `benchmark` binary runs, with the settings that were found for each.
 pub const BENCHMARKS: &str = include_str!("../../configs/benchmark.ron");

@@ -12,8 +12,8 @@ use trimtab_agent::{
     Situation,
 };
 use trimtab_env::mdp::stream::derived_seed;
+use trimtab_env::mdp::threads::in_parallel;
 use trimtab_env::settings::{BATCH_SIZE, LEARNING_RATE};
-use trimtab_env::vector::in_parallel;
 use trimtab_env::{Environment, EnvironmentSpec, Outcome, Part, TuningEnv};
 
 /// Batch size of every default, as far as there are so many rows.

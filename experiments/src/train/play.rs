@@ -5,7 +5,7 @@ use crate::train::environments::{Tuning, lock};
 use std::sync::Mutex;
 use trimtab_agent::controller::{Controller, run};
 use trimtab_env::TuningEnv;
-use trimtab_env::vector::in_parallel;
+use trimtab_env::mdp::threads::in_parallel;
 
 /// An environment over the same tasks for each thread.
 pub struct Field {

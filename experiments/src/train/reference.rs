@@ -9,7 +9,7 @@ use crate::{Config, Error, Result};
 use trimtab_agent::Constant;
 use trimtab_agent::controller::{Controller, NoOp};
 use trimtab_env::mdp::stream::derived_seed;
-use trimtab_env::vector::in_parallel;
+use trimtab_env::mdp::threads::in_parallel;
 use trimtab_env::{Budget, Environment, Settings, TuningEnv};
 
 /// Tasks between two questions whether to stop, where threads take tasks.

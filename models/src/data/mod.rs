@@ -161,6 +161,14 @@ impl<N: Number> Dataset<N> {
         Ok(())
     }
 
+    /// How many outputs a model of it has: one for each class, or a single value.
+    pub fn outputs(&self) -> usize {
+        match &self.targets {
+            Targets::Classes { names, .. } => names.len(),
+            Targets::Values(_) => 1,
+        }
+    }
+
     /// The number of rows.
     pub fn rows(&self) -> usize {
         self.targets.len()

@@ -1,15 +1,10 @@
 //! A small convolutional network on images.
 
-use crate::Task;
-use crate::data::Split;
-use crate::network::mlp::outputs;
 use burn::module::Module;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{Linear, LinearConfig, PaddingConfig2d};
 use burn::tensor::ops::MaxPoolOptions;
 use burn::tensor::{Device, Tensor, activation, module::max_pool2d};
-use std::sync::Arc;
-use trimtab_program::{self as program, Program};
 
 /// Height and width of the kernels.
 pub(crate) const KERNEL: usize = 3;
@@ -56,53 +51,5 @@ impl Cnn {
             }
         });
         self.head.forward(features.flatten(1, 3))
-    }
-}
-
-/// A CNN on a data set of images.
-#[derive(Clone, Debug)]
-pub struct CnnTask {
-    name: String,
-    split: Arc<Split>,
-    channels: Vec<usize>,
-}
-
-impl CnnTask {
-    /// A CNN whose convolutions have these numbers of channels.
-    pub fn new(name: impl Into<String>, split: Arc<Split>, channels: &[usize]) -> Self {
-        Self {
-            name: name.into(),
-            split,
-            channels: channels.to_vec(),
-        }
-    }
-}
-
-impl Task for CnnTask {
-    type Model = Cnn;
-
-    fn name(&self) -> String {
-        self.name.clone()
-    }
-
-    fn split(&self) -> &Split {
-        &self.split
-    }
-
-    fn model(&self, device: &Device) -> Cnn {
-        let data = &self.split.train;
-        Cnn::new(data.shape, &self.channels, outputs(data), device)
-    }
-
-    fn forward(&self, model: &Cnn, inputs: Tensor<2>) -> Tensor<2> {
-        let [channels, height, width] = self.split.train.shape;
-        let [batch, _] = inputs.dims();
-        model.forward(inputs.reshape([batch, channels, height, width]))
-    }
-
-    fn program(&self) -> Option<Box<dyn Program>> {
-        let data = &self.split.train;
-        let program = || program::Cnn::new(data.shape, &self.channels, outputs(data));
-        (!self.channels.contains(&0)).then(|| Box::new(program()) as Box<dyn Program>)
     }
 }

@@ -1,8 +1,6 @@
 //! A small transformer on images cut into patches, or on tables whose columns are its tokens.
 
-use crate::data::Split;
-use crate::network::mlp::outputs;
-use crate::{Error, Result, Task};
+use crate::{Error, Result};
 use burn::module::{Module, Param};
 use burn::nn::transformer::{
     TransformerEncoder, TransformerEncoderConfig, TransformerEncoderInput,
@@ -10,7 +8,6 @@ use burn::nn::transformer::{
 use burn::nn::{Initializer, LayerNorm, LayerNormConfig, Linear, LinearConfig};
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
 use trimtab_env::bounds::{MOST_UNITS, check_count, check_memory};
 
 /// The shape of a [`Transformer`].
@@ -163,51 +160,13 @@ fn patches(input: Tensor<2>, [channels, height, width]: [usize; 3], patch: usize
         .reshape([batch, rows * columns, channels * patch * patch])
 }
 
-/// A transformer on a data set of images, or on a table, whose columns are its tokens.
-#[derive(Clone, Debug)]
-pub struct TransformerTask {
-    name: String,
-    split: Arc<Split>,
-    config: TransformerConfig,
-}
-
-impl TransformerTask {
-    /// A transformer of this shape.
-    pub fn new(name: impl Into<String>, split: Arc<Split>, config: TransformerConfig) -> Self {
-        Self {
-            name: name.into(),
-            split,
-            config,
-        }
-    }
-}
-
-impl Task for TransformerTask {
-    type Model = Transformer;
-
-    fn name(&self) -> String {
-        self.name.clone()
-    }
-
-    fn split(&self) -> &Split {
-        &self.split
-    }
-
-    fn model(&self, device: &Device) -> Transformer {
-        let data = &self.split.train;
-        Transformer::new(data.shape, self.config, outputs(data), device)
-    }
-
-    fn forward(&self, model: &Transformer, inputs: Tensor<2>) -> Tensor<2> {
-        model.forward(inputs)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::data::{Embedded, SplitConfig, split};
+    use crate::tasks::transformer::TransformerTask;
     use crate::{OptimizerConfig, TaskTrainee, TraineeConfig};
+    use std::sync::Arc;
     use trimtab_env::{Settings, Trainee};
 
     #[test]

@@ -109,7 +109,8 @@ pub struct Trained<M> {
 ///
 /// ```no_run
 /// use burn::tensor::Device;
-/// use trimtab_models::mlp::{Activation, MlpTask};
+/// use trimtab_models::MlpTask;
+/// use trimtab_models::mlp::Activation;
 /// use trimtab_models::{TrainConfig, data::{Embedded, SplitConfig, split}, train};
 /// let data = split(&*Embedded::Digits.load()?, &SplitConfig::default())?;
 /// let task = MlpTask::new("digits", std::sync::Arc::new(data), &[64], Activation::Relu);

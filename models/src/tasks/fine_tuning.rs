@@ -12,7 +12,8 @@ use trimtab_program::Program;
 ///
 /// ```no_run
 /// use burn::tensor::Device;
-/// use trimtab_models::mlp::{Activation, MlpTask};
+/// use trimtab_models::MlpTask;
+/// use trimtab_models::mlp::Activation;
 /// use trimtab_models::{FineTuning, TrainConfig, data::{Embedded, SplitConfig, split}, train};
 /// let data = split(&*Embedded::Digits.load()?, &SplitConfig::default())?;
 /// let task = MlpTask::new("digits", std::sync::Arc::new(data), &[64], Activation::Relu);
@@ -114,7 +115,8 @@ impl<T: Task> Task for FineTuning<T> {
 mod tests {
     use super::*;
     use crate::data::{Embedded, SplitConfig, split};
-    use crate::network::mlp::{Activation, MlpTask};
+    use crate::network::mlp::Activation;
+    use crate::tasks::mlp::MlpTask;
     use crate::{TrainConfig, train};
     use std::sync::Arc;
 

@@ -8,8 +8,7 @@
 //! | data, model and optimiser in a config | [`config`] |
 //! | a distribution over tasks | [`distribution`] |
 //! | going on from weights of an earlier training | [`fine_tuning`]; [`pretraining`] makes such weights for comparisons |
-//! | classes that come late | [`delayed_classes`] |
-//! | labels that are noise time and again | [`intermittent_label_noise`] |
+//! | the tasks of the networks of this crate | [`mlp`], [`cnn`], [`transformer`] |
 //!
 //! ```
 //! # use trimtab_models::TaskConfig;
@@ -21,9 +20,10 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod cnn;
 pub mod config;
-pub mod delayed_classes;
 pub mod distribution;
 pub mod fine_tuning;
-pub mod intermittent_label_noise;
+pub mod mlp;
 pub mod pretraining;
+pub mod transformer;

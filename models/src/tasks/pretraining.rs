@@ -1,7 +1,7 @@
 //! Trainings that begin with weights of an earlier one.
 
 use crate::network::weights::flat_state;
-use crate::tasks::delayed_classes::DelayedSampler;
+use crate::training::delayed_classes::DelayedSampler;
 use crate::{Batch, DelayedClasses, Error, Optimizer, OptimizerConfig, Result, Task};
 use burn::optim::GradientsParams;
 use burn::tensor::Device;

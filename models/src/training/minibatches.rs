@@ -1,7 +1,7 @@
 //! The training examples as a run sees them, one minibatch after the other.
 
 use crate::data::Dataset;
-use crate::tasks::delayed_classes::DelayedSampler;
+use crate::training::delayed_classes::DelayedSampler;
 use crate::training::sampler::EpochSampler;
 use crate::{IntermittentLabelNoise, Result, TraineeConfig};
 use std::sync::Arc;

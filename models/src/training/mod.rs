@@ -8,6 +8,7 @@
 //! | the trait for a burn model of your own | [`task`] |
 //! | a task as a `Trainee` of the environment crate | [`trainee`] |
 //! | the order of examples, minibatches | [`sampler`] |
+//! | classes that come late, labels that are noise time and again | [`delayed_classes`], [`intermittent_label_noise`] |
 //! | optimisers | [`optimizer`] |
 //! | what happens around each update: decay, averages, measurements | `updates` |
 //! | a look at a task before it is trained | `dry_run` |
@@ -27,8 +28,11 @@
 //! ```
 
 pub mod average;
+pub mod config;
+pub mod delayed_classes;
 pub(crate) mod dry_run;
 pub(crate) mod evaluation;
+pub mod intermittent_label_noise;
 pub(crate) mod minibatches;
 pub mod optimizer;
 pub mod sampler;

@@ -4,27 +4,23 @@ mod network;
 mod written_out;
 
 use crate::data::{Dataset, Split};
-use crate::network::weights::{FlatWeights, size, visit_state};
-use crate::tasks::delayed_classes::DelayedClasses;
-use crate::tasks::intermittent_label_noise::IntermittentLabelNoise;
+use crate::network::weights::{FlatWeights, visit_state};
 use crate::training::average::AveragedWeights;
+use crate::training::config::TraineeConfig;
 use crate::training::dry_run::{self, DryRun};
-use crate::training::evaluation::{self, Evaluation};
+use crate::training::evaluation::Evaluation;
 use crate::training::minibatches::Minibatches;
 use crate::training::updates::{Look, Rates, Updates};
-use crate::{Batch, Error, OptimizerConfig, Pass, Result, Task};
+use crate::{Batch, Error, Pass, Result, Task};
 use burn::module::Module;
 use burn::optim::GradientsParams;
 use burn::tensor::Device;
 use network::Network;
 use rand_chacha::ChaCha8Rng;
-use serde::{Deserialize, Serialize};
+
 use std::collections::BTreeMap;
-use trimtab_env::metrics::Metric;
-use trimtab_env::settings::OF_TRAININGS;
 use trimtab_env::{
-    Cost, CostModel, Report, Restore, Settings, Snapshot, TestReport, Trainee, TraineeSpec,
-    Validation, stream,
+    Cost, Report, Restore, Settings, Snapshot, TestReport, Trainee, TraineeSpec, Validation, stream,
 };
 use trimtab_program::Program;
 use written_out::WrittenOut;
@@ -42,97 +38,6 @@ pub(crate) fn has_diverged(loss: f64, first: f64, lowest: f64) -> bool {
 
 /// Rows evaluated at once.
 const EVALUATION_ROWS: usize = 1024;
-
-/// What a training needs beside its task.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct TraineeConfig {
-    /// The optimiser.
-    pub optimizer: OptimizerConfig,
-    /// How many updates at the beginning of each segment are looked at for gradient statistics; 0 switches them off.
-    pub gradient_samples: u64,
-    /// After how many updates the weights are decayed and averaged, as if they had been the same since the last time; more than 1
-    /// saves time. Updates that are looked at are followed each by itself. At the end of a segment the average is never behind, and the
-    /// decay only if no gradients are looked at.
-    pub smoothing_interval: u64,
-    /// At most this many rows of the validation split are evaluated after each segment: the first ones, always the
-    /// same. `None` takes all.
-    pub validation_rows: Option<usize>,
-    /// Data part of which come late.
-    pub delayed_classes: Option<DelayedClasses>,
-    /// Label noise that comes and goes.
-    pub intermittent_label_noise: Option<IntermittentLabelNoise>,
-    /// How cost is counted.
-    pub cost: CostModel,
-    /// Metrics of every evaluation, beside the accuracy of classes or the root mean squared error of values. They cost no
-    /// more than the evaluation.
-    pub metrics: Vec<Metric>,
-}
-
-impl Default for TraineeConfig {
-    fn default() -> Self {
-        Self {
-            optimizer: OptimizerConfig::sgd(),
-            gradient_samples: 8,
-            smoothing_interval: 1,
-            validation_rows: None,
-            delayed_classes: None,
-            intermittent_label_noise: None,
-            cost: CostModel::default(),
-            metrics: Vec::new(),
-        }
-    }
-}
-
-impl TraineeConfig {
-    /// What is known of a training of `model` for `task` before it.
-    ///
-    /// # Errors
-    /// As [`TaskTrainee::new`].
-    fn spec<T: Task>(&self, task: &T, model: &T::Model) -> Result<TraineeSpec> {
-        let split = task.split();
-        self.optimizer.init()?;
-        if let Some(delayed_classes) = &self.delayed_classes {
-            delayed_classes.validate()?;
-        }
-        if let Some(noise) = &self.intermittent_label_noise {
-            noise.validate()?;
-        }
-        let rows = self
-            .validation_rows
-            .unwrap_or(usize::MAX)
-            .min(split.validation.rows());
-        if rows == 0 {
-            return Err(Error::Setting {
-                field: "validation_rows".to_owned(),
-                value: "0".to_owned(),
-                allowed: "at least 1 validation row".to_owned(),
-            });
-        }
-        let targets = &split.validation.targets;
-        evaluation::check(&self.metrics, targets)?;
-        let size = size(model, None);
-        let own = task.settings();
-        let settings = OF_TRAININGS.into_iter().map(str::to_owned).chain(own);
-        Ok(TraineeSpec {
-            name: task.name(),
-            train_examples: split.train.rows(),
-            validation_examples: rows,
-            parameters: size.weights,
-            layers: size.layers,
-            adaptive: self.optimizer.is_adaptive(),
-            pretrained: task.is_pretrained(),
-            cost: self.cost,
-            metrics: std::iter::once(evaluation::usual(targets))
-                .chain(self.metrics.iter().copied())
-                .map(|metric| metric.name().to_owned())
-                .collect(),
-            settings: settings.collect(),
-            lowest_loss: task.lowest_loss().unwrap_or(0.0),
-            warnings: Vec::new(),
-        })
-    }
-}
 
 /// A [`Task`] under training.
 pub struct TaskTrainee<T: Task> {

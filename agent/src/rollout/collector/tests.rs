@@ -1,6 +1,8 @@
 use super::*;
+use crate::rollout::plan::play;
 use crate::{Algorithm, Learner, PolicyConfig};
 use proptest::prelude::*;
+use trimtab_env::Environment;
 use trimtab_env::suite::{CartPole, Identity};
 
 const STEPS: RolloutConfig = RolloutConfig::Steps {

@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::data::{Dataset, Split, SplitConfig, Targets, split};
-use crate::network::mlp::{Activation, MlpTask};
+use crate::network::mlp::Activation;
+use crate::tasks::mlp::MlpTask;
 use rand::Rng;
 use rand_distr::{Cauchy, Distribution, StandardNormal};
 use std::sync::Arc;

@@ -1,7 +1,8 @@
 use super::*;
 use crate::data::{Embedded, SplitConfig, split};
-use crate::network::mlp::{Activation, MlpTask};
+use crate::network::mlp::Activation;
 use crate::network::weights::flat_state;
+use crate::tasks::mlp::MlpTask;
 use std::sync::Arc;
 use trimtab_env::servo::context_servo::{Guard, Memory};
 use trimtab_env::servo::residual::Choose;

@@ -1,7 +1,8 @@
 use super::*;
 use crate::data::{Embedded, Split, SplitConfig, split};
-use crate::network::mlp::{Activation, MlpTask};
+use crate::network::mlp::Activation;
 use crate::network::weights::flat_state;
+use crate::tasks::mlp::MlpTask;
 use crate::training::sampler::EpochSampler;
 use crate::training::trainee::differentiated::Differentiated;
 use crate::{

@@ -2,9 +2,9 @@
 
 use super::{ModelConfig, TaskConfig};
 use crate::data::Split;
-use crate::network::cnn::CnnTask;
-use crate::network::mlp::MlpTask;
-use crate::network::transformer::TransformerTask;
+use crate::tasks::cnn::CnnTask;
+use crate::tasks::mlp::MlpTask;
+use crate::tasks::transformer::TransformerTask;
 use crate::{FineTuning, OptimizerConfig, Pretraining, Result, Task, TaskTrainee, TraineeConfig};
 use burn::tensor::Device;
 use std::sync::Arc;

@@ -1,6 +1,7 @@
 //! What modules carry along beside their weights.
 
 use super::*;
+use crate::OptimizerConfig;
 use crate::data::{Split, SplitConfig, Standardise, split};
 use crate::{TrainConfig, Training, Tuner, train};
 use burn::nn::{BatchNorm, BatchNormConfig, LayerNorm, LayerNormConfig, Linear, LinearConfig};

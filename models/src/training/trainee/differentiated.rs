@@ -1,16 +1,18 @@
 //! Trainings by a program against the same ones by burn's autodiff.
 
 use super::*;
+use crate::OptimizerConfig;
 use crate::TargetBatch;
 use crate::data::{Dataset, Embedded, SplitConfig, Targets, split};
-use crate::network::mlp::{Activation, MlpTask};
+use crate::network::mlp::Activation;
 use crate::network::weights::{flat_gradients, flat_state};
+use crate::tasks::mlp::MlpTask;
 use crate::training::optimizer::{FlatOptimizer, ProdigyConfig, ScheduleFreeConfig};
 use burn::tensor::Tensor;
 use proptest::prelude::*;
 use std::sync::Arc;
 use trimtab_env::UpdateTime;
-use trimtab_env::metrics::Average;
+use trimtab_env::metrics::{Average, Metric};
 use trimtab_env::settings::{AVERAGING, INDEPENDENT_WEIGHT_DECAY};
 
 /// A task whose program is not used.
@@ -155,7 +157,7 @@ proptest! {
         for data in [&mut split.train, &mut split.validation, &mut split.test] {
             data.shape = [depth, height, width];
         }
-        let task = crate::network::cnn::CnnTask::new("random", Arc::new(split), &channels);
+        let task = crate::tasks::cnn::CnnTask::new("random", Arc::new(split), &channels);
         compare(&task, batch, 1.0, seed, 1e-5)?;
     }
 }

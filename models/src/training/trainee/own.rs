@@ -2,6 +2,7 @@
 
 use super::carried::{Digits, Layered, Network, trainee};
 use super::*;
+use crate::OptimizerConfig;
 use crate::data::Split;
 use crate::{TargetBatch, TrainConfig, dropout, train};
 use burn::nn::{Dropout, DropoutConfig, Linear, LinearConfig};

@@ -1,7 +1,9 @@
 use super::*;
+use crate::OptimizerConfig;
 use crate::data::{Embedded, Split, SplitConfig, Targets, split};
-use crate::network::mlp::{Activation, MlpTask};
+use crate::network::mlp::Activation;
 use crate::network::weights::flat_state;
+use crate::tasks::mlp::MlpTask;
 use crate::training::optimizer::{FlatOptimizer, ProdigyConfig, ScheduleFreeConfig};
 use std::sync::Arc;
 use trimtab_env::UpdateTime;
@@ -303,7 +305,7 @@ fn a_cnn_trains() {
         ..Default::default()
     };
     let pictures = Arc::new(split(&pictures, &config).unwrap());
-    let task = crate::network::cnn::CnnTask::new("clothes", pictures, &[4, 8]);
+    let task = crate::tasks::cnn::CnnTask::new("clothes", pictures, &[4, 8]);
     let config = TraineeConfig {
         validation_rows: Some(200),
         ..Default::default()
