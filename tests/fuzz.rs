@@ -14,8 +14,8 @@ use trimtab_agent::{Checkpoint, Learner, Policy, Selection};
 use trimtab_env::suite::Identity;
 use trimtab_env::{Environment, Observation, Part, RecordedSchedule, Settings, stream};
 use trimtab_experiments::compare::CompareConfig;
-use trimtab_experiments::fit::FitConfig;
 use trimtab_experiments::train::config::EnvironmentConfig;
+use trimtab_experiments::train::fit::FitConfig;
 use trimtab_experiments::tune::{Inputs, TrainedModel};
 use trimtab_experiments::{Config, Registry};
 use trimtab_models::ModelConfig;
@@ -305,6 +305,7 @@ fn fuzz_models() {
             target_scale: 1.0,
         },
         weights: (0..26).map(|weight| weight as f32 / 26.0).collect(),
+        models: Default::default(),
     };
     let path = folder.0.join("model.json");
     model.save(&path).unwrap();

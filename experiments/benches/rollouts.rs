@@ -1,36 +1,46 @@
 //! How many episodes a second two threads collect, relative to one, for the smallest MLP. Pairs are measured in turn, so
 //! that a drift of the machine cancels; the median of their ratios is printed.
 
+use std::sync::atomic::AtomicBool;
 use std::time::Instant;
-use trimtab_agent::{Collector, Learner, RolloutConfig};
-use trimtab_experiments::train::environments::{Tuning, rollout_environments};
-use trimtab_experiments::{Config, Registry};
+use trimtab_agent::rollout::plan::Plan;
+use trimtab_agent::{Learner, RolloutConfig};
+use trimtab_experiments::record::observer::Quiet;
+use trimtab_experiments::train::config::QUICKSTART;
+use trimtab_experiments::train::rollouts::{Rollouts, tuning};
+use trimtab_experiments::{Config, Registry, Workers};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> trimtab_experiments::Result<()> {
-    let config = Config::parse(
-        trimtab_experiments::train::config::QUICKSTART,
-        "quickstart.ron",
-    )?;
-    let device = trimtab_models::device("flex")?;
-    let registry = Registry::default();
-    let tuning = Tuning::prepare(&config, &device)?;
-    let one = rollout_environments(&config, tuning.as_ref(), &[], &registry, 1)?;
-    let two = rollout_environments(&config, tuning.as_ref(), &[], &registry, 2)?;
-    let learner = Learner::new(one.spec(), &config.policy, config.algorithm.clone(), 1)?;
+    let config = Config::parse(QUICKSTART, "quickstart.ron")?;
+    let (registry, interrupted) = (Registry::default(), AtomicBool::new(false));
+    let workers = |jobs| {
+        let device = trimtab_models::device("flex")?;
+        trimtab_experiments::Result::Ok(Workers::new(jobs, device, &registry, &interrupted))
+    };
+    let (one, two) = (workers(1)?, workers(2)?);
+    let tuning = tuning(&config, &one)?;
+    let work = Rollouts {
+        config: &config,
+        tuning: tuning.as_ref(),
+        goals: Vec::new(),
+        registry: &registry,
+    };
+    let spec = work.environment()?.spec().clone();
+    let learner = Learner::new(&spec, &config.policy, config.algorithm.clone(), 1)?;
     let policy = learner.policy();
     let episodes = 48;
-    let rollout = RolloutConfig::Episodes(episodes);
-    let mut one = Collector::new(one, rollout, 1)?;
-    let mut two = Collector::new(two, rollout, 1)?;
+    let plan = Plan::resume(RolloutConfig::Episodes(episodes), 1, &Default::default())?;
+    let parts = plan.parts();
+    let sessions = [one.begin(&work), two.begin(&work)];
     let mut ratios = Vec::new();
     for pair in 0..9 {
         let mut seconds = [0.0; 2];
-        for (time, collector) in seconds.iter_mut().zip([&mut one, &mut two]) {
+        for (time, session) in seconds.iter_mut().zip(&sessions) {
             let clock = Instant::now();
-            collector.collect(&policy)?;
+            session.all(&policy, &parts, &mut Quiet)?;
             *time = clock.elapsed().as_secs_f64();
         }
         let rate = |seconds: f64| episodes as f64 / seconds;

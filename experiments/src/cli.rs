@@ -16,7 +16,7 @@ use words::Words;
 
 use crate::record::run_directory::{program, program_of};
 use crate::train::config::EnvironmentConfig;
-use crate::{Config, Error, Registry, Result};
+use crate::{Config, Error, Registry, Result, Workers};
 use burn::tensor::Device;
 use std::fmt::Display;
 use std::io::{ErrorKind, Write};
@@ -67,11 +67,11 @@ impl Backend {
 }
 
 impl Machine {
-    /// The device, and how many jobs there are at once, which share the cores.
-    fn device_and_jobs(&self) -> Result<(Device, usize)> {
+    /// Workers on this device, which share the cores.
+    fn workers<'a>(&self, registry: &'a Registry) -> Result<Workers<'a>> {
         let (device, jobs) = (self.backend.device()?, self.threads.jobs()?);
         trimtab_models::divide_cores(&self.backend.device, jobs);
-        Ok((device, jobs))
+        Ok(Workers::new(jobs, device, registry, &INTERRUPTED))
     }
 }
 
@@ -234,10 +234,10 @@ impl Command {
             Self::Plot => plot::plot(words),
             Self::Explain => explain::explain(words, registry),
             Self::Benchmark => benchmark::benchmark(words, registry),
-            Self::Compare => compare::compare(words),
-            Self::Tune => tune::tune(words),
-            Self::Predict => tune::predict(words),
-            Self::Fit => fit::fit(words),
+            Self::Compare => compare::compare(words, registry),
+            Self::Tune => tune::tune(words, registry),
+            Self::Predict => tune::predict(words, registry),
+            Self::Fit => fit::fit(words, registry),
             Self::Calibrate => calibrate::calibrate(words),
         })
     }

@@ -99,6 +99,9 @@ pub enum Error {
         /// What does not fit.
         problem: String,
     },
+    /// Work was interrupted. Whoever handed it out says what was kept, and how to go on.
+    #[error("interrupted")]
+    Halted,
     /// Someone pressed Ctrl-C. Everything up to the last checkpoint is kept.
     #[error("interrupted; go on with `--resume --out {0}`")]
     Interrupted(PathBuf),
@@ -133,6 +136,14 @@ impl Error {
             field: field.into(),
             given: given.to_string(),
             allowed: allowed.into(),
+        }
+    }
+
+    /// What it means here that work was interrupted.
+    pub(crate) fn halted_as(self, meaning: impl FnOnce() -> Self) -> Self {
+        match self {
+            Self::Halted => meaning(),
+            other => other,
         }
     }
 

@@ -3,13 +3,14 @@
 pub mod cli;
 pub mod compare;
 pub mod error;
-pub mod fit;
 pub mod plot;
 pub mod record;
 pub mod train;
 pub mod tune;
+pub mod work;
 
 pub use error::{Error, Result};
 pub use train::config::Config;
-pub use train::environments::Registry;
 pub use train::runner::train;
+pub use work::Workers;
+pub use work::registry::Registry;

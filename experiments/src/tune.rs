@@ -7,7 +7,9 @@ mod words;
 pub use trained_model::{Inputs, Predicted, TrainedModel};
 pub use words::{heading, line};
 
-use crate::train::evaluation::DEFAULT_BATCH;
+use crate::record::observer::Quiet;
+use crate::work::controllers::DEFAULT_BATCH;
+use crate::work::{Work, Workers};
 use crate::{Error, Result};
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
@@ -20,13 +22,14 @@ use trimtab_env::metrics::{Average, Metric, Predictions};
 use trimtab_env::settings::BATCH_SIZE;
 use trimtab_env::{
     Action, Budget, CostModel, Domain, Environment, Initial, Instance, Knob, Moves,
-    ObservationConfig, RewardConfig, Segment, Segments, Settings, TestReport, TuningConfig,
-    TuningEnv, UpdateTime,
+    ObservationConfig, RewardConfig, Segments, Settings, TestReport, TuningConfig, TuningEnv,
+    UpdateTime,
 };
 use trimtab_models::data::{Dataset, Targets, split_rows};
-use trimtab_models::tasks::config::{PreparedTask, TaskVisitor};
-use trimtab_models::weights::flat_state;
-use trimtab_models::{DataConfig, Task, TaskConfig, TrainConfig, Underway, train_watched};
+use trimtab_models::steering::train::offsets;
+use trimtab_models::tasks::config::PreparedTask;
+use trimtab_models::tasks::custom::{Models, TrainedWeights};
+use trimtab_models::{Begun, DataConfig, TaskConfig, TrainConfig, Underway};
 
 /// So many classes are not too many for any number of rows.
 const FEW_CLASSES: usize = 20;
@@ -77,7 +80,7 @@ pub fn metrics(targets: &Targets) -> Vec<Metric> {
     }
 }
 
-/// Tunes, tells `say` every line, and leaves everything in the folder `out`. Once `interrupted` is set it ends after the
+/// Tunes, tells `say` every line, and leaves everything in the folder `out`. Once the workers are interrupted it ends after the
 /// segment under way, which [`trimtab_env::interruption`] makes short, with the best model so far.
 ///
 /// # Errors
@@ -86,14 +89,15 @@ pub fn metrics(targets: &Targets) -> Vec<Metric> {
 pub fn tune(
     tune: &Tune,
     out: &Path,
-    device: &Device,
-    interrupted: &AtomicBool,
+    workers: &Workers,
     say: &mut dyn FnMut(&str) -> Result<()>,
 ) -> Result<TuneReport> {
+    let (device, interrupted) = (&workers.device, workers.interrupted);
+    let models = workers.registry.models();
     folder::check_new(out)?;
     let mut task = match &tune.from {
         Some(model) => model.task(&tune.task)?,
-        None => tune.task.prepare()?,
+        None => tune.task.prepare_with(models, &[])?,
     };
     check_classes(&task)?;
     let metrics = metrics(&task.split().train.targets);
@@ -113,34 +117,52 @@ pub fn tune(
     let (mut begun, mut stopped, mut budget) = (false, false, 0.0);
     // What cannot be said is no reason to lose a training.
     let mut unsaid = None;
+    let mut unwritable = None;
     let mut watch = |now: Underway| {
         if !begun {
             // By now everything else has been found to be in order.
-            folder::check_writable(out)?;
             begun = true;
+            unwritable = folder::check_writable(out).err();
+            if unwritable.is_some() {
+                return ControlFlow::Break(());
+            }
         }
         if unsaid.is_none() {
             unsaid = say(&line(&now)).err();
         }
         match now {
-            Underway::Probed(_) => return Ok(ControlFlow::Continue(())),
+            Underway::Probed(_) => return ControlFlow::Continue(()),
             Underway::Begun(_) => {}
             Underway::Ended(ended) => budget = ended.budget,
         }
         // Of the last segment too, which may have been cut short.
         stopped = interrupted.load(Ordering::SeqCst);
-        Ok(if stopped {
+        if stopped {
             ControlFlow::Break(())
         } else {
             ControlFlow::Continue(())
-        })
+        }
     };
-    let (weights, segments, mut tuned) = task.visit(Fit {
-        training: &tune.training,
-        device,
-        watch: &mut watch,
-    })?;
-    let model = trained_model(config, &task, names, weights);
+    let first = task.train(&tune.training, 0, device, &mut watch)?;
+    if let Some(unwritable) = unwritable {
+        return Err(unwritable);
+    }
+    let mut say_all = |lines: &[String]| {
+        for line in lines {
+            if unsaid.is_none() {
+                unsaid = say(line).err();
+            }
+        }
+    };
+    let (best, halted) = best_of_runs(&task, &tune.training, first, workers, &mut say_all)?;
+    stopped |= halted;
+    let TrainedWeights {
+        weights,
+        segments,
+        test: mut tuned,
+        ..
+    } = best;
+    let model = trained_model(config, &task, names, weights, models);
     tuned.metrics = evaluate(&model, &task.split().test, &metrics, device)?;
     let mut report = TuneReport {
         tuned,
@@ -203,22 +225,78 @@ fn check_classes(task: &PreparedTask) -> Result<()> {
     ))
 }
 
-/// The training, of a task of any model.
-struct Fit<'a> {
-    training: &'a TrainConfig,
-    device: &'a Device,
-    watch: &'a mut dyn FnMut(Underway) -> Result<ControlFlow<()>>,
+/// The best of the runs after the first, and the first. Each says its lines when it is done, and whether they were halted before the
+/// last; what was finished by then counts.
+fn best_of_runs(
+    task: &PreparedTask,
+    training: &TrainConfig,
+    first: TrainedWeights,
+    workers: &Workers,
+    say: &mut dyn FnMut(&[String]),
+) -> Result<(TrainedWeights, bool)> {
+    let mut best = first;
+    let loss = |run: &TrainedWeights| run.outcome["best_validation_loss"];
+    let work = Runs {
+        task,
+        training,
+        device: &workers.device,
+    };
+    let numbers: Vec<usize> = (1..training.runs).collect();
+    let runs = workers.begin(&work);
+    let outcome = runs.each(&(), &numbers, &mut Quiet, |index, (lines, run)| {
+        let begun = Begun {
+            run: numbers[index],
+            runs: training.runs,
+            offsets: offsets(training.seed, numbers[index]),
+            best_loss: loss(&best),
+        };
+        say(&[line(&Underway::Begun(begun))]);
+        say(&lines);
+        if loss(&run) < loss(&best) {
+            best = run;
+        }
+        Ok(())
+    });
+    match outcome {
+        Err(Error::Halted) => Ok((best, true)),
+        Err(other) => Err(other),
+        Ok(()) => Ok((best, false)),
+    }
 }
 
-impl TaskVisitor for Fit<'_> {
-    /// Weights, record and test loss.
-    type Output = Result<(Vec<f32>, Vec<Segment>, TestReport)>;
+/// Runs of a training, each by its number.
+struct Runs<'a> {
+    task: &'a PreparedTask,
+    training: &'a TrainConfig,
+    device: &'a Device,
+}
 
-    fn visit<T: Task>(self, task: T) -> Self::Output {
-        let trained = train_watched(task, self.training, self.device, self.watch)?;
-        let mut weights = Vec::new();
-        flat_state(&trained.model, &mut weights);
-        Ok((weights, trained.segments, trained.test))
+impl Work for Runs<'_> {
+    type Shared = ();
+    type Unit = usize;
+    /// What was to be said of it, and what it came to.
+    type Answer = (Vec<String>, TrainedWeights);
+    type Bench = ();
+
+    fn bench(&self) -> Result<()> {
+        Ok(())
+    }
+
+    fn answer(
+        &self,
+        (): &mut (),
+        (): &(),
+        number: &usize,
+        advance: &dyn Fn(u64),
+    ) -> Result<Self::Answer> {
+        let mut lines = Vec::new();
+        let mut watch = |now: Underway| {
+            lines.push(line(&now));
+            ControlFlow::Continue(())
+        };
+        let run = (self.task).train(self.training, *number, self.device, &mut watch)?;
+        advance(1);
+        Ok((lines, run))
     }
 }
 
@@ -241,6 +319,7 @@ fn trained_model(
     task: &PreparedTask,
     (inputs, target): (Inputs, String),
     weights: Vec<f32>,
+    models: &Models,
 ) -> TrainedModel {
     let train = &task.split().train;
     TrainedModel {
@@ -254,6 +333,7 @@ fn trained_model(
         },
         standardiser: task.split().standardiser.clone(),
         weights,
+        models: models.clone(),
     }
 }
 

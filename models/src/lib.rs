@@ -14,7 +14,7 @@ pub use network::dropout::dropout;
 pub use network::{mlp, weights};
 pub use steering::lr_schedule::LrSchedule;
 pub use steering::train::{
-    Begun, Ended, Next, Probed, TrainConfig, Trained, Underway, train, train_watched,
+    Begun, Ended, Next, Probed, TrainConfig, Trained, Underway, train, train_run, train_watched,
 };
 pub use steering::tuner::{Training, Tuner};
 pub use tasks::cnn::CnnTask;

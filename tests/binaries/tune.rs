@@ -346,7 +346,7 @@ fn a_policy_adds_to_the_servo() {
     );
     good(&run("alone", &["--policy", "none"]));
     let schedule = folder.read("steered/schedule.ron");
-    assert!(schedule.contains("weights"), "{schedule}");
+    assert!(schedule.contains("rollback"), "{schedule}");
     assert_ne!(folder.read("alone/schedule.ron"), schedule);
     good(&run("again", &["--replay", "steered/schedule.ron"]));
     assert_eq!(

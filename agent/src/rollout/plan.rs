@@ -20,7 +20,7 @@ pub enum Part {
         /// How many.
         steps: usize,
         /// Its episode so far.
-        under_way: UnderWay,
+        under_way: Box<UnderWay>,
     },
 }
 
@@ -108,7 +108,7 @@ impl Plan {
                 let part = |(environment, under_way)| Part::Steps {
                     environment,
                     steps,
-                    under_way,
+                    under_way: Box::new(under_way),
                 };
                 under_way.map(part).collect()
             }
@@ -192,7 +192,8 @@ impl Standing {
                 under_way,
             } => {
                 let here = self.0.take();
-                let here = here.filter(|at| at.environment == *index && at.under_way == *under_way);
+                let here =
+                    here.filter(|at| at.environment == *index && at.under_way == **under_way);
                 let mut at = match here {
                     Some(at) => at,
                     None => At::reached(environment, *index, under_way, plan)?,

@@ -5,8 +5,9 @@ use super::{
     History, Hyperband, HyperbandConfig, Population, PopulationConfig, Proposal, QuasiRandom,
     RandomSearch, Searcher, SuccessiveHalving, SuccessiveHalvingConfig, Tpe, TpeConfig,
 };
-use crate::Result;
+use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use trimtab_env::SearchSpace;
 use trimtab_env::bounds::check_count;
 
@@ -36,6 +37,14 @@ pub enum SearcherConfig {
     Population(PopulationConfig),
     /// [`CrossEntropy`].
     CrossEntropy(CrossEntropyConfig),
+    /// One that a program has added by name; whoever reads the config starts it.
+    Custom {
+        /// Its name there.
+        name: String,
+        /// What its constructor reads.
+        #[serde(default)]
+        parameters: BTreeMap<String, f64>,
+    },
 }
 
 /// The most things of one kind that a searcher makes, such as candidates for a trial.
@@ -49,7 +58,8 @@ impl SearcherConfig {
             | Self::Random
             | Self::QuasiRandom
             | Self::Bayesian(_)
-            | Self::Tpe(_) => true,
+            | Self::Tpe(_)
+            | Self::Custom { .. } => true,
             Self::SuccessiveHalving(_)
             | Self::Asha(_)
             | Self::Hyperband(_)
@@ -61,7 +71,11 @@ impl SearcherConfig {
     /// Its options that say how many things it makes.
     fn counts(&self) -> Vec<(&'static str, usize)> {
         match self {
-            Self::Grid { .. } | Self::Random | Self::QuasiRandom | Self::Asha(_) => Vec::new(),
+            Self::Grid { .. }
+            | Self::Random
+            | Self::QuasiRandom
+            | Self::Asha(_)
+            | Self::Custom { .. } => Vec::new(),
             Self::Bayesian(config) => {
                 vec![
                     ("initial", config.initial),
@@ -107,6 +121,10 @@ impl SearcherConfig {
             }
             Self::CrossEntropy(config) => {
                 AnySearcher::CrossEntropy(CrossEntropy::new(space, config.clone(), seed)?)
+            }
+            Self::Custom { name, .. } => {
+                let allowed = "no searcher of this crate; a program that adds it starts it";
+                return Err(Error::config("searcher", name, allowed));
             }
         })
     }

@@ -118,8 +118,8 @@ impl History {
         best
     }
 
-    /// Enters a new trial.
-    pub(super) fn propose(
+    /// Enters a new trial: what a searcher proposes.
+    pub fn propose(
         &mut self,
         configuration: Settings,
         resource: Option<u64>,
@@ -138,7 +138,11 @@ impl History {
         trial
     }
 
-    pub(super) fn tell(&mut self, id: u64, loss: f64) -> Result<()> {
+    /// Takes what a trial came to.
+    ///
+    /// # Errors
+    /// [`Error::Config`] if no trial of this number is under way.
+    pub fn tell(&mut self, id: u64, loss: f64) -> Result<()> {
         let entry = usize::try_from(id)
             .ok()
             .and_then(|id| self.entries.get_mut(id))
@@ -175,7 +179,10 @@ impl History {
     }
 
     /// A random configuration for the next trial, not one that is under way.
-    pub(super) fn random(&self, seed: u64) -> Result<Settings> {
+    ///
+    /// # Errors
+    /// That of the space.
+    pub fn random(&self, seed: u64) -> Result<Settings> {
         let mut rng = stream(seed, "random configurations", self.entries.len() as u64);
         self.first_free(|| Ok(self.space.sample(&mut rng)))
     }

@@ -14,8 +14,8 @@
 //! | random streams | [`stream`](mod@stream) |
 //!
 //! ```
-//! use trimtab_env::{Action, CheckOptions, Environment, check_environment, suite::Identity};
-//! let mut environment = Identity::new(2, 5);
+//! use trimtab_env::{Action, CheckOptions, Environment, check_environment, suite::Identity, wrappers::EnforceOrder};
+//! let mut environment = EnforceOrder::new(Identity::new(2, 5));
 //! let observation = environment.reset(7)?;
 //! assert_eq!(observation.features.len(), environment.spec().features.len());
 //! let step = environment.step(&Action::from(1))?;

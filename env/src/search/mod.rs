@@ -12,10 +12,10 @@
 //! ```
 //! use trimtab_env::{Domain, Parameter, SearchSpace};
 //! let rate = Domain::LogUniform(1e-4, 1.0);
-//! assert!(rate.contains(&0.01.into()));
+//! assert!(rate.check(&0.01.into()).is_ok());
 //! let space = SearchSpace::new(vec![Parameter::new("learning_rate", rate)])?;
 //! let drawn = space.sample(&mut trimtab_env::stream(1, "example", 0));
-//! assert!(space.validate(&drawn).is_ok());
+//! assert!(space.check(&drawn).is_empty());
 //! # Ok::<(), trimtab_env::Error>(())
 //! ```
 

@@ -11,10 +11,16 @@
 //! | the settings of an earlier run, to be replayed | [`recorded_schedule`] |
 //!
 //! ```
-//! use trimtab_env::{ContextServo, Context, History};
-//! # use trimtab_env::TraineeSpec;
+//! use trimtab_env::{Context, ContextServo, History};
 //! let servo = ContextServo::default();
-//! let context = Context::default();
+//! let context = Context {
+//!     epochs: 20.0,
+//!     examples: 1000.0,
+//!     parameters: 3000.0,
+//!     layers: 3.0,
+//!     adaptive: true,
+//!     pretrained: false,
+//! };
 //! // Updates are wanted smaller at the end of a training than at its start.
 //! let at = |share| servo.set_point(&context, &History::default(), share, 64.0);
 //! assert!(at(1.0) < at(0.0));

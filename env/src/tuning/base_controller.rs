@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_residual_without_a_prior_is_refused() {
+    fn a_residual_without_a_base_controller_is_refused() {
         let config = TuningConfig {
             base_controller: None,
             ..process()
@@ -189,7 +189,7 @@ mod tests {
         let instances = vec![NoisyQuadratic::default().into()];
         let error = TuningEnv::new(instances, config).err().unwrap().to_string();
         assert!(
-            error.contains("knobs[0]") && error.contains("base_controller"),
+            error.contains("knobs[0]") && error.contains("base controller"),
             "{error}"
         );
     }

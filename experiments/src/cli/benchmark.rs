@@ -1,9 +1,9 @@
 //! The command line of `benchmark`.
 
-use super::{Threads, Words, print_json, say};
+use super::{INTERRUPTED, Threads, Words, print_json, say};
 use crate::record::observer::Progress;
 use crate::train::config::MOST_RUNS;
-use crate::{Error, Registry, Result, train::benchmark};
+use crate::{Error, Registry, Result, Workers, train::benchmark};
 use clap::Parser;
 use std::path::PathBuf;
 use trimtab_env::bounds::check_count;
@@ -51,9 +51,11 @@ pub(super) fn benchmark(words: &Words, registry: &Registry) -> Result<()> {
     let selected = benchmark::select(&benchmarks, names, arguments.algorithm.as_deref())?;
     check_count("--seeds", arguments.seeds as usize, 1..=MOST_RUNS)?;
     let jobs = arguments.threads.jobs()?;
+    let device = trimtab_models::device("flex")?;
+    let workers = Workers::new(jobs, device, registry, &INTERRUPTED);
     let mut progress = Progress::default();
     for (index, benchmark) in selected.iter().enumerate() {
-        let records = benchmark.run(registry, arguments.seeds, jobs, &mut progress)?;
+        let records = benchmark.run(arguments.seeds, &workers, &mut progress)?;
         if arguments.json {
             print_json(&records)?;
             continue;

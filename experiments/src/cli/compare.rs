@@ -1,13 +1,12 @@
 //! The command line of `compare`.
 
 use super::{
-    INTERRUPTED, Machine, Words, note_names_of_before, print_json, run_folder, say, stop_on_ctrl_c,
-    write,
+    Machine, Words, note_names_of_before, print_json, run_folder, say, stop_on_ctrl_c, write,
 };
 use crate::compare::{self, CompareConfig};
 use crate::record::observer::Progress;
 use crate::record::run_directory::write_json;
-use crate::{Result, plot::pictures};
+use crate::{Registry, Result, plot::pictures};
 use clap::Parser;
 use std::path::{Path, PathBuf};
 
@@ -37,7 +36,7 @@ struct Compare {
 }
 
 /// The command `compare`.
-pub(super) fn compare(words: &Words) -> Result<()> {
+pub(super) fn compare(words: &Words, registry: &Registry) -> Result<()> {
     let arguments: Compare = words.parse();
     let mut config = match &arguments.config {
         Some(path) => {
@@ -54,16 +53,16 @@ pub(super) fn compare(words: &Words) -> Result<()> {
     let config = config.with_policies(folder)?;
     stop_on_ctrl_c()?;
     let out = run_folder(arguments.out.as_deref(), &config.name);
-    let (device, jobs) = arguments.machine.device_and_jobs()?;
+    let workers = arguments.machine.workers(registry)?;
     let mut progress = Progress::default();
-    let lines = compare::compare(&config, &out, jobs, &device, &INTERRUPTED, &mut progress)?;
+    let lines = compare::compare(&config, &out, &workers, &mut progress)?;
     let report = compare::report(&config, &lines);
     write_json(&out.join("report.json"), &report)?;
     let drawn = pictures::draw_comparison(&out)?;
     if arguments.json {
         print_json(&report.methods)?;
     } else {
-        write(compare::report::table(&report))?;
+        write(compare::table(&report))?;
         for path in drawn {
             say(path.display())?;
         }

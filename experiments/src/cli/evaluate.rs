@@ -4,7 +4,7 @@ use super::{Machine, Words, known, write};
 use crate::record::observer::Progress;
 use crate::record::run_directory::{read_events, read_json};
 use crate::record::summary::{self, Summary};
-use crate::train::environments::Tuning;
+use crate::train::rollouts::tuning;
 use crate::train::runner::recorded_references;
 use crate::{Config, Registry, Result, train::evaluation};
 use clap::Parser;
@@ -49,23 +49,20 @@ pub(super) fn evaluate(words: &Words, registry: &Registry) -> Result<()> {
             .clone()
             .unwrap_or_else(|| arguments.run.join("policy.json")),
     )?;
-    let (device, jobs) = arguments.machine.device_and_jobs()?;
+    let workers = arguments.machine.workers(registry)?;
     let mut summary: Summary = read_json(&arguments.run.join("summary.json"))?;
     let references = recorded_references(&read_events(&arguments.run)?);
     // The run's own evaluation used the seeds before this one.
     const FIRST: u64 = 1_000_000;
     let mut progress = Progress::default();
-    let records = match Tuning::prepare(&config, &device)? {
-        Some(tuning) => evaluation::tuning(
-            &config,
-            &tuning,
-            &references,
-            &policy,
-            FIRST,
-            jobs,
-            &mut progress,
-        )?,
-        None => evaluation::named(&config, registry, &policy, FIRST, &mut progress)?,
+    let records = match tuning(&config, &workers)? {
+        Some(tuning) => {
+            let (references, progress) = (&references, &mut progress);
+            evaluation::tuning(
+                &config, &tuning, references, &policy, FIRST, &workers, progress,
+            )?
+        }
+        None => evaluation::named(&config, &policy, FIRST, &workers, &mut progress)?,
     };
     (summary.evaluation, summary.tasks) = summary::controllers(&records);
     summary.paired = summary::paired(&records);

@@ -1,10 +1,10 @@
 //! The command line of `explain`.
 
-use super::{Backend, Words, known, say, tell};
+use super::{Backend, INTERRUPTED, Words, known, say, tell};
 use crate::record::observer::Progress;
 use crate::record::run_directory::write_json;
 use crate::train::config::MOST_RUNS;
-use crate::{Config, Registry, Result, plot, train::explain};
+use crate::{Config, Registry, Result, Workers, plot, train::explain};
 use clap::Parser;
 use std::path::PathBuf;
 use trimtab_agent::Policy;
@@ -72,9 +72,10 @@ pub(super) fn explain(words: &Words, registry: &Registry) -> Result<()> {
     known("explain", run, &config, registry)?;
     let policy = Policy::load(run.join("policy.json"))?;
     let device = arguments.backend.device()?;
+    let workers = Workers::new(1, device, registry, &INTERRUPTED);
     let mut progress = Progress::default();
     let episodes = arguments.episodes;
-    let seen = explain::play(&config, registry, &policy, episodes, &device, &mut progress)?;
+    let seen = explain::play(&config, &policy, episodes, &workers, &mut progress)?;
     let importances = explain::importances(&policy, &seen, config.seed);
     write_json(&run.join("importance.json"), &importances)?;
     let heads: Vec<&str> = policy

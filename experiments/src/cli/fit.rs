@@ -1,9 +1,9 @@
 //! The command line of `fit`.
 
-use super::{INTERRUPTED, Machine, Words, note_names_of_before, run_folder, say, stop_on_ctrl_c};
-use crate::Result;
-use crate::fit::{self, FitConfig};
+use super::{Machine, Words, note_names_of_before, run_folder, say, stop_on_ctrl_c};
 use crate::record::observer::Progress;
+use crate::train::fit::{self, FitConfig};
+use crate::{Registry, Result};
 use clap::Parser;
 use std::path::PathBuf;
 
@@ -27,7 +27,7 @@ struct Fit {
 }
 
 /// The command `fit`.
-pub(super) fn fit(words: &Words) -> Result<()> {
+pub(super) fn fit(words: &Words, registry: &Registry) -> Result<()> {
     let arguments: Fit = words.parse();
     let config = match &arguments.config {
         Some(path) => {
@@ -38,9 +38,9 @@ pub(super) fn fit(words: &Words) -> Result<()> {
     };
     stop_on_ctrl_c()?;
     let out = run_folder(arguments.out.as_deref(), &config.name);
-    let (device, jobs) = arguments.machine.device_and_jobs()?;
+    let workers = arguments.machine.workers(registry)?;
     let mut progress = Progress::default();
-    let fit = fit::fit(&config, &out, jobs, &device, &INTERRUPTED, &mut progress)?;
+    let fit = fit::fit(&config, &out, &workers, &mut progress)?;
     say(format_args!(
         "{} runs; on {} tasks that it has not played the fit is {:+.3} ± {:.3} from where it began (mean log ratio of the best validation loss), better on {:.0} %",
         fit.runs,

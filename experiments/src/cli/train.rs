@@ -1,13 +1,13 @@
 //! The command line of `train`.
 
 use super::source::ConfigSource;
-use super::{INTERRUPTED, Machine, Words, known, run_folder, say, stop_on_ctrl_c, write};
+use super::{Machine, Words, known, run_folder, say, stop_on_ctrl_c, write};
 use crate::record::observer::{Both, Progress};
 use crate::record::run_directory::read_events;
 use crate::record::summary::{self, Summary};
 use crate::record::tensorboard::TensorBoard;
 use crate::train::config::EnvironmentConfig;
-use crate::train::runner::{self, Options, recorded_references};
+use crate::train::runner::{self, recorded_references};
 use crate::{Config, Error, Registry, Result, plot::pictures};
 use clap::Parser;
 use std::path::PathBuf;
@@ -62,14 +62,7 @@ pub(super) fn train(words: &Words, registry: &Registry) -> Result<()> {
     {
         known("train --resume --out", &out, &config, registry)?;
     }
-    let (device, jobs) = arguments.machine.device_and_jobs()?;
-    let options = Options {
-        out: out.clone(),
-        jobs,
-        device,
-        registry,
-        interrupted: &INTERRUPTED,
-    };
+    let workers = arguments.machine.workers(registry)?;
     let mut board = (arguments.tensorboard).then(|| TensorBoard::new(&out.join("tensorboard")));
     let mut observer = Both(Progress::default(), board.as_mut());
     let summary = if arguments.resume {
@@ -80,9 +73,9 @@ pub(super) fn train(words: &Words, registry: &Registry) -> Result<()> {
                 "a resumed run goes on with its own config; name it with --out alone",
             ));
         }
-        runner::resume(&options, &mut observer).map(|(_, summary)| summary)
+        runner::resume(&out, &workers, &mut observer).map(|(_, summary)| summary)
     } else {
-        runner::train(&config, &options, &mut observer)
+        runner::train(&config, &out, &workers, &mut observer)
     };
     // The run is whole without its curves.
     if let Some(Err(error)) = board.map(TensorBoard::finish) {

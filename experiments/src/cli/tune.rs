@@ -1,10 +1,10 @@
 //! The command lines of `tune` and `predict`.
 
-use super::{Backend, INTERRUPTED, Words, say, stop_on_ctrl_c, tell};
+use super::{Backend, Machine, Words, say, stop_on_ctrl_c, tell};
 use crate::record::run_directory::write_whole;
 use crate::train::config::{MOST_RUNS, check_setting, parse_ron};
 use crate::tune::{self, Inputs, TrainedModel, Tune};
-use crate::{Error, Result};
+use crate::{Error, Registry, Result};
 use clap::{Parser, ValueEnum};
 use std::path::{Path, PathBuf};
 use trimtab_agent::Policy;
@@ -12,6 +12,7 @@ use trimtab_env::bounds::check_count;
 use trimtab_env::{RecordedSchedule, ResidualPolicy, TestReport};
 use trimtab_models::data::{Embedded, SplitConfig, Standardise, TargetKind};
 use trimtab_models::mlp::Activation;
+use trimtab_models::tasks::custom::Models;
 use trimtab_models::{DataConfig, ModelConfig, OptimizerConfig, TaskConfig, TrainConfig};
 
 /// What the first learning rate may be, and the passes of a budget: far beyond what a training can use.
@@ -59,6 +60,9 @@ struct TuneArguments {
     /// Channels of the convolutions: a convolutional network, for images
     #[arg(long, value_delimiter = ',')]
     channels: Vec<usize>,
+    /// A model that this program has added, in place of the multilayer perceptron
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["channels", "from"])]
+    model: Option<String>,
     /// Nonlinearity of the multilayer perceptron
     #[arg(long, value_enum, default_value = "relu")]
     activation: ActivationName,
@@ -90,7 +94,7 @@ struct TuneArguments {
     #[arg(long)]
     compare_defaults: bool,
     #[command(flatten)]
-    backend: Backend,
+    machine: Machine,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -114,11 +118,11 @@ enum OptimizerName {
 }
 
 impl TuneArguments {
-    fn from(&self) -> Result<Option<TrainedModel>> {
+    fn from(&self, models: &Models) -> Result<Option<TrainedModel>> {
         let Some(path) = &self.from else {
             return Ok(None);
         };
-        let model = TrainedModel::load(path)?;
+        let model = TrainedModel::load_with(path, models)?;
         match &self.target {
             Some(target) if *target != model.target => Err(Error::config(
                 "--target",
@@ -189,8 +193,8 @@ impl TuneArguments {
         residual.map(Some).map_err(named)
     }
 
-    fn tune(&self) -> Result<Tune> {
-        let from = self.from()?;
+    fn tune(&self, models: &Models) -> Result<Tune> {
+        let from = self.from(models)?;
         let data = self.data(from.as_ref())?;
         let optimizer = match self.optimizer {
             OptimizerName::Adam => OptimizerConfig::adam(),
@@ -205,6 +209,10 @@ impl TuneArguments {
         let images = matches!(data, DataConfig::Idx { .. });
         let model = match &from {
             Some(model) => model.model.clone(),
+            None if self.model.is_some() => ModelConfig::Custom {
+                name: self.model.clone().unwrap_or_default(),
+                parameters: Default::default(),
+            },
             None if self.channels.is_empty() => ModelConfig::Mlp {
                 hidden: self.hidden.clone(),
                 activation,
@@ -255,9 +263,9 @@ fn figures(name: &str, report: &TestReport) -> String {
 }
 
 /// The command `tune`.
-pub(super) fn tune(words: &Words) -> Result<()> {
+pub(super) fn tune(words: &Words, registry: &Registry) -> Result<()> {
     let arguments: TuneArguments = words.parse();
-    let device = arguments.backend.device()?;
+    let workers = arguments.machine.workers(registry)?;
     let out = &arguments.out;
     check_count("--runs", arguments.runs, 1..=MOST_RUNS)?;
     let rate = arguments
@@ -272,9 +280,9 @@ pub(super) fn tune(words: &Words) -> Result<()> {
             return Err(Error::config(option, format!("{number:e}"), allowed));
         }
     }
-    let tune = arguments.tune()?;
+    let tune = arguments.tune(registry.models())?;
     stop_on_ctrl_c()?;
-    let report = tune::tune(&tune, out, &device, &INTERRUPTED, &mut |line| say(line))?;
+    let report = tune::tune(&tune, out, &workers, &mut |line| say(line))?;
     if let Some(before) = &report.before {
         say(figures("before", before))?;
     }
@@ -321,10 +329,10 @@ struct PredictArguments {
 }
 
 /// The command `predict`.
-pub(super) fn predict(words: &Words) -> Result<()> {
+pub(super) fn predict(words: &Words, registry: &Registry) -> Result<()> {
     let arguments: PredictArguments = words.parse();
     let device = arguments.backend.device()?;
-    let model = TrainedModel::load(&arguments.model)?;
+    let model = TrainedModel::load_with(&arguments.model, registry.models())?;
     let inputs = model.inputs(&arguments.data)?;
     let text = model.csv(&model.predict(&inputs, &device)?);
     write_whole(&arguments.out, text.as_bytes())?;

@@ -473,7 +473,7 @@ mod tests {
     fn the_policies_of_the_configs_are_found() {
         for name in [
             "heldout.ron",
-            "heldout_late.ron",
+            "heldout_delayed.ron",
             "heldout_noise.ron",
             "fine_tuning.ron",
             "unfamiliar.ron",

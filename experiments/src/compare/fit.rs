@@ -1,16 +1,18 @@
 //! Fitting a servo on some tasks.
 
+use super::comparison::Comparison;
+use super::ledger::Ledger;
 use super::record::Fitted;
-use super::run::{Comparison, single};
 use crate::Result;
 use crate::record::observer::{Observer, Phase};
 use crate::record::summary::log_ratio;
-use crate::train::environments::lock;
-use trimtab_agent::controller::{ServoController, ServoParameters};
+use crate::work::Session;
+use crate::work::controllers::ControllerConfig;
+use crate::work::trainings::{Training, Trainings};
+use trimtab_agent::controller::ServoParameters;
 use trimtab_agent::searcher::{CrossEntropy, CrossEntropyConfig, Proposal, Searcher, Trial};
 use trimtab_env::mdp::stream::derived_seed;
-use trimtab_env::mdp::threads::in_parallel;
-use trimtab_env::{Domain, Environment, Parameter, SearchSpace, Settings};
+use trimtab_env::{Domain, Parameter, SearchSpace, Settings};
 
 /// Where the six parameters are looked for, around the hand-made ones.
 fn space() -> Result<SearchSpace> {
@@ -37,73 +39,78 @@ fn parameters(configuration: &Settings) -> Result<ServoParameters> {
     })
 }
 
-impl Comparison<'_> {
-    /// Fits a servo by the cross-entropy method on all tasks that are not on the data of task `without`. A trial is one run
-    /// on each of them from a random learning rate; its loss is the mean log ratio to the reference of the task. The seeds
-    /// are the same for all trials of a generation and new in the next. `stop` is asked before each generation.
-    pub(super) fn fit(
-        &self,
-        generations: usize,
-        without: usize,
-        stop: impl Fn() -> Result<()>,
-        observer: &mut dyn Observer,
-    ) -> Result<Fitted> {
-        let data = |task: usize| &self.tuning.tasks[task].config().data;
-        let tasks: Vec<usize> = (0..self.tuning.tasks.len())
-            .filter(|task| data(*task) != data(without))
-            .collect();
-        let config = CrossEntropyConfig::default();
-        let population = config.population;
-        let seed = derived_seed(self.config.seed, "fit", without as u64);
-        let mut searcher = CrossEntropy::new(space()?, config, seed)?;
-        let mut fitted = Fitted {
-            without: self.tuning.tasks[without].name().to_owned(),
-            parameters: ServoParameters::default(),
-            loss: 0.0,
-            cost: 0.0,
-            runs: 0,
-        };
-        let runs = population * tasks.len();
-        observer.begin(Phase::Reference, (generations * runs) as u64, 0);
-        for generation in 0..generations as u64 {
-            stop()?;
-            let mut trials: Vec<Trial> = Vec::new();
-            while trials.len() < population {
-                match searcher.ask()? {
-                    Proposal::Trial(trial) => trials.push(trial),
-                    Proposal::Wait | Proposal::Done => break,
-                }
+/// Fits a servo by the cross-entropy method on all tasks that are not on the data of task `without`. A trial is one run
+/// on each of them from a random learning rate; its loss is the mean log ratio to the reference of the task. The seeds
+/// are the same for all trials of a generation and new in the next.
+///
+/// # Errors
+/// The runs' and the searcher's.
+pub(super) fn fit(
+    comparison: &Comparison,
+    session: &Session<Trainings>,
+    generations: usize,
+    without: usize,
+    observer: &mut dyn Observer,
+) -> Result<Fitted> {
+    let all = &comparison.tuning.tasks;
+    let data = |task: usize| &all[task].config().data;
+    let tasks: Vec<usize> = (0..all.len())
+        .filter(|task| data(*task) != data(without))
+        .collect();
+    let config = CrossEntropyConfig::default();
+    let population = config.population;
+    let seed = derived_seed(comparison.config.seed, "fit", without as u64);
+    let mut searcher = CrossEntropy::new(space()?, config, seed)?;
+    let mut fitted = Fitted {
+        without: all[without].name().to_owned(),
+        parameters: ServoParameters::default(),
+        loss: 0.0,
+        cost: 0.0,
+        runs: 0,
+    };
+    let runs = population * tasks.len();
+    observer.begin(Phase::Reference, (generations * runs) as u64, 0);
+    for generation in 0..generations as u64 {
+        let mut trials: Vec<Trial> = Vec::new();
+        while trials.len() < population {
+            match searcher.ask()? {
+                Proposal::Trial(trial) => trials.push(trial),
+                Proposal::Wait | Proposal::Done => break,
             }
-            let count = trials.len() * tasks.len();
-            let results = in_parallel(self.environments.len(), count, |worker, index| {
-                let (trial, task) = (&trials[index / tasks.len()], tasks[index % tasks.len()]);
-                let number = generation * tasks.len() as u64 + (index % tasks.len()) as u64;
-                let seed = derived_seed(seed, "run", number);
-                let mut environment = lock(&self.environments[worker]);
-                environment.only(Some(task))?;
-                environment.reset(seed)?;
-                let initial = environment.settings()?;
-                let parameters = parameters(&trial.configuration)?;
-                let rows = self.tuning.tasks[task].split().train.rows();
-                let mut controller = ServoController::new("fit", parameters, initial, rows);
-                let ledger = single(&mut environment, &mut controller, seed)?;
-                let ratio = log_ratio(ledger.best(), self.reference(task));
-                crate::Result::Ok((ratio, ledger.spent))
-            })?;
-            for (trial, results) in trials.iter().zip(results.chunks(tasks.len().max(1))) {
-                let loss = results.iter().map(|(ratio, _)| ratio).sum::<f64>();
-                searcher.tell(trial.id, loss / results.len() as f64)?;
-                fitted.cost += results.iter().map(|(_, cost)| cost).sum::<f64>();
-                fitted.runs += results.len() as u64;
+        }
+        let mut units = Vec::with_capacity(trials.len() * tasks.len());
+        for trial in &trials {
+            let parameters = parameters(&trial.configuration)?;
+            for (index, task) in tasks.iter().enumerate() {
+                let number = generation * tasks.len() as u64 + index as u64;
+                units.push(Training {
+                    task: *task,
+                    optimizer: None,
+                    seed: derived_seed(seed, "run", number),
+                    controller: ControllerConfig::Servo(parameters),
+                });
             }
-            observer.advance(count as u64);
         }
-        observer.end();
-        // The mean of the last generation's best, not the luckiest of all.
-        if let Some(configuration) = searcher.centre()? {
-            fitted.parameters = parameters(&configuration)?;
+        let mut results = Vec::with_capacity(units.len());
+        session.each(&(), &units, observer, |index, played| {
+            let objective = &comparison.config.process.objective;
+            let ledger = Ledger::of(&played.segments, objective);
+            let reference = comparison.reference(units[index].task);
+            results.push((log_ratio(ledger.best(), reference), ledger.spent));
+            Ok(())
+        })?;
+        for (trial, results) in trials.iter().zip(results.chunks(tasks.len().max(1))) {
+            let loss = results.iter().map(|(ratio, _)| ratio).sum::<f64>();
+            searcher.tell(trial.id, loss / results.len() as f64)?;
+            fitted.cost += results.iter().map(|(_, cost)| cost).sum::<f64>();
+            fitted.runs += results.len() as u64;
         }
-        fitted.loss = searcher.best().map_or(0.0, |(_, loss)| loss);
-        Ok(fitted)
     }
+    observer.end();
+    // The mean of the last generation's best, not the luckiest of all.
+    if let Some(configuration) = searcher.centre()? {
+        fitted.parameters = parameters(&configuration)?;
+    }
+    fitted.loss = searcher.best().map_or(0.0, |(_, loss)| loss);
+    Ok(fitted)
 }

@@ -1,6 +1,7 @@
 //! Who spent what.
 
 use serde::{Deserialize, Serialize};
+use trimtab_env::{Objective, Segment};
 
 /// The spending of one method on one task with one seed, and what it had to show for it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -27,6 +28,18 @@ impl Ledger {
         if let Some(loss) = loss.filter(|loss| loss.is_finite() && *loss < self.best()) {
             self.curve.push([self.spent, loss]);
         }
+    }
+
+    /// What one run spent.
+    pub fn of(segments: &[Segment], objective: &Objective) -> Self {
+        let mut ledger = Self::default();
+        ledger.begin_run();
+        for segment in segments {
+            ledger.divergences += u64::from(segment.report.diverged);
+            // What is spent between segments, on looking ahead, is in the running total and in no segment's report.
+            ledger.spend(segment.spent - ledger.spent, objective.of(&segment.report));
+        }
+        ledger
     }
 
     /// The best validation loss so far; infinite before the first.

@@ -1,6 +1,7 @@
 //! What can be compared.
 
 use crate::train::config::MOST_RUNS;
+use crate::work::registry::Parameters;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -93,6 +94,17 @@ pub enum Method {
         /// What its training cost, in seconds of the cost model; shown apart. What the file says counts before this.
         #[serde(default)]
         training_cost: f64,
+    },
+    /// A controller that the program has added, from the settings with which the knobs begin.
+    Custom {
+        /// Its name, in tables and, unless `controller` says otherwise, in the registry.
+        name: String,
+        /// Its name in the registry.
+        #[serde(default)]
+        controller: Option<String>,
+        /// What its constructor reads.
+        #[serde(default)]
+        parameters: Parameters,
     },
     /// A search over several whole runs with constant settings.
     Search {
@@ -218,6 +230,7 @@ impl Method {
             | Self::FittedServo { name, .. }
             | Self::ContextServo { name, .. }
             | Self::Policy { name, .. }
+            | Self::Custom { name, .. }
             | Self::Search { name, .. } => name,
             Self::ReduceOnPlateau { .. } => "reduce_on_plateau",
             Self::Hypergradient { .. } => "hypergradient",
@@ -262,6 +275,7 @@ impl Method {
                 schedule.validate()?;
             }
             Self::Servo { parameters, .. } => parameters.validate()?,
+            Self::Custom { .. } => {}
             Self::FittedServo { generations, .. } => {
                 check(
                     "generations",
@@ -310,7 +324,10 @@ impl Method {
                     steered.validate()?;
                 }
                 let space = steered.as_ref().map_or(space, |steered| &steered.space);
-                searcher.start(space.clone(), 0)?;
+                // One of the program's own is looked for when the comparison begins.
+                if !matches!(searcher, SearcherConfig::Custom { .. }) {
+                    searcher.start(space.clone(), 0)?;
+                }
                 if let Some(pruner) = pruner {
                     Pruner::new(pruner.clone())?;
                     if !searcher.asks_for_whole_runs() {

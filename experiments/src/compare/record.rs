@@ -1,6 +1,8 @@
 //! What a comparison writes: one JSON object a line.
 
+use super::config::CompareConfig;
 use super::ledger::Ledger;
+use super::statistics::median;
 use crate::record::events::tagged;
 use serde::{Deserialize, Serialize};
 use trimtab_agent::controller::{Found, Schedule, ServoParameters};
@@ -72,3 +74,37 @@ pub enum Line {
 }
 
 tagged!(Line, "record", "tuned" => Tuned, "fitted" => Fitted, "result" => Result);
+
+impl Line {
+    /// The tuned reference, if it is one.
+    pub fn tuned(&self) -> Option<&Tuned> {
+        match self {
+            Self::Tuned(tuned) => Some(tuned),
+            Self::Result(_) | Self::Fitted(_) => None,
+        }
+    }
+
+    /// The fitted servo, if it is one.
+    pub fn fitted(&self) -> Option<&Fitted> {
+        match self {
+            Self::Fitted(fitted) => Some(fitted),
+            Self::Result(_) | Self::Tuned(_) => None,
+        }
+    }
+
+    /// The result of a method, if it is one.
+    pub fn result(&self) -> Option<&CompareRecord> {
+        match self {
+            Self::Result(record) => Some(record),
+            Self::Fitted(_) | Self::Tuned(_) => None,
+        }
+    }
+}
+
+/// The target of a task by the rule of the config.
+pub fn target(config: &CompareConfig, lines: &[Line], task: &str) -> Option<f64> {
+    let schedule = config.target.schedule();
+    let mut all = lines.iter().filter_map(Line::tuned);
+    let tuned = all.find(|tuned| tuned.schedule == schedule && tuned.task == task)?;
+    median(&tuned.reruns)
+}

@@ -1,17 +1,16 @@
 //! What a comparison teaches: one row a method.
 
-use super::break_even::{BreakEven, break_even};
+use super::break_even::break_even;
 use super::config::CompareConfig;
 use super::method::{Method, Peak, Ruleset};
+use super::method_report::MethodReport;
 use super::profile;
-use super::record::{CompareRecord, Line};
-use super::rivals::{self, Rivals, rivals};
-use super::run::target;
+use super::record::{CompareRecord, Line, target};
+use super::rivals::{Rivals, rivals};
 use super::runs::{Runs, final_loss, test_loss};
-use super::statistics::{Interval, median, paired};
+use super::statistics::{median, paired};
 use crate::record::summary::log_ratio;
 use serde::{Deserialize, Serialize};
-use std::fmt::Write as _;
 use trimtab_agent::controller::Schedule;
 
 /// The figures of a comparison.
@@ -26,58 +25,6 @@ pub struct Report {
     /// The method in focus against each of the others.
     #[serde(default)]
     pub rivals: Option<Rivals>,
-}
-
-/// The figures of one method.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct MethodReport {
-    /// Its name.
-    pub method: String,
-    /// Whether it knows the task from runs whose cost is not counted here.
-    pub hindsight: bool,
-    /// The rules that it plays by.
-    pub ruleset: Ruleset,
-    /// Mean number of runs.
-    pub runs: f64,
-    /// Mean cost relative to one budget.
-    pub budgets: f64,
-    /// What was spent for it before the comparison, relative to one budget: for one task the grid of a method with hindsight;
-    /// for all tasks the grids behind a universal setting, a fit with the grids that it is measured by, or the training of a
-    /// policy.
-    pub earlier: f64,
-    /// After how many uses that has paid, against the cheapest search in the table that comes as low; `None` where nothing was
-    /// spent before.
-    pub break_even: Option<BreakEven>,
-    /// Share of the seeds on which the target was reached, over all tasks.
-    pub reached: f64,
-    /// Mean over the tasks of the median time to target, relative to one budget; `None` if it is never on some task.
-    pub time_to_target: Option<f64>,
-    /// Median time to target on each task, in seconds of the cost model; `None` is never.
-    pub times: Vec<Option<f64>>,
-    /// AlgoPerf score over the tasks, of the median times to target, among all methods.
-    pub score: f64,
-    /// The same among the methods of its ruleset.
-    pub ruleset_score: f64,
-    /// Mean log ratio of the final validation loss to the target, with its interval.
-    pub loss: Option<Interval>,
-    /// Mean log ratio of the final validation loss to that of the baseline with the same seed; below 0 is better.
-    pub difference: Option<Interval>,
-    /// Share of the seeds on which the final validation loss is below the baseline's.
-    pub wins: f64,
-    /// Mean log ratio of the final test loss to that of the baseline with the same seed.
-    pub test_difference: Option<Interval>,
-    /// `better`, `worse` or `no difference` than the baseline, by interval and wins.
-    pub verdict: String,
-    /// Segments that diverged, per run.
-    pub divergences: f64,
-}
-
-impl MethodReport {
-    /// Its name, with a star if it has hindsight.
-    pub fn starred(&self) -> String {
-        let star = if self.hindsight { " *" } else { "" };
-        format!("{}{star}", self.method)
-    }
 }
 
 /// The figures of the records of a comparison.
@@ -209,7 +156,7 @@ pub fn report(config: &CompareConfig, lines: &[Line]) -> Report {
         rivals: None,
     };
     let focus = config.focus.as_deref();
-    report.rivals = focus.and_then(|method| rivals(config, &runs, &report, method));
+    report.rivals = focus.and_then(|method| rivals(config, &runs, &report.methods, method));
     report
 }
 
@@ -224,7 +171,7 @@ fn score_within_ruleset(config: &CompareConfig, times: &[Vec<Option<f64>>], inde
     profile::score(&among, place, config.largest_ratio)
 }
 
-/// Says of every method for which something was spent before when that has paid.
+/// Says of every method for which something was spent before when it breaks even.
 fn settle(methods: &mut [MethodReport]) {
     let searches: Vec<(f64, f64)> = methods
         .iter()
@@ -270,90 +217,18 @@ fn earlier(method: &Method, lines: &[Line]) -> f64 {
         | Method::Hypergradient { .. }
         | Method::RangeTest { .. }
         | Method::Servo { .. }
+        | Method::Custom { .. }
         | Method::Search { .. } => 0.0,
     }
-}
-
-/// The report as a table, one ruleset after the other.
-pub fn table(report: &Report) -> String {
-    let mut text = format!(
-        "{:<22} {:>5} {:>7} {:>7} {:>10} {:>7} {:>7} {:>6} {:>6} {:>22} {:>22} {:>5}  {}\n{}\n",
-        "method",
-        "runs",
-        "budgets",
-        "before",
-        "paid after",
-        "reached",
-        "time",
-        "score",
-        "within",
-        "loss to target",
-        format!("loss to {}", report.baseline),
-        "wins",
-        "verdict",
-        "-".repeat(148)
-    );
-    for ruleset in Ruleset::ALL {
-        let mut rows = report
-            .methods
-            .iter()
-            .filter(|row| row.ruleset == ruleset)
-            .peekable();
-        if rows.peek().is_some() {
-            let _ = writeln!(text, "{}", ruleset.title());
-        }
-        rows.for_each(|row| text.push_str(&line(row)));
-    }
-    text.push_str(
-        "* chosen with hindsight on this very task\n\
-         before: spent before the comparison, in budgets: for each task by hindsight, once for all tasks by the others\n\
-         paid after: uses after which `before` and the uses cost less than as many of the cheapest search that comes as low;\n\
-         \x20           no rival if no search does\n\
-         time: mean over the tasks of the median time to target, in budgets; - if some task's median is never\n\
-         score, within: AlgoPerf score among all methods, and among those of the same ruleset\n\
-         loss: mean log ratio of the final validation loss, with the bootstrap interval over data sets and runs\n",
-    );
-    if let Some(rivals) = &report.rivals {
-        text.push('\n');
-        text.push_str(&rivals::table(rivals));
-    }
-    text
-}
-
-/// A mean with its interval, as tables show it.
-pub(super) fn interval(interval: &Option<Interval>) -> String {
-    match interval {
-        Some(i) => format!("{:+.3} [{:+.3}, {:+.3}]", i.mean, i.low, i.high),
-        None => "-".to_owned(),
-    }
-}
-
-fn line(row: &MethodReport) -> String {
-    let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
-    format!(
-        "{:<22} {:>5.1} {:>7.2} {:>7.0} {:>10} {:>6.0}% {:>7} {:>6.3} {:>6.3} {:>22} {:>22} {:>4.0}%  {}\n",
-        row.starred(),
-        row.runs,
-        row.budgets,
-        row.earlier,
-        or_dash(row.break_even.map(|paid| paid.to_string())),
-        100.0 * row.reached,
-        or_dash(row.time_to_target.map(|time| format!("{time:.2}"))),
-        row.score,
-        row.ruleset_score,
-        interval(&row.loss),
-        interval(&row.difference),
-        100.0 * row.wins,
-        row.verdict
-    )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::compare::Ledger;
+    use crate::compare::break_even::BreakEven;
     use crate::compare::config::COMPARE;
     use crate::compare::record::Tuned;
+    use crate::compare::{Ledger, table};
     use trimtab_agent::searcher::SearcherConfig;
     use trimtab_env::{Outcome, Settings};
 

@@ -1,11 +1,10 @@
 //! One method against each of the others, on the same tasks and seeds.
 
 use super::config::CompareConfig;
-use super::report::{MethodReport, Report, interval};
+use super::method_report::MethodReport;
 use super::runs::{Runs, final_loss, test_loss};
 use super::statistics::{Interval, median, paired};
 use serde::{Deserialize, Serialize};
-use std::fmt::Write as _;
 
 /// A method against each of the others.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -43,17 +42,16 @@ pub struct Rival {
     pub reached: [usize; 3],
 }
 
-/// The rivals of the method of that name, from the runs of a comparison and its report.
+/// The rivals of the method of that name, from the runs of a comparison and the figures of its methods.
 pub(super) fn rivals(
     config: &CompareConfig,
     runs: &Runs<'_>,
-    report: &Report,
+    methods: &[MethodReport],
     method: &str,
 ) -> Option<Rivals> {
-    let of = |name: &str| report.methods.iter().find(|row| row.method == name);
+    let of = |name: &str| methods.iter().find(|row| row.method == name);
     let own = of(method)?;
-    let mut rivals: Vec<Rival> = report
-        .methods
+    let mut rivals: Vec<Rival> = methods
         .iter()
         .filter(|row| row.method != method)
         .map(|row| {
@@ -128,52 +126,4 @@ fn times(own: &MethodReport, other: &MethodReport) -> (Option<f64>, [usize; 3]) 
     }
     let mean = logs.iter().sum::<f64>() / logs.len().max(1) as f64;
     ((!logs.is_empty()).then(|| mean.exp()), reached)
-}
-
-/// The rivals as a table.
-pub fn table(rivals: &Rivals) -> String {
-    let mut text = format!(
-        "{:<24} {:>7} {:>24} {:>24} {:>20} {:>13} {:>5} {:>6}  {}\n{}\n",
-        format!("{} against", rivals.method),
-        "budgets",
-        "validation loss",
-        "test loss",
-        "at each budget",
-        "median, worst",
-        "wins",
-        "time",
-        "targets: both, alone, rival",
-        "-".repeat(155)
-    );
-    for rival in &rivals.rivals {
-        let star = if rival.hindsight { " *" } else { "" };
-        let time = rival
-            .time
-            .map_or("-".to_owned(), |time| format!("{time:.2}"));
-        let [both, own, other] = rival.reached;
-        let means = rival.at_budgets.iter().flatten();
-        let at_budgets: Vec<String> = means.map(|i| format!("{:+.2}", i.mean)).collect();
-        let spread = rival.median.zip(rival.worst.as_ref());
-        let spread = spread.map_or("-".to_owned(), |(median, (_, worst))| {
-            format!("{median:+.2} {worst:+.2}")
-        });
-        let _ = writeln!(
-            text,
-            "{:<24} {:>7.2} {:>24} {:>24} {:>20} {spread:>13} {:>4.0}% {:>6}  {both}, {own}, {other}",
-            format!("{}{star}", rival.rival),
-            rival.budgets,
-            interval(&rival.validation),
-            interval(&rival.test),
-            at_budgets.join(" "),
-            100.0 * rival.wins,
-            time,
-        );
-    }
-    text.push_str(
-        "losses: mean difference of logarithms on the same tasks and seeds, with the bootstrap interval over data sets and runs\n\
-         at each budget: the mean for validation loss at each of the budgets of the config, in their order\n\
-         median, worst: the mean for validation loss on the median and on the worst task\n\
-         time: geometric mean ratio of the median times to target, where both have one\n",
-    );
-    text
 }

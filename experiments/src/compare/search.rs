@@ -2,99 +2,93 @@
 
 use super::ledger::Ledger;
 use super::method::Steered;
-use super::run::Comparison;
-use crate::Result;
-use crate::train::environments::steered;
+use crate::work::environments::steered;
+use crate::{Registry, Result};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use trimtab_agent::controller::{
     ContextServoController, Controller, Decision, Episode, Play, Situation,
 };
-use trimtab_agent::searcher::pruning::{self, Pruner};
-use trimtab_agent::searcher::{Proposal, Searcher, SearcherConfig, Trial};
+use trimtab_agent::searcher::pruning::{self, Pruner, PrunerConfig};
+use trimtab_agent::searcher::{Proposal, SearcherConfig, Trial};
 use trimtab_env::mdp::stream::derived_seed;
 use trimtab_env::servo::context_servo::Offsets;
-use trimtab_env::{Environment, Settings, TuningEnv};
+use trimtab_env::{ContextServo, Cost, Environment, Outcome, SearchSpace, Settings, TuningEnv};
 
-/// A search as its config describes it.
-pub(super) struct Search<'a> {
-    pub(super) searcher: &'a SearcherConfig,
-    pub(super) pruner: Option<Pruner>,
+/// A search on one task with one seed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Search {
+    pub(super) task: usize,
+    pub(super) seed: u64,
+    pub(super) searcher: SearcherConfig,
+    /// What is searched: settings, or where trials are steered, factors on what the servo wants.
+    pub(super) space: SearchSpace,
+    pub(super) pruner: Option<PrunerConfig>,
+    /// How many whole runs it may spend.
     pub(super) runs: f64,
-    pub(super) steered: Option<&'a Steered>,
+    /// Under which servo its trials are, if they are steered.
+    pub(super) servo: Option<ContextServo>,
 }
 
-impl Comparison<'_> {
-    /// Runs trials until as much is spent as `runs` whole runs cost. The outcome is of the best trial.
-    pub(super) fn search(
-        &self,
-        environment: &mut TuningEnv,
-        mut search: Search,
-        seed: u64,
-    ) -> Result<(Ledger, trimtab_env::Outcome)> {
-        let space = search.steered.map_or(&self.config.space, |s| &s.space);
-        let searcher_seed = derived_seed(seed, "searcher", 0);
-        let mut searcher = search.searcher.start(space.clone(), searcher_seed)?;
-        let mut ledger = Ledger::default();
-        let mut trials: BTreeMap<u64, Trial> = BTreeMap::new();
-        let mut best = (f64::INFINITY, trimtab_env::Outcome::new());
-        let mut budget = 0.0;
-        // Half a run and more that is left begins another.
-        while search.runs * budget - ledger.spent >= 0.5 * budget {
-            let trial = match searcher.ask()? {
-                Proposal::Trial(trial) => trial,
-                Proposal::Wait | Proposal::Done => break,
-            };
-            // The settings from the first ancestor on, each up to its resource.
-            let mut chain = vec![trial.clone()];
-            while let Some(earlier) = chain.last().and_then(|t| t.continues) {
-                match trials.get(&earlier) {
-                    Some(earlier) => chain.push(earlier.clone()),
-                    None => break,
-                }
-            }
-            chain.reverse();
-            trials.insert(trial.id, trial.clone());
-            let training = derived_seed(seed, "trial", chain[0].id);
-            let mut controller = self.chain(environment, &chain, search.steered, training)?;
-            let play = Play {
-                environment: &mut *environment,
-                controller: &mut controller,
-                seed: training,
-            };
-            let loss = play_trial(play, &chain, search.pruner.as_mut(), &mut ledger)?;
-            budget = environment.budget();
-            if loss < best.0 {
-                best = (loss, environment.outcome()?);
-            }
-            searcher.tell(trial.id, loss)?;
-        }
-        Ok((ledger, best.1))
-    }
+/// What came of a search.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Searched {
+    pub(super) ledger: Ledger,
+    /// Of the best trial.
+    pub(super) outcome: Outcome,
+    /// What one run may spend.
+    pub(super) budget: Cost,
+}
 
-    fn chain(
-        &self,
-        environment: &mut TuningEnv,
-        trials: &[Trial],
-        search: Option<&Steered>,
-        seed: u64,
-    ) -> Result<Chain> {
-        let base = self.base();
-        let link = |trial: &Trial| (trial.resource, base.joined(&trial.configuration));
-        let servo = match search {
-            None => None,
-            Some(search) => {
-                let controller = steered(environment, "servo", search.servo, seed)?;
-                let offsets = trials
-                    .iter()
-                    .map(|trial| Steered::offsets(&trial.configuration));
-                Some((controller, offsets.collect::<Result<Vec<_>>>()?))
-            }
+/// Runs trials until as much is spent as `runs` whole runs cost.
+pub(super) fn search(
+    search: &Search,
+    environment: &mut TuningEnv,
+    registry: &Registry,
+) -> Result<Searched> {
+    environment.only(Some(search.task))?;
+    let searcher_seed = derived_seed(search.seed, "searcher", 0);
+    let mut searcher = registry.searcher(&search.searcher, search.space.clone(), searcher_seed)?;
+    let mut pruner = search.pruner.clone().map(Pruner::new).transpose()?;
+    let mut ledger = Ledger::default();
+    let mut trials: BTreeMap<u64, Trial> = BTreeMap::new();
+    let mut best = (f64::INFINITY, Outcome::new());
+    let mut budget = 0.0;
+    // Half a run and more that is left begins another.
+    while search.runs * budget - ledger.spent >= 0.5 * budget {
+        let trial = match searcher.ask()? {
+            Proposal::Trial(trial) => trial,
+            Proposal::Wait | Proposal::Done => break,
         };
-        Ok(Chain {
-            links: trials.iter().map(link).collect(),
-            servo,
-        })
+        // The settings from the first ancestor on, each up to its resource.
+        let mut chain = vec![trial.clone()];
+        while let Some(earlier) = chain.last().and_then(|t| t.continues) {
+            match trials.get(&earlier) {
+                Some(earlier) => chain.push(earlier.clone()),
+                None => break,
+            }
+        }
+        chain.reverse();
+        trials.insert(trial.id, trial.clone());
+        let training = derived_seed(search.seed, "trial", chain[0].id);
+        let mut controller = Chain::new(environment, &chain, search.servo, training)?;
+        let play = Play {
+            environment: &mut *environment,
+            controller: &mut controller,
+            seed: training,
+        };
+        let loss = play_trial(play, &chain, pruner.as_mut(), &mut ledger)?;
+        budget = environment.budget();
+        if loss < best.0 {
+            best = (loss, environment.outcome()?);
+        }
+        searcher.tell(trial.id, loss)?;
     }
+    Ok(Searched {
+        ledger,
+        outcome: best.1,
+        budget: environment.budget(),
+    })
 }
 
 /// A chain of trials as a controller: each has its part of the run, up to its resource.
@@ -102,6 +96,32 @@ struct Chain {
     links: Vec<(Option<u64>, Settings)>,
     /// Where trials are steered: by whom, and what each trial adds.
     servo: Option<(ContextServoController, Vec<Offsets>)>,
+}
+
+impl Chain {
+    fn new(
+        environment: &mut TuningEnv,
+        trials: &[Trial],
+        servo: Option<ContextServo>,
+        seed: u64,
+    ) -> Result<Self> {
+        let base = environment.config().settings.clone();
+        let link = |trial: &Trial| (trial.resource, base.joined(&trial.configuration));
+        let servo = match servo {
+            None => None,
+            Some(servo) => {
+                let controller = steered(environment, "servo", servo, seed)?;
+                let offsets = trials
+                    .iter()
+                    .map(|trial| Steered::offsets(&trial.configuration));
+                Some((controller, offsets.collect::<Result<Vec<_>>>()?))
+            }
+        };
+        Ok(Self {
+            links: trials.iter().map(link).collect(),
+            servo,
+        })
+    }
 }
 
 impl Controller for Chain {

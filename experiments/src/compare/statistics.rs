@@ -37,6 +37,14 @@ pub struct Interval {
     pub high: f64,
 }
 
+/// A mean with its interval, as tables show it.
+pub(super) fn shown(interval: &Option<Interval>) -> String {
+    match interval {
+        Some(i) => format!("{:+.3} [{:+.3}, {:+.3}]", i.mean, i.low, i.high),
+        None => "-".to_owned(),
+    }
+}
+
 /// Resamples of a bootstrap.
 const RESAMPLES: usize = 2000;
 

@@ -162,7 +162,7 @@ fn sorted(events: Vec<Event>) -> (Vec<EpisodeRecord>, Vec<UpdateRecord>, Vec<Eva
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Config, Registry, record::observer::Quiet, train::runner};
+    use crate::{Config, Registry, Workers, record::observer::Quiet, train::runner};
     use std::sync::atomic::AtomicBool;
 
     #[test]
@@ -181,16 +181,13 @@ mod tests {
             ] {
                 config.set(&assignment).unwrap();
             }
-            let options = runner::Options {
-                out: folder.join(environment),
-                jobs: 1,
-                device: burn::tensor::Device::flex(),
-                registry: &Registry::default(),
-                interrupted: &AtomicBool::new(false),
-            };
-            runner::train(&config, &options, &mut Quiet).unwrap();
-            let drawn = draw(&options.out).unwrap();
-            let picture = options.out.join("plots/regret.png");
+            let out = folder.join(environment);
+            let (registry, interrupted) = (Registry::default(), AtomicBool::new(false));
+            let device = burn::tensor::Device::flex();
+            let workers = Workers::new(1, device, &registry, &interrupted);
+            runner::train(&config, &out, &workers, &mut Quiet).unwrap();
+            let drawn = draw(&out).unwrap();
+            let picture = out.join("plots/regret.png");
             assert_eq!(drawn.contains(&picture), expected);
             assert_eq!(picture.exists(), expected);
         }

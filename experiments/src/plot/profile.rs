@@ -7,7 +7,7 @@ use super::colour::METHODS;
 use super::legend::{Mark, legend, note};
 use super::panel::{Bounds, Panel, TITLE_ROOM, X_LABEL_ROOM, Y_LABEL_ROOM, title};
 use crate::compare::profile::{performance, ratios};
-use crate::compare::report::{MethodReport, Report};
+use crate::compare::{MethodReport, Report};
 use std::path::Path;
 
 const HEIGHT: u32 = 850;

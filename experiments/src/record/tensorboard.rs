@@ -237,7 +237,7 @@ fn crc32c(data: &[u8]) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Config, Registry, record::observer::Both, train::runner};
+    use crate::{Config, Registry, Workers, record::observer::Both, train::runner};
     use std::sync::atomic::AtomicBool;
 
     fn folder(test: &str) -> PathBuf {
@@ -343,29 +343,28 @@ mod tests {
             training: (updates: 2, rollout: Steps(environments: 2, steps: 15)), evaluation: (seeds: 1))"#;
         let config = Config::parse(text, "a.ron").unwrap();
         let folder = folder("run");
-        let options = |name: &str, registry| runner::Options {
-            out: folder.join(name),
-            jobs: 1,
-            device: burn::tensor::Device::flex(),
-            registry,
-            interrupted: &NOT,
-        };
-        static NOT: AtomicBool = AtomicBool::new(false);
-        let registry = Registry::default();
-        let watched = options("watched", &registry);
-        let mut board = TensorBoard::new(&watched.out.join("tensorboard"));
+        let (registry, interrupted) = (Registry::default(), AtomicBool::new(false));
+        let device = burn::tensor::Device::flex();
+        let workers = Workers::new(1, device, &registry, &interrupted);
+        let (watched, alone) = (folder.join("watched"), folder.join("alone"));
+        let mut board = TensorBoard::new(&watched.join("tensorboard"));
         let mut both = Both(crate::record::observer::Quiet, Some(&mut board));
-        runner::train(&config, &watched, &mut both).unwrap();
+        runner::train(&config, &watched, &workers, &mut both).unwrap();
         board.finish().unwrap();
-        let alone = options("alone", &registry);
-        runner::train(&config, &alone, &mut crate::record::observer::Quiet).unwrap();
+        runner::train(
+            &config,
+            &alone,
+            &workers,
+            &mut crate::record::observer::Quiet,
+        )
+        .unwrap();
 
-        let events = crate::record::run_directory::read_events(&watched.out).unwrap();
+        let events = crate::record::run_directory::read_events(&watched).unwrap();
         assert_eq!(
             events,
-            crate::record::run_directory::read_events(&alone.out).unwrap()
+            crate::record::run_directory::read_events(&alone).unwrap()
         );
-        let files = files(&watched.out.join("tensorboard"));
+        let files = files(&watched.join("tensorboard"));
         assert_eq!(files.len(), 1);
         let mut expected = Vec::new();
         let mut ended = Vec::new();

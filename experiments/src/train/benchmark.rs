@@ -3,9 +3,10 @@
 use crate::record::observer::{Observer, Phase};
 use crate::record::summary::Estimate;
 use crate::train::config::parse_ron;
-use crate::train::environments::{Parameters, Registry};
 use crate::train::evaluation::{Episode, episode};
-use crate::{Error, Result};
+use crate::work::registry::Parameters;
+use crate::work::{Work, Workers};
+use crate::{Error, Registry, Result};
 use serde::{Deserialize, Serialize};
 use std::time::Instant;
 use trimtab_agent::{
@@ -13,7 +14,6 @@ use trimtab_agent::{
 };
 use trimtab_env::Part;
 use trimtab_env::mdp::stream::derived_seed;
-use trimtab_env::mdp::threads::in_parallel;
 use trimtab_env::vector::VectorEnvironment;
 
 /// The benchmarks that the `benchmark` binary runs, with the settings that were found for each.
@@ -161,41 +161,56 @@ pub fn select(
     Ok(selected)
 }
 
+/// Trainings of a benchmark's learner, each with a seed.
+struct Learning<'a> {
+    benchmark: &'a Benchmark,
+    registry: &'a Registry,
+}
+
+impl Work for Learning<'_> {
+    type Shared = ();
+    type Unit = u64;
+    type Answer = BenchmarkRecord;
+    type Bench = ();
+
+    fn bench(&self) -> Result<()> {
+        Ok(())
+    }
+
+    fn answer(
+        &self,
+        (): &mut (),
+        (): &(),
+        seed: &u64,
+        advance: &dyn Fn(u64),
+    ) -> Result<BenchmarkRecord> {
+        self.benchmark.run_seed(self.registry, *seed, advance)
+    }
+}
+
 impl Benchmark {
-    /// Trains and evaluates with the seeds from 1 to `seeds`, on at most `jobs` threads. Everything but the times follows
-    /// from the seed.
+    /// Trains and evaluates with the seeds from 1 to `seeds`. Everything but the times follows from the seed.
     ///
     /// # Errors
     /// No seed, an unknown name, an option out of range, and the environment's errors.
     pub fn run(
         &self,
-        registry: &Registry,
         seeds: u64,
-        jobs: usize,
+        workers: &Workers,
         observer: &mut dyn Observer,
     ) -> Result<Vec<BenchmarkRecord>> {
         if seeds == 0 {
             return Err(Error::config("--seeds", 0, "give at least 1"));
         }
         observer.begin(Phase::TrainingSteps, seeds * self.steps, 0);
-        let (sender, progress) = std::sync::mpsc::channel();
-        let records = std::thread::scope(|scope| {
-            let runs = scope.spawn(move || {
-                in_parallel(jobs, seeds as usize, |_, index| {
-                    self.run_seed(registry, index as u64 + 1, &|steps| {
-                        // Nobody listens any more if the observer's thread is gone, and nobody misses it.
-                        sender.send(steps).unwrap_or_default();
-                    })
-                })
-            });
-            progress.iter().for_each(|steps| observer.advance(steps));
-            runs.join()
-        });
+        let work = Learning {
+            benchmark: self,
+            registry: workers.registry,
+        };
+        let seeds: Vec<u64> = (1..=seeds).collect();
+        let records = workers.begin(&work).all(&(), &seeds, observer);
         observer.end();
-        match records {
-            Ok(records) => records,
-            Err(panic) => std::panic::resume_unwind(panic),
-        }
+        records
     }
 
     fn run_seed(

@@ -3,25 +3,24 @@
 use crate::record::events::{EvaluationRecord, ReferenceRecord};
 use crate::record::observer::{Observer, Phase};
 use crate::train::config::EnvironmentConfig;
-use crate::train::environments::{Registry, Tuning, lock};
-use crate::{Config, Error, Result, train::reference};
-use std::sync::Mutex;
-use trimtab_agent::controller::run;
+use crate::work::controllers::{ControllerConfig, DEFAULT_BATCH};
+use crate::work::environments::Tuning;
+use crate::work::registry::Parameters;
+use crate::work::trainings::{Training, Trainings};
+use crate::work::{Work, Workers};
+use crate::{Config, Error, Registry, Result, train::reference};
 use trimtab_agent::{
-    Constant, Controller, Decision, NoOp, Policy, PolicyController, RandomController, Selection,
-    Situation,
+    Controller, Decision, NoOp, Policy, PolicyController, RandomController, Selection, Situation,
 };
 use trimtab_env::mdp::stream::derived_seed;
-use trimtab_env::mdp::threads::in_parallel;
-use trimtab_env::settings::{BATCH_SIZE, LEARNING_RATE};
-use trimtab_env::{Environment, EnvironmentSpec, Outcome, Part, TuningEnv};
+use trimtab_env::{Environment, Outcome, Part, Settings};
 
-/// Batch size of every default, as far as there are so many rows.
-pub(crate) const DEFAULT_BATCH: usize = 64;
+/// The controller that is evaluated.
+const POLICY: &str = "policy";
 
 /// The controllers of a comparison, in the order of tables. The last one is left out where a head has no choice that
 /// leaves its knob alone.
-pub const CONTROLLERS: [&str; 5] = ["policy", "default", "best_static", "random", "no_op"];
+pub const CONTROLLERS: [&str; 5] = [POLICY, "default", "best_static", "random", "no_op"];
 
 /// Evaluates the policy (greedy), the optimiser's default setting, the best fixed setting and chance on every task,
 /// with the same seeds for all. Seed number `first` and those after it are used.
@@ -35,7 +34,7 @@ pub fn tuning(
     references: &[ReferenceRecord],
     policy: &Policy,
     first: u64,
-    jobs: usize,
+    workers: &Workers,
     observer: &mut dyn Observer,
 ) -> Result<Vec<EvaluationRecord>> {
     if references.len() != tuning.tasks.len() {
@@ -48,80 +47,61 @@ pub fn tuning(
             ),
         ));
     }
-    let goals = reference::goals(references);
-    let environments = tuning.environments(&goals, jobs)?;
-    let spec = environments[0].spec().clone();
+    let mut work = Trainings::new(tuning.clone(), workers.registry);
+    work.goals = reference::goals(references);
+    let spec = work.bench()?.spec().clone();
     policy.check(&spec)?;
-    let environments: Vec<_> = environments.into_iter().map(Mutex::new).collect();
+    work.policies.insert(POLICY.to_owned(), policy.clone());
     let (tasks, seeds) = (tuning.tasks.len(), config.evaluation.seeds);
-    let no_op = NoOp::new(&spec);
+    let has_no_op = NoOp::new(&spec).is_some();
     // With a base controller there was no grid to find a fixed setting.
     let controllers: Vec<&str> = CONTROLLERS
         .into_iter()
-        .filter(|name| *name != "no_op" || no_op.is_some())
+        .filter(|name| *name != "no_op" || has_no_op)
         .filter(|name| *name != "best_static" || !tuning.has_base_controller())
         .collect();
-    let count = controllers.len() * tasks * seeds;
-    observer.begin(Phase::Evaluation, count as u64, 0);
-    let records = in_parallel(environments.len(), count, |worker, index| {
-        let (name, task, seed) = (
-            controllers[index / (tasks * seeds)],
-            index / seeds % tasks,
-            index % seeds,
-        );
-        let mut environment = lock(&environments[worker]);
-        let fixed = |lr: f64, batch: usize| -> Box<dyn Controller> {
-            let held = environment.config().settings.clone();
-            let settings = held.with(LEARNING_RATE, lr).with(BATCH_SIZE, batch as f64);
-            Box::new(Constant::new(name, settings))
-        };
-        let mut controller: Box<dyn Controller> = match name {
-            "policy" => Box::new(PolicyController::new(policy.clone(), Selection::Greedy)),
-            "default" => fixed(
-                tuning.tasks[task]
-                    .config()
-                    .optimizer
-                    .default_learning_rate(),
-                DEFAULT_BATCH.min(tuning.tasks[task].split().train.rows()),
-            ),
-            "best_static" => fixed(references[task].learning_rate, references[task].batch_size),
-            "no_op" => match &no_op {
-                Some(no_op) => Box::new(no_op.clone()),
-                None => Box::new(RandomController::new(spec.clone())),
-            },
-            _ => Box::new(RandomController::new(spec.clone())),
-        };
-        let seed = derived_seed(config.seed, "evaluation", first + seed as u64);
-        evaluate_one(
-            &mut environment,
-            controller.as_mut(),
-            tuning.tasks[task].name(),
-            task,
-            seed,
-        )
-    })?;
-    observer.advance(count as u64);
+    let fixed = |lr: f64, batch: usize| ControllerConfig::Constant(Settings::new(lr, batch));
+    let controller = |name: &str, task: usize| match name {
+        POLICY => ControllerConfig::Policy(POLICY.to_owned()),
+        "default" => {
+            let task = &tuning.tasks[task];
+            let rows = task.split().train.rows();
+            let optimizer = task.config().optimizer;
+            fixed(optimizer.default_learning_rate(), DEFAULT_BATCH.min(rows))
+        }
+        "best_static" => fixed(references[task].learning_rate, references[task].batch_size),
+        "no_op" => ControllerConfig::NoOp,
+        _ => ControllerConfig::Random,
+    };
+    let mut units = Vec::with_capacity(controllers.len() * tasks * seeds);
+    let mut names = Vec::with_capacity(units.capacity());
+    for name in controllers {
+        for task in 0..tasks {
+            for seed in 0..seeds {
+                names.push(name);
+                units.push(Training {
+                    task,
+                    optimizer: None,
+                    seed: derived_seed(config.seed, "evaluation", first + seed as u64),
+                    controller: controller(name, task),
+                });
+            }
+        }
+    }
+    observer.begin(Phase::Evaluation, units.len() as u64, 0);
+    let played = workers.begin(&work).all(&(), &units, observer)?;
     observer.end();
-    Ok(records)
-}
-
-fn evaluate_one(
-    environment: &mut TuningEnv,
-    controller: &mut dyn Controller,
-    name: &str,
-    task: usize,
-    seed: u64,
-) -> Result<EvaluationRecord> {
-    environment.only(Some(task))?;
-    let total_reward = run(environment, controller, seed)?;
-    Ok(EvaluationRecord {
-        controller: controller.name().to_owned(),
-        task: name.to_owned(),
-        seed,
-        total_reward,
-        outcome: environment.outcome()?,
-        segments: environment.segments().to_vec(),
-    })
+    let each = played.into_iter().zip(units.iter().zip(names));
+    Ok(each
+        .map(|(played, (unit, name))| EvaluationRecord {
+            controller: name.to_owned(),
+            task: tuning.tasks[unit.task].name().to_owned(),
+            seed: unit.seed,
+            total_reward: played.total_reward,
+            outcome: played.outcome,
+            segments: played.segments,
+        })
+        .collect())
 }
 
 /// Evaluates the policy (greedy) and chance on a named environment's test part.
@@ -130,41 +110,76 @@ fn evaluate_one(
 /// The environment's; [`trimtab_agent::Error::OtherSpec`] if the policy does not fit.
 pub fn named(
     config: &Config,
-    registry: &Registry,
     policy: &Policy,
     first: u64,
+    workers: &Workers,
     observer: &mut dyn Observer,
 ) -> Result<Vec<EvaluationRecord>> {
     let EnvironmentConfig::Named { name, parameters } = &config.environment else {
         return Ok(Vec::new());
     };
-    let mut environment = registry.build(name, parameters, Part::Test)?;
-    let spec: EnvironmentSpec = environment.spec().clone();
-    policy.check(&spec)?;
-    let mut controllers: [Box<dyn Controller>; 2] = [
-        Box::new(PolicyController::new(policy.clone(), Selection::Greedy)),
-        Box::new(RandomController::new(spec)),
-    ];
+    let work = Named {
+        name,
+        parameters,
+        policy,
+        registry: workers.registry,
+    };
+    policy.check(work.bench()?.spec())?;
     let seeds = config.evaluation.seeds as u64;
-    observer.begin(Phase::Evaluation, 2 * seeds, 0);
-    let mut records = Vec::new();
-    for controller in &mut controllers {
-        for index in first..first + seeds {
-            let seed = derived_seed(config.seed, "evaluation", index);
-            let episode = episode(environment.as_mut(), controller.as_mut(), seed, None)?;
-            records.push(EvaluationRecord {
-                controller: controller.name().to_owned(),
-                task: name.clone(),
-                seed,
-                total_reward: episode.total_reward,
-                outcome: episode.outcome,
-                segments: Vec::new(),
-            });
-            observer.advance(1);
-        }
-    }
+    let units: Vec<(bool, u64)> = [true, false]
+        .into_iter()
+        .flat_map(|by_policy| (first..first + seeds).map(move |index| (by_policy, index)))
+        .map(|(by_policy, index)| (by_policy, derived_seed(config.seed, "evaluation", index)))
+        .collect();
+    observer.begin(Phase::Evaluation, units.len() as u64, 0);
+    let records = workers.begin(&work).all(&(), &units, observer)?;
     observer.end();
     Ok(records)
+}
+
+/// Episodes of a named environment, by the policy or by chance.
+struct Named<'a> {
+    name: &'a str,
+    parameters: &'a Parameters,
+    policy: &'a Policy,
+    registry: &'a Registry,
+}
+
+impl Work for Named<'_> {
+    type Shared = ();
+    /// Whether the policy plays, and the seed.
+    type Unit = (bool, u64);
+    type Answer = EvaluationRecord;
+    type Bench = Box<dyn Environment>;
+
+    fn bench(&self) -> Result<Self::Bench> {
+        self.registry.build(self.name, self.parameters, Part::Test)
+    }
+
+    fn answer(
+        &self,
+        environment: &mut Self::Bench,
+        (): &(),
+        (by_policy, seed): &(bool, u64),
+        advance: &dyn Fn(u64),
+    ) -> Result<EvaluationRecord> {
+        let mut controller: Box<dyn Controller> = if *by_policy {
+            let policy = self.policy.clone();
+            Box::new(PolicyController::new(policy, Selection::Greedy))
+        } else {
+            Box::new(RandomController::new(environment.spec().clone()))
+        };
+        let episode = episode(environment.as_mut(), controller.as_mut(), *seed, None)?;
+        advance(1);
+        Ok(EvaluationRecord {
+            controller: controller.name().to_owned(),
+            task: self.name.to_owned(),
+            seed: *seed,
+            total_reward: episode.total_reward,
+            outcome: episode.outcome,
+            segments: Vec::new(),
+        })
+    }
 }
 
 /// An evaluation episode of an environment that is no training.

@@ -2,9 +2,9 @@
 
 use crate::record::observer::{Observer, Phase};
 use crate::train::config::EnvironmentConfig;
-use crate::train::environments::{Registry, Tuning};
+use crate::train::rollouts::tuning;
+use crate::work::Workers;
 use crate::{Config, Result};
-use burn::tensor::Device;
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 use trimtab_agent::Policy;
@@ -90,17 +90,16 @@ fn permutation(count: usize, seed: u64, number: u64) -> Vec<usize> {
 /// The environment's; [`trimtab_agent::Error::OtherSpec`] if the policy does not fit.
 pub fn play(
     config: &Config,
-    registry: &Registry,
     policy: &Policy,
     episodes: u64,
-    device: &Device,
+    workers: &Workers,
     observer: &mut dyn Observer,
 ) -> Result<Vec<Observation>> {
-    let tuning = Tuning::prepare(config, device)?;
+    let tuning = tuning(config, workers)?;
     let mut environment: Box<dyn Environment> = match (&tuning, &config.environment) {
         (Some(tuning), _) => Box::new(tuning.environment(&[])?),
         (None, EnvironmentConfig::Named { name, parameters }) => {
-            registry.build(name, parameters, Part::Test)?
+            workers.registry.build(name, parameters, Part::Test)?
         }
         (None, EnvironmentConfig::Tuning { .. }) => return Ok(Vec::new()),
     };

@@ -3,28 +3,13 @@
 
 use crate::record::events::ReferenceRecord;
 use crate::record::observer::{Observer, Phase};
-use crate::train::environments::{Goal, Tuning};
-use crate::train::play::Field;
+use crate::work::Workers;
+use crate::work::controllers::ControllerConfig;
+use crate::work::environments::{Goal, Tuning};
+use crate::work::trainings::{Played, Training, Trainings};
 use crate::{Config, Error, Result};
-use trimtab_agent::Constant;
-use trimtab_agent::controller::{Controller, NoOp};
 use trimtab_env::mdp::stream::derived_seed;
-use trimtab_env::mdp::threads::in_parallel;
-use trimtab_env::{Budget, Environment, Settings, TuningEnv};
-
-/// Tasks between two questions whether to stop, where threads take tasks.
-const TASKS_AT_ONCE: usize = 32;
-
-/// Who plays a fixed setting: itself, or where a base controller decides, the base controller alone.
-fn fixed(environment: &TuningEnv, lr: f64, batch: usize) -> Box<dyn Controller> {
-    let config = environment.config();
-    let settings = Settings::new(lr, batch);
-    let settings = config.settings.joined(&settings);
-    match NoOp::new(environment.spec()) {
-        Some(no_op) if config.base_controller.is_some() => Box::new(no_op),
-        _ => Box::new(Constant::new("grid", settings)),
-    }
-}
+use trimtab_env::{Budget, Settings};
 
 /// What a grid came to on one task.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,41 +24,40 @@ pub struct BestOfGrid {
     pub cost: f64,
 }
 
-/// Runs every point of a grid once, and the best one `reruns` times more. `play` gives the loss and the cost of each of some
-/// runs: of a point, with the number of its rerun, or `None` in the grid, where all points have the same seed.
-///
-/// # Errors
-/// The runs'.
-pub fn best_of_grid(
-    points: usize,
-    reruns: usize,
-    play: impl Fn(&[(usize, Option<usize>)]) -> Result<Vec<(f64, f64)>>,
-) -> Result<BestOfGrid> {
-    let grid = play(&(0..points).map(|point| (point, None)).collect::<Vec<_>>())?;
-    let losses: Vec<f64> = grid.iter().map(|(loss, _)| *loss).collect();
-    let best = (0..points)
-        .min_by(|a, b| losses[*a].total_cmp(&losses[*b]))
-        .unwrap_or(0);
-    let again: Vec<_> = (0..reruns).map(|rerun| (best, Some(rerun))).collect();
-    let again = play(&again)?;
-    Ok(BestOfGrid {
-        losses,
-        best,
-        reruns: again.iter().map(|(loss, _)| *loss).collect(),
-        cost: grid.iter().chain(&again).map(|(_, cost)| cost).sum(),
-    })
+/// The best of a grid from the losses and costs of its points, and those of the winner's reruns.
+pub fn best_of_grid(grid: &[(f64, f64)], reruns: &[(f64, f64)]) -> BestOfGrid {
+    BestOfGrid {
+        losses: grid.iter().map(|(loss, _)| *loss).collect(),
+        best: winner(grid),
+        reruns: reruns.iter().map(|(loss, _)| *loss).collect(),
+        cost: grid.iter().chain(reruns).map(|(_, cost)| cost).sum(),
+    }
+}
+
+/// The point with the smallest loss.
+pub fn winner(grid: &[(f64, f64)]) -> usize {
+    (0..grid.len())
+        .min_by(|a, b| grid[*a].0.total_cmp(&grid[*b].0))
+        .unwrap_or(0)
+}
+
+/// The seed of a run on a task.
+pub fn seed(config_seed: u64, task: usize, reruns: usize, rerun: Option<usize>) -> u64 {
+    match rerun {
+        None => derived_seed(config_seed, "grid", task as u64),
+        Some(rerun) => derived_seed(config_seed, "rerun", (task * reruns + rerun) as u64),
+    }
 }
 
 /// Runs the grid on every task with one seed, and its winner on `reruns` fresh seeds: the reference is the mean of
-/// those. The target of "cost to target" is the same loss. `stop` is asked every now and then.
+/// those. The target of "cost to target" is the same loss.
 ///
 /// # Errors
-/// The environments', and that of `stop`.
+/// The environments', and [`Error::Halted`].
 pub fn find(
     config: &Config,
     tuning: &Tuning,
-    jobs: usize,
-    stop: impl Fn() -> Result<()>,
+    workers: &Workers,
     observer: &mut dyn Observer,
 ) -> Result<Vec<ReferenceRecord>> {
     let evaluation = &config.evaluation;
@@ -82,68 +66,55 @@ pub fn find(
         .learning_rates
         .iter()
         .flat_map(|lr| batches.iter().map(move |batch| (*lr, *batch)));
-    let points: Vec<(f64, usize)> = if tuning.has_base_controller() {
+    let base_controller = tuning.has_base_controller();
+    let points: Vec<(f64, usize)> = if base_controller {
         vec![(0.0, Budget::REFERENCE_BATCH)]
     } else {
         grid.collect()
     };
-    let tasks = tuning.tasks.len();
-    let runs = (points.len() + evaluation.reruns) as u64;
+    let (tasks, reruns) = (tuning.tasks.len(), evaluation.reruns);
+    let runs = (points.len() + reruns) as u64;
     observer.begin(Phase::Reference, runs * tasks as u64, 0);
-    // A grid has runs for all threads; where there is but one run a task, as with a base controller, threads take tasks.
-    let (threads, at_once) = if points.len() == 1 {
-        (jobs.max(1), TASKS_AT_ONCE)
-    } else {
-        (1, 1)
+    let training = |task: usize, point: usize, rerun: Option<usize>| Training {
+        task,
+        optimizer: None,
+        seed: seed(config.seed, task, reruns, rerun),
+        controller: if base_controller {
+            ControllerConfig::NoOp
+        } else {
+            let (lr, batch) = points[point];
+            ControllerConfig::Constant(Settings::new(lr, batch))
+        },
     };
-    let mut references = Vec::with_capacity(tasks);
-    while references.len() < tasks {
-        stop()?;
-        let first = references.len();
-        let count = at_once.min(tasks - first);
-        let found = in_parallel(threads, count, |_, index| {
-            reference(config, tuning, &points, jobs / threads, first + index)
-        })?;
-        // Runs that were cut short are no references.
-        stop()?;
-        references.extend(found);
-        observer.advance(runs * count as u64);
-    }
+    let work = Trainings::new(tuning.clone(), workers.registry);
+    let session = workers.begin(&work);
+    let grid: Vec<Training> = (0..tasks)
+        .flat_map(|task| (0..points.len()).map(move |point| (task, point)))
+        .map(|(task, point)| training(task, point, None))
+        .collect();
+    let figures = |played: Vec<Played>| -> Vec<(f64, f64)> {
+        let each = played.iter().map(|played| &played.outcome);
+        each.map(|outcome| (outcome["best_validation_loss"], outcome["cost"]))
+            .collect()
+    };
+    let grid = figures(session.all(&(), &grid, observer)?);
+    let grids: Vec<&[(f64, f64)]> = grid.chunks(points.len()).collect();
+    let again: Vec<Training> = (0..tasks)
+        .flat_map(|task| (0..reruns).map(move |rerun| (task, rerun)))
+        .map(|(task, rerun)| training(task, winner(grids[task]), Some(rerun)))
+        .collect();
+    let again = figures(session.all(&(), &again, observer)?);
     observer.end();
-    Ok(references)
+    let each = grids.into_iter().zip(again.chunks(reruns)).enumerate();
+    each.map(|(task, (grid, again))| {
+        let found = best_of_grid(grid, again);
+        reference(tuning.tasks[task].name(), &points, &found)
+    })
+    .collect()
 }
 
 /// The reference of one task: the best of `points` with one seed, and its mean over fresh ones.
-fn reference(
-    config: &Config,
-    tuning: &Tuning,
-    points: &[(f64, usize)],
-    jobs: usize,
-    task: usize,
-) -> Result<ReferenceRecord> {
-    let reruns = config.evaluation.reruns;
-    let field = Field::new(&tuning.alone(task), jobs, points.len())?;
-    let found = best_of_grid(points.len(), reruns, |runs| {
-        field.play(
-            runs.len(),
-            |run, environment| {
-                let (point, rerun) = runs[run];
-                let (lr, batch) = points[point];
-                let seed = match rerun {
-                    None => derived_seed(config.seed, "grid", task as u64),
-                    Some(rerun) => {
-                        derived_seed(config.seed, "rerun", (task * reruns + rerun) as u64)
-                    }
-                };
-                Ok((fixed(environment, lr, batch), seed))
-            },
-            |_, environment| {
-                let outcome = environment.outcome()?;
-                Ok((outcome["best_validation_loss"], outcome["cost"]))
-            },
-        )
-    })?;
-    let name = tuning.tasks[task].name();
+fn reference(name: &str, points: &[(f64, usize)], found: &BestOfGrid) -> Result<ReferenceRecord> {
     if found.losses[found.best] >= f64::MAX {
         return Err(Error::config(
             "environment.tasks",

@@ -5,61 +5,74 @@ use crate::record::observer::{Observer, Phase};
 use crate::record::run_directory::{Position, RunDirectory, read_events, write_json};
 use crate::record::summary::{self, Phases, Summary};
 use crate::train::config::EnvironmentConfig;
-use crate::train::environments::{Registry, Tuning, rollout_environments};
-use crate::{Config, Error, Result, train::evaluation, train::reference};
-use burn::tensor::Device;
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use crate::train::rollouts::{Rollouts, tuning};
+use crate::train::{evaluation, reference};
+use crate::work::Workers;
+use crate::work::environments::Tuning;
+use crate::{Config, Error, Result};
+use std::path::Path;
 use std::time::Instant;
-use trimtab_agent::{Checkpoint, Collector, Learner, RolloutConfig, Trajectory};
+use trimtab_agent::rollout::plan::Plan;
+use trimtab_agent::{Checkpoint, Learner, RolloutConfig, Trajectory};
 use trimtab_env::Residual;
-
-/// What decides how an experiment runs, but not its results.
-pub struct Options<'a> {
-    /// The run directory.
-    pub out: PathBuf,
-    /// Threads.
-    pub jobs: usize,
-    /// Where tensors live.
-    pub device: Device,
-    /// Named environments.
-    pub registry: &'a Registry,
-    /// Set from outside to stop, with a checkpoint of the last update; the rollout under way is dropped.
-    pub interrupted: &'a AtomicBool,
-}
 
 /// Runs an experiment in a new directory.
 ///
 /// # Errors
 /// Everything wrong with the config or its data is found before the directory is made. [`Error::Interrupted`] after a
-/// checkpoint if [`Options::interrupted`] was set.
-pub fn train(config: &Config, options: &Options, observer: &mut dyn Observer) -> Result<Summary> {
+/// checkpoint if the workers were interrupted.
+pub fn train(
+    config: &Config,
+    out: &Path,
+    workers: &Workers,
+    observer: &mut dyn Observer,
+) -> Result<Summary> {
     config.validate()?;
-    let tuning = Tuning::prepare(config, &options.device)?;
-    rollout_environments(config, tuning.as_ref(), &[], options.registry, 1)?;
-    if options.out.is_symlink() || options.out.exists() {
-        return Err(Error::Exists(options.out.clone()));
+    let tuning = tuning(config, workers)?;
+    rollouts(config, tuning.as_ref(), &[], workers).environment()?;
+    if out.is_symlink() || out.exists() {
+        return Err(Error::Exists(out.to_owned()));
     }
-    let run = RunDirectory::create(&options.out, config)?;
-    go_on(config, tuning, options, run, Position::default(), observer)
+    let run = RunDirectory::create(out, config)?;
+    go_on(config, tuning, workers, run, Position::default(), observer)
+        .map_err(|error| error.halted_as(|| Error::Interrupted(out.to_owned())))
 }
 
 /// Goes on with an experiment that was stopped, and ends in the same bits as if it had not been.
 ///
 /// # Errors
 /// As [`train`]; [`Error::NoRun`] if there is nothing to go on from.
-pub fn resume(options: &Options, observer: &mut dyn Observer) -> Result<(Config, Summary)> {
-    let (run, config, position) = RunDirectory::resume(&options.out)?;
+pub fn resume(
+    out: &Path,
+    workers: &Workers,
+    observer: &mut dyn Observer,
+) -> Result<(Config, Summary)> {
+    let (run, config, position) = RunDirectory::resume(out)?;
     config.validate()?;
-    let tuning = Tuning::prepare(&config, &options.device)?;
-    let summary = go_on(&config, tuning, options, run, position, observer)?;
+    let tuning = tuning(&config, workers)?;
+    let summary = go_on(&config, tuning, workers, run, position, observer)
+        .map_err(|error| error.halted_as(|| Error::Interrupted(out.to_owned())))?;
     Ok((config, summary))
+}
+
+fn rollouts<'a>(
+    config: &'a Config,
+    tuning: Option<&'a Tuning>,
+    references: &[ReferenceRecord],
+    workers: &Workers<'a>,
+) -> Rollouts<'a> {
+    Rollouts {
+        config,
+        tuning,
+        goals: reference::goals(references),
+        registry: workers.registry,
+    }
 }
 
 fn go_on(
     config: &Config,
     tuning: Option<Tuning>,
-    options: &Options,
+    workers: &Workers,
     mut run: RunDirectory,
     mut position: Position,
     observer: &mut dyn Observer,
@@ -71,22 +84,16 @@ fn go_on(
     let references = references(
         config,
         tuning.as_ref(),
-        options,
+        workers,
         &mut run,
         &position,
         observer,
     )?;
     phases.reference = clock.elapsed().as_secs_f64();
 
-    let goals = reference::goals(&references);
-    let environments = rollout_environments(
-        config,
-        tuning.as_ref(),
-        &goals,
-        options.registry,
-        options.jobs,
-    )?;
-    let spec = environments.spec().clone();
+    let rollouts = rollouts(config, tuning.as_ref(), &references, workers);
+    let session = workers.begin(&rollouts);
+    let spec = rollouts.environment()?.spec().clone();
     write_json(&run.file("spec.json"), &spec)?;
     let mut learner = if position.updates > 0 {
         Learner::resume(&Checkpoint::load(run.checkpoint(position.updates))?)?
@@ -102,12 +109,7 @@ fn go_on(
 
     let training = &config.training;
     let mut saved = (position.updates > 0).then_some(position.updates);
-    let mut collector = Collector::resume(
-        environments,
-        training.rollout,
-        config.seed,
-        &position.collector,
-    )?;
+    let mut plan = Plan::resume(training.rollout, config.seed, &position.collector)?;
     // Steps are known beforehand where episodes are not.
     let (phase, total, done) = match training.rollout {
         RolloutConfig::Episodes(episodes) => (Phase::Training, episodes as u64, position.episodes),
@@ -124,16 +126,20 @@ fn go_on(
     while position.updates < training.updates {
         let clock = Instant::now();
         let policy = learner.policy();
-        let before = collector.state();
-        let rollout = collector.collect(&policy)?;
-        if options.interrupted.load(Ordering::SeqCst) {
-            // Segments of this rollout may have been cut short: it is played again.
-            if position.updates > 0 && saved != Some(position.updates) {
-                position.collector = before;
-                save(&learner, &mut run, &position, saved)?;
+        policy.check(&spec)?;
+        let played = match session.all(&policy, &plan.parts(), observer) {
+            Ok(played) => played,
+            Err(Error::Halted) => {
+                // Segments of this rollout may have been cut short: it is played again.
+                if position.updates > 0 && saved != Some(position.updates) {
+                    position.collector = plan.state().clone();
+                    save(&learner, &mut run, &position, saved)?;
+                }
+                return Err(Error::Halted);
             }
-            return Err(Error::Interrupted(run.path().to_owned()));
-        }
+            Err(other) => return Err(other),
+        };
+        let rollout = plan.take(played);
         phases.rollout += clock.elapsed().as_secs_f64();
 
         let clock = Instant::now();
@@ -145,7 +151,6 @@ fn go_on(
         let events = events_of(&rollout, &position, metrics, &spec.choices());
         run.record(&events)?;
         events.iter().for_each(|event| observer.event(event));
-        observer.advance(total);
         position.updates += 1;
         position.episodes += rollout.iter().filter(|part| part.status.is_over()).count() as u64;
         position.steps += steps_of(&rollout);
@@ -153,7 +158,7 @@ fn go_on(
         if position.updates.is_multiple_of(training.checkpoint_every)
             || position.updates == training.updates
         {
-            position.collector = collector.state();
+            position.collector = plan.state().clone();
             saved = Some(save(&learner, &mut run, &position, saved)?);
         }
         phases.writing += clock.elapsed().as_secs_f64();
@@ -178,20 +183,11 @@ fn go_on(
 
     let clock = Instant::now();
     let records = match &tuning {
-        Some(tuning) => evaluation::tuning(
-            config,
-            tuning,
-            &references,
-            &policy,
-            0,
-            options.jobs,
-            observer,
-        )?,
-        None => evaluation::named(config, options.registry, &policy, 0, observer)?,
+        Some(tuning) => {
+            evaluation::tuning(config, tuning, &references, &policy, 0, workers, observer)?
+        }
+        None => evaluation::named(config, &policy, 0, workers, observer)?,
     };
-    if options.interrupted.load(Ordering::SeqCst) {
-        return Err(Error::Interrupted(run.path().to_owned()));
-    }
     phases.evaluation = clock.elapsed().as_secs_f64();
 
     let clock = Instant::now();
@@ -244,7 +240,7 @@ fn save(
 fn references(
     config: &Config,
     tuning: Option<&Tuning>,
-    options: &Options,
+    workers: &Workers,
     run: &mut RunDirectory,
     position: &Position,
     observer: &mut dyn Observer,
@@ -255,11 +251,7 @@ fn references(
     let Some(tuning) = tuning else {
         return Ok(Vec::new());
     };
-    let stop = || match options.interrupted.load(Ordering::SeqCst) {
-        true => Err(Error::Interrupted(run.path().to_owned())),
-        false => Ok(()),
-    };
-    let found = reference::find(config, tuning, options.jobs, stop, observer)?;
+    let found = reference::find(config, tuning, workers, observer)?;
     run.record(
         &found
             .iter()

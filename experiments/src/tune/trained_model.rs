@@ -3,8 +3,7 @@
 
 use crate::record::run_directory::write_whole;
 use crate::{Error, Result};
-use burn::module::{Module, ModuleMapper, Param, ParamId};
-use burn::store::{ModuleRecord, RecordError};
+use burn::store::ModuleRecord;
 use burn::tensor::activation::softmax;
 use burn::tensor::{Bytes, Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
@@ -13,14 +12,12 @@ use std::path::{Path, PathBuf};
 use trimtab_env::json;
 use trimtab_env::seal::{seal, unseal};
 use trimtab_models::data::{
-    Dataset, Number, Standardiser, Targets, read_idx, read_images, read_more, read_rows, split_for,
+    Dataset, Embedded, Number, Split, Standardiser, Targets, read_idx, read_images, read_more,
+    read_rows, split_for,
 };
-use trimtab_models::mlp::Mlp;
-use trimtab_models::network::cnn::Cnn;
-use trimtab_models::network::transformer::Transformer;
 use trimtab_models::tasks::config::{PreparedTask, Read};
-use trimtab_models::weights::{flat_state, with_state};
-use trimtab_models::{DataConfig, Error as ModelError, ModelConfig, TaskConfig};
+use trimtab_models::tasks::custom::{AnyTask, Models};
+use trimtab_models::{DataConfig, Error as ModelError, ModelConfig, OptimizerConfig, TaskConfig};
 
 /// Rows that are predicted at once.
 const ROWS: usize = 512;
@@ -53,6 +50,9 @@ pub struct TrainedModel {
     /// All weights in the order of [`flat_state`]; they have a file of their own.
     #[serde(skip)]
     pub weights: Vec<f32>,
+    /// Where a model of the program's own is found.
+    #[serde(skip)]
+    pub models: Models,
 }
 
 /// Predictions, one a row.
@@ -62,64 +62,6 @@ pub enum Predicted {
     Classes(Vec<f32>),
     /// Values in the units of the target.
     Values(Vec<f64>),
-}
-
-/// The model on a device.
-enum Network {
-    Mlp(Mlp),
-    Cnn(Cnn),
-    Transformer(Box<Transformer>),
-}
-
-impl Network {
-    fn weights(&self) -> Vec<f32> {
-        let mut flat = Vec::new();
-        match self {
-            Self::Mlp(mlp) => flat_state(mlp, &mut flat),
-            Self::Cnn(cnn) => flat_state(cnn, &mut flat),
-            Self::Transformer(transformer) => flat_state(&**transformer, &mut flat),
-        }
-        flat
-    }
-
-    fn with_weights(self, flat: &[f32]) -> Self {
-        match self {
-            Self::Mlp(mlp) => Self::Mlp(with_state(&mlp, flat)),
-            Self::Cnn(cnn) => Self::Cnn(with_state(&cnn, flat)),
-            Self::Transformer(transformer) => {
-                Self::Transformer(Box::new(with_state(&*transformer, flat)))
-            }
-        }
-    }
-
-    fn into_record(self) -> ModuleRecord {
-        match self {
-            Self::Mlp(mlp) => mlp.map(&mut Numbered(0)).into_record(),
-            Self::Cnn(cnn) => cnn.map(&mut Numbered(0)).into_record(),
-            Self::Transformer(transformer) => transformer.map(&mut Numbered(0)).into_record(),
-        }
-    }
-
-    fn with_record(self, record: ModuleRecord) -> std::result::Result<Self, RecordError> {
-        Ok(match self {
-            Self::Mlp(mlp) => Self::Mlp(mlp.try_load_record(record)?),
-            Self::Cnn(cnn) => Self::Cnn(cnn.try_load_record(record)?),
-            Self::Transformer(transformer) => {
-                Self::Transformer(Box::new(transformer.try_load_record(record)?))
-            }
-        })
-    }
-}
-
-/// Gives parameters the identities 1, 2, 3, .. in place of random ones, so that the same weights are the same file.
-struct Numbered(u64);
-
-impl ModuleMapper for Numbered {
-    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        self.0 += 1;
-        let (_, weights, mapper) = param.consume();
-        Param::from_mapped_value(ParamId::from(self.0), weights, mapper)
-    }
 }
 
 /// Where the weights of the model in `path` are: `model.bpk` beside `model.json`.
@@ -133,6 +75,14 @@ impl TrainedModel {
     /// # Errors
     /// [`Error::File`]; [`Error::Record`] naming the part that does not fit the others; [`Error::Weights`].
     pub fn load(path: &Path) -> Result<Self> {
+        Self::load_with(path, &Models::default())
+    }
+
+    /// The same, where the model may be one of `models`.
+    ///
+    /// # Errors
+    /// As [`TrainedModel::load`].
+    pub fn load_with(path: &Path, models: &Models) -> Result<Self> {
         let damaged = |line: usize, problem: String| Error::Record {
             path: path.to_owned(),
             line,
@@ -150,10 +100,12 @@ impl TrainedModel {
         })?;
         let mut model: Self =
             json::from_slice(&text).map_err(|error| damaged(error.line(), error.to_string()))?;
+        model.models = models.clone();
         model.check().map_err(|problem| damaged(1, problem))?;
-        let network = ModuleRecord::from_bytes(Bytes::from_bytes_vec(bytes))
-            .and_then(|record| model.fresh(&Device::flex()).with_record(record));
-        model.weights = network.map_err(Error::weights(&file))?.weights();
+        let task = model.rows_to_come()?;
+        let weights = ModuleRecord::from_bytes(Bytes::from_bytes_vec(bytes))
+            .and_then(|record| task.weights_of(record));
+        model.weights = weights.map_err(Error::weights(&file))?;
         Ok(model)
     }
 
@@ -163,7 +115,7 @@ impl TrainedModel {
     /// [`Error::File`]; [`Error::Config`] if the weights do not fit the model.
     pub fn save(&self, path: &Path) -> Result<()> {
         let file = weights_file(path);
-        let record = self.network(&Device::flex())?.into_record();
+        let record = self.rows_to_come()?.record_of(&self.weights)?;
         let bytes = record.into_bytes().map_err(Error::weights(&file))?;
         let mut text =
             json::to_vec_pretty(self).map_err(|error| Error::file(path)(error.into()))?;
@@ -234,7 +186,7 @@ impl TrainedModel {
         config: &TaskConfig,
     ) -> Result<PreparedTask> {
         let split = split_for(data, test, &config.split, &self.standardiser)?;
-        let task = config.with_split(split);
+        let task = config.with_split(split, &self.models);
         Ok(task.fine_tuning(self.weights.clone())?)
     }
 
@@ -278,41 +230,36 @@ impl TrainedModel {
                 names.len()
             )),
             _ if self.outputs() == 0 => Err("there are no classes".to_owned()),
-            _ => (self.model.check(self.shape, "the inputs")).map_err(|error| error.to_string()),
+            _ => (self.model.check(self.shape, "the inputs"))
+                .and_then(|()| self.model.check_known(&self.models))
+                .map_err(|error| error.to_string()),
         }
     }
 
-    /// A network of this architecture.
-    fn fresh(&self, device: &Device) -> Network {
-        match &self.model {
-            ModelConfig::Mlp { hidden, activation } => {
-                let mut widths = vec![self.features()];
-                widths.extend(hidden);
-                widths.push(self.outputs());
-                Network::Mlp(Mlp::new(&widths, *activation, device))
-            }
-            ModelConfig::Cnn { channels } => {
-                Network::Cnn(Cnn::new(self.shape, channels, self.outputs(), device))
-            }
-            ModelConfig::Transformer(config) => {
-                let network = Transformer::new(self.shape, *config, self.outputs(), device);
-                Network::Transformer(Box::new(network))
-            }
-        }
-    }
-
-    /// The network with the weights.
-    fn network(&self, device: &Device) -> Result<Network> {
-        let fresh = self.fresh(device);
-        let expected = fresh.weights().len();
-        if expected == self.weights.len() {
-            return Ok(fresh.with_weights(&self.weights));
-        }
-        Err(Error::config(
-            "weights",
-            format!("{} numbers", self.weights.len()),
-            format!("this model has {expected}"),
-        ))
+    /// The task of this model, without rows.
+    fn rows_to_come(&self) -> Result<Box<dyn AnyTask>> {
+        let none = Dataset {
+            name: "rows to come".to_owned(),
+            features: self.features(),
+            shape: self.shape,
+            inputs: Vec::new(),
+            targets: match &self.classes {
+                Some(names) => Targets::Classes {
+                    labels: Vec::new(),
+                    names: names.clone(),
+                },
+                None => Targets::Values(Vec::new()),
+            },
+        };
+        let split = Split {
+            train: none.clone(),
+            validation: none.clone(),
+            test: none,
+            standardiser: self.standardiser.clone(),
+        };
+        let data = DataConfig::Embedded(Embedded::Digits);
+        let task = TaskConfig::new(data, self.model.clone(), OptimizerConfig::adam());
+        Ok(task.with_split(split, &self.models).task()?)
     }
 
     /// Predicts from standardised rows, one after the other: those of a file ([`inputs`](Self::inputs)), or of a split.
@@ -320,21 +267,14 @@ impl TrainedModel {
     /// # Errors
     /// [`Error::Config`] if the weights do not fit the model.
     pub fn predict(&self, inputs: &[f32], device: &Device) -> Result<Predicted> {
-        let network = self.network(device)?;
+        let task = self.rows_to_come()?;
+        let model = task.model_with(&self.weights, device)?;
         let features = self.features();
         let mut outputs = Vec::new();
         for chunk in inputs.chunks(ROWS * features) {
             let count = chunk.len() / features;
             let data = TensorData::new(chunk.to_vec(), [count, features]);
-            let inputs = Tensor::<2>::from_data(data, device);
-            let output = match &network {
-                Network::Mlp(mlp) => mlp.forward(inputs),
-                Network::Cnn(cnn) => {
-                    let [channels, height, width] = self.shape;
-                    cnn.forward(inputs.reshape([count, channels, height, width]))
-                }
-                Network::Transformer(transformer) => transformer.forward(inputs),
-            };
+            let output = model(Tensor::<2>::from_data(data, device));
             let output = match &self.classes {
                 Some(_) => softmax(output, 1),
                 None => output,

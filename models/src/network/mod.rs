@@ -15,7 +15,9 @@
 //! use trimtab_models::network::{initializer::fresh_weights, mlp::{Activation, Mlp}, weights::flat_state};
 //! let fresh = |seed| {
 //!     let model = Mlp::new(&[4, 8, 3], Activation::Relu, &Device::flex());
-//!     flat_state(&fresh_weights(model, &mut trimtab_env::stream(seed, "weights", 0)))
+//!     let mut weights = Vec::new();
+//!     flat_state(&fresh_weights(model, &mut trimtab_env::stream(seed, "weights", 0)), &mut weights);
+//!     weights
 //! };
 //! assert_eq!(fresh(1).len(), 4 * 8 + 8 + 8 * 3 + 3);
 //! assert_eq!(fresh(1), fresh(1));

@@ -140,10 +140,54 @@ pub fn train_watched<T: Task, E: From<Error>>(
     device: &Device,
     watch: &mut dyn FnMut(Underway) -> std::result::Result<ControlFlow<()>, E>,
 ) -> std::result::Result<Trained<T::Model>, E> {
+    let mut environment = environment(task, config, device)?;
+    let (mut flow, mut best) = play::<T, E>(&mut environment, config, 0, watch)?;
+    for number in 1..config.runs {
+        let begun = Begun {
+            run: number,
+            runs: config.runs,
+            offsets: offsets(config.seed, number),
+            best_loss: best.outcome[BEST],
+        };
+        if flow.is_break() || watch(Underway::Begun(begun))?.is_break() {
+            break;
+        }
+        let mut other;
+        (flow, other) = play::<T, E>(&mut environment, config, number, watch)?;
+        let cost = best.outcome[COST] + other.outcome[COST];
+        if other.outcome[BEST] < best.outcome[BEST] {
+            std::mem::swap(&mut best, &mut other);
+        }
+        best.outcome.insert(COST.to_owned(), cost);
+    }
+    Ok(best)
+}
+
+/// Run number `number` alone of those that [`train_watched`] makes one after the other: each can be made anywhere.
+///
+/// # Errors
+/// Those of [`train_watched`].
+pub fn train_run<T: Task, E: From<Error>>(
+    task: T,
+    config: &TrainConfig,
+    number: usize,
+    device: &Device,
+    watch: &mut dyn FnMut(Underway) -> std::result::Result<ControlFlow<()>, E>,
+) -> std::result::Result<Trained<T::Model>, E> {
+    let mut environment = environment(task, config, device)?;
+    Ok(play::<T, E>(&mut environment, config, number, watch)?.1)
+}
+
+/// The environment of a training.
+fn environment<T: Task>(
+    task: T,
+    config: &TrainConfig,
+    device: &Device,
+) -> trimtab_env::Result<TuningEnv> {
     let name = task.name();
     if config.runs == 0 || config.runs > 1 && config.replay.is_some() {
         let allowed = "give at least 1, and no more with `replay`, which is always the same run";
-        return Err(Error::config("runs", config.runs, allowed).into());
+        return Err(Error::config("runs", config.runs, allowed));
     }
     config
         .servo
@@ -163,7 +207,7 @@ pub fn train_watched<T: Task, E: From<Error>>(
     if !policy.is_some_and(|policy| policy.residual.observation.sees_gradients()) {
         trainee.look_at(Look::Ratio);
     }
-    let mut environment = TuningEnv::new(
+    let environment = TuningEnv::new(
         vec![trimtab_env::Instance::from(
             Box::new(trainee) as Box<dyn trimtab_env::Trainee>
         )],
@@ -172,30 +216,27 @@ pub fn train_watched<T: Task, E: From<Error>>(
     if let Some(schedule) = &config.replay {
         possible(schedule, environment.instances()[0].trainee.spec())?;
     }
-    environment.reset(config.seed)?;
-    let mut flow = run(&mut environment, config, Offsets::default(), watch)?;
-    let mut best = trained::<T>(&mut environment)?;
-    for number in 1..config.runs {
-        let offsets = offsets(config.seed, number);
-        let begun = Begun {
-            run: number,
-            runs: config.runs,
-            offsets,
-            best_loss: best.outcome[BEST],
-        };
-        if flow.is_break() || watch(Underway::Begun(begun))?.is_break() {
-            break;
-        }
-        environment.reset(derived_seed(config.seed, "run", number as u64))?;
-        flow = run(&mut environment, config, offsets, watch)?;
-        let mut other = trained::<T>(&mut environment)?;
-        let cost = best.outcome[COST] + other.outcome[COST];
-        if other.outcome[BEST] < best.outcome[BEST] {
-            std::mem::swap(&mut best, &mut other);
-        }
-        best.outcome.insert(COST.to_owned(), cost);
-    }
-    Ok(best)
+    Ok(environment)
+}
+
+/// Plays run number `number`. The first has the seed of the config; the others begin with other weights, and a little off what the servo
+/// wants.
+fn play<T: Task, E: From<Error>>(
+    environment: &mut TuningEnv,
+    config: &TrainConfig,
+    number: usize,
+    watch: &mut dyn FnMut(Underway) -> std::result::Result<ControlFlow<()>, E>,
+) -> std::result::Result<(ControlFlow<()>, Trained<T::Model>), E> {
+    let (seed, offsets) = match number {
+        0 => (config.seed, Offsets::default()),
+        other => (
+            derived_seed(config.seed, "run", other as u64),
+            offsets(config.seed, other),
+        ),
+    };
+    environment.reset(seed)?;
+    let flow = run(environment, config, offsets, watch)?;
+    Ok((flow, trained::<T>(environment)?))
 }
 
 /// Figures of an outcome.

@@ -2,7 +2,7 @@
 
 mod prepared;
 
-pub use prepared::{PreparedTask, Read, TaskVisitor};
+pub use prepared::{PreparedTask, Read};
 
 use crate::data::{
     CsvOptions, Dataset, Embedded, Number, Split, SplitConfig, TargetKind, Teacher, corruption,
@@ -10,11 +10,11 @@ use crate::data::{
 };
 use crate::network::mlp::Activation;
 use crate::network::transformer::TransformerConfig;
+use crate::tasks::custom::{Models, Parameters};
 use crate::{
     DelayedClasses, Error, IntermittentLabelNoise, OptimizerConfig, Pretraining, Result,
     TraineeConfig,
 };
-use prepared::Pretrained;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::path::PathBuf;
@@ -72,6 +72,14 @@ pub enum ModelConfig {
     },
     /// A transformer; for images in patches, or with `patch: 1` for tables.
     Transformer(TransformerConfig),
+    /// One that the program has added: [`Models`].
+    Custom {
+        /// Its name there.
+        name: String,
+        /// What its constructor reads.
+        #[serde(default)]
+        parameters: Parameters,
+    },
 }
 
 impl ModelConfig {
@@ -92,8 +100,21 @@ impl ModelConfig {
                 )?;
             }
             Self::Transformer(config) => config.validate()?,
+            // Its constructor knows.
+            Self::Custom { .. } => {}
         }
         Ok(())
+    }
+
+    /// Checks that it is one that there is: of this crate, or of `models`.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] with the names that there are.
+    pub fn check_known(&self, models: &Models) -> Result<()> {
+        match self {
+            Self::Custom { name, .. } => models.get(name).map(drop),
+            Self::Mlp { .. } | Self::Cnn { .. } | Self::Transformer(_) => Ok(()),
+        }
     }
 
     /// Checks the architecture against the inputs that it is for: of `shape` (channels, height, width), and what they are called.
@@ -102,7 +123,7 @@ impl ModelConfig {
     /// [`Error::Setting`] naming what does not fit.
     pub fn check(&self, shape: [usize; 3], inputs: &str) -> Result<()> {
         let features = match self {
-            Self::Mlp { .. } => shape.iter().product(),
+            Self::Mlp { .. } | Self::Custom { .. } => shape.iter().product(),
             Self::Cnn { .. } | Self::Transformer(_) => shape[0],
         };
         self.validate(features)?;
@@ -240,7 +261,10 @@ impl TaskConfig {
     /// # Errors
     /// Whatever is wrong with the files or the fields, by name.
     pub fn prepare(&self) -> Result<PreparedTask> {
-        self.validate()?;
+        self.prepare_with(&Models::default(), &[])
+    }
+
+    fn read(&self, models: &Models) -> Result<PreparedTask> {
         let (split, read) = match &self.data {
             DataConfig::Embedded(embedded) => (self.split_of(&*embedded.load()?, None)?, None),
             DataConfig::Csv {
@@ -271,39 +295,44 @@ impl TaskConfig {
                 (self.split_of(&read_idx(images, labels)?, None)?, None)
             }
         };
-        self.ready(Arc::new(split), read.map(Arc::new))
+        self.ready(Arc::new(split), read.map(Arc::new), models)
     }
 
-    /// The same as [`prepare`](Self::prepare), but data that one of `earlier` has read and split alike are shared with it: a
-    /// file is read once, however many models and optimisers are trained on it.
+    /// The same as [`prepare`](Self::prepare), where the model may be one of `models`. Data that one of `earlier` has read and split
+    /// alike are shared with it: a file is read once, however many models and optimisers are trained on it.
     ///
     /// # Errors
-    /// As [`prepare`](Self::prepare).
-    pub fn prepare_beside(&self, earlier: &[PreparedTask]) -> Result<PreparedTask> {
+    /// As [`prepare`](Self::prepare), and if there is no model of that name.
+    pub fn prepare_with(&self, models: &Models, earlier: &[PreparedTask]) -> Result<PreparedTask> {
+        self.validate()?;
+        self.model.check_known(models)?;
         let alike = |other: &&PreparedTask| {
             let other = other.config();
             (&other.data, &other.split, other.pool) == (&self.data, &self.split, self.pool)
                 && (other.label_noise, other.imbalance) == (self.label_noise, self.imbalance)
         };
         let Some(other) = earlier.iter().find(alike) else {
-            return self.prepare();
+            return self.read(models);
         };
-        self.validate()?;
         let train = &other.split().train;
         self.model.check(train.shape, &train.name)?;
-        self.ready(Arc::clone(other.split()), other.read.clone())
+        self.ready(Arc::clone(other.split()), other.read.clone(), models)
     }
 
-    fn ready(&self, split: Arc<Split>, read: Option<Arc<Read>>) -> Result<PreparedTask> {
-        let task = self.with_shared(split, read);
+    fn ready(
+        &self,
+        split: Arc<Split>,
+        read: Option<Arc<Read>>,
+        models: &Models,
+    ) -> Result<PreparedTask> {
+        let task = self.with_shared(split, read, models);
         let Some(pretraining) = &self.pretraining else {
             return Ok(task);
         };
-        let weights = task.visit(Pretrained {
-            pretraining: *pretraining,
-            optimizer: &self.optimizer,
-            seed: self.split.seed,
-        })?;
+        let seed = self.split.seed;
+        let weights = task
+            .task()?
+            .pretrained(pretraining, &self.optimizer, seed)?;
         task.fine_tuning(weights)
     }
 
@@ -327,11 +356,16 @@ impl TaskConfig {
     }
 
     /// The task with data that have been read and split already; what it says about data has no say.
-    pub fn with_split(&self, split: Split) -> PreparedTask {
-        self.with_shared(Arc::new(split), None)
+    pub fn with_split(&self, split: Split, models: &Models) -> PreparedTask {
+        self.with_shared(Arc::new(split), None, models)
     }
 
-    fn with_shared(&self, split: Arc<Split>, read: Option<Arc<Read>>) -> PreparedTask {
+    fn with_shared(
+        &self,
+        split: Arc<Split>,
+        read: Option<Arc<Read>>,
+        models: &Models,
+    ) -> PreparedTask {
         let name = self.name.clone().unwrap_or_else(|| {
             let (model, widths) = match &self.model {
                 ModelConfig::Mlp { hidden, .. } => ("mlp", hidden.clone()),
@@ -339,14 +373,13 @@ impl TaskConfig {
                 ModelConfig::Transformer(config) => {
                     ("transformer", vec![config.width; config.blocks])
                 }
+                ModelConfig::Custom { name, .. } => (name.as_str(), Vec::new()),
             };
             let widths: Vec<String> = widths.iter().map(ToString::to_string).collect();
-            format!(
-                "{} {model} {} {}",
-                split.train.name,
-                widths.join("-"),
-                self.optimizer.name()
-            )
+            let optimizer = self.optimizer.name();
+            let parts = [&split.train.name, model, &widths.join("-"), optimizer];
+            let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+            parts.join(" ")
         });
         PreparedTask {
             config: self.clone(),
@@ -354,6 +387,7 @@ impl TaskConfig {
             split,
             read,
             weights: None,
+            models: models.clone(),
         }
     }
 }

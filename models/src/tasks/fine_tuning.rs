@@ -45,21 +45,22 @@ impl<T: Task> FineTuning<T> {
     /// # Errors
     /// As [`FineTuning::new`].
     pub fn with_weights(task: T, weights: Vec<f32>) -> Result<Self> {
-        let mut wanted = Vec::new();
-        flat_state(&task.model(&Device::flex()), &mut wanted);
-        if weights.len() != wanted.len() {
-            return Err(Error::Setting {
-                field: "model".to_owned(),
-                value: format!("{} weights", weights.len()),
-                allowed: format!("{}, as many as task `{}` has", wanted.len(), task.name()),
-            });
-        }
+        Self::check(&task.name(), &task.model(&Device::flex()), &weights)?;
         Ok(Self { task, weights })
     }
 
-    /// The same, for weights that have been counted.
-    pub(crate) fn from_weights(task: T, weights: Vec<f32>) -> Self {
-        Self { task, weights }
+    /// Whether `weights` are as many as those of `model`.
+    pub(crate) fn check(name: &str, model: &T::Model, weights: &[f32]) -> Result<()> {
+        let mut wanted = Vec::new();
+        flat_state(model, &mut wanted);
+        if weights.len() == wanted.len() {
+            return Ok(());
+        }
+        Err(Error::Setting {
+            field: "model".to_owned(),
+            value: format!("{} weights", weights.len()),
+            allowed: format!("{}, as many as task `{name}` has", wanted.len()),
+        })
     }
 }
 

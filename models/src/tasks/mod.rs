@@ -6,6 +6,7 @@
 //! | to find | look in |
 //! |---|---|
 //! | data, model and optimiser in a config | [`config`] |
+//! | tasks of any type behind one interface, and models that a program adds by name | [`custom`] |
 //! | a distribution over tasks | [`distribution`] |
 //! | going on from weights of an earlier training | [`fine_tuning`]; [`pretraining`] makes such weights for comparisons |
 //! | the tasks of the networks of this crate | [`mlp`], [`cnn`], [`transformer`] |
@@ -15,13 +16,14 @@
 //! let task: TaskConfig = ron::from_str(
 //!     "(data: Embedded(\"digits\"), model: Mlp(hidden: [64, 64]), optimizer: Adam())",
 //! )?;
-//! task.validate()?;
+//! let task = task.prepare()?;
 //! assert_eq!(task.name(), "digits mlp 64-64 adam");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
 pub mod cnn;
 pub mod config;
+pub mod custom;
 pub mod distribution;
 pub mod fine_tuning;
 pub mod mlp;

@@ -15,14 +15,15 @@
 //! | gradient statistics, averaged weights | [`statistics`], [`average`] |
 //!
 //! ```
-//! use trimtab_env::{Cost, Settings, Trainee};
+//! use trimtab_env::{CostModel, Settings, Trainee};
 //! # use trimtab_models::TaskConfig;
 //! let task: TaskConfig = ron::from_str(
 //!     "(data: Embedded(\"digits\"), model: Mlp(hidden: [16]), optimizer: Adam())",
 //! )?;
-//! let mut trainee = task.trainee(&trimtab_models::device("flex")?)?;
+//! let device = trimtab_models::device("flex")?;
+//! let mut trainee = task.prepare()?.trainee(CostModel::default(), &device)?;
 //! let start = trainee.start(7)?;
-//! let report = trainee.advance(&Settings::new(0.01, 64), Cost::from_seconds(0.01))?;
+//! let report = trainee.advance(&Settings::new(0.01, 64), 0.01)?;
 //! assert!(report.validation.unwrap().loss < start.validation.unwrap().loss);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

@@ -2,11 +2,14 @@
 
 use super::{ModelConfig, TaskConfig};
 use crate::data::Split;
+use crate::steering::train::{TrainConfig, Underway};
 use crate::tasks::cnn::CnnTask;
+use crate::tasks::custom::{AnyTask, Models, TaskOf, TrainedWeights, any};
 use crate::tasks::mlp::MlpTask;
 use crate::tasks::transformer::TransformerTask;
-use crate::{FineTuning, OptimizerConfig, Pretraining, Result, Task, TaskTrainee, TraineeConfig};
+use crate::{OptimizerConfig, Result, TraineeConfig};
 use burn::tensor::Device;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use trimtab_env::metrics::Metric;
 use trimtab_env::{CostModel, Trainee};
@@ -29,6 +32,8 @@ pub struct PreparedTask {
     pub(super) read: Option<Arc<Read>>,
     /// The weights that runs begin with, where they have been trained before.
     pub(super) weights: Option<Arc<Vec<f32>>>,
+    /// Where a model of the program's own is found.
+    pub(super) models: Models,
 }
 
 impl PreparedTask {
@@ -75,7 +80,7 @@ impl PreparedTask {
     /// # Errors
     /// [`crate::Error::Setting`] if they are not as many as those of the model.
     pub fn fine_tuning(mut self, weights: Vec<f32>) -> Result<Self> {
-        self.visit_untrained(Counted(&weights))?;
+        self.task()?.check_weights(&weights)?;
         self.weights = Some(Arc::new(weights));
         Ok(self)
     }
@@ -105,94 +110,46 @@ impl PreparedTask {
             metrics: self.config.metrics.clone(),
             ..TraineeConfig::default()
         };
-        self.visit(TraineeOf { config, device })
+        self.task()?.trainee(self.from(), config, device)
     }
 
-    /// Shows the task to `visitor`: a [`FineTuning`] if its runs begin with given weights.
-    pub fn visit<V: TaskVisitor>(&self, visitor: V) -> V::Output {
-        match &self.weights {
-            Some(weights) => self.visit_untrained(GoingOn {
-                visitor,
-                weights: weights.to_vec(),
-            }),
-            None => self.visit_untrained(visitor),
-        }
+    /// Run number `number` of a training of the task, as [`train_run`](crate::train_run).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn train(
+        &self,
+        config: &TrainConfig,
+        number: usize,
+        device: &Device,
+        watch: &mut dyn FnMut(Underway) -> ControlFlow<()>,
+    ) -> trimtab_env::Result<TrainedWeights> {
+        let task = self.task();
+        let task = task.map_err(|error| trimtab_env::Error::other(&self.name, error))?;
+        task.train(self.from(), config, number, device, watch)
     }
 
-    fn visit_untrained<V: TaskVisitor>(&self, visitor: V) -> V::Output {
-        let split = Arc::clone(&self.split);
-        match &self.config.model {
+    /// The weights that runs begin with, where they have been trained before.
+    fn from(&self) -> Option<&[f32]> {
+        self.weights.as_ref().map(|weights| weights.as_slice())
+    }
+
+    /// The task itself, as it is without weights to begin with.
+    ///
+    /// # Errors
+    /// That of the constructor of a model that a program has added.
+    pub fn task(&self) -> Result<Box<dyn AnyTask>> {
+        let (name, split) = (self.name.clone(), Arc::clone(&self.split));
+        Ok(match &self.config.model {
             ModelConfig::Mlp { hidden, activation } => {
-                visitor.visit(MlpTask::new(&self.name, split, hidden, *activation))
+                any(MlpTask::new(name, split, hidden, *activation))
             }
-            ModelConfig::Cnn { channels } => {
-                visitor.visit(CnnTask::new(&self.name, split, channels))
-            }
-            ModelConfig::Transformer(shape) => {
-                visitor.visit(TransformerTask::new(&self.name, split, *shape))
-            }
-        }
-    }
-}
-
-/// What is done with a task of any model: [`PreparedTask::visit`].
-pub trait TaskVisitor {
-    /// What comes of it.
-    type Output;
-
-    /// Does it.
-    fn visit<T: Task>(self, task: T) -> Self::Output;
-}
-
-struct GoingOn<V> {
-    visitor: V,
-    weights: Vec<f32>,
-}
-
-impl<V: TaskVisitor> TaskVisitor for GoingOn<V> {
-    type Output = V::Output;
-
-    fn visit<T: Task>(self, task: T) -> V::Output {
-        let task = FineTuning::from_weights(task, self.weights);
-        self.visitor.visit(task)
-    }
-}
-
-/// Whether there are as many weights as the model has.
-struct Counted<'a>(&'a [f32]);
-
-impl TaskVisitor for Counted<'_> {
-    type Output = Result<()>;
-
-    fn visit<T: Task>(self, task: T) -> Result<()> {
-        FineTuning::with_weights(task, self.0.to_vec()).map(drop)
-    }
-}
-
-struct TraineeOf<'a> {
-    config: TraineeConfig,
-    device: &'a Device,
-}
-
-impl TaskVisitor for TraineeOf<'_> {
-    type Output = Result<Box<dyn Trainee>>;
-
-    fn visit<T: Task>(self, task: T) -> Self::Output {
-        Ok(Box::new(TaskTrainee::new(task, self.config, self.device)?))
-    }
-}
-
-/// The weights after a training on part of the data.
-pub(super) struct Pretrained<'a> {
-    pub pretraining: Pretraining,
-    pub optimizer: &'a OptimizerConfig,
-    pub seed: u64,
-}
-
-impl TaskVisitor for Pretrained<'_> {
-    type Output = Result<Vec<f32>>;
-
-    fn visit<T: Task>(self, task: T) -> Self::Output {
-        self.pretraining.weights(&task, self.optimizer, self.seed)
+            ModelConfig::Cnn { channels } => any(CnnTask::new(name, split, channels)),
+            ModelConfig::Transformer(shape) => any(TransformerTask::new(name, split, *shape)),
+            ModelConfig::Custom {
+                name: own,
+                parameters,
+            } => self.models.get(own)?(parameters, TaskOf { name, split })?,
+        })
     }
 }

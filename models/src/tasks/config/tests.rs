@@ -100,7 +100,11 @@ fn sizes_out_of_bounds_are_named_before_anything_is_allocated() {
 
 #[test]
 fn data_are_read_once_for_all_that_is_trained_on_them() {
-    let task = |text: &str, earlier: &[PreparedTask]| parse(text).prepare_beside(earlier).unwrap();
+    let task = |text: &str, earlier: &[PreparedTask]| {
+        parse(text)
+            .prepare_with(&Models::default(), earlier)
+            .unwrap()
+    };
     let first = task(
         "(data: Embedded(\"digits\"), model: Mlp(hidden: [8]), optimizer: Sgd())",
         &[],

@@ -11,7 +11,7 @@ use trimtab_env::{ContextServo, CostModel, SearchSpace, Settings, TuningConfig};
 use trimtab_models::TaskDistribution;
 
 /// The fit that runs when no config is given.
-pub const FIT: &str = include_str!("../../configs/fit.ron");
+pub const FIT: &str = include_str!("../../../configs/fit.ron");
 
 /// Everything about a fit that decides its result.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

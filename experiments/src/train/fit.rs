@@ -7,17 +7,16 @@ pub use config::FitConfig;
 use crate::record::observer::{Observer, Phase};
 use crate::record::run_directory::{append_lines, open_records, write_json, write_whole};
 use crate::record::summary::log_ratio;
-use crate::train::environments::{Tuning, lock, steered};
+use crate::work::Workers;
+use crate::work::controllers::ControllerConfig;
+use crate::work::environments::Tuning;
+use crate::work::trainings::{Played, Training, Trainings};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
-use trimtab_agent::controller::run;
 use trimtab_agent::searcher::{CrossEntropy, Proposal, Searcher, Trial};
 use trimtab_env::mdp::stream::derived_seed;
-use trimtab_env::mdp::threads::in_parallel;
-use trimtab_env::{ContextServo, Cost, Settings, TuningEnv};
+use trimtab_env::{ContextServo, Cost, Settings};
 
 /// One generation of a fit, as it is recorded.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -56,14 +55,22 @@ const CLIP: f64 = 2.0;
 /// Runs a fit in the directory `out`, or what is missing of it there.
 ///
 /// # Errors
-/// What is wrong with the config, by field; [`Error::NoRun`] if the directory holds another fit; [`Error::Stopped`] once
-/// `interrupted` is set, with every finished generation on disk.
+/// What is wrong with the config, by field; [`Error::NoRun`] if the directory holds another fit; [`Error::Stopped`] once the workers are
+/// interrupted, with every finished generation on disk.
 pub fn fit(
     config: &FitConfig,
     out: &Path,
-    jobs: usize,
-    device: &burn::tensor::Device,
-    interrupted: &AtomicBool,
+    workers: &Workers,
+    observer: &mut dyn Observer,
+) -> Result<Fit> {
+    fit_in(config, out, workers, observer)
+        .map_err(|error| error.halted_as(|| Error::Stopped(out.to_owned())))
+}
+
+fn fit_in(
+    config: &FitConfig,
+    out: &Path,
+    workers: &Workers,
     observer: &mut dyn Observer,
 ) -> Result<Fit> {
     config.validate()?;
@@ -72,7 +79,8 @@ pub fn fit(
         config.searcher.clone(),
         derived_seed(config.seed, "searcher", 0),
     )?;
-    let field = Field::new(config, "tasks", config.tasks, jobs, device)?;
+    let work = trainings(config, "tasks", config.tasks, workers)?;
+    let session = workers.begin(&work);
     let done: Vec<Generation> = open_records(config, out, "a fit")?;
     let file = out.join("records.jsonl");
     let population = config.searcher.population;
@@ -83,22 +91,20 @@ pub fn fit(
         config.generations * each as u64,
         (finished * each) as u64,
     );
-    let stop = || match interrupted.load(Ordering::SeqCst) {
-        true => Err(Error::Stopped(out.to_owned())),
-        false => Ok(()),
-    };
     let (mut cost, mut runs) = (0.0, 0);
     for generation in 0..config.generations {
         let trials = ask(&mut searcher, population)?;
         let record = match done.get(generation as usize) {
             Some(record) => record.clone(),
             None => {
-                stop()?;
-                let record = field.generation(config, generation, &trials)?;
-                // Runs that were cut short count for nothing.
-                stop()?;
+                let units = units_of(config, generation, &trials)?;
+                let mut results = Vec::with_capacity(units.len());
+                session.each(&(), &units, observer, |_, played| {
+                    results.push(played.best_and_spent());
+                    Ok(())
+                })?;
+                let record = generation_of(config, generation, trials.len(), &results);
                 append_lines(&file, std::slice::from_ref(&record))?;
-                observer.advance(each as u64);
                 record
             }
         };
@@ -113,9 +119,8 @@ pub fn fit(
         Some(configuration) => config.servo_with(&configuration)?,
         None => config.servo,
     };
-    let field = Field::new(config, "check", config.check, jobs, device)?;
-    let ratios = field.check(config, &servo, observer)?;
-    stop()?;
+    let work = trainings(config, "check", config.check, workers)?;
+    let ratios = check(config, &servo, &work, workers, observer)?;
     let n = ratios.len() as f64;
     let gain = ratios.iter().sum::<f64>() / n;
     let variance = ratios.iter().map(|x| (x - gain).powi(2)).sum::<f64>() / (n - 1.0).max(1.0);
@@ -146,101 +151,95 @@ fn ask(searcher: &mut CrossEntropy, population: usize) -> Result<Vec<Trial>> {
     Ok(trials)
 }
 
-/// Drawn tasks, and as many environments over them as there are threads.
-struct Field {
+/// Trainings of drawn tasks.
+fn trainings<'a>(
+    config: &FitConfig,
+    what: &str,
     tasks: usize,
-    environments: Vec<Mutex<TuningEnv>>,
+    workers: &Workers<'a>,
+) -> Result<Trainings<'a>> {
+    let seed = derived_seed(config.seed, what, 0);
+    let drawn = config.distribution.draw(seed, tasks)?;
+    let models = workers.registry.models();
+    let tuning = Tuning::new(
+        &drawn,
+        config.cost,
+        &config.process,
+        &workers.device,
+        models,
+    )?;
+    Ok(Trainings::new(tuning, workers.registry))
 }
 
-impl Field {
-    fn new(
-        config: &FitConfig,
-        what: &str,
-        tasks: usize,
-        jobs: usize,
-        device: &burn::tensor::Device,
-    ) -> Result<Self> {
-        let seed = derived_seed(config.seed, what, 0);
-        let drawn = config.distribution.draw(seed, tasks)?;
-        let tuning = Tuning::new(&drawn, config.cost, &config.process, device)?;
-        let environments = tuning.environments(&[], jobs)?;
-        Ok(Self {
-            tasks,
-            environments: environments.into_iter().map(Mutex::new).collect(),
-        })
+fn training(servo: ContextServo, task: usize, seed: u64) -> Training {
+    Training {
+        task,
+        optimizer: None,
+        seed,
+        controller: ControllerConfig::ContextServo(Box::new(servo)),
     }
+}
 
-    /// The best validation loss of one training under `servo`, and what it cost.
-    fn play(
-        &self,
-        worker: usize,
-        servo: &ContextServo,
-        task: usize,
-        seed: u64,
-    ) -> Result<(f64, Cost)> {
-        let mut environment = lock(&self.environments[worker]);
-        environment.only(Some(task))?;
-        let mut controller = steered(&mut environment, "fit", *servo, seed)?;
-        run(&mut environment, &mut controller, seed)?;
-        let segments = environment.segments();
-        let last = segments.last();
-        Ok(last.map_or((f64::MAX, 0.0), |last| (last.best_loss, last.spent)))
+/// Every trial, and the servo that the fit began with, on the same tasks and seeds, which are others in each generation.
+fn units_of(config: &FitConfig, generation: u64, trials: &[Trial]) -> Result<Vec<Training>> {
+    let mut servos = vec![config.servo];
+    for trial in trials {
+        servos.push(config.servo_with(&trial.configuration)?);
     }
+    let episodes = config.episodes as u64;
+    let mut units = Vec::new();
+    // Neighbours in time are on the same task: long and short trainings even out over the workers.
+    for number in generation * episodes..(generation + 1) * episodes {
+        let (task, seed) = (
+            number as usize % config.tasks,
+            derived_seed(config.seed, "episode", number),
+        );
+        units.extend(servos.iter().map(|servo| training(*servo, task, seed)));
+    }
+    Ok(units)
+}
 
-    /// Plays every trial, and the servo that the fit began with, on the same tasks and seeds, which are others in each
-    /// generation. The loss of a trial is the mean log ratio to that servo.
-    fn generation(
-        &self,
-        config: &FitConfig,
-        generation: u64,
-        trials: &[Trial],
-    ) -> Result<Generation> {
-        let mut servos = vec![config.servo];
-        for trial in trials {
-            servos.push(config.servo_with(&trial.configuration)?);
-        }
-        let episodes = config.episodes;
-        let count = servos.len() * episodes;
-        let results = in_parallel(self.environments.len(), count, |worker, index| {
-            // Neighbours in time are on the same task: long and short trainings even out over the threads.
-            let (episode, servo) = (index / servos.len(), index % servos.len());
-            let number = generation * episodes as u64 + episode as u64;
-            let task = number as usize % self.tasks;
-            let seed = derived_seed(config.seed, "episode", number);
-            self.play(worker, &servos[servo], task, seed)
-        })?;
-        let loss = |trial: usize| {
-            let ratio = |results: &[(f64, Cost)]| {
-                log_ratio(results[trial + 1].0, results[0].0).clamp(-CLIP, CLIP)
-            };
-            results.chunks(servos.len()).map(ratio).sum::<f64>() / episodes as f64
+/// What came of a generation. The loss of a trial is the mean log ratio to the servo that the fit began with.
+fn generation_of(
+    config: &FitConfig,
+    generation: u64,
+    trials: usize,
+    results: &[(f64, Cost)],
+) -> Generation {
+    let loss = |trial: usize| {
+        let ratio = |results: &[(f64, Cost)]| {
+            log_ratio(results[trial + 1].0, results[0].0).clamp(-CLIP, CLIP)
         };
-        Ok(Generation {
-            generation,
-            losses: (0..trials.len()).map(loss).collect(),
-            cost: results.iter().map(|(_, cost)| cost).sum(),
-            runs: count as u64,
-        })
+        results.chunks(trials + 1).map(ratio).sum::<f64>() / config.episodes as f64
+    };
+    Generation {
+        generation,
+        losses: (0..trials).map(loss).collect(),
+        cost: results.iter().map(|(_, cost)| cost).sum(),
+        runs: results.len() as u64,
     }
+}
 
-    /// The log ratios of `servo` to the one that the fit began with, one a task.
-    fn check(
-        &self,
-        config: &FitConfig,
-        servo: &ContextServo,
-        observer: &mut dyn Observer,
-    ) -> Result<Vec<f64>> {
-        observer.begin(Phase::Evaluation, 2 * self.tasks as u64, 0);
-        let results = in_parallel(self.environments.len(), 2 * self.tasks, |worker, index| {
-            let seed = derived_seed(config.seed, "check episode", (index / 2) as u64);
-            let which = if index % 2 == 0 { servo } else { &config.servo };
-            self.play(worker, which, index / 2, seed)
-        })?;
-        observer.advance(2 * self.tasks as u64);
-        observer.end();
-        let ratio = |pair: &[(f64, Cost)]| log_ratio(pair[0].0, pair[1].0);
-        Ok(results.chunks_exact(2).map(ratio).collect())
-    }
+/// The log ratios of `servo` to the one that the fit began with, one a task.
+fn check(
+    config: &FitConfig,
+    servo: &ContextServo,
+    work: &Trainings,
+    workers: &Workers,
+    observer: &mut dyn Observer,
+) -> Result<Vec<f64>> {
+    let units: Vec<Training> = (0..work.tuning.tasks.len())
+        .flat_map(|task| {
+            let seed = derived_seed(config.seed, "check episode", task as u64);
+            [*servo, config.servo].map(|servo| training(servo, task, seed))
+        })
+        .collect();
+    observer.begin(Phase::Evaluation, units.len() as u64, 0);
+    let played = workers.begin(work).all(&(), &units, observer)?;
+    observer.end();
+    let best = |played: &Played| played.best_and_spent().0;
+    let ratio = |pair: &[Played]| log_ratio(best(&pair[0]), best(&pair[1]));
+    Ok(played.chunks_exact(2).map(ratio).collect())
 }
 
 /// One field of a servo by its path, such as `end.capacity`.

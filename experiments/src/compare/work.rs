@@ -1,0 +1,60 @@
+//! What is handed out in a comparison: single trainings, and searches over several.
+
+use super::search::{Search, Searched, search};
+use crate::Result;
+use crate::work::Work;
+use crate::work::trainings::{Played, Training, Trainings};
+use serde::{Deserialize, Serialize};
+use trimtab_env::TuningEnv;
+
+/// Trainings and searches.
+pub(super) struct Methods<'a>(pub(super) Trainings<'a>);
+
+/// What one method does on one task with one seed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) enum Unit {
+    /// One training.
+    Training(Training),
+    /// Several.
+    Search(Box<Search>),
+}
+
+/// What came of it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) enum Answer {
+    /// Of one training.
+    Training(Played),
+    /// Of several.
+    Search(Searched),
+}
+
+impl Work for Methods<'_> {
+    type Shared = ();
+    type Unit = Unit;
+    type Answer = Answer;
+    type Bench = TuningEnv;
+
+    fn bench(&self) -> Result<TuningEnv> {
+        self.0.bench()
+    }
+
+    fn answer(
+        &self,
+        environment: &mut TuningEnv,
+        (): &(),
+        unit: &Unit,
+        advance: &dyn Fn(u64),
+    ) -> Result<Answer> {
+        match unit {
+            Unit::Training(training) => {
+                let played = self.0.answer(environment, &(), training, advance)?;
+                Ok(Answer::Training(played))
+            }
+            Unit::Search(unit) => {
+                let searched = search(unit, environment, self.0.registry)?;
+                advance(1);
+                Ok(Answer::Search(searched))
+            }
+        }
+    }
+}

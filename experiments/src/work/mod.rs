@@ -1,0 +1,207 @@
+//! Work: units that are handed out, and who does them.
+//!
+//! In flow units of one kind, as plain data: what to play, on which task, with which seed. Out flow their answers, in the order of the
+//! units, whoever did them. `train`, `evaluate`, grids, `compare`, `fit`, `benchmark` and `tune --runs` all hand out their work here, and
+//! nothing else starts a thread for it. Threads of this process are one kind of worker; since units and answers can be written and read,
+//! other machines can be another.
+//!
+//! | to find | look in |
+//! |---|---|
+//! | a kind of work, workers, a session | [`Work`], [`Workers`], [`Session`] |
+//! | one training under a controller, the unit of most work | [`trainings`] |
+//! | who decides in it, as plain data | [`controllers`] |
+//! | from a config to environments | [`environments`] |
+//! | environments, models, controllers and searchers by name, also a program's own | [`registry`] |
+//!
+//! ```
+//! use std::sync::atomic::AtomicBool;
+//! use trimtab_experiments::record::observer::Quiet;
+//! use trimtab_experiments::work::{Work, Workers};
+//! use trimtab_experiments::{Registry, Result};
+//!
+//! struct Squares;
+//!
+//! impl Work for Squares {
+//!     type Shared = ();
+//!     type Unit = u64;
+//!     type Answer = u64;
+//!     type Bench = ();
+//!     fn bench(&self) -> Result<()> {
+//!         Ok(())
+//!     }
+//!     fn answer(&self, _: &mut (), _: &(), unit: &u64, advance: &dyn Fn(u64)) -> Result<u64> {
+//!         advance(1);
+//!         Ok(unit * unit)
+//!     }
+//! }
+//!
+//! let (registry, interrupted) = (Registry::default(), AtomicBool::new(false));
+//! let workers = Workers::new(2, trimtab_models::device("flex")?, &registry, &interrupted);
+//! let answers = workers.begin(&Squares).all(&(), &[1, 2, 3], &mut Quiet)?;
+//! assert_eq!(answers, [1, 4, 9]);
+//! # Ok::<(), trimtab_experiments::Error>(())
+//! ```
+
+pub mod controllers;
+pub mod environments;
+pub mod registry;
+pub mod trainings;
+
+use crate::record::observer::Observer;
+use crate::{Error, Registry, Result};
+use burn::tensor::Device;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+use trimtab_env::mdp::threads::in_order;
+
+/// A kind of work: what its units are, and how one is done.
+pub trait Work: Sync {
+    /// What all units that are handed out together share beside the work itself, such as the policy of a rollout.
+    type Shared: Serialize + DeserializeOwned + Sync;
+    /// What is to be done.
+    type Unit: Serialize + DeserializeOwned + Sync;
+    /// What came of it.
+    type Answer: Serialize + DeserializeOwned + Send;
+    /// What is made once and serves unit after unit: environments with their data.
+    type Bench: Send;
+
+    /// Makes a bench.
+    ///
+    /// # Errors
+    /// Whatever does not fit.
+    fn bench(&self) -> Result<Self::Bench>;
+
+    /// How many benches `workers` workers need.
+    fn benches(&self, workers: usize) -> usize {
+        workers
+    }
+
+    /// The bench that does a unit soonest, because it stands where the unit goes on; any other can do it too.
+    fn place(&self, _unit: &Self::Unit) -> Option<usize> {
+        None
+    }
+
+    /// Does a unit, and says of its progress what an observer counts. Nothing in the answer may depend on what the bench did before.
+    ///
+    /// # Errors
+    /// Whatever goes wrong.
+    fn answer(
+        &self,
+        bench: &mut Self::Bench,
+        shared: &Self::Shared,
+        unit: &Self::Unit,
+        advance: &dyn Fn(u64),
+    ) -> Result<Self::Answer>;
+}
+
+/// Who does work: so many threads of this process.
+#[derive(Clone, Debug)]
+pub struct Workers<'a> {
+    /// How many units are done at once.
+    pub jobs: usize,
+    /// Where tensors are.
+    pub device: Device,
+    /// What a unit may call by its name.
+    pub registry: &'a Registry,
+    /// Set from outside to stop: no further unit is begun, and one that was under way counts for nothing, since its segments may have
+    /// been cut short.
+    pub interrupted: &'a AtomicBool,
+}
+
+impl<'a> Workers<'a> {
+    /// So many threads.
+    pub fn new(
+        jobs: usize,
+        device: Device,
+        registry: &'a Registry,
+        interrupted: &'a AtomicBool,
+    ) -> Self {
+        Self {
+            jobs: jobs.max(1),
+            device,
+            registry,
+            interrupted,
+        }
+    }
+
+    /// Begins a session of `work`, whose benches last until it is dropped.
+    pub fn begin<'w, W: Work>(&'w self, work: &'w W) -> Session<'w, W> {
+        let benches = work.benches(self.jobs).max(1);
+        Session {
+            workers: self,
+            work,
+            benches: (0..benches).map(|_| Mutex::new(None)).collect(),
+        }
+    }
+
+    /// # Errors
+    /// [`Error::Halted`] once it was interrupted.
+    pub fn go_on(&self) -> Result<()> {
+        if self.interrupted.load(Ordering::SeqCst) {
+            return Err(Error::Halted);
+        }
+        Ok(())
+    }
+}
+
+/// Work under way.
+pub struct Session<'w, W: Work> {
+    workers: &'w Workers<'w>,
+    work: &'w W,
+    /// Made when they are first needed.
+    benches: Vec<Mutex<Option<W::Bench>>>,
+}
+
+impl<W: Work> Session<'_, W> {
+    /// Does the units and gives `each` their answers, with the number of the unit, in the order of the units and as soon as that order
+    /// allows. The observer is told of progress.
+    ///
+    /// # Errors
+    /// The error of the first unit, or of the first answer, that fails; [`Error::Halted`] if it was interrupted.
+    pub fn each(
+        &self,
+        shared: &W::Shared,
+        units: &[W::Unit],
+        observer: &mut dyn Observer,
+        each: impl FnMut(usize, W::Answer) -> Result<()>,
+    ) -> Result<()> {
+        let work = |worker: usize, index: usize, advance: &dyn Fn(u64)| {
+            self.workers.go_on()?;
+            let unit = &units[index];
+            let place = self.work.place(unit).unwrap_or(worker);
+            // A poisoned lock means that a thread panicked, which ends everything anyway.
+            let mut bench = self.benches[place % self.benches.len()]
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            let bench = match &mut *bench {
+                Some(bench) => bench,
+                empty => empty.insert(self.work.bench()?),
+            };
+            let answer = self.work.answer(bench, shared, unit, advance)?;
+            self.workers.go_on()?;
+            Ok(answer)
+        };
+        let advance = |steps| observer.advance(steps);
+        in_order(self.workers.jobs, units.len(), work, advance, each)
+    }
+
+    /// Does the units and returns all answers in their order.
+    ///
+    /// # Errors
+    /// As [`Session::each`].
+    pub fn all(
+        &self,
+        shared: &W::Shared,
+        units: &[W::Unit],
+        observer: &mut dyn Observer,
+    ) -> Result<Vec<W::Answer>> {
+        let mut answers = Vec::with_capacity(units.len());
+        self.each(shared, units, observer, |_, answer| {
+            answers.push(answer);
+            Ok(())
+        })?;
+        Ok(answers)
+    }
+}

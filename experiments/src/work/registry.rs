@@ -1,0 +1,259 @@
+//! What is called by its name in a config: what comes with Trimtab, and what a program adds.
+
+use crate::{Error, Result};
+use std::collections::BTreeMap;
+use trimtab_agent::controller::Controller;
+use trimtab_agent::searcher::{Searcher, SearcherConfig};
+use trimtab_env::error::nearest::nearest;
+use trimtab_env::{
+    Environment, EnvironmentSpec, Order, Part, SearchSpace, Settings, TuningEnv, suite,
+};
+use trimtab_models::tasks::custom::{AnyTask, Models, TaskOf};
+
+/// Numbers that a constructor reads.
+pub type Parameters = BTreeMap<String, f64>;
+
+type EnvironmentOf = dyn Fn(&Parameters) -> trimtab_env::Result<Box<dyn Environment>> + Send + Sync;
+type ControllerOf = dyn Fn(&Parameters, &EnvironmentSpec, &Settings) -> trimtab_agent::Result<Box<dyn Controller>>
+    + Send
+    + Sync;
+type SearcherOf =
+    dyn Fn(&Parameters, SearchSpace, u64) -> trimtab_agent::Result<Box<dyn Searcher>> + Send + Sync;
+
+/// Environments, models, controllers and searchers by name. In a config they are `environment: Named(name: ..)`,
+/// `model: Custom(name: ..)`, the method `Custom(name: ..)` of a comparison, and `searcher: Custom(name: ..)`, each with `parameters`.
+///
+/// ```
+/// use trimtab_agent::Constant;
+/// use trimtab_env::{Environment, Settings, suite::Identity};
+/// use trimtab_experiments::Registry;
+/// let registry = Registry::default()
+///     .with("my-identity", |parameters| {
+///         let symbols = parameters.get("symbols").copied().unwrap_or(3.0);
+///         Ok(Box::new(Identity::new(symbols as usize, 10)) as Box<dyn Environment>)
+///     })
+///     .with_controller("my-rate", |parameters, _spec, begun| {
+///         let rate = parameters.get("rate").copied().unwrap_or(0.01);
+///         Ok(Box::new(Constant::new("my-rate", begun.clone().with("learning_rate", rate))))
+///     });
+/// assert!(registry.names().contains(&"my-identity".to_owned()));
+/// ```
+#[derive(Default)]
+pub struct Registry {
+    environments: Named<EnvironmentOf>,
+    controllers: Named<ControllerOf>,
+    searchers: Named<SearcherOf>,
+    models: Models,
+}
+
+impl std::fmt::Debug for Registry {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Registry")
+            .field("environments", &self.environments.names())
+            .field("controllers", &self.controllers.names())
+            .field("searchers", &self.searchers.names())
+            .field("models", &self.models)
+            .finish()
+    }
+}
+
+impl Registry {
+    /// The registry with one more environment.
+    #[must_use]
+    pub fn with(
+        mut self,
+        name: impl Into<String>,
+        constructor: impl Fn(&Parameters) -> trimtab_env::Result<Box<dyn Environment>>
+        + Send
+        + Sync
+        + 'static,
+    ) -> Self {
+        self.environments
+            .0
+            .insert(name.into(), Box::new(constructor));
+        self
+    }
+
+    /// The registry with one more controller. Its constructor is given the parameters, what the environment looks like, and the settings
+    /// with which the training begins.
+    #[must_use]
+    pub fn with_controller(
+        mut self,
+        name: impl Into<String>,
+        constructor: impl Fn(
+            &Parameters,
+            &EnvironmentSpec,
+            &Settings,
+        ) -> trimtab_agent::Result<Box<dyn Controller>>
+        + Send
+        + Sync
+        + 'static,
+    ) -> Self {
+        self.controllers
+            .0
+            .insert(name.into(), Box::new(constructor));
+        self
+    }
+
+    /// The registry with one more searcher. Its constructor is given the parameters, what is searched, and a seed.
+    #[must_use]
+    pub fn with_searcher(
+        mut self,
+        name: impl Into<String>,
+        constructor: impl Fn(&Parameters, SearchSpace, u64) -> trimtab_agent::Result<Box<dyn Searcher>>
+        + Send
+        + Sync
+        + 'static,
+    ) -> Self {
+        self.searchers.0.insert(name.into(), Box::new(constructor));
+        self
+    }
+
+    /// The registry with one more model: a task with a burn model of one's own, on the data of the config. Its constructor is given the
+    /// parameters and the name and the data of the task; [`trimtab_models::tasks::custom::any`] wraps the task.
+    #[must_use]
+    pub fn with_model(
+        mut self,
+        name: impl Into<String>,
+        constructor: impl Fn(&Parameters, TaskOf) -> trimtab_models::Result<Box<dyn AnyTask>>
+        + Send
+        + Sync
+        + 'static,
+    ) -> Self {
+        self.models = self.models.with(name, constructor);
+        self
+    }
+
+    /// The models.
+    pub fn models(&self) -> &Models {
+        &self.models
+    }
+
+    /// The names of all environments.
+    pub fn names(&self) -> Vec<String> {
+        let mut names = suite::names();
+        names.push("noisy-quadratic".to_owned());
+        names.extend(self.environments.names());
+        names
+    }
+
+    /// Whether there is an environment called `name`.
+    pub fn knows(&self, name: &str) -> bool {
+        self.names().iter().any(|known| known == name)
+    }
+
+    /// The environment called `name`, on the instances of `part` where it has any.
+    ///
+    /// # Errors
+    /// [`Error::Config`] with the nearest names, or all if none is near, and the constructor's error.
+    pub fn build(
+        &self,
+        name: &str,
+        parameters: &Parameters,
+        part: Part,
+    ) -> Result<Box<dyn Environment>> {
+        if let Some(constructor) = self.environments.0.get(name) {
+            return Ok(constructor(parameters)?);
+        }
+        if name == "noisy-quadratic" {
+            let instances = vec![suite::NoisyQuadratic::default().into()];
+            return Ok(Box::new(TuningEnv::new(
+                instances,
+                suite::NoisyQuadratic::tuning(),
+            )?));
+        }
+        suite::by_name_part(name, part)
+            .ok_or_else(|| unknown("environment.name", name, &self.names()))
+    }
+
+    /// The environment called `name` for an examination: on its test part, instance after instance where it has any.
+    ///
+    /// # Errors
+    /// As [`Registry::build`].
+    pub fn examination(&self, name: &str, parameters: &Parameters) -> Result<Box<dyn Environment>> {
+        match suite::by_name_in(name, Part::Test, Order::InTurn) {
+            Some(environment) if !self.environments.0.contains_key(name) => Ok(environment),
+            _ => self.build(name, parameters, Part::Test),
+        }
+    }
+
+    /// The controller called `name`, for a training in an environment that looks like `spec` and begins with these settings.
+    ///
+    /// # Errors
+    /// As [`Registry::build`].
+    pub fn controller(
+        &self,
+        name: &str,
+        parameters: &Parameters,
+        spec: &EnvironmentSpec,
+        begun: &Settings,
+    ) -> Result<Box<dyn Controller>> {
+        Ok(self.controllers.get("controller", name)?(
+            parameters, spec, begun,
+        )?)
+    }
+
+    /// Checks that there is a controller called `name`.
+    ///
+    /// # Errors
+    /// [`Error::Config`] with the names that there are.
+    pub fn check_controller(&self, name: &str) -> Result<()> {
+        self.controllers.get("controller", name).map(drop)
+    }
+
+    /// A searcher as its config says.
+    ///
+    /// # Errors
+    /// As [`Registry::build`], and [`SearcherConfig::start`].
+    pub fn searcher(
+        &self,
+        config: &SearcherConfig,
+        space: SearchSpace,
+        seed: u64,
+    ) -> Result<Box<dyn Searcher>> {
+        match config {
+            SearcherConfig::Custom { name, parameters } => {
+                Ok(self.searchers.get("searcher", name)?(
+                    parameters, space, seed,
+                )?)
+            }
+            own => Ok(Box::new(own.start(space, seed)?)),
+        }
+    }
+}
+
+/// Constructors by name.
+struct Named<C: ?Sized>(BTreeMap<String, Box<C>>);
+
+impl<C: ?Sized> Default for Named<C> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}
+
+impl<C: ?Sized> Named<C> {
+    fn names(&self) -> Vec<String> {
+        self.0.keys().cloned().collect()
+    }
+
+    fn get(&self, field: &str, name: &str) -> Result<&C> {
+        let found = self.0.get(name);
+        found
+            .map(Box::as_ref)
+            .ok_or_else(|| unknown(field, name, &self.names()))
+    }
+}
+
+/// A name that there is not.
+fn unknown(field: &str, name: &str, names: &[String]) -> Error {
+    let near = nearest(name, names.iter().map(String::as_str));
+    let allowed = if names.is_empty() {
+        format!("this program has added no {field}; see `Registry`")
+    } else if near.is_empty() {
+        format!("one of {}", names.join(", "))
+    } else {
+        format!("did you mean `{}`?", near.join("` or `"))
+    };
+    Error::config(field, format!("`{name}`"), allowed)
+}
