@@ -1,4 +1,34 @@
-//! Whatever decides during a run: a policy, a fixed setting, a schedule, a rule, chance.
+//! Whatever decides during a run: a policy, a fixed setting, a schedule, a rule, or random choices.
+//!
+//! In flows what is known so far ([`Situation`]); out flows a [`Decision`] for the next segment. A comparison calls controllers by their
+//! names; one of your own is registered with `Registry::with_controller` of the experiments crate.
+//!
+//! | to find | look in |
+//! |---|---|
+//! | a policy; choices that change nothing; random choices | [`PolicyController`], [`NoOp`], [`RandomController`] |
+//! | fixed settings, schedules, a recorded schedule | [`Constant`], [`ScheduleController`], [`Replay`] |
+//! | rules: plateau, hypergradient, range test | [`ReduceOnPlateau`], [`Hypergradient`], [`RangeTest`] |
+//! | servos; the one that ships is `ContextServo::default()` | [`ContextServoController`], [`ServoController`] |
+//! | the loop around one | [`run()`](run()), [`Episode`] |
+//!
+//! The servo that ships, as a controller:
+//!
+//! ```
+//! use trimtab_agent::controller::{ContextServoController, run};
+//! use trimtab_env::servo::context_servo::Steering;
+//! use trimtab_env::{Context, ContextServo, Environment, TuningEnv, suite::NoisyQuadratic};
+//! let instances = vec![NoisyQuadratic::default().into()];
+//! let mut environment = TuningEnv::new(instances, NoisyQuadratic::tuning())?;
+//! environment.reset(1)?;
+//! let (spec, budget) = (environment.instances()[0].trainee.spec(), environment.budget());
+//! let context = Context::new(spec, budget).expect("its cost is modelled");
+//! let steering = Steering::new(ContextServo::default(), context, 0.01);
+//! let settings = environment.config().settings.clone();
+//! let mut servo = ContextServoController::new("servo", settings, steering);
+//! run(&mut environment, &mut servo, 1)?;
+//! assert!(environment.spent_share() > 0.9);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod context_servo;
 mod fixed;

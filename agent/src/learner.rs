@@ -7,9 +7,9 @@
 //! | the learning rules | [`rules`]; which one, [`Algorithm`] |
 //! | options that all of them share, annealing, metrics | [`common`] |
 //! | advantages and returns | [`returns`] |
-//! | losses as formulas, and their gradients | [`loss`], [`gradients`] |
-//! | a rollout as arrays, the gradient step | `batch` |
-//! | the state to go on from | [`checkpoint`] |
+//! | losses as formulas, and their gradients; clipping the gradient's norm | [`loss`]; [`gradients`] |
+//! | samples of a rollout as arrays, backward pass and optimiser step | `batch` |
+//! | the checkpoint, to resume from | [`checkpoint`] |
 //!
 //! ```
 //! use trimtab_agent::{Algorithm, Collector, Learner, PolicyConfig, RolloutConfig};

@@ -1,4 +1,28 @@
 //! Hyperparameter tuning as a Markov decision process: the environment around a training.
+//!
+//! In flow a [`Trainee`], a [`TuningConfig`] and actions; out flow observations and rewards of each segment, and the record of the
+//! training as [`Segment`]s.
+//!
+//! | to find | look in |
+//! |---|---|
+//! | one step: decide, train, report, reward | this file, and `segment` |
+//! | what can be trained a little further, and what it reports | [`trainee`] |
+//! | what an action moves, and how | [`knob`]; the names of settings are in [`settings`] |
+//! | how the budget is cut into segments, what an update costs | [`budget`], [`cost`] |
+//! | what the agent sees, is paid and aims at | [`observation`], [`reward`], [`objective`] |
+//! | a context servo that decides first | `base_controller` |
+//! | trying settings out and going back | `look_ahead` |
+//! | the wish that a training stops | [`interruption`] |
+//!
+//! ```
+//! use trimtab_env::{Action, Environment, TuningEnv, suite::NoisyQuadratic};
+//! let instances = vec![NoisyQuadratic::default().into()];
+//! let mut environment = TuningEnv::new(instances, NoisyQuadratic::tuning())?;
+//! environment.reset(1)?;
+//! while !environment.step(&Action::from(2))?.status.is_over() {}
+//! assert!(environment.outcome()?["best_validation_loss"] < f64::MAX);
+//! # Ok::<(), trimtab_env::Error>(())
+//! ```
 
 mod base_controller;
 pub mod budget;
@@ -36,7 +60,7 @@ pub struct TuningConfig {
     /// A context servo that decides first; knobs with [`Moves::Residual`] add to it. `None` leaves it to the knobs alone.
     #[serde(default)]
     pub base_controller: Option<ContextServo>,
-    /// Settings that hold throughout, for what no knob moves.
+    /// Fixed values of hyperparameters that no knob moves.
     #[serde(default)]
     pub settings: Settings,
     /// How the budget is cut into segments.

@@ -1,4 +1,11 @@
-//! The command lines of the binaries, and all of them as one program.
+//! The command lines of the binaries, and all of them as one program. Nothing else in the workspace prints.
+//!
+//! In flow words of a command line; out flow calls of the other rooms, a table, and an exit code. Each command has a file of its own.
+//!
+//! | to find | look in |
+//! |---|---|
+//! | options that several commands share; Ctrl-C; exit codes | this file |
+//! | where a config comes from: a file, `--seed`, `--set` | `source` |
 
 mod benchmark;
 mod calibrate;

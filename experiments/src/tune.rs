@@ -1,4 +1,29 @@
 //! Tunes a training of the user's own data in one run.
+//!
+//! In flow data, a model and a budget ([`Tune`]); out flows a folder with the model, its schedule, a picture and a report.
+//!
+//! | to find | look in |
+//! |---|---|
+//! | a tuning from beginning to end | [`tune()`](tune()) |
+//! | the model as files, and its predictions | [`TrainedModel`] |
+//! | the files of the folder | `folder` |
+//! | what is said of each segment | [`line`] |
+//!
+//! ```no_run
+//! use std::sync::atomic::AtomicBool;
+//! use trimtab_experiments::{Registry, Workers, tune::{Tune, tune}};
+//! let tuning = Tune {
+//!     task: ron::from_str("(data: Embedded(\"digits\"), model: Mlp(hidden: [64]), optimizer: Adam())").expect("a task"),
+//!     from: None,
+//!     training: Default::default(),
+//!     compare_defaults: false,
+//! };
+//! let (registry, interrupted) = (Registry::default(), AtomicBool::new(false));
+//! let workers = Workers::new(1, trimtab_models::device("flex")?, &registry, &interrupted);
+//! let report = tune(&tuning, "runs/mine".as_ref(), &workers, &mut |_| Ok(()))?;
+//! println!("{}", report.tuned.loss);
+//! # Ok::<(), trimtab_experiments::Error>(())
+//! ```
 
 mod folder;
 mod trained_model;

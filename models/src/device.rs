@@ -10,7 +10,7 @@ pub const DEVICES: [&str; 4] = ["flex", "libtorch", "cuda", "wgpu"];
 /// `wgpu` (feature `wgpu`).
 ///
 /// # Errors
-/// [`Error::Setting`] for an unknown name, and [`Error::DeviceNotCompiled`] naming the feature for one that this build
+/// [`Error::Config`] for an unknown name, and [`Error::DeviceNotCompiled`] naming the feature for one that this build
 /// does not have.
 pub fn device(name: &str) -> Result<Device> {
     match name {
@@ -25,9 +25,9 @@ pub fn device(name: &str) -> Result<Device> {
             device: name.to_owned(),
             feature: if name == "libtorch" { "tch" } else { name }.to_owned(),
         }),
-        _ => Err(Error::Setting {
+        _ => Err(Error::Config {
             field: "device".to_owned(),
-            value: format!("`{name}`"),
+            given: format!("`{name}`"),
             allowed: format!("one of {}", DEVICES.join(", ")),
         }),
     }

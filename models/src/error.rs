@@ -256,14 +256,14 @@ pub enum Error {
     #[error(transparent)]
     Bounds(#[from] trimtab_env::Error),
 
-    /// A setting outside what is allowed.
-    #[error("{field} is {value}: expected {allowed}")]
-    Setting {
-        /// The field of the configuration.
+    /// A configuration field holds a value that is not allowed.
+    #[error("{field}: {given} is not allowed; give {allowed}", given = shortened(.given))]
+    Config {
+        /// Path of the field.
         field: String,
-        /// The value given.
-        value: String,
-        /// The values allowed.
+        /// The value as given.
+        given: String,
+        /// What would be allowed.
         allowed: String,
     },
 
@@ -312,9 +312,9 @@ pub enum Error {
 impl Error {
     /// The number `field` of the setting `of` is out of range.
     pub(crate) fn number(of: &str, field: &str, value: f64, allowed: &str) -> Self {
-        Self::Setting {
+        Self::Config {
             field: format!("{of}.{field}"),
-            value: value.to_string(),
+            given: value.to_string(),
             allowed: allowed.to_owned(),
         }
     }

@@ -1,6 +1,6 @@
 //! What a learner needs to go on after a restart.
 
-use crate::learner::Algorithm;
+use crate::learner::algorithm::Algorithm;
 use crate::policy::perceptron::Perceptron;
 use crate::policy::{parse_json, read, write_json};
 use crate::{Error, Result};

@@ -6,7 +6,8 @@
 //! |---|---|
 //! | a trajectory, and how much is played for an update | [`trajectory`] |
 //! | what is played for a rollout, in parts that can be played anywhere | [`plan`] |
-//! | what plays them in environments of this process | [`collector`] |
+//! | the collector, which plays them in environments of this process | [`collector`] |
+//! | advantages and returns of a trajectory (GAE) | [`learner::returns`](crate::learner::returns) |
 //!
 //! ```
 //! use trimtab_agent::{Algorithm, Learner, PolicyConfig, RolloutConfig};

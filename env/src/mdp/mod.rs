@@ -9,18 +9,20 @@
 //! | observations and actions: features, heads, masks | [`space`] |
 //! | whether an environment keeps the contract | [`checker`] |
 //! | environments around environments | [`wrappers`] |
-//! | several environments at once; numbered work on threads | [`vector`]; [`threads`] |
+//! | vectorised environments | [`vector`] |
+//! | a thread pool whose results come in order | [`threads`] |
+//! | the reward of a tuning environment | [`tuning::reward`](crate::tuning::reward) |
 //! | families of environments, with train and test instances | [`instances`] |
 //! | random streams | [`stream`](mod@stream) |
 //!
 //! ```
-//! use trimtab_env::{Action, CheckOptions, Environment, check_environment, suite::Identity, wrappers::EnforceOrder};
-//! let mut environment = EnforceOrder::new(Identity::new(2, 5));
+//! use trimtab_env::{Action, CheckOptions, Environment, check_environment, suite::Identity};
+//! let mut environment = Identity::new(2, 5);
 //! let observation = environment.reset(7)?;
 //! assert_eq!(observation.features.len(), environment.spec().features.len());
 //! let step = environment.step(&Action::from(1))?;
 //! assert!(!step.status.is_over());
-//! assert_eq!(check_environment(&mut environment, &CheckOptions::default()), []);
+//! assert_eq!(check_environment(&mut Identity::new(2, 5), &CheckOptions::default()), []);
 //! # Ok::<(), trimtab_env::Error>(())
 //! ```
 

@@ -1,11 +1,7 @@
 //! A two-link pendulum that is driven at its elbow.
 
-use super::control;
-use super::episode::Episode;
-use crate::{
-    Action, Environment, EnvironmentSpec, Feature, Head, Observation, Result, Step, Termination,
-    stream,
-};
+use super::control::{Classic, Dynamics};
+use crate::{EnvironmentSpec, Feature, Head, Termination, stream};
 use rand::RngExt;
 use std::f64::consts::{FRAC_PI_2, PI};
 
@@ -26,6 +22,8 @@ use std::f64::consts::{FRAC_PI_2, PI};
 /// ±9π. Each step pays −1 until the tip is one link above the joint, `−cos θ₁ − cos(θ₁ + θ₂) > 1`: that step pays 0 and
 /// ends the episode, which is truncated after 500 steps.
 ///
+/// State: the two angles (rad) and the two angular velocities (rad/s).
+///
 /// ```
 /// use trimtab_env::{Action, Environment, suite::Acrobot};
 /// let mut environment = Acrobot::new();
@@ -34,75 +32,15 @@ use std::f64::consts::{FRAC_PI_2, PI};
 /// assert_eq!(environment.step(&Action::from(2))?.reward, -1.0);
 /// # Ok::<(), trimtab_env::Error>(())
 /// ```
+pub type Acrobot = Classic<AcrobotDynamics, 4>;
+
+/// The dynamics of the acrobot.
 #[derive(Clone, Debug)]
-pub struct Acrobot {
-    spec: EnvironmentSpec,
-    episode: Episode,
-    state: [f64; 4],
-}
+pub struct AcrobotDynamics;
 
 const GRAVITY: f64 = 9.8;
 const TIME_STEP: f64 = 0.2;
 const MAX_VELOCITY: [f64; 2] = [4.0 * PI, 9.0 * PI];
-
-impl Acrobot {
-    /// The environment as it is always used.
-    pub fn new() -> Self {
-        let velocities = MAX_VELOCITY.map(|limit| limit as f32);
-        Self {
-            spec: EnvironmentSpec {
-                name: "Acrobot-v1".to_owned(),
-                features: vec![
-                    Feature::new("cos_angle_1", -1.0, 1.0),
-                    Feature::new("sin_angle_1", -1.0, 1.0),
-                    Feature::new("cos_angle_2", -1.0, 1.0),
-                    Feature::new("sin_angle_2", -1.0, 1.0),
-                    Feature::new("angular_velocity_1", -velocities[0], velocities[0]),
-                    Feature::new("angular_velocity_2", -velocities[1], velocities[1]),
-                ],
-                heads: vec![Head::new("torque", [-1, 0, 1])],
-                horizon: 500,
-            },
-            episode: Episode::default(),
-            state: [0.0; 4],
-        }
-    }
-
-    /// The two angles (rad) and the two angular velocities (rad/s).
-    pub fn state(&self) -> [f64; 4] {
-        self.state
-    }
-
-    /// Puts the links elsewhere, within the episode that is under way.
-    ///
-    /// # Errors
-    /// [`crate::Error::Config`] if an angle is outside ±π or a velocity outside its feature's bounds.
-    pub fn set_state(&mut self, state: [f64; 4]) -> Result<()> {
-        let turn = PI as f32;
-        let bounds = [
-            Feature::new("angle_1", -turn, turn),
-            Feature::new("angle_2", -turn, turn),
-            self.spec.features[4].clone(),
-            self.spec.features[5].clone(),
-        ];
-        control::check_state(&state, &bounds)?;
-        self.state = state;
-        Ok(())
-    }
-
-    fn observation(&self) -> Observation {
-        let [angle_1, angle_2, velocity_1, velocity_2] = self.state;
-        let ((sin_1, cos_1), (sin_2, cos_2)) = (angle_1.sin_cos(), angle_2.sin_cos());
-        let values = [cos_1, sin_1, cos_2, sin_2, velocity_1, velocity_2];
-        Observation::new(values.iter().map(|x| *x as f32).collect())
-    }
-}
-
-impl Default for Acrobot {
-    fn default() -> Self {
-        Self::new()
-    }
-}
 
 /// Time derivative of the state under the torque `u`.
 fn derivative([t1, t2, w1, w2]: [f64; 4], u: f64) -> [f64; 4] {
@@ -137,25 +75,52 @@ fn wrap(mut angle: f64) -> f64 {
     angle
 }
 
-impl Environment for Acrobot {
-    fn spec(&self) -> &EnvironmentSpec {
-        &self.spec
+impl Dynamics<4> for AcrobotDynamics {
+    fn spec() -> EnvironmentSpec {
+        let velocities = MAX_VELOCITY.map(|limit| limit as f32);
+        EnvironmentSpec {
+            name: "Acrobot-v1".to_owned(),
+            features: vec![
+                Feature::new("cos_angle_1", -1.0, 1.0),
+                Feature::new("sin_angle_1", -1.0, 1.0),
+                Feature::new("cos_angle_2", -1.0, 1.0),
+                Feature::new("sin_angle_2", -1.0, 1.0),
+                Feature::new("angular_velocity_1", -velocities[0], velocities[0]),
+                Feature::new("angular_velocity_2", -velocities[1], velocities[1]),
+            ],
+            heads: vec![Head::new("torque", [-1, 0, 1])],
+            horizon: 500,
+        }
     }
 
-    fn reset(&mut self, seed: u64) -> Result<Observation> {
+    fn start(seed: u64) -> [f64; 4] {
         let mut rng = stream(seed, "acrobot", 0);
         // Gymnasium rounds the first state, and no other, to 32 bits.
-        self.state = std::array::from_fn(|_| f64::from(rng.random_range(-0.1_f32..0.1)));
-        self.episode.begin();
-        Ok(self.observation())
+        std::array::from_fn(|_| f64::from(rng.random_range(-0.1_f32..0.1)))
     }
 
-    fn step(&mut self, action: &Action) -> Result<Step> {
-        self.episode.advance(&self.spec, action)?;
-        let torque = action.choices[0] as f64 - 1.0;
-        let [t1, t2, w1, w2] = runge_kutta(self.state, torque, TIME_STEP);
+    fn observe(state: &[f64; 4]) -> Vec<f32> {
+        let [angle_1, angle_2, velocity_1, velocity_2] = *state;
+        let ((sin_1, cos_1), (sin_2, cos_2)) = (angle_1.sin_cos(), angle_2.sin_cos());
+        let values = [cos_1, sin_1, cos_2, sin_2, velocity_1, velocity_2];
+        values.iter().map(|x| *x as f32).collect()
+    }
+
+    fn bounds(spec: &EnvironmentSpec) -> Vec<Feature> {
+        let turn = PI as f32;
+        vec![
+            Feature::new("angle_1", -turn, turn),
+            Feature::new("angle_2", -turn, turn),
+            spec.features[4].clone(),
+            spec.features[5].clone(),
+        ]
+    }
+
+    fn step(state: [f64; 4], choice: usize) -> ([f64; 4], f32, Option<Termination>) {
+        let torque = choice as f64 - 1.0;
+        let [t1, t2, w1, w2] = runge_kutta(state, torque, TIME_STEP);
         let (t1, t2) = (wrap(t1), wrap(t2));
-        self.state = [
+        let state = [
             t1,
             t2,
             w1.clamp(-MAX_VELOCITY[0], MAX_VELOCITY[0]),
@@ -163,11 +128,7 @@ impl Environment for Acrobot {
         ];
         let reached = -t1.cos() - (t1 + t2).cos() > 1.0;
         let termination = reached.then_some(Termination::Reached);
-        Ok(Step {
-            observation: self.observation(),
-            reward: if reached { 0.0 } else { -1.0 },
-            status: self.episode.conclude(termination, self.spec.horizon),
-        })
+        (state, if reached { 0.0 } else { -1.0 }, termination)
     }
 }
 
@@ -175,7 +136,7 @@ impl Environment for Acrobot {
 mod tests {
     use super::*;
     use crate::suite::replay::{Control, replay};
-    use crate::{CheckOptions, check_environment};
+    use crate::{Action, CheckOptions, Environment, check_environment};
 
     impl Control for Acrobot {
         fn put(&mut self, state: &[f64]) {
@@ -183,7 +144,7 @@ mod tests {
         }
 
         fn read(&self) -> Vec<f64> {
-            self.state.to_vec()
+            self.state().to_vec()
         }
     }
 

@@ -1,11 +1,7 @@
 //! A pole that is balanced on a cart.
 
-use super::control;
-use super::episode::Episode;
-use crate::{
-    Action, Environment, EnvironmentSpec, Feature, Head, Observation, Result, Step, Termination,
-    stream,
-};
+use super::control::{Classic, Dynamics};
+use crate::{EnvironmentSpec, Feature, Head, Termination, stream};
 use rand::RngExt;
 
 /// The cart-pole problem of Barto, Sutton and Anderson (1983, "Neuronlike adaptive elements that can solve difficult
@@ -22,6 +18,8 @@ use rand::RngExt;
 ///
 /// integrated with the explicit Euler method. Each step pays 1, the last one too. The episode fails when the cart
 /// leaves the track or the pole leans by more than 12°, and is truncated after 500 steps: the best return is 500.
+///
+/// State: position (m), velocity (m/s), angle (rad, 0 is upright) and angular velocity (rad/s).
 ///
 /// ```
 /// use trimtab_env::{Action, Environment, suite::CartPole};
@@ -41,12 +39,11 @@ use rand::RngExt;
 /// assert!(total > 100.0);
 /// # Ok::<(), trimtab_env::Error>(())
 /// ```
+pub type CartPole = Classic<CartPoleDynamics, 4>;
+
+/// The dynamics of the cart-pole.
 #[derive(Clone, Debug)]
-pub struct CartPole {
-    spec: EnvironmentSpec,
-    episode: Episode,
-    state: [f64; 4],
-}
+pub struct CartPoleDynamics;
 
 const GRAVITY: f64 = 9.8;
 const CART_MASS: f64 = 1.0;
@@ -59,93 +56,46 @@ const TIME_STEP: f64 = 0.02;
 const TRACK: f64 = 2.4;
 const LEAN: f64 = 12.0 * 2.0 * std::f64::consts::PI / 360.0;
 
-impl CartPole {
-    /// The environment as it is always used.
-    pub fn new() -> Self {
+impl Dynamics<4> for CartPoleDynamics {
+    fn spec() -> EnvironmentSpec {
         // An episode ends with the first state outside the track or the lean. Within them the pole gains no more than
         // about 4 rad/s and the cart 10 m/s, so no step leads further than to twice the limits.
         let (track, lean) = (2.0 * TRACK as f32, 2.0 * LEAN as f32);
-        Self {
-            spec: EnvironmentSpec {
-                name: "CartPole-v1".to_owned(),
-                features: vec![
-                    Feature::new("position", -track, track),
-                    Feature::new("velocity", f32::NEG_INFINITY, f32::INFINITY),
-                    Feature::new("angle", -lean, lean),
-                    Feature::new("angular_velocity", f32::NEG_INFINITY, f32::INFINITY),
-                ],
-                heads: vec![Head::new("push", ["left", "right"])],
-                horizon: 500,
-            },
-            episode: Episode::default(),
-            state: [0.0; 4],
+        EnvironmentSpec {
+            name: "CartPole-v1".to_owned(),
+            features: vec![
+                Feature::new("position", -track, track),
+                Feature::new("velocity", f32::NEG_INFINITY, f32::INFINITY),
+                Feature::new("angle", -lean, lean),
+                Feature::new("angular_velocity", f32::NEG_INFINITY, f32::INFINITY),
+            ],
+            heads: vec![Head::new("push", ["left", "right"])],
+            horizon: 500,
         }
     }
 
-    /// Position (m), velocity (m/s), angle (rad, 0 is upright) and angular velocity (rad/s).
-    pub fn state(&self) -> [f64; 4] {
-        self.state
-    }
-
-    /// Puts cart and pole elsewhere, within the episode that is under way.
-    ///
-    /// # Errors
-    /// [`crate::Error::Config`] if a position or an angle is outside its feature's bounds, or any number not finite.
-    pub fn set_state(&mut self, state: [f64; 4]) -> Result<()> {
-        control::check_state(&state, &self.spec.features)?;
-        self.state = state;
-        Ok(())
-    }
-
-    fn observation(&self) -> Observation {
-        Observation::new(self.state.iter().map(|x| *x as f32).collect())
-    }
-}
-
-impl Default for CartPole {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl Environment for CartPole {
-    fn spec(&self) -> &EnvironmentSpec {
-        &self.spec
-    }
-
-    fn reset(&mut self, seed: u64) -> Result<Observation> {
+    fn start(seed: u64) -> [f64; 4] {
         let mut rng = stream(seed, "cart-pole", 0);
-        self.state = std::array::from_fn(|_| rng.random_range(-0.05..0.05));
-        self.episode.begin();
-        Ok(self.observation())
+        std::array::from_fn(|_| rng.random_range(-0.05..0.05))
     }
 
-    fn step(&mut self, action: &Action) -> Result<Step> {
-        self.episode.advance(&self.spec, action)?;
-        let [x, v, theta, omega] = self.state;
-        let force = if action.choices[0] == 1 {
-            FORCE
-        } else {
-            -FORCE
-        };
+    fn step(state: [f64; 4], choice: usize) -> ([f64; 4], f32, Option<Termination>) {
+        let [x, v, theta, omega] = state;
+        let force = if choice == 1 { FORCE } else { -FORCE };
         let (sin, cos) = theta.sin_cos();
         let q = (force + POLE_MASS * LENGTH * omega * omega * sin) / TOTAL_MASS;
         let angular =
             (GRAVITY * sin - cos * q) / (LENGTH * (4.0 / 3.0 - POLE_MASS * cos * cos / TOTAL_MASS));
         let linear = q - POLE_MASS * LENGTH * angular * cos / TOTAL_MASS;
-        self.state = [
+        let state = [
             x + TIME_STEP * v,
             v + TIME_STEP * linear,
             theta + TIME_STEP * omega,
             omega + TIME_STEP * angular,
         ];
-        let [x, _, theta, _] = self.state;
+        let [x, _, theta, _] = state;
         let failed = (x.abs() > TRACK || theta.abs() > LEAN).then_some(Termination::Failed);
-        Ok(Step {
-            observation: self.observation(),
-            reward: 1.0,
-            status: self.episode.conclude(failed, self.spec.horizon),
-        })
+        (state, 1.0, failed)
     }
 }
 
@@ -153,7 +103,7 @@ impl Environment for CartPole {
 mod tests {
     use super::*;
     use crate::suite::replay::{Control, replay};
-    use crate::{CheckOptions, check_environment};
+    use crate::{Action, CheckOptions, Environment, Observation, check_environment};
 
     impl Control for CartPole {
         fn put(&mut self, state: &[f64]) {
@@ -161,7 +111,7 @@ mod tests {
         }
 
         fn read(&self) -> Vec<f64> {
-            self.state.to_vec()
+            self.state().to_vec()
         }
     }
 

@@ -1,11 +1,7 @@
 //! A car that is too weak for its hill.
 
-use super::control;
-use super::episode::Episode;
-use crate::{
-    Action, Environment, EnvironmentSpec, Feature, Head, Observation, Result, Step, Termination,
-    stream,
-};
+use super::control::{Classic, Dynamics};
+use crate::{EnvironmentSpec, Feature, Head, Termination, stream};
 use rand::RngExt;
 
 /// The mountain car of Moore (1990, "Efficient memory-based learning for robot control"), with the constants of
@@ -22,6 +18,8 @@ use rand::RngExt;
 /// and the left end stops it. Each step pays −1, the last one too. The goal is reached at `x ≥ 0.5` and `v ≥ 0`; the
 /// episode is truncated after 200 steps. The engine is weaker than the slope, so the car must first swing back.
 ///
+/// State: position and velocity.
+///
 /// ```
 /// use trimtab_env::{Action, Environment, Status, Termination, suite::MountainCar};
 /// let mut environment = MountainCar::new();
@@ -37,12 +35,11 @@ use rand::RngExt;
 /// assert_eq!(status, Status::Terminated(Termination::Reached));
 /// # Ok::<(), trimtab_env::Error>(())
 /// ```
+pub type MountainCar = Classic<MountainCarDynamics, 2>;
+
+/// The dynamics of the mountain car.
 #[derive(Clone, Debug)]
-pub struct MountainCar {
-    spec: EnvironmentSpec,
-    episode: Episode,
-    state: [f64; 2],
-}
+pub struct MountainCarDynamics;
 
 const LEFT_END: f64 = -1.2;
 const RIGHT_END: f64 = 0.6;
@@ -51,79 +48,36 @@ const GOAL: f64 = 0.5;
 const FORCE: f64 = 0.001;
 const GRAVITY: f64 = 0.0025;
 
-impl MountainCar {
-    /// The environment as it is always used.
-    pub fn new() -> Self {
+impl Dynamics<2> for MountainCarDynamics {
+    fn spec() -> EnvironmentSpec {
         let speed = MAX_SPEED as f32;
-        Self {
-            spec: EnvironmentSpec {
-                name: "MountainCar-v0".to_owned(),
-                features: vec![
-                    Feature::new("position", LEFT_END as f32, RIGHT_END as f32),
-                    Feature::new("velocity", -speed, speed),
-                ],
-                heads: vec![Head::new("push", ["left", "none", "right"])],
-                horizon: 200,
-            },
-            episode: Episode::default(),
-            state: [-0.5, 0.0],
+        EnvironmentSpec {
+            name: "MountainCar-v0".to_owned(),
+            features: vec![
+                Feature::new("position", LEFT_END as f32, RIGHT_END as f32),
+                Feature::new("velocity", -speed, speed),
+            ],
+            heads: vec![Head::new("push", ["left", "none", "right"])],
+            horizon: 200,
         }
     }
 
-    /// Position and velocity.
-    pub fn state(&self) -> [f64; 2] {
-        self.state
-    }
-
-    /// Puts the car elsewhere, within the episode that is under way.
-    ///
-    /// # Errors
-    /// [`crate::Error::Config`] if a number is outside its feature's bounds.
-    pub fn set_state(&mut self, state: [f64; 2]) -> Result<()> {
-        control::check_state(&state, &self.spec.features)?;
-        self.state = state;
-        Ok(())
-    }
-
-    fn observation(&self) -> Observation {
-        Observation::new(self.state.iter().map(|x| *x as f32).collect())
-    }
-}
-
-impl Default for MountainCar {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl Environment for MountainCar {
-    fn spec(&self) -> &EnvironmentSpec {
-        &self.spec
-    }
-
-    fn reset(&mut self, seed: u64) -> Result<Observation> {
+    fn start(seed: u64) -> [f64; 2] {
         let position = stream(seed, "mountain-car", 0).random_range(-0.6..-0.4);
-        self.state = [position, 0.0];
-        self.episode.begin();
-        Ok(self.observation())
+        [position, 0.0]
     }
 
-    fn step(&mut self, action: &Action) -> Result<Step> {
-        self.episode.advance(&self.spec, action)?;
-        let [x, v] = self.state;
-        let push = action.choices[0] as f64 - 1.0;
+    fn step(state: [f64; 2], choice: usize) -> ([f64; 2], f32, Option<Termination>) {
+        let [x, v] = state;
+        let push = choice as f64 - 1.0;
         let mut v = (v + push * FORCE - GRAVITY * (3.0 * x).cos()).clamp(-MAX_SPEED, MAX_SPEED);
         let x = (x + v).clamp(LEFT_END, RIGHT_END);
         if x == LEFT_END && v < 0.0 {
             v = 0.0;
         }
-        self.state = [x, v];
+        let state = [x, v];
         let reached = (x >= GOAL && v >= 0.0).then_some(Termination::Reached);
-        Ok(Step {
-            observation: self.observation(),
-            reward: -1.0,
-            status: self.episode.conclude(reached, self.spec.horizon),
-        })
+        (state, -1.0, reached)
     }
 }
 
@@ -139,7 +93,7 @@ mod tests {
         }
 
         fn read(&self) -> Vec<f64> {
-            self.state.to_vec()
+            self.state().to_vec()
         }
     }
 

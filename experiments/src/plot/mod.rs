@@ -1,5 +1,19 @@
 //! The pictures of an experiment or a comparison, drawn from its records alone.
 //!
+//! In flow records, as [`record`](crate::record) reads them back; out flow PNGs.
+//!
+//! | to find | look in |
+//! |---|---|
+//! | all pictures of a run or a comparison | [`pictures`] |
+//! | one kind of picture | the function of its name |
+//! | a canvas, axes, panels, a legend, colours | `canvas`, `axis`, `panel`, `legend`, `colour` |
+//!
+//! ```no_run
+//! let drawn = trimtab_experiments::plot::pictures::draw("runs/quickstart".as_ref())?;
+//! assert!(drawn.iter().all(|picture| picture.exists()));
+//! # Ok::<(), trimtab_experiments::Error>(())
+//! ```
+//!
 //! Every picture is a PNG, 1200 pixels wide, and appears whole or not at all. Values that are not finite, and values
 //! without a logarithm on a logarithmic axis, are left out.
 

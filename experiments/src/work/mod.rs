@@ -1,15 +1,14 @@
-//! Work: units that are handed out, and who does them.
+//! Work: jobs as plain data, and the workers that run them.
 //!
 //! In flow units of one kind, as plain data: what to play, on which task, with which seed. Out flow their answers, in the order of the
-//! units, whoever did them. `train`, `evaluate`, grids, `compare`, `fit`, `benchmark` and `tune --runs` all hand out their work here, and
-//! nothing else starts a thread for it. Threads of this process are one kind of worker; since units and answers can be written and read,
-//! other machines can be another.
+//! units, whoever did them. `train`, `evaluate`, grids, `compare`, `fit`, `benchmark` and `tune --runs` all hand out their work here. Threads of this process
+//! ([`trimtab_env::mdp::threads`]) are one kind of worker; since units and answers can be written and read, other machines can be another.
 //!
 //! | to find | look in |
 //! |---|---|
 //! | a kind of work, workers, a session | [`Work`], [`Workers`], [`Session`] |
 //! | one training under a controller, the unit of most work | [`trainings`] |
-//! | who decides in it, as plain data | [`controllers`] |
+//! | the controller of a training, as a config | [`controllers`] |
 //! | from a config to environments | [`environments`] |
 //! | environments, models, controllers and searchers by name, also a program's own | [`registry`] |
 //!
@@ -78,7 +77,7 @@ pub trait Work: Sync {
         workers
     }
 
-    /// The bench that does a unit soonest, because it stands where the unit goes on; any other can do it too.
+    /// The bench that already holds the state from which the unit continues; any other can do the unit too.
     fn place(&self, _unit: &Self::Unit) -> Option<usize> {
         None
     }

@@ -9,7 +9,7 @@ use trimtab_env::stream;
 /// Checks how much noise and how much rarer the last class is.
 ///
 /// # Errors
-/// [`Error::Setting`] naming the one that is out of range.
+/// [`Error::Config`] naming the one that is out of range.
 pub(crate) fn validate(label_noise: f64, imbalance: f64) -> Result<()> {
     let (field, value, allowed) = if !(0.0..=1.0).contains(&label_noise) {
         ("label_noise", label_noise, "a number from 0 to 1")
@@ -18,9 +18,9 @@ pub(crate) fn validate(label_noise: f64, imbalance: f64) -> Result<()> {
     } else {
         return Ok(());
     };
-    Err(Error::Setting {
+    Err(Error::Config {
         field: field.to_owned(),
-        value: value.to_string(),
+        given: value.to_string(),
         allowed: allowed.to_owned(),
     })
 }
@@ -29,7 +29,7 @@ pub(crate) fn validate(label_noise: f64, imbalance: f64) -> Result<()> {
 /// regression get normal noise with `share` of their standard deviation instead.
 ///
 /// # Errors
-/// [`Error::Setting`] unless `share` is from 0 to 1.
+/// [`Error::Config`] unless `share` is from 0 to 1.
 pub fn with_label_noise<N: Number>(
     dataset: &Dataset<N>,
     share: f64,
@@ -65,7 +65,7 @@ pub fn with_label_noise<N: Number>(
 /// the last class thus with probability `ratio`; at least 3 rows of each class are kept. A regression is left alone.
 ///
 /// # Errors
-/// [`Error::Setting`] unless `ratio` is above 0 and at most 1.
+/// [`Error::Config`] unless `ratio` is above 0 and at most 1.
 pub fn with_imbalance<N: Number>(
     dataset: &Dataset<N>,
     ratio: f64,

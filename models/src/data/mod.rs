@@ -1,4 +1,22 @@
 //! Data sets as plain numbers: where they come from, how they are split and scaled. No tensors here.
+//!
+//! In flow files; out flows a [`Split`]: training, validation and test rows, standardised by the training rows alone.
+//!
+//! | to find | look in |
+//! |---|---|
+//! | CSV and IDX files; the data sets of this crate | [`read_csv`], [`read_idx`]; [`Embedded`] |
+//! | data that a random network labels | [`Teacher`] |
+//! | training, validation and test rows | [`split()`](split()), [`SplitConfig`] |
+//! | mean 0 and standard deviation 1 | [`Standardiser`] |
+//! | noisy labels, rare classes, pooling of images | [`with_label_noise`], [`with_imbalance`], [`pool()`](pool()) |
+//!
+//! ```
+//! use trimtab_models::data::{Embedded, SplitConfig, split};
+//! let digits = split(&*Embedded::Digits.load()?, &SplitConfig::default())?;
+//! assert_eq!(digits.train.features, 64);
+//! assert!(digits.train.rows() > digits.test.rows());
+//! # Ok::<(), trimtab_models::Error>(())
+//! ```
 
 mod apportion;
 pub(crate) mod corruption;

@@ -40,16 +40,16 @@ impl SplitConfig {
     /// Checks what can be checked without data; the share of the test only where there is no test of its own.
     ///
     /// # Errors
-    /// [`Error::Setting`] for a share or a `max_train` out of range.
+    /// [`Error::Config`] for a share or a `max_train` out of range.
     pub fn validate(&self, own_test: bool) -> Result<()> {
         self.validation.rows("validation", usize::MAX)?;
         if !own_test {
             self.test.rows("test", usize::MAX)?;
         }
         if self.max_train == Some(0) {
-            return Err(Error::Setting {
+            return Err(Error::Config {
                 field: "max_train".into(),
-                value: "Some(0)".into(),
+                given: "Some(0)".into(),
                 allowed: "None or at least Some(1)".into(),
             });
         }
@@ -68,9 +68,9 @@ pub enum Share {
 
 impl Share {
     fn rows(self, field: &str, of: usize) -> Result<usize> {
-        let fault = |value: String, allowed: &str| Error::Setting {
+        let fault = |value: String, allowed: &str| Error::Config {
             field: field.into(),
-            value,
+            given: value,
             allowed: allowed.into(),
         };
         match self {
@@ -189,7 +189,7 @@ fn parts<N: Number>(
 /// two rows training and test.
 ///
 /// # Errors
-/// [`Error::Setting`] for a share or a `max_train` out of range, [`Error::TooFewRows`] if nothing would
+/// [`Error::Config`] for a share or a `max_train` out of range, [`Error::TooFewRows`] if nothing would
 /// be left to train on, [`Error::OneClass`], and those of [`Dataset::check`].
 pub fn split_rows<N: Number>(dataset: &Dataset<N>, config: &SplitConfig) -> Result<SplitRows> {
     dataset.check()?;
@@ -395,7 +395,7 @@ mod tests {
             (Share::Fraction(-0.5), "Fraction(-0.5)"),
             (Share::Fraction(f64::NAN), "Fraction(NaN)"),
         ] {
-            let expected = format!("validation is {value}: expected");
+            let expected = format!("validation: {value} is not allowed");
             assert!(message(config(share, half, 0)).contains(&expected));
             assert!(message(config(half, share, 0)).contains(&format!("test is {value}")));
         }

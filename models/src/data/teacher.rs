@@ -64,12 +64,12 @@ impl Teacher {
     /// Checks every field.
     ///
     /// # Errors
-    /// [`Error::Setting`] naming the one that is out of range.
+    /// [`Error::Config`] naming the one that is out of range.
     pub fn validate(&self) -> Result<()> {
         let fault = |field: &str, value: String, allowed: &str| {
-            Err(Error::Setting {
+            Err(Error::Config {
                 field: format!("data.Teacher.{field}"),
-                value,
+                given: value,
                 allowed: allowed.to_owned(),
             })
         };
@@ -111,7 +111,7 @@ impl Teacher {
     /// The data set.
     ///
     /// # Errors
-    /// [`Error::Setting`] naming the field that is out of range, [`Error::OneClass`] if all rows happen to be of one.
+    /// [`Error::Config`] naming the field that is out of range, [`Error::OneClass`] if all rows happen to be of one.
     pub fn dataset(&self) -> Result<Dataset> {
         self.validate()?;
         let mut rng = stream(self.seed, "teacher", 0);

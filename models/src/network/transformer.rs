@@ -54,7 +54,7 @@ impl TransformerConfig {
     /// Checks every number against the inputs that it is for: of `shape` (channels, height, width), and what they are called.
     ///
     /// # Errors
-    /// [`Error::Setting`] naming the first that does not fit.
+    /// [`Error::Config`] naming the first that does not fit.
     pub fn check(&self, shape: [usize; 3], inputs: &str) -> Result<()> {
         self.validate()?;
         let [_, height, width] = shape;
@@ -75,9 +75,9 @@ impl TransformerConfig {
             ),
         ] {
             if !good {
-                return Err(Error::Setting {
+                return Err(Error::Config {
                     field: format!("model.{field}"),
-                    value: number.to_string(),
+                    given: number.to_string(),
                     allowed,
                 });
             }

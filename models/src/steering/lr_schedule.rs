@@ -24,12 +24,12 @@ impl LrSchedule {
     /// The schedule over this many steps.
     ///
     /// # Errors
-    /// [`Error::Setting`] if there is no step.
+    /// [`Error::Config`] if there is no step.
     pub fn new(schedule: RecordedSchedule, steps: usize) -> Result<Self> {
         if steps == 0 {
-            return Err(Error::Setting {
+            return Err(Error::Config {
                 field: "steps".to_owned(),
-                value: "0".to_owned(),
+                given: "0".to_owned(),
                 allowed: "at least 1".to_owned(),
             });
         }

@@ -11,10 +11,17 @@
 //! | what a policy adds to the servo | `residual` |
 //!
 //! ```
-//! use trimtab_models::{TaskConfig, TrainConfig, train};
-//! # let _ = || -> Result<(), Box<dyn std::error::Error>> {
-//! let _config = TrainConfig::default();
-//! # Ok(()) };
+//! use std::sync::Arc;
+//! use burn::tensor::Device;
+//! use trimtab_models::data::{Embedded, SplitConfig, split};
+//! use trimtab_models::mlp::Activation;
+//! use trimtab_models::{MlpTask, TrainConfig, train};
+//! let data = split(&*Embedded::Digits.load()?, &SplitConfig::default())?;
+//! let task = MlpTask::new("digits", Arc::new(data), &[16], Activation::Relu);
+//! let config = TrainConfig { epochs: 2.0, ..Default::default() };
+//! let trained = train(task, &config, &Device::flex())?;
+//! assert!(trained.test.metrics["accuracy"] > 0.5);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
 pub mod lr_schedule;

@@ -109,7 +109,7 @@ impl ModelConfig {
     /// Checks that it is one that there is: of this crate, or of `models`.
     ///
     /// # Errors
-    /// [`Error::Setting`] with the names that there are.
+    /// [`Error::Config`] with the names that there are.
     pub fn check_known(&self, models: &Models) -> Result<()> {
         match self {
             Self::Custom { name, .. } => models.get(name).map(drop),
@@ -120,7 +120,7 @@ impl ModelConfig {
     /// Checks the architecture against the inputs that it is for: of `shape` (channels, height, width), and what they are called.
     ///
     /// # Errors
-    /// [`Error::Setting`] naming what does not fit.
+    /// [`Error::Config`] naming what does not fit.
     pub fn check(&self, shape: [usize; 3], inputs: &str) -> Result<()> {
         let features = match self {
             Self::Mlp { .. } | Self::Custom { .. } => shape.iter().product(),
@@ -131,9 +131,9 @@ impl ModelConfig {
             return config.check(shape, inputs);
         }
         if matches!(self, Self::Cnn { .. }) && shape[1].min(shape[2]) < 2 {
-            return Err(Error::Setting {
+            return Err(Error::Config {
                 field: "model".to_owned(),
-                value: format!("Cnn on `{inputs}`"),
+                given: format!("Cnn on `{inputs}`"),
                 allowed: "a Cnn only on images; use Mlp for tables".to_owned(),
             });
         }
@@ -246,9 +246,9 @@ impl TaskConfig {
             ("validation_rows", self.validation_rows),
         ] {
             if rows == Some(0) {
-                return Err(Error::Setting {
+                return Err(Error::Config {
                     field: field.to_owned(),
-                    value: "0".to_owned(),
+                    given: "0".to_owned(),
                     allowed: "at least 1".to_owned(),
                 });
             }

@@ -281,13 +281,13 @@ impl Models {
     /// The constructor of a model.
     ///
     /// # Errors
-    /// [`Error::Setting`] with the names that there are.
+    /// [`Error::Config`] with the names that there are.
     pub(super) fn get(&self, name: &str) -> Result<MakeTask> {
         self.0.get(name).cloned().ok_or_else(|| {
             let names = self.0.keys().map(String::as_str);
-            Error::Setting {
+            Error::Config {
                 field: "model".to_owned(),
-                value: format!("Custom(name: \"{name}\")"),
+                given: format!("Custom(name: \"{name}\")"),
                 allowed: if self.0.is_empty() {
                     "one of Mlp, Cnn and Transformer; this program has added no model".to_owned()
                 } else {

@@ -92,12 +92,12 @@ impl TaskDistribution {
     /// Checks every field.
     ///
     /// # Errors
-    /// [`Error::Setting`] naming the first that is out of range.
+    /// [`Error::Config`] naming the first that is out of range.
     pub fn validate(&self) -> Result<()> {
         let fault = |field: &str, value: String, allowed: &str| {
-            Err(Error::Setting {
+            Err(Error::Config {
                 field: format!("distribution.{field}"),
-                value,
+                given: value,
                 allowed: allowed.to_owned(),
             })
         };

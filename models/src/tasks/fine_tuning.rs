@@ -33,7 +33,7 @@ impl<T: Task> FineTuning<T> {
     /// `task`, going on from `model`.
     ///
     /// # Errors
-    /// [`Error::Setting`] if the model has not as many weights as those of the task.
+    /// [`Error::Config`] if the model has not as many weights as those of the task.
     pub fn new(task: T, model: &T::Model) -> Result<Self> {
         let mut weights = Vec::new();
         flat_state(model, &mut weights);
@@ -56,9 +56,9 @@ impl<T: Task> FineTuning<T> {
         if weights.len() == wanted.len() {
             return Ok(());
         }
-        Err(Error::Setting {
+        Err(Error::Config {
             field: "model".to_owned(),
-            value: format!("{} weights", weights.len()),
+            given: format!("{} weights", weights.len()),
             allowed: format!("{}, as many as task `{name}` has", wanted.len()),
         })
     }

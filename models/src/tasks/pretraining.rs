@@ -27,7 +27,7 @@ impl Pretraining {
     /// Checks both numbers.
     ///
     /// # Errors
-    /// [`Error::Setting`] naming the one that is out of range.
+    /// [`Error::Config`] naming the one that is out of range.
     pub fn validate(&self) -> Result<()> {
         let fault = |field: &str, value: f64, allowed: &str| {
             Err(Error::number("pretraining", field, value, allowed))

@@ -70,9 +70,9 @@ impl TraineeConfig {
             .unwrap_or(usize::MAX)
             .min(split.validation.rows());
         if rows == 0 {
-            return Err(Error::Setting {
+            return Err(Error::Config {
                 field: "validation_rows".to_owned(),
-                value: "0".to_owned(),
+                given: "0".to_owned(),
                 allowed: "at least 1 validation row".to_owned(),
             });
         }

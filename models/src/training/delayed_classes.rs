@@ -22,7 +22,7 @@ impl DelayedClasses {
     /// Checks both numbers.
     ///
     /// # Errors
-    /// [`Error::Setting`] naming the one that is out of range.
+    /// [`Error::Config`] naming the one that is out of range.
     pub fn validate(&self) -> Result<()> {
         let fault = |field: &str, value: f64, allowed: &str| {
             Err(Error::number("delayed_classes", field, value, allowed))

@@ -17,7 +17,7 @@ pub(crate) fn usual(targets: &Targets) -> Metric {
 /// Checks that each metric is one of such targets, by a single prediction.
 ///
 /// # Errors
-/// [`Error::Setting`] naming the metric.
+/// [`Error::Config`] naming the metric.
 pub(crate) fn check(metrics: &[Metric], targets: &Targets) -> Result<()> {
     for (index, metric) in metrics.iter().enumerate() {
         let tried = match targets {
@@ -32,9 +32,9 @@ pub(crate) fn check(metrics: &[Metric], targets: &Targets) -> Result<()> {
             }),
         };
         if let Err(error) = tried {
-            return Err(Error::Setting {
+            return Err(Error::Config {
                 field: format!("metrics[{index}]"),
-                value: metric.name().to_owned(),
+                given: metric.name().to_owned(),
                 allowed: format!("a metric of such targets ({error})"),
             });
         }

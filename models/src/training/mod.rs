@@ -1,5 +1,5 @@
-//! Training: a task, the loop over its minibatches, and what is measured on the way. [`TaskTrainee`](crate::TaskTrainee) is what
-//! steers are given.
+//! Training: a task, the loop over its minibatches, and what is measured on the way. A controller steers a
+//! [`TaskTrainee`](crate::TaskTrainee).
 //!
 //! In flow a [`Task`](crate::Task) (a burn model, its loss and its data) and the settings of each segment; out flow reports.
 //!
@@ -7,12 +7,13 @@
 //! |---|---|
 //! | the trait for a burn model of your own | [`task`] |
 //! | a task as a `Trainee` of the environment crate | [`trainee`] |
-//! | the order of examples, minibatches | [`sampler`] |
-//! | classes that come late, labels that are noise time and again | [`delayed_classes`], [`intermittent_label_noise`] |
+//! | the order of examples; how a minibatch is drawn | [`sampler`]; `minibatches` |
+//! | delayed classes, intermittent label noise | [`delayed_classes`], [`intermittent_label_noise`] |
 //! | optimisers | [`optimizer`] |
-//! | what happens around each update: decay, averages, measurements | `updates` |
+//! | from settings to learning rate and batch size; what happens around each update: decay, averages, measurements | `updates` |
 //! | a look at a task before it is trained | `dry_run` |
-//! | gradient statistics, averaged weights | [`statistics`], [`average`] |
+//! | gradient statistics, averaged weights, evaluation | [`statistics`], [`average`], `evaluation` |
+//! | what a training needs beside its task | [`config`] |
 //!
 //! ```
 //! use trimtab_env::{CostModel, Settings, Trainee};

@@ -120,9 +120,9 @@ fn within(field: &str, value: f64, allowed: &str, good: bool) -> Result<()> {
     if good && value.is_finite() {
         return Ok(());
     }
-    Err(Error::Setting {
+    Err(Error::Config {
         field: format!("optimizer.{field}"),
-        value: value.to_string(),
+        given: value.to_string(),
         allowed: allowed.to_owned(),
     })
 }
@@ -215,7 +215,7 @@ impl OptimizerConfig {
     /// Builds the optimiser.
     ///
     /// # Errors
-    /// [`Error::Setting`] naming the field that is out of range.
+    /// [`Error::Config`] naming the field that is out of range.
     pub fn init(&self) -> Result<Optimizer> {
         let decay = |value: f32| within("weight_decay", value.into(), "at least 0", value >= 0.0);
         let penalty = |value: f32| (value > 0.0).then(|| WeightDecayConfig::new(value));

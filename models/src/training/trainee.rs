@@ -81,9 +81,9 @@ fn fits(program: &dyn Program, model: &impl Module) -> Result<()> {
     if program.weights() == weights {
         return Ok(());
     }
-    Err(Error::Setting {
+    Err(Error::Config {
         field: "program".to_owned(),
-        value: format!("{} weights", program.weights()),
+        given: format!("{} weights", program.weights()),
         allowed: format!("{weights}, as many as the model has, in the order of `flat_state`"),
     })
 }
@@ -111,7 +111,7 @@ impl<T: Task> TaskTrainee<T> {
     /// A training of `task` on `device` (without autodiff; it is added here).
     ///
     /// # Errors
-    /// [`Error::Setting`] if the optimiser's options are out of range, there are no rows to evaluate, a metric does not go
+    /// [`Error::Config`] if the optimiser's options are out of range, there are no rows to evaluate, a metric does not go
     /// with the targets, or the task's program has not as many weights as its model.
     pub fn new(task: T, config: TraineeConfig, device: &Device) -> Result<Self> {
         // What is written out works in the memory of the CPU.

@@ -78,7 +78,7 @@ impl PreparedTask {
     /// [`flat_state`](crate::network::weights::flat_state).
     ///
     /// # Errors
-    /// [`crate::Error::Setting`] if they are not as many as those of the model.
+    /// [`crate::Error::Config`] if they are not as many as those of the model.
     pub fn fine_tuning(mut self, weights: Vec<f32>) -> Result<Self> {
         self.task()?.check_weights(&weights)?;
         self.weights = Some(Arc::new(weights));
@@ -98,7 +98,7 @@ impl PreparedTask {
     /// A training of the task.
     ///
     /// # Errors
-    /// [`crate::Error::Setting`] if an option is out of range.
+    /// [`crate::Error::Config`] if an option is out of range.
     pub fn trainee(&self, cost: CostModel, device: &Device) -> Result<Box<dyn Trainee>> {
         let config = TraineeConfig {
             optimizer: self.config.optimizer,

@@ -95,7 +95,7 @@ impl Prodigy {
     /// The state before the first update.
     ///
     /// # Errors
-    /// [`Error::Setting`](crate::Error::Setting) naming the option that is out of range.
+    /// [`Error::Config`](crate::Error::Config) naming the option that is out of range.
     pub fn new(config: ProdigyConfig) -> Result<Self> {
         let above = |field: &str, value: f64| within(field, value, "above 0", value > 0.0);
         let share =

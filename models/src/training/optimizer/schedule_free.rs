@@ -75,7 +75,7 @@ impl ScheduleFree {
     /// The state before the first update.
     ///
     /// # Errors
-    /// [`Error::Setting`](crate::Error::Setting) naming the option that is out of range.
+    /// [`Error::Config`](crate::Error::Config) naming the option that is out of range.
     pub fn new(config: ScheduleFreeConfig) -> Result<Self> {
         let least = |field: &str, value: f64| within(field, value, "at least 0", value >= 0.0);
         let share =
