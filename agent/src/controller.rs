@@ -1,4 +1,4 @@
-//! Whatever decides during a run: a policy, a fixed setting, a schedule, a rule, chance.
+//! Controllers: what decides during a run, such as a policy, a fixed setting, a schedule, a rule or chance.
 
 mod context_servo;
 mod fixed;
@@ -33,7 +33,7 @@ pub enum Decision {
     Choose(Action),
     /// Settings outright, as fixed settings and schedules do.
     Set(Settings),
-    /// Nothing, for this reason: the run is over with an error that says so.
+    /// Nothing, for this reason: the run ends with an error that says so.
     Fail(String),
     /// To try settings out first, each for its number of updates, and then to decide again: [`trimtab_env::TuningEnv::look_ahead`].
     LookAhead(Vec<(Settings, u64)>),

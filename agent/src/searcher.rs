@@ -90,7 +90,7 @@ pub struct Trial {
 pub enum Proposal {
     /// Run this.
     Trial(Trial),
-    /// Nothing before a trial that is under way has been told.
+    /// Nothing until a trial under way has been told.
     Wait,
     /// Nothing any more.
     Done,

@@ -90,7 +90,7 @@ fn every_algorithm_learns_to_tune_the_noisy_quadratic() {
     }
 }
 
-/// Pays by the choice, of which the first is never allowed.
+/// Rewards by the choice; the first is never allowed.
 struct Masked(trimtab_env::EnvironmentSpec, usize);
 
 impl Masked {
