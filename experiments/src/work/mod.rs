@@ -1,9 +1,9 @@
 //! Work: units that are handed out, and who does them.
 //!
-//! In flow units of one kind, as plain data: what to play, on which task, with which seed. Out flow their answers, in the order of the
-//! units, whoever did them. `train`, `evaluate`, grids, `compare`, `fit`, `benchmark` and `tune --runs` all hand out their work here, and
-//! nothing else starts a thread for it. Threads of this process are one kind of worker; since units and answers can be written and read,
-//! other machines can be another.
+//! Input: units of one kind, as plain data: what to play, on which task, with which seed. Output: their answers, in the order of
+//! the units, whoever did them. `train`, `evaluate`, grids, `compare`, `fit`, `benchmark` and `tune --runs` all hand out their work
+//! here, and nothing else starts a thread for it. Threads of this process are one kind of worker; since units and answers can be
+//! written and read, other machines can be another.
 //!
 //! | to find | look in |
 //! |---|---|
@@ -62,7 +62,7 @@ pub trait Work: Sync {
     type Shared: Serialize + DeserializeOwned + Sync;
     /// What is to be done.
     type Unit: Serialize + DeserializeOwned + Sync;
-    /// What came of it.
+    /// Its result.
     type Answer: Serialize + DeserializeOwned + Send;
     /// What is made once and serves unit after unit: environments with their data.
     type Bench: Send;
@@ -83,7 +83,8 @@ pub trait Work: Sync {
         None
     }
 
-    /// Does a unit, and says of its progress what an observer counts. Nothing in the answer may depend on what the bench did before.
+    /// Does a unit, and tells `advance` of the progress that an observer counts. Nothing in the answer may depend on what the bench
+    /// did before.
     ///
     /// # Errors
     /// Whatever goes wrong.

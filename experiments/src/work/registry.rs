@@ -167,7 +167,7 @@ impl Registry {
             .ok_or_else(|| unknown("environment.name", name, &self.names()))
     }
 
-    /// The environment called `name` for an examination: on its test part, instance after instance where it has any.
+    /// The environment called `name` for an evaluation: on its test part, instance after instance where it has any.
     ///
     /// # Errors
     /// As [`Registry::build`].
@@ -245,7 +245,7 @@ impl<C: ?Sized> Named<C> {
     }
 }
 
-/// A name that there is not.
+/// The error of an unknown name.
 fn unknown(field: &str, name: &str, names: &[String]) -> Error {
     let near = nearest(name, names.iter().map(String::as_str));
     let allowed = if names.is_empty() {
