@@ -1,4 +1,4 @@
-//! The column that a table is to be predicted by: classes or values.
+//! The target column of a table: classes or values.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -63,7 +63,7 @@ pub(super) struct Cells {
 }
 
 impl Cells {
-    /// One more.
+    /// Adds one.
     pub fn push(&mut self, line: u64, text: &str) {
         if line != self.next_line {
             self.jumps.push((self.ends.len(), line));

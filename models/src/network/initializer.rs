@@ -24,8 +24,9 @@ use rand_distr::{Distribution, StandardNormal};
 /// takes too. A vector takes the fan-in of the weight visited before it.
 ///
 /// **What a module set on purpose stays**: a parameter whose numbers are all the same, such as zeros in a last layer or a scale of
-/// 1e-4 for each channel. A single number is 0, 1, or set outright (`Param::from_data`) to count as set on purpose; that of a layer
-/// above is drawn unless the weight before it was not. A module of another convention overrides [`crate::Task::initialise`].
+/// 1e-4 for each channel. A single number counts as set on purpose if it is 0, 1, or set outright (`Param::from_data`); one of a
+/// module in the table is drawn unless the weight before it was not. A module of another convention overrides
+/// [`crate::Task::initialise`].
 pub fn fresh_weights<M: Module>(module: M, rng: &mut impl Rng) -> M {
     module.map(&mut Fresh {
         rng,

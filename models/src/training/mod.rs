@@ -1,14 +1,14 @@
 //! Training: a task, the loop over its minibatches, and what is measured on the way. [`TaskTrainee`](crate::TaskTrainee) is what
-//! steers are given.
+//! controllers steer.
 //!
-//! In flow a [`Task`](crate::Task) (a burn model, its loss and its data) and the settings of each segment; out flow reports.
+//! Input: a [`Task`](crate::Task) (a burn model, its loss and its data) and the settings of each segment. Output: reports.
 //!
 //! | to find | look in |
 //! |---|---|
 //! | the trait for a burn model of your own | [`task`] |
 //! | a task as a `Trainee` of the environment crate | [`trainee`] |
 //! | the order of examples, minibatches | [`sampler`] |
-//! | classes that come late, labels that are noise time and again | [`delayed_classes`], [`intermittent_label_noise`] |
+//! | delayed classes, intermittent label noise | [`delayed_classes`], [`intermittent_label_noise`] |
 //! | optimisers | [`optimizer`] |
 //! | what happens around each update: decay, averages, measurements | `updates` |
 //! | a look at a task before it is trained | `dry_run` |

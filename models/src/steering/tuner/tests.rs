@@ -233,7 +233,7 @@ fn a_policy_of_losses_alone_needs_no_gradients() {
     assert_eq!(weights, same);
 }
 
-/// What a tuner without a policy leaves out does not matter: its rates and losses are those of one that looks at all.
+/// A tuner without a policy loses nothing by looking at less: its rates and losses are close to those of one that looks at all.
 #[test]
 fn fewer_looks_steer_as_well() {
     for (optimizer, lr) in [
