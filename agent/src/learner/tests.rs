@@ -36,7 +36,7 @@ fn train(
     (learner, means)
 }
 
-/// The best return is 16 and chance has 4: at least 15.5 at the end.
+/// The best return is 16, that of a random policy 4: at least 15.5 at the end.
 #[test]
 fn every_algorithm_learns_the_identity() {
     for algorithm in algorithms() {

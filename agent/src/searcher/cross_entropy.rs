@@ -92,7 +92,7 @@ impl CrossEntropy {
     }
 
     /// Means and standard deviations from which generation `generation` is drawn; `None` while one before is under way. A generation in
-    /// which all failed, or all came to the same, has nothing to say: the one before it counts.
+    /// which all failed, or all had the same loss, is passed over: the one before it counts.
     fn distribution(&self, generation: usize) -> Result<Option<Vec<(f64, f64)>>> {
         let space = self.history.space();
         let population = self.config.population;

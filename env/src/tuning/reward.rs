@@ -22,10 +22,10 @@ use serde::{Deserialize, Serialize};
 /// [`SelfCritical`](crate::mdp::wrappers::SelfCritical): what makes tasks differ is subtracted there, and a task on which `s` is
 /// small does not outweigh the others.
 ///
-/// Losses are what they are above the lowest that there can be ([`crate::TraineeSpec::lowest_loss`]), 0 for most.
+/// Losses are measured from the lowest that there can be ([`crate::TraineeSpec::lowest_loss`]), 0 for most.
 /// A ratio of them says how many times better, which is what counts for a loss whose best value is 0, such as an error or a
 /// cross-entropy. A loss that can be below 0 has no such value, and a ratio of two of them means nothing. Where one of the losses
-/// above is below 0, every `log(a / b)` is therefore the difference `a - b`, and `s = first - reference` whether `scaled` or not,
+/// of the formula is below 0, every `log(a / b)` is therefore the difference `a - b`, and `s = first - reference` whether `scaled` or not,
 /// because a difference has the unit of the loss: a constant added to the loss, or a factor, changes no reward. If the reference is
 /// no better than the first loss, `s` is 1 there. `floor` has no meaning for such losses and does nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -230,7 +230,7 @@ mod tests {
         assert!(floored(1.0).validate().is_err() && floored(f64::NAN).validate().is_err());
     }
 
-    /// What these rewards were before losses below 0 had any, to the last bit.
+    /// These rewards are, to the last bit, what they were before losses below 0 had any.
     #[test]
     fn rewards_of_positive_losses_are_logarithms() {
         let config = RewardConfig {

@@ -35,7 +35,7 @@ pub const OF_TRAININGS: [&str; 4] = [
 pub const ROLLBACK: &str = "rollback";
 /// The weights as they are.
 pub const NO_ROLLBACK: &str = "none";
-/// The weights, the optimiser's state and what a base controller had measured, as they were at the best validation so far.
+/// The weights, the optimiser's state and what a base controller had measured, as they were at the best validation loss so far.
 pub const BEST: &str = "best";
 
 /// The value of one hyperparameter.

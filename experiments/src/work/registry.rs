@@ -197,7 +197,7 @@ impl Registry {
     /// Checks that there is a controller called `name`.
     ///
     /// # Errors
-    /// [`Error::Config`] with the names that there are.
+    /// [`Error::Config`] with the known names.
     pub fn check_controller(&self, name: &str) -> Result<()> {
         self.controllers.get("controller", name).map(drop)
     }

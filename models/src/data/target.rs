@@ -181,7 +181,7 @@ impl TargetColumn<'_> {
         let numbers: Option<Vec<f64>> = texts().map(number).collect();
         let (labels, names) = match numbers {
             Some(numbers) => {
-                // Of a number that is written in several ways the first.
+                // A number that is written in several ways is named by the first.
                 let mut distinct = HashMap::new();
                 for (number, text) in numbers.iter().zip(texts()) {
                     distinct.entry(number.to_bits()).or_insert((*number, text));

@@ -279,7 +279,7 @@ mod tests {
         assert!(largest(&numbers(&module.offset)) <= 0.25);
     }
 
-    /// Of each of the crate's own models the first, the middle and the last weight: trainings of earlier versions begin with these.
+    /// The first, the middle and the last weight of each of the crate's own models: trainings of earlier versions begin with these.
     #[test]
     fn the_models_of_this_crate_begin_as_ever() {
         let device = Device::flex();

@@ -227,7 +227,7 @@ pub(crate) trait Weights: Sized {
     /// Puts every gradient into `flat`, in the same order.
     fn flat_gradients(&self, gradients: &Self::Gradients, flat: &mut Vec<f32>);
 
-    /// Where the weights are that have a gradient, neighbours as one range.
+    /// Where the weights that have a gradient are, neighbours as one range.
     fn with_gradient(&self, gradients: &Self::Gradients) -> Vec<Range<usize>>;
 
     /// All weights multiplied by `factor`; every number is shown to `see` on the way.

@@ -131,7 +131,7 @@ pub fn train<T: Task>(
 }
 
 /// The same as [`train`], and tells `watch` of every update of the start probe and every segment as soon as it has ended.
-/// `watch` can end the training with [`ControlFlow::Break`]; what it came to is returned all the same.
+/// `watch` can end the training with [`ControlFlow::Break`]; its result is returned all the same.
 ///
 /// # Errors
 /// Those of [`train`] and of `watch`.
@@ -273,7 +273,7 @@ enum Decider<'a> {
 /// A servo, and what is added to it.
 struct Servo {
     steering: Steering,
-    /// As it was at the best validation, once a segment was the best.
+    /// As it was at the best validation loss, once a segment was the best.
     best: Option<Steering>,
     best_loss: f64,
     offsets: Offsets,

@@ -106,10 +106,10 @@ impl ModelConfig {
         Ok(())
     }
 
-    /// Checks that it is one that there is: of this crate, or of `models`.
+    /// Checks that it exists: in this crate, or among `models`.
     ///
     /// # Errors
-    /// [`Error::Setting`] with the names that there are.
+    /// [`Error::Setting`] with the known names.
     pub fn check_known(&self, models: &Models) -> Result<()> {
         match self {
             Self::Custom { name, .. } => models.get(name).map(drop),

@@ -281,7 +281,7 @@ impl Models {
     /// The constructor of a model.
     ///
     /// # Errors
-    /// [`Error::Setting`] with the names that there are.
+    /// [`Error::Setting`] with the known names.
     pub(super) fn get(&self, name: &str) -> Result<MakeTask> {
         self.0.get(name).cloned().ok_or_else(|| {
             let names = self.0.keys().map(String::as_str);

@@ -89,7 +89,7 @@ pub(crate) struct Updates {
     ratio: UpdateRatio,
     gradient: Vec<f32>,
     weights: Vec<f32>,
-    /// Where the weights are that the update moves that is looked at.
+    /// Where the weights are that the update being looked at moves.
     moved: Vec<Range<usize>>,
     /// Whether `weights` are those of the model as it is, from the end of the segment before.
     known: bool,

@@ -9,7 +9,7 @@ const PROGRESS_LIMIT: f64 = 3.0;
 /// come, such as delayed classes, and says nothing of the weights. Not fitted.
 const GAP_LIMIT: f64 = 1.0;
 
-/// The history of a training so far, as common logarithms of ratios of losses, each taken as what it is above the lowest that there can be
+/// The history of a training so far, as common logarithms of ratios of losses, each measured from the lowest that there can be
 /// ([`crate::TraineeSpec::lowest_loss`]). Both are 0 before anything is known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct History {

@@ -104,7 +104,7 @@ impl Steering {
         }
     }
 
-    /// The same for a loss that can be as low as this; 0 if it is not said.
+    /// The same for a loss that can be as low as this; 0 without it.
     pub fn lowest_loss(mut self, lowest: f64) -> Self {
         self.lowest = lowest;
         self

@@ -371,7 +371,7 @@ fn several_runs_keep_the_best_and_count_the_cost_of_all() {
     }
     assert_eq!(begun.len(), 3);
 
-    // Whoever watches can do without the rest.
+    // A watcher can do without the rest.
     let mut runs = 0;
     train_watched::<_, Error>(task(), &several, &Device::flex(), &mut |now| {
         runs += usize::from(matches!(now, Underway::Ended(e) if e.next == Next::Over));

@@ -200,7 +200,7 @@ fn fine_tuning_begins_with_what_the_servo_wants_of_such_weights() {
             tuner = tuner.fine_tuning();
         }
         let size = tuner.batch_size();
-        // The same rows in the probe, though not as many are asked for.
+        // The same rows in the start probe, though not as many are asked for.
         let rows: Vec<u32> = (0..64).collect();
         let batch = Batch::gather(&data.train, &rows, &device);
         let loss = task.loss(task.forward(&model, batch.inputs), &batch.targets);
