@@ -1,8 +1,8 @@
 use super::*;
 use trimtab_env::settings::ROLLBACK;
 
-/// On a training that goes as it should, the policy that ships changes nothing; when validation and training loss have both been
-/// higher for a while, it goes back.
+/// On a training that goes as it should, the policy that ships changes nothing; when validation and training loss have both gone
+/// up, and it has lasted, it goes back.
 #[test]
 fn the_policy_that_ships_knows_calm_from_relapse() {
     let policy = Policy::shipped().unwrap();
