@@ -11,9 +11,8 @@ use trimtab_env::{Status, Truncation};
 /// - burn-rl has no seeds. Episode `n` of an adapter gets the seed number `n` of the stream `burn-rl` of the adapter's
 ///   own seed; it counts them itself. Adapters side by side want different seeds.
 /// - burn-rl's steps have two flags, but its training loop (burn-train 0.22.1) stores their disjunction with the
-///   transition, and counts only episodes that are `done`. So `done` is the end in either way, `truncated` tells the
-///   one from the other, and [`State::status`] has the reason. Whoever needs the value after a truncated episode looks
-///   there.
+///   transition, and counts only episodes that are `done`. So `done` is true at either end, `truncated` tells which, and
+///   [`State::status`] has the reason. The value after a truncated episode is to be looked up there.
 /// - burn-rl's steps cannot fail. An error ends the episode as [`Truncation::Interrupted`] with reward 0, and
 ///   [`BurnRl::failure`] has the first one.
 ///
@@ -33,7 +32,7 @@ pub struct BurnRl<E> {
     seed: u64,
     /// Number of the episode under way.
     episode: u64,
-    /// Whether it has gone beyond its first state.
+    /// Whether it has taken a step.
     stepped: bool,
     state: State,
     failure: Option<Error>,
@@ -42,7 +41,7 @@ pub struct BurnRl<E> {
 /// What burn-rl passes on from step to step.
 #[derive(Clone, Debug, PartialEq)]
 pub struct State {
-    /// What is seen.
+    /// The observation.
     pub observation: Observation,
     /// Whether the episode goes on, and if not, why.
     pub status: Status,

@@ -63,7 +63,7 @@ pub enum Decision {
     Choose(Action),
     /// Settings outright, as fixed settings and schedules do.
     Set(Settings),
-    /// Nothing, for this reason: the run is over with an error that says so.
+    /// Nothing, for this reason: the run ends with an error that says so.
     Fail(String),
     /// To try settings out first, each for its number of updates, and then to decide again: [`trimtab_env::TuningEnv::look_ahead`].
     LookAhead(Vec<(Settings, u64)>),

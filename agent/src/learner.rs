@@ -1,6 +1,6 @@
 //! An actor and a critic with a learning rule.
 //!
-//! In flow [`Trajectory`]s of the present policy; out flow a better [`Policy`] and the metrics of the update.
+//! Input: [`Trajectory`]s of the present policy. Output: a better [`Policy`] and the metrics of the update.
 //!
 //! | to find | look in |
 //! |---|---|
@@ -201,7 +201,7 @@ impl Learner {
             .core
             .samples(rollout, &common, &self.algorithm.estimator())?;
         if !samples.are_finite() {
-            // The critic's weights are finite, but what the last update made of them says what is not.
+            // The critic's weights are finite, but since the last update its values are not.
             return Err(Error::NotFinite {
                 update: self.updates,
             });

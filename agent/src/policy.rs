@@ -1,6 +1,6 @@
 //! A policy: everything that is needed to act, as plain data.
 //!
-//! In flow an observation and its mask; out flows an action. A policy needs no device: actor and critic are copied into a
+//! Input: an observation and its mask. Output: an action. A policy needs no device: actor and critic are copied into a
 //! [`Perceptron`], which acts on plain vectors.
 //!
 //! | to find | look in |
@@ -112,7 +112,7 @@ pub struct Policy {
     moments: Option<RunningMoments>,
     /// The actor.
     actor: Perceptron,
-    /// What its training cost, if somebody counted.
+    /// What its training cost, if it was counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     training_cost: Option<Cost>,
     /// What it moves and sees, if it adds to a context servo.
@@ -120,11 +120,11 @@ pub struct Policy {
     residual: Option<Residual>,
 }
 
-/// Standardised observations are clipped to this many standard deviations, as in CleanRL and Stable-Baselines3. Gymnasium's wrapper alone does
-/// not clip.
+/// Standardised observations are clipped to this many standard deviations, as in CleanRL and Stable-Baselines3. Gymnasium's wrapper
+/// alone does not clip.
 pub(crate) const OBSERVATION_CLIP: f32 = 10.0;
 
-/// Buffers that acting uses again and again.
+/// Buffers that acting reuses.
 #[derive(Clone, Debug, Default)]
 pub struct Scratch {
     input: Vec<f32>,
@@ -146,7 +146,7 @@ impl Policy {
     }
 
     /// The policy that ships. It adds to a [`trimtab_env::ContextServo`] what the servo does not know: when to hold back, and when
-    /// to go back to the best weights. What it is worth, and on what it was trained, is on the experiments page.
+    /// to go back to the best weights. The experiments page says what it is worth and on what it was trained.
     ///
     /// # Errors
     /// [`Error::Damaged`] if the crate was built with another file in its place.
@@ -193,7 +193,7 @@ impl Policy {
         })?;
         let policy = self.clone();
         let choose = move |observation: &Observation| {
-            // Chance has no part in the most probable choice.
+            // The most probable choice needs no random numbers.
             let mut rng = stream(0, "actions", 0);
             let scratch = &mut Scratch::default();
             let acted = policy.act(observation, Selection::Greedy, &mut rng, scratch);
@@ -228,8 +228,7 @@ impl Policy {
         }
     }
 
-    /// Chooses an action and says how likely it was: `log pi(a | s)`, summed over the heads. What the observation's mask forbids is
-    /// never chosen.
+    /// Chooses an action and says how likely it was: `log pi(a | s)`, summed over the heads. A masked choice is never taken.
     ///
     /// # Errors
     /// [`trimtab_env::Error::Other`] if a logit is not finite, or the mask forbids every choice of a head.
@@ -245,7 +244,7 @@ impl Policy {
         Ok((action, log_prob))
     }
 
-    /// [`Policy::act`] into an action that is there already.
+    /// [`Policy::act`] into an existing action.
     ///
     /// # Errors
     /// As [`Policy::act`].
@@ -265,7 +264,7 @@ impl Policy {
                 Selection::Greedy => mode(log_probs),
                 Selection::Sampled => sample(log_probs, rng),
             };
-            // Of logits that are not finite no logarithm is a number.
+            // Logits that are not finite have log-probabilities that are not numbers.
             match log_probs.get(choice) {
                 Some(log) if log.is_finite() => log_prob += log,
                 Some(_) | None => undecided = undecided.or(Some(head)),

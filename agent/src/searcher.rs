@@ -1,6 +1,6 @@
 //! Searchers: what proposes whole configurations over many runs.
 //!
-//! A searcher is asked for trials and told their losses, by whoever runs them: [`Searcher::ask`], [`Searcher::tell`].
+//! A searcher is asked for trials and told their losses by the code that runs them: [`Searcher::ask`], [`Searcher::tell`].
 //! [`search`] is the plain loop around the two. What a searcher does follows from its seed and from which losses it had
 //! been told before which question; the order in which losses of the same batch come back does not matter, so neither does
 //! the number of threads. Trials that are still under way are taken into account: no two of them are the same, unless there
@@ -90,7 +90,7 @@ pub struct Trial {
 pub enum Proposal {
     /// Run this.
     Trial(Trial),
-    /// Nothing before a trial that is under way has been told.
+    /// Nothing until a trial under way has been told.
     Wait,
     /// Nothing any more.
     Done,
@@ -104,7 +104,7 @@ pub trait Searcher: Send {
     /// If the searcher's arithmetic breaks down.
     fn ask(&mut self) -> Result<Proposal>;
 
-    /// What a trial came to, to be minimised. A trial that failed or diverged has a loss that is not finite.
+    /// Takes the loss of a trial, to be minimised. A trial that failed or diverged has one that is not finite.
     ///
     /// # Errors
     /// [`crate::Error::Config`] if no trial of this number is under way.

@@ -143,7 +143,7 @@ impl Error {
     }
 }
 
-/// A word of a user's for a message: whole, or what it begins with where it is long.
+/// A user's word for a message: whole, or its beginning if it is long.
 pub fn shortened(text: &str) -> String {
     const LONGEST: usize = 200;
     let length = text.chars().count();
@@ -154,7 +154,7 @@ pub fn shortened(text: &str) -> String {
     format!("{start}.. ({length} characters)")
 }
 
-/// What another library says of a user's text, which may be in it: whole, or its beginning where it is very long.
+/// Another library's message about a user's text, which may contain that text: whole, or its beginning if it is very long.
 pub fn clipped(text: &str) -> String {
     const LONGEST: usize = 2000;
     if text.chars().count() <= LONGEST {

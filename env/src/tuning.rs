@@ -80,7 +80,7 @@ pub struct TuningConfig {
     /// Whether an episode ends as soon as its target is reached.
     #[serde(default)]
     pub stop_at_target: bool,
-    /// What is to be made small; by default the validation loss.
+    /// What is minimised; by default the validation loss.
     #[serde(default)]
     pub objective: Objective,
 }
@@ -176,7 +176,7 @@ struct Episode {
     first_loss: f64,
     best_loss: f64,
     best: Snapshot,
-    /// The base controller as it was then, once a segment was the best.
+    /// The base controller as of the best segment, if there is one.
     best_steering: Option<Steering>,
     divergences: usize,
     cost_to_target: Option<Cost>,

@@ -4,7 +4,7 @@
 //! policy steer, or search over several runs. Each spends from a ledger of its own, and everything is spent: evaluations,
 //! trials, diverged runs. What a method cost *before* the comparison (a policy's training, a fit) is shown apart.
 //!
-//! In flow a config and [`Workers`](crate::Workers); out flow records, and a report that is made of them alone.
+//! Input: a config and [`Workers`](crate::Workers). Output: records, and a report that is made of them alone.
 //!
 //! | to find | look in |
 //! |---|---|

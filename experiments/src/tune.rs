@@ -56,7 +56,7 @@ use trimtab_models::tasks::config::PreparedTask;
 use trimtab_models::tasks::custom::{Models, TrainedWeights};
 use trimtab_models::{Begun, DataConfig, TaskConfig, TrainConfig, Underway};
 
-/// So many classes are not too many for any number of rows.
+/// Up to this many classes are not too many for any number of rows.
 const FEW_CLASSES: usize = 20;
 
 /// What is tuned.
@@ -299,7 +299,7 @@ struct Runs<'a> {
 impl Work for Runs<'_> {
     type Shared = ();
     type Unit = usize;
-    /// What was to be said of it, and what it came to.
+    /// The lines to be said of it, and its result.
     type Answer = (Vec<String>, TrainedWeights);
     type Bench = ();
 

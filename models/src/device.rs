@@ -44,7 +44,7 @@ pub fn divide_cores(name: &str, jobs: usize) {
     }
 }
 
-/// How many threads an operation of each job is to take, if it is not to be left as it is; `chosen` says that somebody has decided already.
+/// Threads for an operation of each job; `None` leaves the number as it is. `chosen` says that somebody has decided already.
 fn threads_of_each(name: &str, cores: usize, jobs: usize, chosen: bool) -> Option<usize> {
     (name == "libtorch" && jobs > 1 && !chosen).then(|| (cores / jobs).max(1))
 }

@@ -14,7 +14,7 @@ pub struct PolicyController {
 }
 
 impl PolicyController {
-    /// A controller that acts greedily or by draws.
+    /// A controller that acts greedily or samples.
     pub fn new(policy: Policy, selection: Selection) -> Self {
         Self {
             policy,

@@ -1,11 +1,11 @@
-//! Chance as a controller.
+//! A random controller.
 
 use super::{Controller, Decision, Situation};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use trimtab_env::{Action, EnvironmentSpec, stream};
 
-/// Allowed choices, all equally likely.
+/// Chooses among the allowed choices, all equally likely.
 pub struct RandomController {
     spec: EnvironmentSpec,
     rng: ChaCha8Rng,

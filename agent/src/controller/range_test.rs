@@ -22,9 +22,9 @@ pub struct RangeTestConfig {
     pub points: usize,
     /// Share of the budget that the whole test may cost; where it does not buy all the points, there are fewer.
     pub share: f64,
-    /// The test counts as exploded where the smoothed loss is above its lowest by this many times what it had fallen to there. In
-    /// both libraries it is where it is 4 times the lowest, which means something else for a loss plus a constant, and nothing for
-    /// one below 0.
+    /// The test counts as exploded where the smoothed loss has risen from its lowest by this many times its fall to that point.
+    /// Both libraries stop it at 4 times the lowest loss, which depends on any constant in the loss and means nothing for a loss
+    /// below 0.
     pub explosion: f64,
 }
 
@@ -89,8 +89,8 @@ impl RangeTestConfig {
     }
 
     /// A tenth of the learning rate at which the smoothed loss is lowest before it explodes. A constant added to the losses changes
-    /// nothing. `None` where the losses say nothing: they never fall below the level of the first tenth of the rates, as flat ones
-    /// do, or are no numbers before they could.
+    /// nothing. `None` where the losses say nothing: they never fall below the level of the first tenth of the rates, as flat
+    /// losses never do, or are not numbers before they could.
     ///
     /// fastai has this as its suggestion `minimum`, the one of its four that a short mock training cannot mislead, with the same smoothing
     /// ([`smoothed`]). It leaves out the first tenth and the last five points, whatever they are, and suggests the end of the first
@@ -110,7 +110,7 @@ impl RangeTestConfig {
         let negligible = ROUNDING * level.abs().max(median(&steps));
         let (mut lowest, mut at) = (level, None);
         for (i, rate) in rates.iter().enumerate().take(losses.len()).skip(begun) {
-            // What is fallen by may be less than chance moves a loss from one minibatch to the next.
+            // The fall may be smaller than a loss varies from one minibatch to the next.
             let moved = (level - lowest).max(median(&steps[..i]));
             if !smooth[i].is_finite() || smooth[i] - lowest > self.explosion * moved + negligible {
                 break;
@@ -130,8 +130,8 @@ fn median(numbers: &[f64]) -> f64 {
     sorted.get(sorted.len() / 2).copied().unwrap_or(0.0)
 }
 
-/// The exponential mean of losses that forgets 2 % an update, if there are a hundred `points` as in fastai, and as much over
-/// the whole test if there are fewer; its start at 0 is made up for.
+/// The exponential moving average of losses, corrected for its start at 0. With a hundred `points` it forgets 2 % an update, as in
+/// fastai; with fewer it forgets as much over the whole test.
 pub fn smoothed(losses: &[f64], points: usize) -> Vec<f64> {
     let keep = 0.98f64.powf(100.0 / points.max(1) as f64);
     let (mut mean, mut weight) = (0.0, 0.0);
@@ -180,11 +180,11 @@ pub struct Found {
     /// Whether the losses suggested it. If not, it is the rate that the training was to begin with.
     #[serde(default = "suggested")]
     pub suggested: bool,
-    /// Share of the budget that was spent by then, and the rest of which the schedule fills.
+    /// Share of the budget spent by then; the schedule fills the rest.
     pub spent: f64,
 }
 
-/// Records that do not say so are of tests that always suggested something.
+/// Records without this field are of tests that always suggested something.
 fn suggested() -> bool {
     true
 }
@@ -207,7 +207,7 @@ impl RangeTest {
         }
     }
 
-    /// How many learning rates the share pays if one update costs this share; the one that told so is among them.
+    /// How many learning rates the share buys if one update costs this share; the update that measured it uses up one of them.
     fn affordable(&self, update: f64) -> usize {
         let bought = (self.config.share / update.max(1e-9)).floor() as usize;
         bought.saturating_sub(1).clamp(4, self.config.points)

@@ -78,8 +78,8 @@ mod tests {
         assert_eq!(replayed(&run), run);
     }
 
-    /// A start probe was paid for and is not replayed, so that segments are cut elsewhere; what holds at a share of the budget
-    /// is what held there.
+    /// The start probe cost something and is not replayed, so that segments are cut elsewhere; at each share of the budget the
+    /// settings are those of the run.
     #[test]
     fn a_replay_needs_no_start_probe() {
         let run = recorded(true);

@@ -30,7 +30,7 @@ pub fn run(environment: &mut TuningEnv, controller: &mut dyn Controller, seed: u
     Ok(episode.total)
 }
 
-/// An episode under way, for whoever stops it before its end.
+/// An episode under way, for a caller that may stop it before its end.
 pub struct Episode<'a> {
     play: Play<'a>,
     observation: Observation,

@@ -15,8 +15,8 @@ pub enum Schedule {
     Constant,
     /// Linear warm-up from 0, then half a cosine down to 0 (Loshchilov and Hutter 2017, "SGDR", without restarts). The peak is at the
     /// end of the warm-up and the cosine fills the rest, as in transformers and optax. Others count otherwise: Keras' `decay_steps`
-    /// come on top of the warm-up, PyTorch's `LinearLR` begins at a third of the peak, and timm's warm-up covers the beginning of a
-    /// cosine that has begun.
+    /// come on top of the warm-up, PyTorch's `LinearLR` begins at a third of the peak, and timm's cosine begins at update 0, its
+    /// beginning hidden by the warm-up.
     Cosine {
         /// Share of the budget of the warm-up.
         warmup: f64,
@@ -30,19 +30,19 @@ pub enum Schedule {
     },
     /// Multiplied by `factor` at each of the shares.
     Steps {
-        /// Where.
+        /// The shares.
         at: Vec<f64>,
-        /// By what.
+        /// The factor on the learning rate.
         factor: f64,
     },
     /// The batch grows where [`Schedule::Steps`] would divide the learning rate (Smith et al. 2018, "Don't decay the
     /// learning rate, increase the batch size").
     GrowBatch {
-        /// Where.
+        /// The shares.
         at: Vec<f64>,
-        /// By what.
+        /// The factor on the batch size.
         factor: f64,
-        /// The largest batch; what it leaves over is taken off the learning rate, as in the paper.
+        /// The largest batch; the factor that it leaves over is taken off the learning rate, as in the paper.
         largest: usize,
     },
 }

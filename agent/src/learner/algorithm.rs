@@ -60,7 +60,7 @@ impl Algorithm {
         }
     }
 
-    /// Its gradient steps on one rollout. What it draws, it draws from `rng`.
+    /// Its gradient steps on one rollout, with random draws from `rng`.
     pub(crate) fn update(
         &self,
         core: &mut Core,

@@ -179,8 +179,8 @@ impl Core {
         finite(&self.network.weights) && finite(self.network.forward(observations).0)
     }
 
-    /// One step of Adam against the gradient that follows from those with respect to logits and values, which are of the network's last
-    /// forward pass over `observations`. Returns the gradient's norm before clipping.
+    /// One step of Adam on the gradient that follows from those with respect to the logits and values of the network's last forward
+    /// pass over `observations`. Returns the gradient's norm before clipping.
     pub(crate) fn descend(
         &mut self,
         observations: &[f32],

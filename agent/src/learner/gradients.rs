@@ -13,7 +13,7 @@ pub fn clip_global_norm(gradient: &mut [f32], max_norm: f32) -> f32 {
     let rest = rest.iter().map(|x| f64::from(*x) * f64::from(*x));
     let norm = (partial.iter().sum::<f64>() + rest.sum::<f64>()).sqrt() as f32;
     if norm > max_norm {
-        // The small number is PyTorch's, it keeps the result strictly below the bound.
+        // The small number is PyTorch's; it keeps the result strictly below the bound.
         let scale = max_norm / (norm + 1e-6);
         gradient.iter_mut().for_each(|x| *x *= scale);
     }

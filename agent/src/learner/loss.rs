@@ -45,7 +45,7 @@ pub fn clipped_surrogate(
         let plain = ratio * advantages[i];
         let clipped = ratio.clamp(1.0 - clip, 1.0 + clip) * advantages[i];
         if clipped < plain {
-            // Where the clipped one counts and differs, the ratio is out of range and has no say.
+            // Where the clipped term is the smaller one, the ratio is out of range and has no gradient.
             (-clipped, 0.0)
         } else {
             (-plain, -plain)
@@ -79,7 +79,7 @@ pub fn value_loss(values: &[f32], old_values: &[f32], returns: &[f32], clip: Opt
         };
         let error = old_values[i] + clip.copysign(moved) - returns[i];
         if error * error > plain.0 {
-            // The clipped value has no say.
+            // The clipped value has no gradient.
             (error * error, 0.0)
         } else {
             plain

@@ -36,7 +36,7 @@ fn train(
     (learner, means)
 }
 
-/// The best return is 16 and chance has 4: at least 15.5 at the end.
+/// The best return is 16, that of a random policy 4: at least 15.5 at the end.
 #[test]
 fn every_algorithm_learns_the_identity() {
     for algorithm in algorithms() {
@@ -90,7 +90,7 @@ fn every_algorithm_learns_to_tune_the_noisy_quadratic() {
     }
 }
 
-/// Pays by the choice, of which the first is never allowed.
+/// Rewards by the choice; the first is never allowed.
 struct Masked(trimtab_env::EnvironmentSpec, usize);
 
 impl Masked {

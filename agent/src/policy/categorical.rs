@@ -12,7 +12,7 @@ pub fn log_softmax(logits: &[f32]) -> Vec<f32> {
     log_probs
 }
 
-/// [`log_softmax`] where the logits are.
+/// [`log_softmax`] in place.
 pub fn log_softmax_in_place(logits: &mut [f32]) {
     let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let sum: f32 = logits.iter().map(|x| (x - largest).exp()).sum();

@@ -71,7 +71,7 @@ impl Perceptron {
         width == outputs && !self.layers.is_empty() && self.layers.iter().all(finite)
     }
 
-    /// The outputs for one input vector. `scratch` is only there to be used again.
+    /// The outputs for one input vector. `scratch` is a buffer for reuse.
     pub fn forward<'a>(&self, input: &[f32], scratch: &'a mut [Vec<f32>; 2]) -> &'a [f32] {
         let [current, next] = scratch;
         current.clear();

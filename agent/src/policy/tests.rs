@@ -1,8 +1,8 @@
 use super::*;
 use trimtab_env::settings::ROLLBACK;
 
-/// On a training that goes as it should, the policy that ships changes nothing; when validation and training loss have gone
-/// up together, and it has lasted, it goes back.
+/// On a training that goes as it should, the policy that ships changes nothing; when validation and training loss have both gone
+/// up, and it has lasted, it goes back.
 #[test]
 fn the_policy_that_ships_knows_calm_from_relapse() {
     let policy = Policy::shipped().unwrap();
@@ -116,7 +116,7 @@ fn numbers_that_are_not_finite_are_an_error_and_no_choice() {
     ] {
         let acted = acted(&linear(weights), x, allowed);
         let masked = !allowed[0] && weights[0] > 1e37;
-        // A logit of what is masked has no say.
+        // The logit of a masked choice has no effect.
         match acted {
             Ok(choices) => assert!(masked && !choices.contains(&0)),
             Err(error) => assert!(error.to_string().contains("`move`"), "{error}"),

@@ -28,7 +28,7 @@ use trimtab_env::vector::VectorEnvironment;
 pub struct Collector {
     environments: VectorEnvironment,
     plan: Plan,
-    /// Where each environment stands, where episodes go on from rollout to rollout.
+    /// Where each environment stands, if episodes go on from rollout to rollout.
     standing: Vec<Mutex<Standing>>,
     steps: bool,
 }
@@ -37,7 +37,7 @@ impl Collector {
     /// A collector with nothing played yet. Every random draw of episode `i` comes from streams of `seed` and `i`.
     ///
     /// # Errors
-    /// [`Error::Config`] if `rollout` is empty, or if it is of steps and its environments are not as many as there are.
+    /// [`Error::Config`] if `rollout` is empty, or is of steps in another number of environments.
     pub fn new(environments: VectorEnvironment, rollout: RolloutConfig, seed: u64) -> Result<Self> {
         Self::resume(environments, rollout, seed, &CollectorState::default())
     }

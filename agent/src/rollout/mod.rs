@@ -1,6 +1,6 @@
 //! Rollouts: what a policy did in environments, as plain, serialisable data.
 //!
-//! In flow a policy and environments; out flow [`Trajectory`](crate::Trajectory)s, from which a learner learns.
+//! Input: a policy and environments. Output: [`Trajectory`](crate::Trajectory)s, from which a learner learns.
 //!
 //! | to find | look in |
 //! |---|---|

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use trimtab_env::mdp::stream::derived_seed;
 use trimtab_env::{Action, Environment, Observation, Status, stream};
 
-/// A part of a rollout: everything that is to be known of it but the policy.
+/// A part of a rollout: all that is needed to play it but the policy.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Part {
     /// A whole episode with this seed.
@@ -24,7 +24,7 @@ pub enum Part {
     },
 }
 
-/// What came of a part.
+/// The result of a part.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Played {
     /// In the order of time.
@@ -33,8 +33,7 @@ pub struct Played {
     pub under_way: Option<UnderWay>,
 }
 
-/// The episode under way in one of several environments. An environment that was given its seed and its actions is where this
-/// one is.
+/// The episode under way in one of several environments. Its seed and its actions bring any environment to the same state.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct UnderWay {
     /// Number of the episode in this environment, from 0.
@@ -52,7 +51,8 @@ pub struct CollectorState {
     under_way: Vec<UnderWay>,
 }
 
-/// What is to be played for each rollout, whoever plays it. Every random draw of episode `i` comes from streams of the seed and `i`.
+/// What is to be played for each rollout, wherever it is played. Every random draw of episode `i` comes from streams of the seed
+/// and `i`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
     rollout: RolloutConfig,
@@ -115,8 +115,8 @@ impl Plan {
         }
     }
 
-    /// Takes what came of the parts of a rollout, in their order. Trajectories come in the order of episodes or of environments, and
-    /// within an environment in the order of time.
+    /// Takes the results of the parts of a rollout, in their order. Trajectories come in the order of episodes or of environments,
+    /// and within an environment in the order of time.
     pub fn take(&mut self, played: Vec<Played>) -> Vec<Trajectory> {
         let mut trajectories = Vec::with_capacity(played.len());
         match self.rollout {

@@ -53,7 +53,7 @@ impl RolloutConfig {
     }
 }
 
-/// One stretch of one episode, as plain arrays. It can be made anywhere and sent to the learner.
+/// Consecutive steps of one episode, as plain arrays. It can be made anywhere and sent to the learner.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Trajectory {
     /// Seed of the episode.
@@ -76,7 +76,7 @@ pub struct Trajectory {
     pub last_observation: Vec<f32>,
     /// Whether and how the episode ended with the last step.
     pub status: Status,
-    /// What the stretch cost, in seconds of the environment's cost model.
+    /// What the steps cost, in seconds of the environment's cost model.
     pub cost: Cost,
 }
 

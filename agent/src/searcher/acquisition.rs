@@ -1,4 +1,4 @@
-//! How much a trial promises, given what a Gaussian process expects of it. Losses are minimised.
+//! Acquisition functions: how much a trial promises, given what a Gaussian process expects of it. Losses are minimised.
 
 use serde::{Deserialize, Serialize};
 
@@ -20,7 +20,7 @@ pub enum Acquisition {
 }
 
 impl Acquisition {
-    /// The promise of a trial whose loss is expected to be normal with this mean and deviation.
+    /// The value of a trial whose loss is expected to be normal with this mean and standard deviation.
     pub fn value(self, mean: f64, deviation: f64, best: f64) -> f64 {
         match self {
             Self::ExpectedImprovement => expected_improvement(mean, deviation, best),

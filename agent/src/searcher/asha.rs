@@ -12,11 +12,11 @@ use trimtab_env::SearchSpace;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AshaConfig {
-    /// The first rung trains at least so far.
+    /// Least resource of the first rung.
     pub min_resource: u64,
-    /// The last rung trains so far.
+    /// Resource of the last rung.
     pub max_resource: u64,
-    /// One of so many goes on from each rung, so many times further.
+    /// One trial in this many goes on from each rung, and trains this many times further.
     pub reduction_factor: u64,
 }
 
@@ -76,7 +76,7 @@ impl Asha {
                 trial.resource == Some(self.resources[rung]) && *outcome != Outcome::Outstanding
             });
             let ids: Vec<u64> = told.map(|(trial, _)| trial.id).collect();
-            // What failed counts as told, and is never among the best.
+            // A failed trial counts as told, and is never among the best.
             let best = ids.len() / self.eta as usize;
             let best = ranked(&self.history, ids.into_iter())
                 .into_iter()

@@ -21,7 +21,7 @@ pub struct BayesianConfig {
     pub kernel: Kernel,
     /// Quasi-random trials before the first that is chosen.
     pub initial: usize,
-    /// Quasi-random candidates for each trial. A space with no more configurations is looked at as a whole.
+    /// Quasi-random candidates for each trial. A space with no more configurations than that is searched whole.
     pub candidates: usize,
 }
 
@@ -37,8 +37,8 @@ impl Default for BayesianConfig {
     }
 }
 
-/// A Gaussian process says what to expect of every configuration and how sure that is, and the trial that promises most is
-/// next (Mockus 1978; Snoek, Larochelle and Adams 2012).
+/// A Gaussian process predicts the loss of every configuration and how sure that is, and the trial that promises most is next
+/// (Mockus 1978; Snoek, Larochelle and Adams 2012).
 ///
 /// Losses above the median are squeezed first: far from the best they say little but how bad a thing can get. A failed trial
 /// counts as the worst one told. Trials under way count as having come to what the process expects of them, so that the next
@@ -117,7 +117,7 @@ impl Bayesian {
             .map(|coordinate| ordered(coordinate.domain.bounds().is_some()))
             .collect();
         let fitted = self.fitted(&axes, &points, &values, &mut rng)?;
-        // What the best is without its luck: single losses are noisy.
+        // The best expected loss rather than the best one seen: single losses are noisy.
         let least = |means: &mut dyn Iterator<Item = f64>| means.fold(f64::INFINITY, f64::min);
         let best = least(&mut points.iter().map(|point| fitted.posterior(point).0));
         let process = fitted.believing(&values, outstanding)?;
@@ -193,7 +193,7 @@ impl Bayesian {
             }
             ranked.sort_by(|a, b| b.0.total_cmp(&a.0));
         }
-        // A second look at a configuration was measured to pay less than a first look at another one.
+        // A second look at a configuration was measured to gain less than a first look at another one.
         let mut tried = None;
         for (_, point) in &ranked {
             let configuration = space.decode(point)?;
@@ -302,7 +302,7 @@ fn warped(losses: &[f64]) -> Vec<f64> {
             if loss <= median || deviation == 0.0 {
                 return loss;
             }
-            // Equal losses have one rank, in the middle of theirs.
+            // Equal losses share the rank in the middle of theirs.
             let below = sorted.partition_point(|other| *other < loss) as f64;
             let up_to = sorted.partition_point(|other| *other <= loss) as f64;
             median + deviation * normal_quantile((below + up_to) / (2.0 * n as f64))

@@ -36,9 +36,8 @@ impl Default for CrossEntropyConfig {
 
 /// The cross-entropy method (Rubinstein 1999; de Boer et al. 2005, "A tutorial on the cross-entropy method"): each
 /// generation is drawn from independent normal distributions in the unit cube, whose means and standard deviations are those of the
-/// best trials of the generation before. It asks for a whole generation at a time, and for the first trial of all in the
-/// middle of the cube. What failed is never among the best. On a space of few values a generation may ask for one configuration more
-/// than once.
+/// best trials of the generation before. It asks for a whole generation at a time; the very first trial is the middle of the cube.
+/// A failed trial is never among the best. On a space of few values a generation may ask for one configuration more than once.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CrossEntropy {
     history: History,
@@ -93,7 +92,7 @@ impl CrossEntropy {
     }
 
     /// Means and standard deviations from which generation `generation` is drawn; `None` while one before is under way. A generation in
-    /// which all failed, or all came to the same, has nothing to say: the one before it counts.
+    /// which all failed, or all had the same loss, is passed over: the one before it counts.
     fn distribution(&self, generation: usize) -> Result<Option<Vec<(f64, f64)>>> {
         let space = self.history.space();
         let population = self.config.population;
@@ -215,7 +214,7 @@ mod tests {
             searcher = serde_json::from_str(&text).unwrap();
         }
         let (_, best) = searcher.best().unwrap();
-        // Chance comes within 0.03 in 240 draws of this cube, about once.
+        // Random search comes within 0.03 in 240 draws of this cube, about once.
         assert!(best < 1e-3, "{best}");
     }
 

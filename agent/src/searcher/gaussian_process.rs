@@ -54,7 +54,7 @@ pub enum Axis {
     Unordered,
 }
 
-/// What a Gaussian process assumes.
+/// What a Gaussian process assumes: its kernel and hyperparameters.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Assumptions {
     /// The shape of the covariance.
@@ -216,7 +216,7 @@ impl GaussianProcess {
     }
 }
 
-/// What is thought of the assumptions before anything is observed: each is log-normal.
+/// The prior of the assumptions, before anything is observed: each is log-normal.
 ///
 /// Values are standardised and coordinates within the unit interval. A handful of observations says little about length
 /// scales, and the most likely ones alone are then at the extremes.
@@ -351,7 +351,7 @@ impl Differences {
                 let Some((pair, r2)) = pairs.next() else {
                     break;
                 };
-                // Off the diagonal every pair counts twice, which takes the half of the trace away.
+                // Off the diagonal every pair counts twice, which cancels the factor one half of the trace.
                 let pull = weights[i] * weights[j] - inverse[i * n + j];
                 let slope = pull * variance * kernel.slope(*r2);
                 for ((g, square), inverse_square) in

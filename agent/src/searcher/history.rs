@@ -5,7 +5,7 @@ use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use trimtab_env::{SearchSpace, Settings, stream};
 
-/// All trials of a searcher with what they came to.
+/// All trials of a searcher with their outcomes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct History {
     space: SearchSpace,
@@ -24,7 +24,7 @@ struct Entry {
 pub enum Outcome {
     /// It is under way.
     Outstanding,
-    /// It came to this finite loss.
+    /// It ended with this finite loss.
     Loss(f64),
     /// It failed or diverged.
     Failed,
@@ -71,7 +71,7 @@ impl History {
             .map(|entry| (&entry.trial, entry.outcome))
     }
 
-    /// What trial `id` came to; `None` if there is no such trial.
+    /// The outcome of trial `id`; `None` if there is no such trial.
     pub fn outcome(&self, id: u64) -> Option<Outcome> {
         Some(self.entry(id)?.outcome)
     }
@@ -138,7 +138,7 @@ impl History {
         trial
     }
 
-    /// Takes what a trial came to.
+    /// Takes the loss of a trial.
     ///
     /// # Errors
     /// [`Error::Config`] if no trial of this number is under way.

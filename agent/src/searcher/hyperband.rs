@@ -11,11 +11,11 @@ use trimtab_env::SearchSpace;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct HyperbandConfig {
-    /// No trial is trained less far.
+    /// Least resource of a trial.
     pub min_resource: u64,
-    /// The last rung of every bracket trains so far.
+    /// Resource of the last rung of every bracket.
     pub max_resource: u64,
-    /// One of so many goes on from each rung, so many times further.
+    /// One trial in this many goes on from each rung, and trains this many times further.
     pub reduction_factor: u64,
     /// How many times all brackets are run.
     pub cycles: usize,

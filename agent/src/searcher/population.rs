@@ -17,8 +17,8 @@ pub struct PopulationConfig {
     pub interval: u64,
     /// How many generations there are.
     pub generations: u64,
-    /// This share of the members, rounded up but at most half of them, the worst, goes on from the state of one of the best, an
-    /// equal share. With 0 no member ever takes over another's state.
+    /// The worst members, this share of all, rounded up but at most half of them, go on from the states of the best, of whom there
+    /// are as many. With 0 no member ever takes over another's state.
     pub exploited: f64,
     /// Probability that a hyperparameter is drawn anew when a member explores.
     pub resample: f64,
@@ -44,8 +44,9 @@ impl Default for PopulationConfig {
 /// Trainings that go on from each other's states, with changed hyperparameters (Jaderberg et al. 2017, "Population based
 /// training of neural networks", with truncation selection).
 ///
-/// Unless `exploited` is 0, a member that failed goes on from one of the best too, however many have failed; while none has a loss, those that failed begin
-/// anew with a configuration drawn afresh. (In Ray Tune, which rounds the share up in the same way, such a member is left alone.)
+/// Unless `exploited` is 0, a member that failed goes on from one of the best too, however many have failed; while no member has a
+/// loss, those that failed begin anew with a configuration drawn afresh. (In Ray Tune, which rounds the share up in the same way,
+/// such a member is left alone.)
 ///
 /// A generation is told as a whole before the next one begins. Every trial says from which trial's state it goes on and has
 /// its whole configuration, changed or not: a caller that trains with what the trial says cannot lose a change, and the
@@ -343,7 +344,7 @@ mod tests {
             let next = second_generation(&[2.0, 3.0, 1.0], 0.5, seed);
             let from: Vec<Option<u64>> = next.iter().map(|(from, _)| *from).collect();
             assert_eq!(from, [Some(0), Some(2), Some(2)]);
-            // Who stays keeps its rate, who is replaced moves it once.
+            // A member that stays keeps its rate; one that is replaced moves it once.
             assert!((next[0].1 - 1.0).abs() < 1e-9 && (next[2].1 - 1.0).abs() < 1e-9);
             let up = next[1].1.max(1.0 / next[1].1);
             assert!((up - 1.2).abs() < 1e-9 || up < 1.2, "{next:?}");

@@ -33,9 +33,9 @@ use std::collections::BTreeMap;
 /// Whether a training goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// It does.
+    /// It goes on.
     GoOn,
-    /// It is not worth it.
+    /// It is not worth going on with.
     Stop,
 }
 
@@ -60,7 +60,7 @@ pub struct PercentileConfig {
     pub startup_trials: usize,
     /// Nothing is stopped before this step.
     pub warmup_steps: u64,
-    /// After the warm-up, the first report of each stretch of so many steps is judged.
+    /// Steps between two decisions, counted from the warm-up: the first report of each such interval is judged.
     pub interval: u64,
     /// Nothing is stopped at a step that fewer complete trials have.
     pub min_trials: usize,

@@ -12,11 +12,11 @@ use trimtab_env::SearchSpace;
 pub struct SuccessiveHalvingConfig {
     /// Configurations that begin.
     pub configurations: usize,
-    /// The first rung trains at least so far.
+    /// Least resource of the first rung.
     pub min_resource: u64,
-    /// The last rung trains so far.
+    /// Resource of the last rung.
     pub max_resource: u64,
-    /// One of so many goes on from each rung, so many times further.
+    /// One trial in this many goes on from each rung, and trains this many times further.
     pub reduction_factor: u64,
 }
 
@@ -167,7 +167,7 @@ impl Bracket {
         if !told || self.rung + 1 == self.resources.len() {
             return false;
         }
-        // However few began, one goes on: a bracket whose last rung nobody reaches has only spent.
+        // However few began, one goes on: a bracket whose last rung no trial reaches is wasted.
         let keep = (self.width / self.eta.saturating_pow(self.rung as u32 + 1) as usize).max(1);
         let ranked = ranked(history, self.trials.iter().copied());
         self.survivors = ranked.into_iter().take(keep).collect();

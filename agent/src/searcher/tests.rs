@@ -99,7 +99,7 @@ fn trials_under_way_are_never_the_same() {
     let tables = suite::hpobench().unwrap();
     for space in [deep(), tables[0].space().clone()] {
         for config in all() {
-            // Of successive halving and its kin the same configuration goes on, of one trial at a time.
+            // In successive halving and its kin the configuration of one earlier trial comes again, with a larger resource.
             let mut searcher = config.start(space.clone(), 5).unwrap();
             for _ in 0..4 {
                 let mut batch: Vec<Trial> = Vec::new();
@@ -241,7 +241,7 @@ fn a_changed_hyperparameter_survives_the_checkpoint() {
     }
     let (next, same) = (generation(&mut searcher), generation(&mut restored));
     assert_eq!(next, same);
-    // Who was not replaced goes on with what it had, changed or not.
+    // A member that was not replaced goes on with what it had, changed or not.
     for trial in &next {
         let from = searcher.history().trial(trial.continues.unwrap()).unwrap();
         let own = trial.id - 5 == from.id;

@@ -37,7 +37,7 @@ impl Default for TpeConfig {
     }
 }
 
-/// Trials are divided into good and other ones, each half is made a density, and the next trial is the draw from the good
+/// Trials are divided into good and other ones, each part is made a density, and the next trial is the draw from the good
 /// ones' density for which the ratio of the two is largest, which is where the expected improvement is largest (Bergstra
 /// et al. 2011, "Algorithms for hyper-parameter optimization"; details as measured by Watanabe 2023, "Tree-structured
 /// Parzen estimator: understanding its algorithm components").
@@ -167,7 +167,7 @@ impl Searcher for Tpe {
     tell_history!();
 }
 
-/// For each coordinate the part of the unit interval that means the same; `None` if it is not active.
+/// For each coordinate the part of the unit interval that decodes to the same value; `None` if it is not active.
 type Cells = Vec<Option<(f64, f64)>>;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -180,7 +180,7 @@ enum Scale {
 struct Density<'a> {
     scales: &'a [Scale],
     trials: Vec<Cells>,
-    /// Deviation of the component of each trial at each coordinate: `[trial][coordinate]`.
+    /// Standard deviation of the component of each trial at each coordinate: `[trial][coordinate]`.
     deviations: Vec<Vec<f64>>,
 }
 
@@ -323,7 +323,7 @@ fn gaps(trials: &[Cells], j: usize) -> Vec<(usize, f64)> {
         .collect()
 }
 
-/// The draw from a normal distribution within the unit interval that belongs to a uniform draw.
+/// Maps a uniform draw to one from a normal distribution truncated to the unit interval.
 fn truncated_normal(centre: f64, deviation: f64, uniform: f64) -> f64 {
     let probability = |u: f64| normal_probability((u - centre) / deviation);
     let (from, to) = (probability(0.0), probability(1.0));

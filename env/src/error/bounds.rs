@@ -55,7 +55,7 @@ pub fn check_widths(field: &str, inputs: usize, hidden: &[usize], kernel: usize)
     check_memory(field, format!("{hidden:?}"), bytes)
 }
 
-/// The memory of this machine in bytes; where that is not told, more than any has.
+/// The memory of this machine in bytes; if unknown, more than any machine has.
 fn memory() -> f64 {
     const UNKNOWN: f64 = 1e12;
     let told = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();

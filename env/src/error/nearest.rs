@@ -1,9 +1,9 @@
-//! What somebody may have meant by a name that there is not.
+//! What a user may have meant by an unknown name.
 
 use strsim::damerau_levenshtein;
 
-/// Those of the `known` names that `name` may stand for, nearest first, at most three: up to a third of its letters are others, or the
-/// words that the known one begins with are left out.
+/// Those of the `known` names that `name` may stand for, nearest first, at most three: names with up to a third of its letters
+/// changed, and names of which it leaves out the first words.
 ///
 /// ```
 /// use trimtab_env::error::nearest::nearest;

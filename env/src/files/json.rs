@@ -18,7 +18,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Error, Result, Value};
 use writing::Part;
 
-/// What a number is called that JSON has no number for.
+/// The strings for numbers that JSON cannot hold.
 const NAMES: [(&str, f64); 3] = [
     ("inf", f64::INFINITY),
     ("-inf", f64::NEG_INFINITY),

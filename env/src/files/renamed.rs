@@ -1,4 +1,4 @@
-//! Names of earlier versions. Files that have them are still read; whoever reads one can say what a name is called now.
+//! Names of earlier versions. Files with them are still read, and a reader can say what each is called now.
 //!
 //! ```
 //! use trimtab_env::files::renamed::fields;
@@ -65,7 +65,7 @@ pub(crate) fn setting_name_of<'de, D: Deserializer<'de>>(
     String::deserialize(deserializer).map(setting_name)
 }
 
-/// What a choice of the head or the knob, or a value of the setting, `name`, as it was called before, is called now.
+/// The present name of a choice of the head or knob `name`, or of a value of the setting `name`, given its earlier one.
 pub(crate) fn choice(name: &str, choice: String) -> String {
     if name == "weights" && choice == "kept" {
         return "none".to_owned();
@@ -99,8 +99,8 @@ fn feature_now(name: &str) -> String {
     name.to_owned()
 }
 
-/// A config in RON with its fields called as they are now, and a note for each name of before. Also the name of a parameter, as in
-/// `(name: "surprise", domain: ..)`, which is a field of what is fitted.
+/// A config in RON with its fields under their present names, and a note for each earlier one. That includes the name of a
+/// parameter, as in `(name: "surprise", domain: ..)`, which is a field of what is fitted.
 pub fn fields(text: &str) -> (String, Vec<String>) {
     let (mut out, mut notes) = (String::with_capacity(text.len()), Vec::new());
     let mut at = 0;

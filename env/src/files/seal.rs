@@ -30,7 +30,7 @@ pub fn seal(json: &[u8], beside: &[u8]) -> Vec<u8> {
     [START, digits.as_bytes(), END, rest].concat()
 }
 
-/// The object as it was before [`seal`]. One without a checksum comes back as it is: files of before have none.
+/// The object as it was before [`seal`]. One without a checksum comes back as it is: older files have none.
 ///
 /// # Errors
 /// [`Altered`] if the content is not that of the checksum.
@@ -49,7 +49,7 @@ pub fn unseal<'a>(text: &'a [u8], beside: &[u8]) -> Result<Cow<'a, [u8]>, Altere
     let Some((head, rest)) = text.split_at_checked(length) else {
         return elsewhere();
     };
-    // Of a head with an altered letter, the rest is still where it is: no other file begins like this.
+    // If a letter of the head is altered, the rest is still where it is: no other file begins like this.
     let right = head.iter().zip(START).filter(|(a, b)| a == b).count();
     if right + 1 < START.len() {
         return elsewhere();

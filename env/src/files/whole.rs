@@ -4,8 +4,8 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{Result, Write};
 use std::path::{Path, PathBuf};
 
-/// Writes a file through a temporary one beside it: sync, then rename. Of a link, the file is written that it stands for; a
-/// pipe or a device is written to as it is, since it cannot be replaced.
+/// Writes a file through a temporary one beside it: sync, then rename. A link is followed; a pipe or a device is written to
+/// directly, since it cannot be replaced.
 ///
 /// # Errors
 /// What the operating system says.
@@ -50,7 +50,7 @@ pub fn is_standard_output(_: &Path) -> bool {
     false
 }
 
-/// What a link stands for, whether that is there or not; any other path as it is.
+/// What a link points to, whether that exists or not; any other path as it is.
 pub fn behind_links(path: &Path) -> PathBuf {
     const MOST: usize = 40;
     let mut path = path.to_owned();

@@ -192,8 +192,7 @@ fn examine(
     Ok(())
 }
 
-/// Makes a call that may panic. Whoever is told of the panic does not use the environment any more, so it does not matter in which
-/// state it was left.
+/// Makes a call that may panic. The environment is not used after a panic, so it does not matter in which state it was left.
 fn guarded<T>(call: impl Into<String>, of: impl FnOnce() -> T) -> Answer<T> {
     catch_unwind(AssertUnwindSafe(of)).map_err(|panic| Violation::Panicked {
         call: call.into(),

@@ -41,7 +41,7 @@ pub trait Environment: Send {
     /// when the process behind the environment fails. A *bad* outcome, such as a training that diverges, is no error.
     fn step(&mut self, action: &Action) -> Result<Step>;
 
-    /// Figures of the episode so far that are for reports alone, such as a test accuracy or the regret to a known
+    /// Figures of the episode so far that are for reports only, such as a test accuracy or the regret to a known
     /// optimum. Nothing here ever reaches the agent.
     ///
     /// # Errors
@@ -78,7 +78,7 @@ impl<E: Environment + ?Sized> Environment for Box<E> {
     }
 }
 
-/// Figures of an episode by name, for reports alone. A figure that does not exist (a target never reached) is absent.
+/// Figures of an episode by name, for reports only. A figure that does not exist (a target never reached) is absent.
 pub type Outcome = BTreeMap<String, f64>;
 
 /// The answer to an action.

@@ -1,4 +1,4 @@
-//! Sets of problem instances: those an agent learns on, those it is examined on, and which one an episode takes.
+//! Sets of problem instances: train instances, test instances, and which one an episode takes.
 
 use crate::{Error, Result, stream};
 use rand::RngExt;
@@ -8,9 +8,9 @@ use std::sync::Arc;
 /// Instances of one problem, divided into train and test instances.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct InstanceSet<I> {
-    /// What an agent learns on.
+    /// Those that an agent learns on.
     pub train: Vec<I>,
-    /// What it is examined on.
+    /// Those that it is evaluated on.
     pub test: Vec<I>,
 }
 

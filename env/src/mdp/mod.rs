@@ -1,6 +1,6 @@
 //! The Markov decision process: the contract between an agent and an environment, and everything that holds for any environment.
 //!
-//! In flow a seed and actions; out flow observations, rewards and how an episode ended ([`Status`](crate::Status)). Nothing here
+//! Input: a seed and actions. Output: observations, rewards and how an episode ended ([`Status`](crate::Status)). Nothing here
 //! knows what a training is.
 //!
 //! | to find | look in |

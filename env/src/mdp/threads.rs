@@ -42,7 +42,7 @@ pub fn in_order<T: Send, E: Send>(
                     if index >= count {
                         break;
                     }
-                    // Nobody listens any more if the calling thread is gone, and nobody misses it.
+                    // If the calling thread is gone, nobody needs the message.
                     let answer = work(worker, index, &|steps| {
                         sender.send(Said::Progress(steps)).unwrap_or_default();
                     });

@@ -48,7 +48,7 @@ impl ConfusionMatrix {
         Ok(Self { classes, counts })
     }
 
-    /// How often class `truth` was predicted as `predicted`; 0 for classes that there are not.
+    /// How often class `truth` was predicted as `predicted`; 0 for classes that do not exist.
     pub fn count(&self, truth: usize, predicted: usize) -> u64 {
         if truth < self.classes && predicted < self.classes {
             self.counts[truth * self.classes + predicted]

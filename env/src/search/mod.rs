@@ -1,6 +1,6 @@
 //! What is searched: the values that a hyperparameter can take, and spaces of them.
 //!
-//! In flows a point of the unit cube or a random stream; out flows a value, or a whole configuration. Knobs and searchers share it, so
+//! Input: a point of the unit cube or a random stream. Output: a value, or a whole configuration. Knobs and searchers share it, so
 //! that both mean the same by a domain.
 //!
 //! | to find | look in |

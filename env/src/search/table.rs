@@ -5,7 +5,7 @@ use crate::{Cost, Domain, Error, Parameter, Result, SearchSpace, Settings, Value
 use rand::{Rng, RngExt};
 use std::collections::BTreeMap;
 
-/// What recorded trainings of one task with every configuration of a grid came to, each configuration several times.
+/// Recorded trainings of one task with every configuration of a grid, each configuration several times.
 ///
 /// To evaluate a configuration is to draw one of its repeats: the objective of a searcher, with real noise. Since all
 /// repeats are known, so is how good a configuration really is: [`Table::regret`].
@@ -38,7 +38,7 @@ struct Row {
     mean: f64,
 }
 
-/// What one recorded training came to.
+/// The result of one recorded training.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Recorded {
     /// The figure of merit.

@@ -1,4 +1,4 @@
-//! A servo on the size of the updates whose set-point knows what kind of training it regulates, and how it goes.
+//! A servo on the size of the updates whose set-point depends on what kind of training it regulates, and on how that goes.
 
 mod context;
 mod guard;
@@ -29,10 +29,10 @@ const MAX_DECAY: f64 = 0.1;
 /// averaged: e <- e + (w - e) / (1 + averaging t)       at each update, t of them so far
 /// ```
 ///
-/// `start`, `end`, `batch` and the exponent of `decay` are [`Terms`]; `feedback` and `decay_feedback` are [`Feedback`] of what
-/// the training shows. A training begins with a *start probe*: one update at
-/// the learning rate that is given, after which the weights are put back, tells which rate makes updates of the size `rho*(0)`.
-/// A *loss spike*, a loss that jumps within a segment, lowers the rate at once. The [`Guard`] keeps the rate to what was seen to work.
+/// `start`, `end`, `batch` and the exponent of `decay` are [`Terms`]; `feedback` and `decay_feedback` are [`Feedback`] of what the
+/// training shows. A training begins with a *start probe*: one update at the given learning rate, after which the weights are put
+/// back, tells which rate makes updates of the size `rho*(0)`. A *loss spike*, a loss that jumps within a segment, lowers the rate
+/// at once. The [`Guard`] keeps the rate to what was seen to work.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ContextServo {
@@ -58,9 +58,9 @@ pub struct ContextServo {
     pub decay_feedback: Feedback,
     /// How fast the averaged weights forget: 0 not to average, 1 for the mean of all weights so far.
     pub averaging: f64,
-    /// How many times the training loss of the segment before is a loss spike, 0 for nothing. The second half of a segment that
-    /// comes as one divides the rate by as much, 64 at most, and what was measured of the updates is forgotten: the data are
-    /// others than before, or the last updates were far too large.
+    /// The ratio of the training loss to that of the segment before from which it is a loss spike, 0 for none. A spike in the
+    /// second half of a segment divides the rate by that ratio, 64 at most, and forgets what was measured of the updates: the data
+    /// have changed, or the last updates were far too large.
     pub loss_spike: f64,
     /// Whether a training begins with a start probe.
     pub probe: bool,
@@ -150,8 +150,8 @@ impl ContextServo {
             .min(context.examples.max(1.0))
     }
 
-    /// The set-point of the relative size of the updates at the share `f` of the budget with batches of `b`, in a training
-    /// that has shown so much.
+    /// The set-point of the relative size of the updates at the share `f` of the budget with batches of `b`, in a training with
+    /// this history.
     pub fn set_point(&self, context: &Context, history: &History, f: f64, b: f64) -> f64 {
         let (start, end) = (self.start.at(context), self.end.at(context));
         let planned = start + (end - start) * f.clamp(0.0, 1.0).powf(self.shape);

@@ -1,6 +1,6 @@
 //! Servos: they hold the relative size of the updates at a set-point by moving the learning rate.
 //!
-//! In flow what is known of a training beforehand ([`Context`](crate::Context)) and its reports; out flow the settings of the next
+//! Input: what is known of a training beforehand ([`Context`](crate::Context)) and its reports. Output: the settings of the next
 //! segment. No policy is needed; one that adds to a servo learns a residual.
 //!
 //! | to find | look in |

@@ -16,7 +16,7 @@ pub struct Residual {
     pub observation: ObservationConfig,
 }
 
-/// Whatever chooses: it takes an observation, in which the features of the base controller are, to one choice for each knob.
+/// Maps an observation, which has the features of the base controller, to one choice for each knob.
 pub type Choose = Arc<dyn Fn(&Observation) -> Action + Send + Sync>;
 
 /// A policy on the residual of a context servo.

@@ -8,7 +8,7 @@ use crate::{
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
-/// Shows one of `n` symbols, one-hot, and pays 1 for naming it. The best return is the horizon, a random policy's is
+/// Shows one of `n` symbols, one-hot; the reward for naming it is 1. The best return is the horizon, a random policy's is
 /// `horizon / n`. (Stable-Baselines3 tests its algorithms on the same idea.)
 pub struct Identity {
     spec: EnvironmentSpec,

@@ -14,8 +14,8 @@ use std::collections::VecDeque;
 /// foundation of a new meta-algorithmic framework"; Eimer et al. 2021, "DACBench").
 ///
 /// The agent must name at each step the next element of the sequence 1, 1, 2, 1, 1, 2, 4, ... (Luby, Sinclair and
-/// Zuckerman 1993, "Optimal speedup of Las Vegas algorithms"), by its base-2 logarithm [`log2_luby`]. A wrong name pays
-/// −1 and a right one 0, so the best return is 0. At step `k` = 1, 2, ... of an instance the element is number
+/// Zuckerman 1993, "Optimal speedup of Las Vegas algorithms"), by its base-2 logarithm [`log2_luby`]. The reward of a wrong name is
+/// −1 and that of the right one 0, so the best return is 0. At step `k` = 1, 2, ... of an instance the element is number
 ///
 /// ```text
 /// i = max(1, round(k + start + eₖ)),  e₁ = sticky,  eₖ₊₁ = eₖ + sticky

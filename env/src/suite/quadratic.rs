@@ -30,7 +30,7 @@ pub struct NoisyQuadratic {
 #[derive(Clone, Debug)]
 struct State {
     weights: Vec<f64>,
-    /// What is evaluated in their place where the settings ask for it, and of how many updates it is the average.
+    /// The average that is evaluated in place of the weights where the settings ask for it, and of how many updates it is.
     averaged: Option<(Vec<f64>, u64)>,
     rng: ChaCha8Rng,
 }
@@ -137,8 +137,8 @@ impl NoisyQuadratic {
         StandardNormal.sample(rng)
     }
 
-    /// Makes updates as long as `goes_on` says so of their number, the cost and the batch size, and evaluates the loss,
-    /// which is free. A loss that is not finite ends it.
+    /// Makes updates while `goes_on` allows it, given their number, the cost and the batch size, and evaluates the loss, which is
+    /// free. A loss that is not finite ends it.
     fn train(
         &mut self,
         settings: &Settings,

@@ -20,8 +20,9 @@ use serde::{Deserialize, Serialize};
 ///
 /// The values do not act on what follows, so the nearest one at each step is optimal. The observation of the raw
 /// [`Encoding`] is the number of steps left, slope `aⱼ` and shift `bⱼ` of each curve, and the last choice `uⱼ` for each
-/// (−1 at first); the normalised one has the steps and the shifts and slopes divided by 10 and the choices by 2; the
-/// engineered one adds the exponent `aⱼ (t − bⱼ)` of each curve at the next step, clipped to ±4. The steps are shown and belong to the task, so the episode ends as finished.
+/// (−1 at first); the normalised one has the steps and the shifts and slopes divided by 10 and the choices by 2; the engineered one
+/// adds the exponent `aⱼ (t − bⱼ)` of each curve at the next step, clipped to ±4. The steps are shown and belong to the task, so
+/// the episode ends as finished.
 ///
 /// The instances that come with the crate are those of DACBench: 300 train and 300 test instances, with 1, 2, 3 and
 /// 5 curves. The outcome has `optimal_return` and

@@ -57,9 +57,9 @@ impl Episode {
 }
 
 impl Steering {
-    /// The settings from here on, where the share `f` of the budget is used, on top of `base`: residual knobs add to what
-    /// the servo wants, `others` beside them, and their positions take on the values that hold; other knobs have the last word
-    /// on theirs.
+    /// The settings from here on, where the share `f` of the budget is used, on top of `base`: residual knobs and `others` add to
+    /// what the servo wants, and the knobs' positions take on the values that hold; other knobs have the last word on their
+    /// settings.
     pub fn moved(
         &mut self,
         f: f64,
@@ -75,7 +75,7 @@ impl Steering {
             {
                 position.value = Value::Number(knob.domain.nearest(number));
             }
-            // What the servo has to go back from, no choice keeps.
+            // A rollback of the servo's cannot be overridden by a choice.
             if !(knob.name == ROLLBACK && settings.from_best()) {
                 settings.set(&knob.name, position.value.clone());
             }
@@ -161,7 +161,7 @@ mod tests {
             let ratio = segment.report.gradients.unwrap().update_ratio;
             let times = ratio / wanted;
             assert!((0.1..10.0).contains(&times), "{given}: {times}");
-            // The probe is paid for.
+            // The start probe is part of the cost.
             assert!(segment.spent > segment.report.cost);
         }
     }

@@ -75,20 +75,20 @@ pub(crate) fn log_uniform(low: f64, high: f64, rng: &mut impl Rng) -> f64 {
     (low.ln() + (high / low).ln() * rng.random::<f64>()).exp()
 }
 
-/// A plan of segments: a few short probes, so that a bad start is left early, then equal ones.
+/// A plan of segments: a few short ones, so that a bad start is left early, then equal ones.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Segments {
-    /// Number of probe segments at the start.
+    /// Number of short segments at the start.
     pub short: usize,
-    /// Cost of a probe relative to a full segment, above 0 and at most 1.
+    /// Cost of a short segment relative to a full one, above 0 and at most 1.
     pub short_share: f64,
     /// Number of full segments.
     pub full: usize,
 }
 
 impl Default for Segments {
-    /// 5 probes of 0.2 and 24 segments of 1: 25 units, measured to leave bad starts early.
+    /// 5 short segments of 0.2 and 24 full ones of 1: 25 units, measured to leave bad starts early.
     fn default() -> Self {
         Self {
             short: 5,
@@ -116,8 +116,8 @@ impl Segments {
         units(index + 1) / units(self.count())
     }
 
-    /// The segment after segment `index`, where `spent` of `budget` is spent: what overshot skips the boundaries that it has
-    /// passed. [`Segments::count`] if the budget is used up.
+    /// The segment after segment `index`, where `spent` of `budget` is spent: a segment that overshot skips the boundaries that it
+    /// has passed. [`Segments::count`] if the budget is used up.
     pub fn following(&self, index: usize, spent: Cost, budget: Cost) -> usize {
         let passed = |next: &usize| self.spent_after(*next) * budget <= spent * (1.0 + 1e-12);
         let mut after = index + 1..self.count();
@@ -132,7 +132,7 @@ impl Segments {
         next.unwrap_or(last.max(index))
     }
 
-    /// Checks that there is a segment and that probes have a size.
+    /// Checks that there is a segment and that short ones have a size.
     ///
     /// # Errors
     /// [`Error::Config`].

@@ -187,7 +187,7 @@ impl Meter {
 
     /// Whether one more update of this size, and an evaluation of `rows` examples after it, still fit `budget`.
     ///
-    /// None does once somebody wished that the process stops ([`interruption`]).
+    /// None does once the process is asked to stop ([`interruption`]).
     ///
     /// By the clock this is whether the average update of the segment so far would fit.
     pub fn fits(&self, budget: Cost, batch_size: usize, rows: usize) -> bool {

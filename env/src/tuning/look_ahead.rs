@@ -41,8 +41,8 @@ impl TuningEnv {
         Ok(reports)
     }
 
-    /// Counts what is spent elsewhere: afterwards at least the share `f` of the budget is spent. A replay pays so for the
-    /// look ahead of the run that it replays.
+    /// Counts what is spent elsewhere: afterwards at least the share `f` of the budget is spent. That is how a replay counts the
+    /// cost of the look-ahead of the run that it replays.
     ///
     /// # Errors
     /// As [`TuningEnv::step_with`].

@@ -1,10 +1,10 @@
-//! What a tuning run makes small.
+//! What a tuning run minimises.
 
 use crate::metrics::{Direction, Metric};
 use crate::{Report, TraineeSpec, Validation};
 use serde::{Deserialize, Serialize};
 
-/// The figure of a validation that a tuning run is about: what is best, what is rewarded, and what a target is a target of.
+/// The figure of a validation that a tuning run optimises: the best, the reward and the target are in terms of it.
 ///
 /// Everything downstream minimises an **error**: the loss, a metric that falls, or 1 minus a metric that rises. Every metric
 /// that rises has 1 as its best value, so that the error of a perfect prediction is 0 and none is negative. The
@@ -28,7 +28,7 @@ pub enum Objective {
 }
 
 impl Objective {
-    /// The error that is made small; NaN if the metric is not there or not defined.
+    /// The error that is minimised; NaN if the metric is not there or not defined.
     pub fn error(self, validation: &Validation) -> f64 {
         match self {
             Self::Loss => validation.loss,

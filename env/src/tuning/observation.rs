@@ -21,8 +21,8 @@ pub struct ObservationConfig {
     pub without: Vec<String>,
     /// Every feature is clipped to this absolute value.
     pub clip: f32,
-    /// How many moments are seen, the present one first: all features but those of the context come for each. Before the
-    /// start, all was as at the start, as Gymnasium's `FrameStackObservation` has it.
+    /// How many moments are seen, the present one first: all features but those of the context come for each. Moments before the
+    /// start repeat the first one, as in Gymnasium's `FrameStackObservation`.
     pub history: usize,
 }
 
@@ -92,8 +92,8 @@ pub const GRADIENT_FEATURES: [&str; 6] = [
     "gradient_norm_change",
 ];
 
-/// How far the training loss, in the second half of the segment, is above the lowest that a segment had: natural logarithm of
-/// the ratio. What tells that the data are no longer what they were, as long as they are not.
+/// Natural logarithm of the training loss in the second half of the segment relative to the lowest that a segment had. It shows
+/// that the data have changed, for as long as they stay so.
 pub const TRAIN_LOSS_RISEN: &str = "train_loss_risen";
 
 /// What the encoder knows beside the reports.
@@ -105,7 +105,7 @@ pub struct Moment<'a> {
     pub positions: &'a [Position],
     /// Share of the budget that is left, 1 at the start.
     pub budget_left: f64,
-    /// Whether the next segment is a probe.
+    /// Whether the next segment is a short one.
     pub short_segment: bool,
     /// What was known of the training beforehand; its features come last where the process has a base controller.
     pub context: Option<&'a Context>,

@@ -13,18 +13,19 @@ use serde::{Deserialize, Serialize};
 ///   + reached     [the target was reached in this segment]
 /// ```
 ///
-/// where the losses are validation losses, or errors of another [`crate::Objective`], `share` is the segment's share of the budget, and
-/// `s = max(log(first / reference), 0.1)` is what a good training of this task gains: dividing by it makes tasks
-/// comparable, which was measured to matter most. The first term telescopes to the final quality; the second pays
-/// for being good early (convergence speed): segments have equal cost, so that early is cheap; the third charges for what is spent, which
-/// moves no choice unless an episode can end before its budget does, at a target (`stop_at_target`) or at too many divergences. Any weight may be zero. Where `scaled` is false, `s` is 1, which goes with
-/// [`SelfCritical`](crate::mdp::wrappers::SelfCritical): what makes tasks differ is subtracted there, and a task on which `s` is small does
-/// not outweigh the others.
+/// where the losses are validation losses, or errors of another [`crate::Objective`], `share` is the segment's share of the budget,
+/// and `s = max(log(first / reference), 0.1)` is what a good training of this task gains: dividing by it makes tasks comparable,
+/// which was measured to matter most. The first term telescopes to the final quality; the second rewards anytime performance, that
+/// is being good early (convergence speed): segments have equal cost, so that early is cheap; the third charges for what is spent,
+/// which moves no choice unless an episode can end before its budget does, at a target (`stop_at_target`) or at too many
+/// divergences. Any weight may be zero. Where `scaled` is false, `s` is 1, which goes with
+/// [`SelfCritical`](crate::mdp::wrappers::SelfCritical): what makes tasks differ is subtracted there, and a task on which `s` is
+/// small does not outweigh the others.
 ///
-/// Losses are what they are above the lowest that there can be ([`crate::TraineeSpec::lowest_loss`]), 0 for most.
+/// Losses are measured from the lowest that there can be ([`crate::TraineeSpec::lowest_loss`]), 0 for most.
 /// A ratio of them says how many times better, which is what counts for a loss whose best value is 0, such as an error or a
 /// cross-entropy. A loss that can be below 0 has no such value, and a ratio of two of them means nothing. Where one of the losses
-/// above is below 0, every `log(a / b)` is therefore the difference `a - b`, and `s = first - reference` whether `scaled` or not,
+/// of the formula is below 0, every `log(a / b)` is therefore the difference `a - b`, and `s = first - reference` whether `scaled` or not,
 /// because a difference has the unit of the loss: a constant added to the loss, or a factor, changes no reward. If the reference is
 /// no better than the first loss, `s` is 1 there. `floor` has no meaning for such losses and does nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -32,11 +33,11 @@ use serde::{Deserialize, Serialize};
 pub struct RewardConfig {
     /// Weight of the segment's improvement of the best validation loss.
     pub improvement: f64,
-    /// Weight of the level reached so far, per share of the budget.
+    /// Weight of the anytime performance, per share of the budget.
     pub anytime: f64,
-    /// The normalised level at which the second term is zero.
+    /// The normalised anytime performance at which the second term is zero.
     pub anytime_offset: f64,
-    /// Price of the whole budget. An episode that always spends it all pays the same whatever is chosen.
+    /// Price of the whole budget. An episode that always spends it all is charged the same whatever is chosen.
     pub cost: f64,
     /// Penalty of a segment that diverged.
     pub divergence: f64,
@@ -44,8 +45,8 @@ pub struct RewardConfig {
     pub reached: f64,
     /// Whether gains are divided by what a good training of the task gains.
     pub scaled: bool,
-    /// The share of the first loss below which all losses count as this much. Where a loss vanishes its logarithm has no end: without
-    /// a floor such trainings outweigh all others.
+    /// Losses below this share of the first loss count as that share of it. The logarithm of a vanishing loss has no end: without a
+    /// floor such trainings outweigh all others.
     pub floor: f64,
 }
 
@@ -96,7 +97,7 @@ impl Progress {
         losses.iter().any(|loss| *loss < 0.0)
     }
 
-    /// The gain of the segment and the level after it, as shares of what a good training gains.
+    /// The gain of the segment and the anytime performance after it, as shares of what a good training gains.
     fn differences(&self) -> (f64, f64) {
         let gained = self.first - self.reference;
         let scale = if gained > 0.0 { gained } else { 1.0 };
@@ -120,7 +121,7 @@ impl RewardConfig {
             + self.reached * indicator(progress.reached)
     }
 
-    /// The gain of the segment and the level after it, as logarithms of ratios.
+    /// The gain of the segment and the anytime performance after it, as logarithms of ratios.
     fn log_ratios(&self, progress: &Progress) -> (f64, f64) {
         let first = progress.first.max(SMALLEST);
         let floored = |loss: f64| loss.max(self.floor * first).max(SMALLEST);
@@ -179,7 +180,7 @@ mod tests {
 
     #[test]
     fn formula_by_hand() {
-        // s = ln 8; gain = ln 2 / ln 8 = 1/3; level = ln 4 / ln 8 = 2/3.
+        // s = ln 8; gain = ln 2 / ln 8 = 1/3; anytime = ln 4 / ln 8 = 2/3.
         let wanted = 2.5 / 3.0 + 5.0 * 0.04 * (2.0 / 3.0 - 0.8);
         assert!((RewardConfig::default().reward(&STEP) - wanted).abs() < 1e-12);
         let plain = RewardConfig {
@@ -229,7 +230,7 @@ mod tests {
         assert!(floored(1.0).validate().is_err() && floored(f64::NAN).validate().is_err());
     }
 
-    /// What these rewards were before losses below 0 had any, to the last bit.
+    /// These rewards are, to the last bit, what they were before losses below 0 had any.
     #[test]
     fn rewards_of_positive_losses_are_logarithms() {
         let config = RewardConfig {
@@ -253,7 +254,7 @@ mod tests {
 
     #[test]
     fn losses_below_0_are_paid_by_their_differences() {
-        // The cross-entropy of the steps above less 2.5: gain 0.5 of 1.75, level 1.5 of 1.75.
+        // The cross-entropy of the steps above less 2.5: gain 0.5 of 1.75, anytime 1.5 of 1.75.
         let below = Progress {
             first: -0.5,
             best_before: -1.5,
@@ -300,7 +301,7 @@ mod tests {
             prop_assert!((plain - moved).abs() < 1e-8 * (1.0 + plain.abs()), "{} {}", plain, moved);
         }
 
-        /// The improvement term telescopes: how a loss was reached does not matter, only where it ended.
+        /// The improvement term telescopes: only the last loss counts, not how it was reached.
         #[test]
         fn improvement_telescopes(losses in proptest::collection::vec(0.01..2.0f64, 1..20)) {
             let only = RewardConfig { anytime: 0.0, ..Default::default() };

@@ -6,7 +6,7 @@ use crate::tuning::settings::LEARNING_RATE;
 use crate::{Error, Restore, Result, Settings, Status, Step, Termination, Trainee, Value};
 
 impl Episode {
-    /// Brings back weights, optimiser and base controller as they were at the best validation. The data go on.
+    /// Brings back weights, optimiser and base controller as they were at the best validation loss. The data go on.
     pub(super) fn go_back(&mut self, trainee: &mut dyn Trainee) -> Result<()> {
         trainee.restore(&self.best, Restore::AllButData)?;
         if let (Some(steering), Some(best)) = (&mut self.steering, &self.best_steering) {

@@ -10,10 +10,10 @@ use std::fmt;
 pub const LEARNING_RATE: &str = "learning_rate";
 /// Name of the setting that every minibatch trainee has: examples an update.
 pub const BATCH_SIZE: &str = "batch_size";
-/// Name of the part of the weights that each update takes away, `w <- w (1 - independent_weight_decay)`, whatever the learning rate is:
-/// independent weight decay (Loshchilov and Hutter 2019, "Decoupled weight decay regularization"; so called by Wortsman et al. 2024, "Small-scale
-/// proxies for large-scale transformer training instabilities"), where AdamW's own option `weight_decay`, as PyTorch has it, is a factor on the
-/// learning rate. It comes on top of what the optimiser itself decays. 0 if it is not set.
+/// Name of the part of the weights that each update takes away, `w <- w (1 - independent_weight_decay)`, whatever the learning rate
+/// is: independent weight decay (Loshchilov and Hutter 2019, "Decoupled weight decay regularization"; so called by Wortsman et al.
+/// 2024, "Small-scale proxies for large-scale transformer training instabilities"), where AdamW's own option `weight_decay`, as
+/// PyTorch has it, is a factor on the learning rate. It comes on top of what the optimiser itself decays. 0 if it is not set.
 ///
 /// Files that call it `weight_decay`, its name before, are read.
 pub const INDEPENDENT_WEIGHT_DECAY: &str = "independent_weight_decay";
@@ -35,7 +35,7 @@ pub const OF_TRAININGS: [&str; 4] = [
 pub const ROLLBACK: &str = "rollback";
 /// The weights as they are.
 pub const NO_ROLLBACK: &str = "none";
-/// The weights, the optimiser's state and what a base controller had measured, as they were at the best validation so far.
+/// The weights, the optimiser's state and what a base controller had measured, as they were at the best validation loss so far.
 pub const BEST: &str = "best";
 
 /// The value of one hyperparameter.

@@ -47,7 +47,7 @@ pub trait Trainee: Send + Any {
     /// [`crate::Error::ForeignSnapshot`] if another kind of trainee made it.
     fn restore(&mut self, snapshot: &Snapshot, what: Restore) -> Result<()>;
 
-    /// Evaluates the present weights on the test split. For reports alone: the type that it returns goes nowhere near
+    /// Evaluates the present weights on the test split. For reports only: the type that it returns goes nowhere near
     /// an observation or a reward.
     ///
     /// # Errors
@@ -83,8 +83,8 @@ pub struct TraineeSpec {
     /// Names of the settings that it understands. Others are refused: they would be recorded, drawn and learned, and do nothing.
     #[serde(default)]
     pub settings: Vec<String>,
-    /// The lowest value that its loss can take, 0 for most. A ratio of losses is one of what they are above it, so that a constant
-    /// in a loss changes nothing.
+    /// The lowest value that its loss can take, 0 for most. Ratios of losses are taken of their distances from it, so that a
+    /// constant in a loss changes nothing.
     #[serde(default)]
     pub lowest_loss: f64,
     /// What may make its results other than expected, in words.
@@ -141,13 +141,13 @@ pub struct Report {
     pub updates: u64,
     /// Examples seen in the segment, repetitions counted.
     pub examples: u64,
-    /// What the segment cost, its evaluation included; a probe has none.
+    /// What the segment cost, its evaluation included; [`Trainee::probe`] has none.
     pub cost: Cost,
     /// Whether a loss or weight was not finite, or the loss left every reasonable range.
     pub diverged: bool,
     /// Minibatch losses; `None` before any update.
     pub train: Option<TrainLoss>,
-    /// Evaluation at the end; `None` if the segment diverged, and after a probe.
+    /// Evaluation at the end; `None` if the segment diverged, and after [`Trainee::probe`].
     pub validation: Option<Validation>,
     /// Gradient statistics; `None` where the trainee has none or no update was made.
     pub gradients: Option<GradientStatistics>,
@@ -156,7 +156,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// The same report with losses that are what they are above `lowest`.
+    /// The same report with losses as their distances from `lowest`.
     pub fn above(mut self, lowest: f64) -> Self {
         if let Some(train) = &mut self.train {
             for loss in [
@@ -216,7 +216,7 @@ pub struct Validation {
     pub metrics: BTreeMap<String, f64>,
 }
 
-/// An evaluation on the test split, for reports alone.
+/// An evaluation on the test split, for reports only.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct TestReport {
     /// Mean loss.
@@ -246,8 +246,9 @@ pub struct GradientStatistics {
 }
 
 impl GradientStatistics {
-    /// The gradient signal-to-noise, as the share `r = S / (S + N)` of the signal in the whole: an unbiased estimate of `|E g|^2 / E |g|^2` from `K` samples:
-    /// `(K |mean g|^2 / mean |g|^2 - 1) / (K - 1)`, kept within `[1e-6, 1]`. `None` with a single sample.
+    /// The gradient signal-to-noise, as the share `r = S / (S + N)` of the signal in the whole: an unbiased estimate of
+    /// `|E g|^2 / E |g|^2` from `K` samples: `(K |mean g|^2 / mean |g|^2 - 1) / (K - 1)`, kept within `[1e-6, 1]`. `None` with a
+    /// single sample.
     pub fn signal_to_noise(&self) -> Option<f64> {
         if self.samples < 2 || self.mean_square_norm <= 0.0 {
             return None;

@@ -1,8 +1,8 @@
-//! When what was spent before has paid.
+//! When what was spent before breaks even.
 
 use serde::{Deserialize, Serialize};
 
-/// After how many uses of a method what was spent for it before has paid, against searching each time.
+/// After how many uses of a method what was spent for it before breaks even, against searching each time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BreakEven {
@@ -10,7 +10,7 @@ pub enum BreakEven {
     Uses(u64),
     /// Never: the search costs no more than a use.
     Never,
-    /// No search in the table comes as low, so there is nothing to compare it with.
+    /// No search in the table has as low a loss, so there is nothing to compare it with.
     NoSearch,
 }
 

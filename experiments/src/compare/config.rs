@@ -31,14 +31,14 @@ pub struct CompareConfig {
     /// How cost is counted.
     #[serde(default)]
     pub cost: CostModel,
-    /// Budget and segments of one run; the knobs are those of the policies and of nobody else.
+    /// Budget and segments of one run; its knobs are for policies only.
     pub process: TuningConfig,
     /// Factors on the budget: each training is compared with each of them. By default with its budget as it is.
     #[serde(default = "one_budget")]
     pub budgets: Vec<f64>,
     /// Seeds of each method on each task.
     pub seeds: u64,
-    /// What searches search.
+    /// The space of the searches.
     pub space: SearchSpace,
     /// What is compared.
     pub methods: Vec<Method>,
@@ -47,7 +47,7 @@ pub struct CompareConfig {
     /// What the time to target is measured to.
     #[serde(default)]
     pub target: TargetRule,
-    /// Up to how many times the fastest method's time counts in the AlgoPerf score; 4 in its paper.
+    /// The largest ratio to the fastest method's time that counts in the AlgoPerf score; 4 in its paper.
     #[serde(default = "largest_ratio")]
     pub largest_ratio: f64,
     /// The method that is compared with each of the others in a table of its own.

@@ -91,7 +91,7 @@ pub enum Method {
         name: String,
         /// The file, from the folder of the config or else from the current directory.
         path: PathBuf,
-        /// What its training cost, in seconds of the cost model; shown apart. What the file says counts before this.
+        /// What its training cost, in seconds of the cost model; shown apart. A figure in the file takes precedence.
         #[serde(default)]
         training_cost: f64,
     },
@@ -199,7 +199,7 @@ pub enum Peak {
 pub enum Ruleset {
     /// One run, in which everything is decided.
     SelfTuning,
-    /// Several runs, the best of which counts; all of them are paid for.
+    /// Several runs, the best of which counts; the cost of all of them counts.
     ExternalTuning,
     /// One run with what others have found out about this very task: beyond any rules, and shown as a bound.
     Hindsight,

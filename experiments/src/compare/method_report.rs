@@ -22,13 +22,13 @@ pub struct MethodReport {
     /// for all tasks the grids behind a universal setting, a fit with the grids that it is measured by, or the training of a
     /// policy.
     pub earlier: f64,
-    /// After how many uses it breaks even, against the cheapest search in the table that comes as low; `None` where nothing was
+    /// After how many uses it breaks even, against the cheapest search in the table with as low a loss; `None` where nothing was
     /// spent before.
     #[serde(alias = "paid_after")]
     pub break_even: Option<BreakEven>,
     /// Share of the seeds on which the target was reached, over all tasks.
     pub reached: f64,
-    /// Mean over the tasks of the median time to target, relative to one budget; `None` if it is never on some task.
+    /// Mean over the tasks of the median time to target, relative to one budget; `None` if some task has none.
     pub time_to_target: Option<f64>,
     /// Median time to target on each task, in seconds of the cost model; `None` is never.
     pub times: Vec<Option<f64>>,
@@ -40,7 +40,7 @@ pub struct MethodReport {
     pub loss: Option<Interval>,
     /// Mean log ratio of the final validation loss to that of the baseline with the same seed; below 0 is better.
     pub difference: Option<Interval>,
-    /// Share of the seeds on which the final validation loss is below the baseline's.
+    /// Share of the seeds on which the final validation loss is lower than the baseline's.
     pub wins: f64,
     /// Mean log ratio of the final test loss to that of the baseline with the same seed.
     pub test_difference: Option<Interval>,

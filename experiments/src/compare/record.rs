@@ -19,7 +19,7 @@ pub struct CompareRecord {
     pub seed: u64,
     /// What one run may cost.
     pub budget: f64,
-    /// What was spent, and what came of it.
+    /// What was spent, and with what result.
     pub ledger: Ledger,
     /// Figures of the finished training; of a search, of its best run: `test_loss`, `test_accuracy`, ...
     pub outcome: Outcome,

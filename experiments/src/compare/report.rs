@@ -1,4 +1,4 @@
-//! What a comparison teaches: one row a method.
+//! The report of a comparison: one row a method.
 
 use super::break_even::break_even;
 use super::config::CompareConfig;

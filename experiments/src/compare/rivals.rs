@@ -15,7 +15,7 @@ pub struct Rivals {
     pub rivals: Vec<Rival>,
 }
 
-/// One of the others. Differences are the method's less the rival's: below 0 is for the method.
+/// One of the others. Differences are the method's less the rival's: below 0 the method has the lower loss.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Rival {
     /// Its name.

@@ -128,7 +128,7 @@ fn compare_in(
     Ok(lines)
 }
 
-/// Loads the policies of a config, and checks that there is whatever its methods name.
+/// Loads the policies of a config, and checks that everything its methods name exists.
 fn find_by_name(config: &CompareConfig, work: &mut Trainings) -> Result<()> {
     let spec = work.bench()?.spec().clone();
     for method in &config.methods {

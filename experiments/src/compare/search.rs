@@ -30,7 +30,7 @@ pub(super) struct Search {
     pub(super) servo: Option<ContextServo>,
 }
 
-/// What came of a search.
+/// The result of a search.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Searched {
     pub(super) ledger: Ledger,
@@ -54,7 +54,7 @@ pub(super) fn search(
     let mut trials: BTreeMap<u64, Trial> = BTreeMap::new();
     let mut best = (f64::INFINITY, Outcome::new());
     let mut budget = 0.0;
-    // Half a run and more that is left begins another.
+    // Another run begins if half a run or more is left.
     while search.runs * budget - ledger.spent >= 0.5 * budget {
         let trial = match searcher.ask()? {
             Proposal::Trial(trial) => trial,
@@ -94,7 +94,7 @@ pub(super) fn search(
 /// A chain of trials as a controller: each has its part of the run, up to its resource.
 struct Chain {
     links: Vec<(Option<u64>, Settings)>,
-    /// Where trials are steered: by whom, and what each trial adds.
+    /// If trials are steered: the servo, and what each trial adds to it.
     servo: Option<(ContextServoController, Vec<Offsets>)>,
 }
 

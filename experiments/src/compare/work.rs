@@ -19,7 +19,7 @@ pub(super) enum Unit {
     Search(Box<Search>),
 }
 
-/// What came of it.
+/// Its result.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) enum Answer {
     /// Of one training.

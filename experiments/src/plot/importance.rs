@@ -13,7 +13,7 @@ use std::path::Path;
 /// Height of the bar of one feature with the room around it.
 const ROW: f64 = 34.0;
 const NAME_SIZE: f64 = 21.0;
-/// More features than these would not be looked at.
+/// The most features that are drawn.
 const MOST: usize = 20;
 
 /// Draws the features that move a policy most, one bar a feature, one colour a head.

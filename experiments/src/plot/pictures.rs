@@ -54,7 +54,7 @@ pub fn draw(run: &Path) -> Result<Vec<PathBuf>> {
             tasks.push(&record.task);
         }
     }
-    // Of hundreds of tasks nobody looks at all.
+    // Nobody looks at the pictures of hundreds of tasks.
     const MOST_TASKS: usize = 24;
     for (index, task) in tasks.iter().take(MOST_TASKS).enumerate() {
         // The first seed of each controller: chosen before anything was known of it.

@@ -11,7 +11,7 @@ use std::path::Path;
 use trimtab_agent::controller::{Found, smoothed};
 
 const HEIGHT: u32 = 700;
-/// Smoothed losses are shown up to where they begin and this share of their fall above it; beyond that they explode.
+/// Smoothed losses are shown up to this share of their fall above where they begin; beyond that they explode.
 const RISEN: f64 = 0.5;
 
 /// Draws range tests on `task`, one a seed: the loss of every update against its learning rate, the smoothed loss that the

@@ -124,7 +124,7 @@ pub fn training(path: &Path, task: &str, runs: &[(String, Vec<Segment>)]) -> Res
         }),
     ];
 
-    // Of a few lines the earlier ones are wider, so that lines at the same value all show.
+    // If there are few lines, the earlier ones are wider, so that lines at the same value all show.
     let widening = if traces.len() <= 4 { 1.5 } else { 0.0 };
     draw(path, HEIGHT, |canvas| {
         title(canvas, &format!("Training: {task}"))?;

@@ -88,7 +88,7 @@ impl<O: Observer> Observer for Option<&mut O> {
     }
 }
 
-/// A progress bar on the error output, with the mean return of late and the time left. It is silent when the output is
+/// A progress bar on the error output, with the recent mean return and the time left. It is silent when the output is
 /// not a terminal.
 #[derive(Default)]
 pub struct Progress {

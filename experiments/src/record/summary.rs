@@ -77,8 +77,8 @@ pub struct ControllerSummary {
     pub total_reward: Estimate,
     /// Best validation loss of a run; `None` where there is none.
     pub validation_loss: Option<Estimate>,
-    /// Median cost to reach the target over the runs that reached it; `None` if none did. Where some did not, it is that of
-    /// the luckier ones: it goes with `reached`.
+    /// Median cost to reach the target over the runs that reached it; `None` if none did. If some did not, it is that of the
+    /// luckier ones: read it with `reached`.
     #[serde(default)]
     pub median_cost_to_target: Option<f64>,
     /// Share of the runs that reached it.
@@ -190,7 +190,7 @@ pub fn controllers(
 /// `ln(loss / other)`. Losses are kept away from zero, as in the reward: one in 32 bits may be exactly 0.
 pub fn log_ratio(loss: f64, other: f64) -> f64 {
     const SMALLEST: f64 = 1e-9;
-    // What is not a number stays none.
+    // What is not a number stays so.
     let positive = |loss: f64| if loss < SMALLEST { SMALLEST } else { loss };
     (positive(loss) / positive(other)).ln()
 }

@@ -108,7 +108,7 @@ pub struct TrainingConfig {
     pub updates: u64,
     /// What is played for each update.
     pub rollout: RolloutConfig,
-    /// Whether rewards are less those of an episode with the same seed in which nothing is changed
+    /// Whether the rewards of an episode with the same seed in which nothing is changed are subtracted
     /// ([`trimtab_env::wrappers::SelfCritical`]).
     #[serde(default)]
     pub self_critical: bool,

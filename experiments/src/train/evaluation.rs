@@ -22,7 +22,7 @@ const POLICY: &str = "policy";
 /// leaves its knob alone.
 pub const CONTROLLERS: [&str; 5] = [POLICY, "default", "best_static", "random", "no_op"];
 
-/// Evaluates the policy (greedy), the optimiser's default setting, the best fixed setting and chance on every task,
+/// Evaluates the policy (greedy), the optimiser's default setting, the best fixed setting and random choices on every task,
 /// with the same seeds for all. Seed number `first` and those after it are used.
 ///
 /// # Errors
@@ -104,7 +104,7 @@ pub fn tuning(
         .collect())
 }
 
-/// Evaluates the policy (greedy) and chance on a named environment's test part.
+/// Evaluates the policy (greedy) and random choices on a named environment's test part.
 ///
 /// # Errors
 /// The environment's; [`trimtab_agent::Error::OtherSpec`] if the policy does not fit.
@@ -137,7 +137,7 @@ pub fn named(
     Ok(records)
 }
 
-/// Episodes of a named environment, by the policy or by chance.
+/// Episodes of a named environment, by the policy or by random choices.
 struct Named<'a> {
     name: &'a str,
     parameters: &'a Parameters,

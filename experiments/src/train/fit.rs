@@ -180,7 +180,7 @@ fn training(servo: ContextServo, task: usize, seed: u64) -> Training {
     }
 }
 
-/// Every trial, and the servo that the fit began with, on the same tasks and seeds, which are others in each generation.
+/// Every trial, and the servo that the fit began with, on the same tasks and seeds, which differ between generations.
 fn units_of(config: &FitConfig, generation: u64, trials: &[Trial]) -> Result<Vec<Training>> {
     let mut servos = vec![config.servo];
     for trial in trials {
@@ -199,7 +199,7 @@ fn units_of(config: &FitConfig, generation: u64, trials: &[Trial]) -> Result<Vec
     Ok(units)
 }
 
-/// What came of a generation. The loss of a trial is the mean log ratio to the servo that the fit began with.
+/// The record of a generation. The loss of a trial is the mean log ratio to the servo that the fit began with.
 fn generation_of(
     config: &FitConfig,
     generation: u64,

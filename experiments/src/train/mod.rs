@@ -1,7 +1,7 @@
 //! From a config to a trained policy: the reference of each task, training, evaluation. Learners on environments with known answers, the
 //! fit of the servo and of the cost model are here too.
 //!
-//! In flow a config and [`Workers`](crate::Workers); out flow records in a run directory, and a policy.
+//! Input: a config and [`Workers`](crate::Workers). Output: records in a run directory, and a policy.
 //!
 //! | to find | look in |
 //! |---|---|

@@ -11,7 +11,7 @@ use crate::{Config, Error, Result};
 use trimtab_env::mdp::stream::derived_seed;
 use trimtab_env::{Budget, Settings};
 
-/// What a grid came to on one task.
+/// The result of a grid on one task.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BestOfGrid {
     /// Loss of each point.
@@ -127,7 +127,7 @@ fn reference(name: &str, points: &[(f64, usize)], found: &BestOfGrid) -> Result<
         task: name.to_owned(),
         learning_rate,
         batch_size,
-        // Several of the largest number are none.
+        // The sum of several largest numbers is infinite.
         loss: (found.reruns.iter().sum::<f64>() / found.reruns.len() as f64).min(f64::MAX),
         cost: found.cost,
     })

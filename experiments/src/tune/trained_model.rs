@@ -1,5 +1,5 @@
-//! A trained model as files: everything that predictions on new rows need. The weights are a record of burn, and what else
-//! there is to know is JSON beside it.
+//! A trained model as files: everything that predictions on new rows need. The weights are a record of burn, and the rest is JSON
+//! beside it.
 
 use crate::record::run_directory::write_whole;
 use crate::{Error, Result};

@@ -61,7 +61,7 @@ pub trait Work: Sync {
     type Shared: Serialize + DeserializeOwned + Sync;
     /// What is to be done.
     type Unit: Serialize + DeserializeOwned + Sync;
-    /// What came of it.
+    /// Its result.
     type Answer: Serialize + DeserializeOwned + Send;
     /// What is made once and serves unit after unit: environments with their data.
     type Bench: Send;
@@ -82,7 +82,8 @@ pub trait Work: Sync {
         None
     }
 
-    /// Does a unit, and says of its progress what an observer counts. Nothing in the answer may depend on what the bench did before.
+    /// Does a unit, and tells `advance` of the progress that an observer counts. Nothing in the answer may depend on what the bench
+    /// did before.
     ///
     /// # Errors
     /// Whatever goes wrong.

@@ -167,7 +167,7 @@ impl Registry {
             .ok_or_else(|| unknown("environment.name", name, &self.names()))
     }
 
-    /// The environment called `name` for an examination: on its test part, instance after instance where it has any.
+    /// The environment called `name` for an evaluation: on its test part, instance after instance where it has any.
     ///
     /// # Errors
     /// As [`Registry::build`].
@@ -197,7 +197,7 @@ impl Registry {
     /// Checks that there is a controller called `name`.
     ///
     /// # Errors
-    /// [`Error::Config`] with the names that there are.
+    /// [`Error::Config`] with the known names.
     pub fn check_controller(&self, name: &str) -> Result<()> {
         self.controllers.get("controller", name).map(drop)
     }
@@ -245,7 +245,7 @@ impl<C: ?Sized> Named<C> {
     }
 }
 
-/// A name that there is not.
+/// The error of an unknown name.
 fn unknown(field: &str, name: &str, names: &[String]) -> Error {
     let near = nearest(name, names.iter().map(String::as_str));
     let allowed = if names.is_empty() {

@@ -11,7 +11,7 @@ use trimtab_agent::controller::{Found, run};
 use trimtab_env::{Cost, Environment, Outcome, Segment, TuningEnv};
 use trimtab_models::OptimizerConfig;
 
-/// What trainings are of.
+/// What trainings need.
 pub struct Trainings<'a> {
     /// The tasks with their data.
     pub tuning: Tuning,
@@ -36,7 +36,7 @@ pub struct Training {
     pub controller: ControllerConfig,
 }
 
-/// What came of a training.
+/// The result of a training.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Played {
     /// Sum of the rewards.

@@ -6,8 +6,8 @@
     reason = "constants are copied digit by digit"
 )]
 
-/// `e^x` to two units in the last place, 0 below about -87 (no subnormal numbers) and at most `e^88`. After `expf` of the Cephes library (S. Moshier):
-/// `x = n ln 2 + r`, a polynomial for `e^r`, and `n` put into the exponent.
+/// `e^x` to two units in the last place, 0 below about -87 (no subnormal numbers) and at most `e^88`. After `expf` of the Cephes
+/// library (S. Moshier): `x = n ln 2 + r`, a polynomial for `e^r`, and `n` put into the exponent.
 #[inline(always)]
 pub(crate) fn exp(x: f32) -> f32 {
     /// Added to a small number it leaves the nearest integer, plus 127, in the lowest bits.

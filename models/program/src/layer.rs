@@ -70,7 +70,7 @@ impl Layer {
         // What is new is zero, and padding is never written.
         let length = self.from.images(rows);
         self.inputs.resize(length, 0.0);
-        // A larger batch had an image where its margin is now.
+        // A larger batch had an image where the margin is now.
         self.inputs[length - self.from.margin..].fill(0.0);
         let choices = self.choices_of(rows).start;
         self.choices.resize(choices, 0);

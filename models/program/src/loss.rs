@@ -28,7 +28,7 @@ pub fn cross_entropy(outputs: &[f32], labels: &[u32], gradient: &mut Vec<f32>) -
     )
 }
 
-/// The mean cross-entropy alone. `scratch` is only there to be used again.
+/// The mean cross-entropy alone. `scratch` is a buffer for reuse.
 ///
 /// # Shapes
 /// - outputs: `[rows, classes]`

@@ -1,4 +1,4 @@
-//! So many rows from several classes, in proportion to what each has.
+//! Rows from several classes, in proportion to what each has.
 
 use std::{cmp::Ordering, collections::BinaryHeap};
 

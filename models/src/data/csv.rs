@@ -107,8 +107,8 @@ pub fn read_rows(path: impl AsRef<Path>, features: &[String]) -> Result<Vec<f64>
     Ok(named_columns(path.as_ref(), features, None)?.inputs)
 }
 
-/// More rows of what another file has been read of: its `features` in this order as for [`read_rows`], and the column
-/// `target` in terms of `targets`, the other file's: the same classes, or values. Rows without a target are left out.
+/// More rows like those read from another file: its `features` in this order as for [`read_rows`], and the column `target` in terms
+/// of that file's `targets`: the same classes, or values. Rows without a target are left out.
 ///
 /// # Errors
 /// As for [`read_rows`], and [`Error::UnknownClass`] for a class that `targets` does not have.
@@ -157,7 +157,7 @@ fn named_columns(path: &Path, features: &[String], target: Option<&str>) -> Resu
     })
 }
 
-/// What was read of the rows of a file.
+/// What was read from the rows of a file.
 #[derive(Default)]
 struct Cells {
     inputs: Vec<f64>,
@@ -166,10 +166,10 @@ struct Cells {
 }
 
 impl Cells {
-    /// Makes room for one more row of `features` numbers, and for all of them if `length`, how long the file is, is known: a table that grows
-    /// by doubling is there three times while it is copied. Up to `place` the rows are as they are.
+    /// Makes room for one more row of `features` numbers, and for all rows if the `length` of the file is known: a table that grows
+    /// by doubling is there three times while it is copied. `place` is where in the file the rows so far end.
     fn make_room(&mut self, features: usize, place: u64, length: Option<u64>) {
-        /// Rows by which it is told how long rows are.
+        /// The rows that room is made for at first, from which the length of a row is then told.
         const FIRST: usize = 1000;
         let numbers = self.inputs.len();
         if self.inputs.capacity() - numbers >= features {

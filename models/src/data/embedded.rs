@@ -98,7 +98,7 @@ impl Embedded {
         Embedded::BikeSharing,
     ];
 
-    /// The sets that no controller is trained or tuned on: what a shipped one is judged by.
+    /// The sets that no controller is trained or tuned on; those that ship are judged by them.
     pub fn held_out() -> &'static [Embedded] {
         &[
             Embedded::Satellite,

@@ -126,7 +126,8 @@ impl<'a> Stream<'a> {
         }
     }
 
-    /// Reads what is left of a packed file, as its checksum is at its end: what is wrong with the contents of a damaged file is no news.
+    /// Reads the rest of a packed file, whose checksum is at its end: if the file is damaged, that is the error, not what its
+    /// contents led to.
     ///
     /// # Errors
     /// [`Error::Gzip`], [`Error::TooLarge`].

@@ -235,7 +235,7 @@ impl<N: Number> Dataset<N> {
         }
     }
 
-    /// Stands in the way of a classification with a single class.
+    /// Refuses a classification with a single class.
     pub(crate) fn require_two_classes(&self, origin: &str) -> Result<()> {
         let Targets::Classes { labels, names } = &self.targets else {
             return Ok(());

@@ -4,8 +4,8 @@ use std::{fmt, iter::Sum, ops::Div};
 
 /// A number of a data set: `f32` or `f64`.
 ///
-/// What is read from a table has 64 bits until something was taken off it: of a time in milliseconds, 32 bits hold
-/// the day and not the second.
+/// Numbers from a table have 64 bits until something is subtracted from them: of a time in milliseconds, 32 bits hold the day and
+/// not the second.
 pub trait Number:
     Copy
     + PartialEq

@@ -11,9 +11,9 @@ use crate::error::{Error, Result};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SplitConfig {
-    /// What decisions during a training are made on.
+    /// The rows that decisions during a training are made on.
     pub validation: Share,
-    /// What is kept for reports alone.
+    /// The rows that are kept for reports only.
     pub test: Share,
     /// The most rows to train on; the rest of the training rows go unused. It changes neither the
     /// validation nor the test rows.
@@ -92,9 +92,9 @@ impl Share {
 pub struct Split {
     /// What is trained on.
     pub train: Dataset,
-    /// What decisions during a training are made on.
+    /// The rows that decisions during a training are made on.
     pub validation: Dataset,
-    /// What is kept for reports alone.
+    /// The rows that are kept for reports only.
     pub test: Dataset,
     /// What was done to the inputs and targets of all three, from the statistics of `train`.
     pub standardiser: Standardiser,
@@ -122,8 +122,8 @@ pub fn split<N: Number>(dataset: &Dataset<N>, config: &SplitConfig) -> Result<Sp
     Ok(parts(dataset, &rows, test, standardiser))
 }
 
-/// The same as [`split`] with a test of its own: all rows of `dataset` are for training and validation, and the share of the
-/// test has no say.
+/// The same as [`split`] with a test of its own: all rows of `dataset` are for training and validation, and the share of the test
+/// is ignored.
 ///
 /// # Errors
 /// Those of [`split_rows`].
@@ -184,9 +184,8 @@ fn parts<N: Number>(
 
 /// Shuffles the rows and deals them out: every row to one part, the same rows for the same seed.
 ///
-/// A classification is stratified: each part has of each class in proportion, and of every class at
-/// least one row as long as the sizes allow it; of a class of one row the training has it, of a class of
-/// two rows training and test.
+/// A classification is stratified: each part has its share of every class, and at least one row of it as long as the sizes allow; a
+/// class of one row goes to training, one of two rows to training and test.
 ///
 /// # Errors
 /// [`Error::Config`] for a share or a `max_train` out of range, [`Error::TooFewRows`] if nothing would
@@ -197,7 +196,7 @@ pub fn split_rows<N: Number>(dataset: &Dataset<N>, config: &SplitConfig) -> Resu
     deal(dataset, config, test)
 }
 
-/// Deals the rows of a data set that has been checked out, `test` of them to the test.
+/// Deals out the rows of a data set that has been checked, `test` of them to the test.
 fn deal<N: Number>(dataset: &Dataset<N>, config: &SplitConfig, test: usize) -> Result<SplitRows> {
     dataset.require_two_classes(&dataset.name)?;
     config.validate(test == 0)?;

@@ -1,4 +1,4 @@
-//! Inputs and targets of mean 0 and standard deviation 1, by what the training rows say alone.
+//! Inputs and targets of mean 0 and standard deviation 1, by the statistics of the training rows alone.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,10 +7,10 @@ use super::{Dataset, Number, Targets};
 /// What is brought to mean 0 and standard deviation 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Standardise {
-    /// Each feature by its own mean and deviation: for tables.
+    /// Each feature by its own mean and standard deviation: for tables.
     #[default]
     PerFeature,
-    /// All features by one mean and deviation, which keeps an image an image.
+    /// All features by one mean and standard deviation, which keeps an image an image.
     Global,
     /// Nothing, the targets of a regression included.
     None,
@@ -18,8 +18,7 @@ pub enum Standardise {
 
 /// A shift and a scale a feature, and for the targets of a regression: `(x - mean) / scale`.
 ///
-/// The standard deviation is that of the population, divided by `n` and not `n - 1`. What does not vary is given a
-/// scale of 1.
+/// The standard deviation is that of the population, divided by `n` and not `n - 1`. A constant feature or target has a scale of 1.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Standardiser {
     /// What is taken off each feature.
@@ -131,7 +130,8 @@ fn standard(number: f64, mean: f64, scale: f64) -> f32 {
     })
 }
 
-/// Mean and standard deviation of each of `width` columns; 0 and 1 without rows, and a standard deviation of 1 if all values are the same.
+/// Mean and standard deviation of each of `width` columns; 0 and 1 without rows, and a standard deviation of 1 if all values are
+/// equal.
 fn statistics<'a, N: Number>(
     width: usize,
     rows: impl Iterator<Item = &'a [N]> + Clone,
@@ -140,7 +140,7 @@ fn statistics<'a, N: Number>(
         return vec![(0., 1.); width];
     };
     let mut columns: Vec<Column> = (first.iter().map(|&value| Column::of(value.into()))).collect();
-    // Rows are drawn from all over the table, which takes longer than to reckon: hence as few passes as can be.
+    // Rows are drawn from all over the table, which takes longer than the arithmetic: hence as few passes as can be.
     let pass = |columns: &mut [Column], see: fn(&mut Column, f64)| {
         for row in rows.clone() {
             for (column, &value) in columns.iter_mut().zip(row) {
@@ -194,7 +194,7 @@ impl Column {
         self.sum += value;
     }
 
-    /// The unit is 1, or what the values vary by where its square is no number.
+    /// The unit is 1, or the spread of the values if its square is no number.
     fn choose_unit(&mut self) {
         let half = self.high / 2. - self.low / 2.;
         if !(1e-140..=1e140).contains(&half) {
@@ -229,7 +229,7 @@ impl Column {
         }
         let mut mean = self.mean;
         let mut variance = self.squares / self.count;
-        // Of many numbers that are far from 0 the sum is rounded; the differences know by how much.
+        // The sum of many numbers far from 0 is rounded; the differences tell by how much.
         let off = self.differences / self.count;
         if off.abs() > UNSEEN * variance.sqrt() {
             mean += off;

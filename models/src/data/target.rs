@@ -1,4 +1,4 @@
-//! The column that a table is to be predicted by: classes or values.
+//! The target column of a table: classes or values.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -63,7 +63,7 @@ pub(super) struct Cells {
 }
 
 impl Cells {
-    /// One more.
+    /// Adds one.
     pub fn push(&mut self, line: u64, text: &str) {
         if line != self.next_line {
             self.jumps.push((self.ends.len(), line));
@@ -181,7 +181,7 @@ impl TargetColumn<'_> {
         let numbers: Option<Vec<f64>> = texts().map(number).collect();
         let (labels, names) = match numbers {
             Some(numbers) => {
-                // Of a number that is written in several ways the first.
+                // A number that is written in several ways is named by the first.
                 let mut distinct = HashMap::new();
                 for (number, text) in numbers.iter().zip(texts()) {
                     distinct.entry(number.to_bits()).or_insert((*number, text));

@@ -6,8 +6,9 @@ use rand::{Rng, RngExt};
 /// Sets each number to 0 with this probability, and divides the others by what is left, so that the mean stays (Srivastava et al. 2014,
 /// "Dropout"; scaled in training, as PyTorch does it). At 0 nothing is drawn and nothing changes, at 1 nothing is left.
 ///
-/// burn's own [`Dropout`](burn::nn::Dropout) draws from a generator of the whole process: trainings beside it, and before it, decide what it
-/// drops, so that the same seed does not give the same bits. This one draws from a stream of the training, [`crate::Pass::rng`].
+/// burn's own [`Dropout`](burn::nn::Dropout) draws from a generator of the whole process: trainings beside it, and before it,
+/// decide what it drops, so that the same seed does not give the same bits. This one draws from a stream of the training,
+/// [`crate::Pass::rng`].
 pub fn dropout<const D: usize>(
     input: Tensor<D>,
     probability: f64,

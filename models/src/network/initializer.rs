@@ -24,8 +24,9 @@ use rand_distr::{Distribution, StandardNormal};
 /// takes too. A vector takes the fan-in of the weight visited before it.
 ///
 /// **What a module set on purpose stays**: a parameter whose numbers are all the same, such as zeros in a last layer or a scale of
-/// 1e-4 for each channel. A single number is 0, 1, or set outright (`Param::from_data`) to count as set on purpose; that of a layer
-/// above is drawn unless the weight before it was not. A module of another convention overrides [`crate::Task::initialise`].
+/// 1e-4 for each channel. A single number counts as set on purpose if it is 0, 1, or set outright (`Param::from_data`); one of a
+/// module in the table is drawn unless the weight before it was not. A module of another convention overrides
+/// [`crate::Task::initialise`].
 pub fn fresh_weights<M: Module>(module: M, rng: &mut impl Rng) -> M {
     module.map(&mut Fresh {
         rng,
@@ -278,7 +279,7 @@ mod tests {
         assert!(largest(&numbers(&module.offset)) <= 0.25);
     }
 
-    /// Of each of the crate's own models the first, the middle and the last weight: trainings of earlier versions begin with these.
+    /// The first, the middle and the last weight of each of the crate's own models: trainings of earlier versions begin with these.
     #[test]
     fn the_models_of_this_crate_begin_as_ever() {
         let device = Device::flex();

@@ -1,6 +1,6 @@
 //! Networks: the burn modules that are trained, how their weights begin, and what of a module is a weight.
 //!
-//! In flow shapes and a random stream; out flows a module. What trains it is in [`training`](crate::training); the same networks
+//! Input: shapes and a random stream. Output: a module. What trains it is in [`training`](crate::training); the same networks
 //! written out, without a graph of tensors, are the crate `trimtab-program`.
 //!
 //! | to find | look in |

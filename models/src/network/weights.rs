@@ -1,8 +1,8 @@
 //! The numbers of a module, or their gradients, as one vector, and back.
 //!
-//! A module has **weights**, the parameters that take a gradient, and beside them what it carries along: frozen parameters, constants, and
-//! running statistics such as those of batch normalisation. All of it together is its **state**, as PyTorch's `state_dict` has it. What is
-//! said of the size of weights and updates, of layers and of decay, is said of weights alone.
+//! A module has **weights**, the parameters that take a gradient, and beside them what it carries along: frozen parameters,
+//! constants, and running statistics such as those of batch normalisation. All of it together is its **state**, as PyTorch's
+//! `state_dict` has it. The sizes of weights and updates, layers and decay are those of weights alone.
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
@@ -42,8 +42,8 @@ pub fn flat_state<M: Module>(module: &M, flat: &mut Vec<f32>) {
     visit_state(module, |part, _| flat.extend_from_slice(part));
 }
 
-/// A module of its own with the numbers of this one. A clone is none: burn keeps running statistics behind a pointer that clones share, so that
-/// the training of one would write into the other's.
+/// A module of its own with the numbers of this one. A clone is none: burn keeps running statistics behind a pointer that clones
+/// share, so that the training of one would write into the other's.
 pub fn copy<M: Module>(module: &M) -> M {
     if !carries_along(module) {
         return module.clone();
@@ -71,15 +71,16 @@ fn carries_along<M: Module>(module: &M) -> bool {
     other.0
 }
 
-/// Lets running statistics take what forward passes on this thread have left for them. burn does so at the next pass on the same thread; the
-/// next pass of a training may be on another.
+/// Lets running statistics take what forward passes on this thread have left for them. burn does so at the next pass on the same
+/// thread; the next pass of a training may be on another.
 pub(crate) fn settle_statistics<M: Module>(module: &M) {
     if carries_along(module) {
         drop(module.valid());
     }
 }
 
-/// Where those weights are in the order of [`visit_state`] that have a gradient, neighbours as one range. A weight without one is used nowhere.
+/// Where in the order of [`visit_state`] the weights that have a gradient are, neighbours as one range. A weight without one is
+/// used nowhere.
 pub(crate) fn with_gradient<M: Module>(
     module: &M,
     gradients: &GradientsParams,
@@ -226,13 +227,13 @@ pub(crate) trait Weights: Sized {
     /// Puts every gradient into `flat`, in the same order.
     fn flat_gradients(&self, gradients: &Self::Gradients, flat: &mut Vec<f32>);
 
-    /// Where the weights are that have a gradient, neighbours as one range.
+    /// Where the weights that have a gradient are, neighbours as one range.
     fn with_gradient(&self, gradients: &Self::Gradients) -> Vec<Range<usize>>;
 
     /// All weights multiplied by `factor`; every number is shown to `see` on the way.
     fn scaled(self, factor: f32, see: impl FnMut(&[f32])) -> Self;
 
-    /// A stretch of updates has ended at these numbers.
+    /// The updates of a segment have ended at these numbers.
     fn settle(&self);
 }
 
@@ -297,7 +298,8 @@ pub struct Size {
     pub layers: usize,
 }
 
-/// The size of a network on a device with autodiff. Where `gradients` are given, a weight without one counts for nothing: it is used nowhere.
+/// The size of a network on a device with autodiff. Where `gradients` are given, a weight without one does not count: it is used
+/// nowhere.
 pub fn size<M: Module>(module: &M, gradients: Option<&GradientsParams>) -> Size {
     struct Count<'a>(Size, Option<&'a GradientsParams>);
     impl ModuleVisitor for Count<'_> {

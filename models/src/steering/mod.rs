@@ -1,7 +1,7 @@
 //! Steering: a training under the context servo, as one call or within a loop that is not ours.
 //!
-//! In flow a model, its data or its losses, and a budget; out flow learning rate, batch size and weight decay, and in the end the best
-//! averaged weights.
+//! Input: a model, its data or its losses, and a budget. Output: learning rate, batch size and weight decay, and in the end the
+//! best averaged weights.
 //!
 //! | to find | look in |
 //! |---|---|

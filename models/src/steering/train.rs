@@ -71,7 +71,8 @@ impl Default for TrainConfig {
 }
 
 /// Factors between which the runs after the first differ from what the servo wants, in the order of [`Offsets`]: the size of the
-/// updates, the batch size, the weight decay. Wider ones are worse, none at all a little: `several_runs.ron` of the experiments.
+/// updates, the batch size, the weight decay. Wider ones are worse, none at all is a little worse: `several_runs.ron` of the
+/// experiments.
 const FACTORS: [(f64, f64); 3] = [(0.7, 1.4), (0.7, 1.4), (0.3, 3.0)];
 
 /// What run `run` of a training with this seed adds to what the servo wants: nothing in the first run, else factors near 1,
@@ -130,7 +131,7 @@ pub fn train<T: Task>(
 }
 
 /// The same as [`train`], and tells `watch` of every update of the start probe and every segment as soon as it has ended.
-/// `watch` can end the training with [`ControlFlow::Break`]; what it came to is returned all the same.
+/// `watch` can end the training with [`ControlFlow::Break`]; its result is returned all the same.
 ///
 /// # Errors
 /// Those of [`train`] and of `watch`.
@@ -243,7 +244,7 @@ fn play<T: Task, E: From<Error>>(
 const BEST: &str = "best_validation_loss";
 const COST: &str = "cost";
 
-/// What the run that has just ended came to.
+/// The result of the run that has just ended.
 fn trained<T: Task>(environment: &mut TuningEnv) -> trimtab_env::Result<Trained<T::Model>> {
     let outcome = environment.outcome()?;
     let segments = environment.segments().to_vec();
@@ -272,7 +273,7 @@ enum Decider<'a> {
 /// A servo, and what is added to it.
 struct Servo {
     steering: Steering,
-    /// As it was at the best validation, once a segment was the best.
+    /// As it was at the best validation loss, once a segment was the best.
     best: Option<Steering>,
     best_loss: f64,
     offsets: Offsets,

@@ -64,9 +64,10 @@ const SAMPLES: u64 = 8;
 /// fresh optimiser.
 ///
 /// Without a policy it makes the same decisions, and the same updates, as [`crate::train()`], given the same weights, batches and
-/// optimiser; burn's Adam has 1e-5 as its epsilon where the paper, PyTorch and [`crate::OptimizerConfig::adam`] have 1e-8. With a policy that sees
-/// gradients it does as a [`crate::TaskTrainee`] in a [`trimtab_env::TuningEnv`] with the same base controller, a `smoothing_interval` of 32; with
-/// one that sees none, and without one, it looks at fewer updates, and at their size alone, which costs less and steers as well.
+/// optimiser; burn's Adam has 1e-5 as its epsilon where the paper, PyTorch and [`crate::OptimizerConfig::adam`] have 1e-8. With a
+/// policy that sees gradients it does as a [`crate::TaskTrainee`] in a [`trimtab_env::TuningEnv`] with the same base controller, a
+/// `smoothing_interval` of 32; with one that sees none, and without one, it looks at fewer updates, and at their size alone, which
+/// costs less and steers as well.
 pub struct Tuner<M: Module> {
     optimizer: ModuleOptimizer,
     fresh: ModuleOptimizer,
@@ -184,15 +185,15 @@ impl<M: Module> Tuner<M> {
         })
     }
 
-    /// Fine-tunes: the weights of the model are those of an earlier training. It is to be said before anything else is done.
+    /// Fine-tunes: the weights of the model are those of an earlier training. To be called before anything else.
     pub fn fine_tuning(mut self) -> Self {
         self.steering = self.steering.fine_tuning();
         self.settings = self.steering.probe().unwrap_or(self.settings);
         self
     }
 
-    /// Says how low the losses can be that the tuner is told, 0 if it is not said: a ratio of losses is one of what they are above it. A loss that can be
-    /// negative, such as a log-likelihood, needs it. It is to be said before anything else is done.
+    /// Sets the lowest value that the losses can take, 0 without it: ratios of losses are taken of their distances from it. A loss
+    /// that can be negative, such as a log-likelihood, needs it. To be called before anything else.
     pub fn lowest_loss(mut self, lowest: f64) -> Self {
         self.lowest_loss = lowest;
         self.steering = self.steering.lowest_loss(lowest);
@@ -278,8 +279,8 @@ impl<M: Module> Tuner<M> {
         averaged(&self.best.model, self.best.averaged.as_ref())
     }
 
-    /// A model like `model` with the averaged weights, and the average of its running statistics: what is to be validated. `model` itself is left
-    /// as it is.
+    /// A model like `model` with the averaged weights, and the average of its running statistics: what is to be validated. `model`
+    /// itself is left as it is.
     pub fn averaged(&self, model: &M) -> M {
         averaged(model, self.averaged.as_ref())
     }
@@ -448,7 +449,7 @@ impl<M: Module> Tuner<M> {
         }
     }
 
-    /// What the settings come to. Settings of a servo are possible ones; if they were not, the last would hold on.
+    /// The settings as rates. Those of a servo are possible; if they were not, the last rates would stay.
     fn rates(&self) -> Rates {
         Rates::of(&self.settings, self.training.examples).unwrap_or(self.updates.rates())
     }

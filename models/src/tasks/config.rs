@@ -106,7 +106,7 @@ impl ModelConfig {
         Ok(())
     }
 
-    /// Checks that it is one that there is: of this crate, or of `models`.
+    /// Checks that it exists: in this crate, or among `models`.
     ///
     /// # Errors
     /// [`Error::Config`] with the names that there are.
@@ -162,10 +162,10 @@ pub struct TaskConfig {
     /// How much rarer the last class is than the first: [`with_imbalance`]; 1 leaves the classes as they are.
     #[serde(default = "balanced")]
     pub imbalance: f64,
-    /// Training data part of which come late; none by default.
+    /// Delayed classes; none by default.
     #[serde(default)]
     pub delayed_classes: Option<DelayedClasses>,
-    /// Label noise that comes and goes; none by default.
+    /// Intermittent label noise; none by default.
     #[serde(default)]
     pub intermittent_label_noise: Option<IntermittentLabelNoise>,
     /// Training on part of the data before the run, for fine-tuning; none by default.
@@ -355,7 +355,7 @@ impl TaskConfig {
         }
     }
 
-    /// The task with data that have been read and split already; what it says about data has no say.
+    /// The task with data that have been read and split already; its own data settings are ignored.
     pub fn with_split(&self, split: Split, models: &Models) -> PreparedTask {
         self.with_shared(Arc::new(split), None, models)
     }

@@ -58,7 +58,7 @@ pub struct TaskOf {
     pub split: Arc<Split>,
 }
 
-/// What a training came to, with the weights as plain numbers in the order of [`flat_state`].
+/// The result of a training, with the weights as plain numbers in the order of [`flat_state`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TrainedWeights {
     /// Those with the best validation loss.
@@ -253,7 +253,7 @@ pub(super) type MakeTask =
 #[derive(Clone, Default)]
 pub struct Models(BTreeMap<String, MakeTask>);
 
-/// Models are what they are called.
+/// Models are equal if their names are.
 impl PartialEq for Models {
     fn eq(&self, other: &Self) -> bool {
         self.0.keys().eq(other.0.keys())

@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 use trimtab_env::bounds::{MOST_UNITS, check_count};
 use trimtab_env::stream;
 
-/// A distribution over the trainings of multilayer perceptrons and transformers. Everything is drawn independently; pairs of numbers are the
-/// ends of a range, which whole numbers are drawn from log-uniformly.
+/// A distribution over the trainings of multilayer perceptrons and transformers. Everything is drawn independently; pairs of
+/// numbers are the ends of a range, which whole numbers are drawn from log-uniformly.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TaskDistribution {
@@ -38,10 +38,10 @@ pub struct TaskDistribution {
     /// Half of the tasks have noisy labels: a share up to this.
     #[serde(default)]
     pub label_noise: f64,
-    /// The share of tasks part of whose data come late: a fifth to four fifths of them, log-uniformly after 2 to 30 passes.
+    /// The share of tasks with delayed classes: a fifth to four fifths of the data, log-uniformly after 2 to 30 passes.
     #[serde(default)]
     pub delayed_classes: f64,
-    /// The share of tasks whose labels are noise time and again: 70 to 100 % of them, for a fifth to a half of the time, with
+    /// The share of tasks with intermittent label noise: 70 to 100 % of the labels, for a fifth to a half of the time, with
     /// log-uniformly 3 to 30 passes from one beginning to the next.
     #[serde(default)]
     pub intermittent_label_noise: f64,

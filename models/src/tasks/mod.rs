@@ -1,6 +1,6 @@
 //! Tasks: what is trained, as a config, drawn from a distribution, or made harder.
 //!
-//! In flows a [`TaskConfig`](crate::TaskConfig), as it is written in RON; out flows data that are split and standardised, with a model,
+//! Input: a [`TaskConfig`](crate::TaskConfig), as it is written in RON. Output: data that are split and standardised, with a model,
 //! an optimiser and a loss.
 //!
 //! | to find | look in |

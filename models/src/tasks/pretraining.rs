@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use trimtab_env::stream;
 
 /// Fine-tuning: the weights that all runs begin with have been trained on part of the data, at the optimiser's default learning
-/// rate with batches of 64, and the runs themselves are on all of them. What it leaves are weights alone, and it costs the runs nothing.
+/// rate with batches of 64, and the runs themselves are on all of them. It leaves nothing but weights, and costs the runs nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Pretraining {

@@ -19,15 +19,15 @@ pub struct TraineeConfig {
     /// How many updates at the beginning of each segment are looked at for gradient statistics; 0 switches them off.
     pub gradient_samples: u64,
     /// After how many updates the weights are decayed and averaged, as if they had been the same since the last time; more than 1
-    /// saves time. Updates that are looked at are followed each by itself. At the end of a segment the average is never behind, and the
-    /// decay only if no gradients are looked at.
+    /// saves time. Decay and average follow each update that is looked at. At the end of a segment the average is never behind, and
+    /// the decay only if no gradients are looked at.
     pub smoothing_interval: u64,
     /// At most this many rows of the validation split are evaluated after each segment: the first ones, always the
     /// same. `None` takes all.
     pub validation_rows: Option<usize>,
-    /// Data part of which come late.
+    /// Delayed classes.
     pub delayed_classes: Option<DelayedClasses>,
-    /// Label noise that comes and goes.
+    /// Intermittent label noise.
     pub intermittent_label_noise: Option<IntermittentLabelNoise>,
     /// How cost is counted.
     pub cost: CostModel,

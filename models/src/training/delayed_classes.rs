@@ -1,4 +1,4 @@
-//! Training data part of which come late.
+//! Delayed classes: training data part of which are missing at first.
 
 use crate::data::{Dataset, Targets};
 use crate::training::sampler::EpochSampler;
@@ -12,9 +12,9 @@ use std::sync::Arc;
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DelayedClasses {
-    /// The share of the training rows that come late, above 0 and below 1.
+    /// The share of the training rows that are delayed, above 0 and below 1.
     pub share: f64,
-    /// When they come: after as many examples as this many passes over all training rows have.
+    /// When they arrive: after as many examples as this many passes over all training rows have.
     pub after: f64,
 }
 

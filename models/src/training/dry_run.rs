@@ -10,7 +10,7 @@ use trimtab_env::{Settings, stream};
 
 /// Rows that are looked at.
 const ROWS: usize = 8;
-/// What logits are tried that are sure of the right class: some losses punish too much of it, others too little.
+/// The logits that are tried, all sure of the right class: some losses punish too much certainty, others too little.
 const SURE: [f32; 4] = [1.0, 4.0, 16.0, 64.0];
 /// Modules of burn that draw from the generator of the process.
 const RANDOM: [&str; 3] = ["Struct:Dropout", "Struct:GaussianNoise", "Struct:RRelu"];

@@ -1,4 +1,4 @@
-//! Label noise that comes and goes.
+//! Intermittent label noise.
 
 use crate::data::{Dataset, with_label_noise};
 use crate::{Error, Result};

@@ -13,7 +13,7 @@ pub(crate) struct Minibatches {
     /// What is drawn from as long as data are missing.
     early: Option<DelayedSampler>,
     sampler: EpochSampler,
-    /// Noise that comes and goes, and the data with it.
+    /// Intermittent label noise, and the data with it.
     noise: Option<(IntermittentLabelNoise, Arc<Dataset>)>,
     /// Whether it was there when the last minibatch was drawn.
     noisy: bool,

@@ -1,7 +1,7 @@
 //! Training: a task, the loop over its minibatches, and what is measured on the way. A controller steers a
 //! [`TaskTrainee`](crate::TaskTrainee).
 //!
-//! In flow a [`Task`](crate::Task) (a burn model, its loss and its data) and the settings of each segment; out flow reports.
+//! Input: a [`Task`](crate::Task) (a burn model, its loss and its data) and the settings of each segment. Output: reports.
 //!
 //! | to find | look in |
 //! |---|---|

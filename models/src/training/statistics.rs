@@ -21,7 +21,7 @@ pub struct SampledUpdates {
     lengths: f64,
     cosines: f64,
     cosine_samples: u64,
-    /// Where the weights are that updates move.
+    /// Where the weights that updates move are.
     moved: Vec<Range<usize>>,
 }
 

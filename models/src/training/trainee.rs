@@ -29,7 +29,7 @@ use written_out::WrittenOut;
 /// keep comes back from there.
 const DIVERGED_TIMES: f64 = 10.0;
 
-/// Whether a training has diverged whose validation loss was `first` before it and is `loss` now. Both count as what they are above the lowest
+/// Whether a training whose validation loss was `first` before it and is `loss` now has diverged. Both are measured from the lowest
 /// loss that there can be; if the first was not above it, the lowest is not known, and only what is not finite has diverged.
 pub(crate) fn has_diverged(loss: f64, first: f64, lowest: f64) -> bool {
     let (above, first) = (loss - lowest, first - lowest);
@@ -363,7 +363,7 @@ impl<T: Task> Trainee for TaskTrainee<T> {
         self.updates.forget();
         match (what, &mut self.state, saved) {
             (Restore::Weights, Some(state), Some(saved)) => {
-                // What the snapshot's losses are of.
+                // The weights that the snapshot's losses are of.
                 let network = saved.network.begun_again(&self.config.optimizer);
                 state.network =
                     network.map_err(|error| trimtab_env::Error::other(&self.spec.name, error))?;

@@ -24,8 +24,8 @@ impl UpdateRatio {
         std::mem::swap(&mut self.before, weights);
     }
 
-    /// Takes the numbers after the same update, of which those within `ranges` are the weights that it moves, and of them the part `kept` will
-    /// be left by a decay that belongs to it.
+    /// Takes the numbers after the same update. Those within `ranges` are the weights that it moves, of which a decay that belongs
+    /// to it will leave the part `kept`.
     pub(crate) fn after(&mut self, weights: &[f32], ranges: &[Range<usize>], kept: f32) {
         let (mut moved, mut size) = ([0.0; LANES], [0.0; LANES]);
         for range in ranges {

@@ -10,8 +10,8 @@ use trimtab_env::{
     Budget, Cost, CostModel, GradientStatistics, Meter, Report, Settings, TrainLoss,
 };
 
-/// After how many updates a steered training decays and averages its weights. To do so at each costs a tenth of the time of a small MLP, and
-/// is worth nothing that could be seen: see the models page.
+/// After how many updates a steered training decays and averages its weights. To do so at each costs a tenth of the time of a small
+/// MLP, and is worth nothing that could be seen: see the models page.
 pub(crate) const SMOOTHING_INTERVAL: u64 = 32;
 
 /// The settings that an update depends on, as numbers.
@@ -47,7 +47,7 @@ impl Rates {
     }
 }
 
-/// What is measured of the first updates of a stretch.
+/// What is measured of the first updates of a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Look {
     /// All [`GradientStatistics`], over this many updates. Decay and average follow each, so that the decay is part of its size.
@@ -71,8 +71,8 @@ impl Look {
     }
 }
 
-/// A stretch of updates under the same settings: decays and averages the weights after each, and gathers losses, gradient
-/// statistics of the first few, and cost. Its buffers last from stretch to stretch.
+/// The updates of a segment, under the same settings: decays and averages the weights after each, and gathers losses, gradient
+/// statistics of the first few, and cost. Its buffers last from segment to segment.
 pub(crate) struct Updates {
     pub meter: Meter,
     look: Look,
@@ -82,21 +82,21 @@ pub(crate) struct Updates {
     finite: bool,
     /// Updates that the average has not taken yet.
     not_averaged: u64,
-    /// Updates whose decay is due, also from stretches before, and what it leaves of the weights.
+    /// Updates whose decay is due, also from segments before, and what it leaves of the weights.
     not_decayed: u64,
     kept: f64,
     probe: SampledUpdates,
     ratio: UpdateRatio,
     gradient: Vec<f32>,
     weights: Vec<f32>,
-    /// Where the weights are that the update moves that is looked at.
+    /// Where the weights are that the update being looked at moves.
     moved: Vec<Range<usize>>,
-    /// Whether `weights` are those of the model as it is, from the end of the stretch before.
+    /// Whether `weights` are those of the model as it is, from the end of the segment before.
     known: bool,
 }
 
 impl Updates {
-    /// Decays and averages the weights after so many updates, as if they had been the same since the last time.
+    /// Updates that decay and average the weights once in `interval`, as if these had been the same since the last time.
     pub(crate) fn new(cost: CostModel, look: Look, interval: u64) -> Self {
         Self {
             meter: Meter::new(cost),
@@ -122,13 +122,13 @@ impl Updates {
         }
     }
 
-    /// Forgets the weights at the end of the stretch before, and the decay that is due on them: the next one begins with others.
+    /// Forgets the weights at the end of the segment before, and the decay that is due on them: the next one begins with others.
     pub(crate) fn forget(&mut self) {
         self.known = false;
         (self.not_decayed, self.kept) = (0, 1.0);
     }
 
-    /// Looks at something else from the next stretch on.
+    /// Looks at something else from the next segment on.
     pub(crate) fn look_at(&mut self, look: Look) {
         self.look = look;
     }
@@ -137,7 +137,7 @@ impl Updates {
         self.rates
     }
 
-    /// Begins a stretch at `model`, with the average so far.
+    /// Begins a segment at `model`, with the average so far.
     pub(crate) fn begin<W: Weights>(
         &mut self,
         model: &W,
@@ -158,7 +158,7 @@ impl Updates {
         self.meter.begin();
     }
 
-    /// Whether one more update belongs to a stretch of this budget with an evaluation of `rows` examples at its end: the
+    /// Whether one more update belongs to a segment of this budget with an evaluation of `rows` examples at its end: the
     /// first does in any case, and none after a loss that is not finite.
     pub(crate) fn goes_on(&self, budget: Cost, rows: usize) -> bool {
         let fits = || self.meter.fits(budget, self.rates.batch_size, rows);
@@ -256,7 +256,7 @@ impl Updates {
         model
     }
 
-    /// The end of the stretch at `model`: the model after it, and what the stretch was like. Nothing has been evaluated.
+    /// The end of the segment at `model`: the model after it, and what its updates were like. Nothing has been evaluated.
     pub(crate) fn finish<W: Weights>(
         &mut self,
         model: W,
@@ -264,9 +264,9 @@ impl Updates {
     ) -> (W, Report) {
         let updates = self.count();
         model.settle();
-        // What comes last in this stretch is what the next one begins with.
+        // What comes last in this segment is what the next one begins with.
         self.known = self.look != Look::Statistics(0);
-        // Gradient statistics of the next stretch are of its own updates.
+        // Gradient statistics of the next segment are of its own updates.
         let decayed = self.look.statistics();
         let model = self.settle(model, averaged, self.known, decayed);
         let gradients = match self.look {
@@ -304,7 +304,7 @@ mod tests {
     use super::*;
     use crate::network::weights::FlatWeights;
 
-    /// A stretch of two updates from `weights`, and the size of the first that it reports.
+    /// A segment of two updates from `weights`, and the size of the first that it reports.
     fn ratio(stretch: &mut Updates, weights: FlatWeights) -> (f64, FlatWeights) {
         let rates = Rates {
             learning_rate: 1.0,
@@ -331,7 +331,7 @@ mod tests {
         (report.gradients.unwrap().update_ratio, weights)
     }
 
-    /// The weights that a stretch begins with are known from the one before, unless others have taken their place.
+    /// The weights that a segment begins with are known from the one before, unless others have taken their place.
     #[test]
     fn the_first_update_is_relative_to_the_weights_that_it_is_made_from() {
         let mut stretch = Updates::new(CostModel::default(), Look::Ratio, 32);
@@ -346,8 +346,8 @@ mod tests {
         assert!((third - 0.5).abs() < 1e-9, "{third}");
     }
 
-    /// Decay that is due is never lost: whatever the stretches, after as many updates as an interval it is what it would be after each,
-    /// with the rates of each; but on other weights it is not.
+    /// Decay that is due is never lost: whatever the segments, after as many updates as an interval it is what it would be after
+    /// each, with the rates of each; but on other weights it is not.
     #[test]
     fn decay_catches_up_across_stretches() {
         let run = |interval: u64, forget: bool| {
@@ -403,7 +403,7 @@ mod tests {
             }
             (last, weights.0[0])
         };
-        // In the second stretch it is due at the first update, and made at the second.
+        // In the second segment it is due at the first update, and made at the second.
         let (due, weight) = size(3);
         assert!((due - 0.1).abs() < 1e-6, "{due}");
         assert!((weight - 3.0 * 0.9f32.powi(4)).abs() < 1e-5, "{weight}");

@@ -78,7 +78,8 @@ impl PpoConfig {
     }
 }
 
-/// The most passes over one rollout: the paper and the usual implementations make 3 to 10, and a wish to stop is seen after the last.
+/// The most passes over one rollout: the paper and the usual implementations make 3 to 10, and a request to stop is seen only after
+/// the last.
 const MOST_EPOCHS: usize = 1_000;
 
 /// Several passes of minibatch steps over the rollout.

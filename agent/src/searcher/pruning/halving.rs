@@ -14,11 +14,11 @@ pub struct HalvingConfig {
     /// The step of the first rung. `None`: a hundredth of the longest trial once one is complete, and nothing is stopped
     /// before.
     pub min_resource: Option<u64>,
-    /// One of so many goes on from each rung, so many times further.
+    /// One trial in this many goes on from each rung, and trains this many times further.
     pub reduction_factor: u64,
     /// Rungs that are left out at the beginning.
     pub min_early_stopping_rate: u32,
-    /// So many trials are stopped at a rung whatever they come to, before it is judged who is among the best.
+    /// This many trials are stopped at a rung whatever their losses, before it is judged who is among the best.
     pub bootstrap_count: usize,
 }
 
@@ -45,7 +45,7 @@ pub struct HyperbandPruningConfig {
     pub min_resource: u64,
     /// How far the longest trials train. `None`: as far as the longest once one is complete, and nothing is stopped before.
     pub max_resource: Option<u64>,
-    /// One of so many goes on from each rung, so many times further.
+    /// One trial in this many goes on from each rung, and trains this many times further.
     pub reduction_factor: u64,
     /// As in [`HalvingConfig`].
     pub bootstrap_count: usize,
@@ -117,7 +117,7 @@ fn validate(min: Option<u64>, eta: u64) -> Result<()> {
     Ok(())
 }
 
-/// What trials came to at the rungs.
+/// The losses of trials at the rungs.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Rungs {
     /// By bracket and trial: the losses at rung 0, 1, 2, ...

@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Loss(pub(super) f64);
 
-/// What stands in a file.
+/// A loss as written to a file.
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
 enum Written {

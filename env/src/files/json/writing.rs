@@ -18,7 +18,7 @@ impl<T: Serialize + ?Sized> Serialize for Part<'_, T> {
 /// A serializer, or what it writes the parts of a value with.
 pub(super) struct Writing<S>(S);
 
-/// What a number is called that is not finite.
+/// The name of a number that is not finite.
 fn name(number: f64) -> Option<&'static str> {
     let called =
         |(_, named): &&(&str, f64)| *named == number || (named.is_nan() && number.is_nan());

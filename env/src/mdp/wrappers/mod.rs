@@ -1,4 +1,4 @@
-//! Environments around environments.
+//! Wrappers: environments around environments.
 
 mod normalise;
 mod order;

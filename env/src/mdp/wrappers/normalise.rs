@@ -11,7 +11,7 @@ pub struct RunningMoments {
 }
 
 impl RunningMoments {
-    /// Nothing seen yet of vectors with this many numbers.
+    /// The statistics of no vectors yet, with this many numbers each.
     pub fn new(numbers: usize) -> Self {
         Self {
             count: 0.0,
@@ -110,8 +110,9 @@ impl ReturnScale {
         &mut self.running[environment]
     }
 
-    /// A reward divided by the scale, and clipped to `clip`: returns that have hardly differed so far make rewards of any size of a
-    /// tiny standard deviation. Stable-Baselines3 clips at 10. A `clip` that is negative or no number bounds nothing.
+    /// A reward divided by the scale, and clipped to `clip`: as long as returns have hardly differed, dividing by their tiny
+    /// standard deviation can make rewards of any size. Stable-Baselines3 clips at 10. A `clip` that is negative or no number
+    /// bounds nothing.
     pub fn scaled(&self, reward: f32, clip: f32) -> f32 {
         let clip = if clip >= 0.0 { clip } else { f32::INFINITY };
         (reward / self.scale()).clamp(-clip, clip)

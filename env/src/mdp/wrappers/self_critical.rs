@@ -2,14 +2,13 @@ use crate::{
     Action, Cost, Environment, EnvironmentSpec, Error, Head, Observation, Outcome, Result, Step,
 };
 
-/// Pays by how much an episode is better than one with the same seed in which always the same action is taken (self-critical
-/// training: Rennie et al. 2017, "Self-critical sequence training for image captioning", equation 9, with a fixed action as
-/// the critic). What makes one seed easier than another then drops out of the return, and what is left is what the actions do;
-/// since the seed decides what is subtracted and the actions do not, the gradient is the same on average. It costs two episodes
-/// for one.
+/// Rewards by how much better an episode is than one with the same seed that always takes the same action (self-critical training:
+/// Rennie et al. 2017, "Self-critical sequence training for image captioning", equation 9, with a fixed action as the critic). How
+/// easy the seed is then drops out of the return, and what is left is what the actions do. What is subtracted is a baseline that
+/// depends on the seed and not on the actions, so the gradient is the same on average. It costs two episodes for one.
 ///
-/// Each step pays its reward less that of the same step of the other episode; where that one is longer, the rest is settled at
-/// the end, so that the sum of the rewards is the difference of the two.
+/// The reward of each step is reduced by that of the same step of the other episode; if that one is longer, its remaining rewards
+/// are subtracted at the end, so that the sum of the rewards is the difference of the two returns.
 pub struct SelfCritical<E> {
     inner: E,
     critic: Action,
@@ -89,7 +88,7 @@ impl<E: Environment> Environment for SelfCritical<E> {
         self.inner.outcome()
     }
 
-    /// With the episode that is compared with.
+    /// Includes the episode that is compared with.
     fn spent(&self) -> Cost {
         self.cost + self.inner.spent()
     }

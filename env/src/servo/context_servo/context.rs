@@ -3,8 +3,8 @@
 use crate::{Cost, TraineeSpec};
 use serde::{Deserialize, Serialize};
 
-/// Layers up to which one more of them counts by itself, as in a perceptron; beyond, it is their ratio that counts. Those of the
-/// deepest perceptrons that the servo was fitted to.
+/// Up to so many layers, one more counts by itself, as in a perceptron; beyond, their ratio to this number counts. The deepest
+/// perceptrons that the servo was fitted to had as many.
 const SHALLOW: f64 = 5.0;
 
 /// What is known of a training before it begins.

@@ -1,7 +1,7 @@
 //! What keeps a servo to learning rates that were seen to work.
 //!
 //! Where units die, or a loss vanishes, gradients vanish, updates shrink, and a servo that holds their size raises the rate without
-//! end, which kills the rest. The size of the updates cannot tell that from a flat stretch; the validation loss can.
+//! end, which kills the rest. The size of the updates cannot tell that from a plateau; the validation loss can.
 
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -13,14 +13,15 @@ use serde::{Deserialize, Serialize};
 /// lr <= climb lr_0     lr_0: that of the first segment, which the start probe found
 /// ```
 ///
-/// so that a rise that no better validation follows is not gone on with. Once the validation has been above its best for more than
-/// the share `patience` of the budget, the best weights come back, with `retreat` times `lr'`, and with `retreat` times the set-point until
-/// the validation is better than ever: delayed classes look like a training that goes wrong, until they are there.
+/// so that the rate does not go on rising unless the validation loss improves. Once the validation loss has been higher than its
+/// best for more than the share `patience` of the budget, the best weights come back, with `retreat` times `lr'`, and with
+/// `retreat` times the set-point until the validation loss is better than ever: delayed classes look like a training that goes
+/// wrong, until they are there.
 ///
-/// On the eight sets on which nothing was fitted no rate was ever 10 times the first, and the defaults leave the final loss where it was
-/// (-0.013 in validation, -0.001 in test, mean log ratios of 384 trainings). On noisy tables of 3,000 to 20,000 rows they keep the rate below 0.25, where it
-/// went to 39 before. Rises of 2 to 4 differ by less than the seeds do; a patience below a quarter gives up on trainings that would
-/// still have come down.
+/// On the eight sets on which nothing was fitted no rate was ever 10 times the first, and the defaults leave the final loss where
+/// it was (-0.013 in validation, -0.001 in test, mean log ratios of 384 trainings). On noisy tables of 3,000 to 20,000 rows they
+/// keep the rate below 0.25, where it went to 39 before. Rises of 2 to 4 differ by less than the seeds do; a patience below a
+/// quarter gives up on trainings that would still have come down.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Guard {
@@ -28,9 +29,9 @@ pub struct Guard {
     pub rise: f64,
     /// How many times the rate of the first segment it may be; 0 for any number of times.
     pub climb: f64,
-    /// The share of the budget for which the validation may stay above its best; 0 for all of it.
+    /// The share of the budget for which the validation loss may stay higher than its best; 0 for all of it.
     pub patience: f64,
-    /// What remains of the rate where the best weights come back, and of the set-point until the validation is better than then.
+    /// Factor on the rate when the best weights come back, and on the set-point until the validation loss is better than then.
     pub retreat: f64,
 }
 
@@ -90,14 +91,14 @@ pub(super) struct Watch {
     since: f64,
     /// The share of the budget of the present segment.
     now: f64,
-    /// Whether the last validation was above the best.
+    /// Whether the last validation loss was higher than the best.
     above: bool,
-    /// How many times the best weights came back since the validation was best.
+    /// How many times the best weights came back since the validation loss was best.
     retreats: i32,
 }
 
 impl Watch {
-    /// A segment around the share `f` of the budget is to begin: whether it is to begin at the best weights.
+    /// Whether a segment that begins around the share `f` of the budget is to begin at the best weights.
     pub(super) fn goes_back(&mut self, guard: &Guard, f: f64) -> bool {
         self.now = f;
         let late = guard.patience > 0.0 && f - self.since > guard.patience;
@@ -120,12 +121,12 @@ impl Watch {
         guard.retreat.powi(self.retreats)
     }
 
-    /// The rate at which a segment begins that is at the best weights again, where it was `lr` before.
+    /// The rate of a segment that begins at the best weights again, where the rate was `lr` before.
     pub(super) fn retreated(&self, guard: &Guard, lr: f64) -> f64 {
         guard.retreat * self.worked.map_or(lr, |worked| worked.min(lr))
     }
 
-    /// The rate of the next segment, where it would be `lr`.
+    /// The rate of the next segment, which would be `lr` without the guard.
     pub(super) fn bounded(&mut self, guard: &Guard, lr: f64) -> f64 {
         let first = *self.first.get_or_insert(lr);
         let worked = *self.worked.get_or_insert(lr);

@@ -5,11 +5,11 @@ use serde::{Deserialize, Serialize};
 
 /// Progress is kept within plus and minus this: three decades, far beyond what any fit has seen.
 const PROGRESS_LIMIT: f64 = 3.0;
-/// So is the gap. A validation loss more than ten times the training loss is no overfitting but data that are yet to come, such as
-/// a class that is missing, and says nothing of the weights. Not fitted.
+/// The gap is kept within this. A validation loss more than ten times the training loss is not overfitting but data that are yet to
+/// come, such as delayed classes, and says nothing of the weights. Not fitted.
 const GAP_LIMIT: f64 = 1.0;
 
-/// The history of a training so far, as common logarithms of ratios of losses, each taken as what it is above the lowest that there can be
+/// The history of a training so far, as common logarithms of ratios of losses, each measured from the lowest that there can be
 /// ([`crate::TraineeSpec::lowest_loss`]). Both are 0 before anything is known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct History {
@@ -21,7 +21,7 @@ pub struct History {
 }
 
 impl History {
-    /// Takes the report of a probe or a segment. What diverged says nothing.
+    /// Takes the report of a start probe or a segment. One that diverged is ignored.
     pub fn record(&mut self, report: &Report) {
         let Some(train) = report.train.filter(|_| !report.diverged) else {
             return;
@@ -34,7 +34,7 @@ impl History {
     }
 }
 
-/// How far below the lowest a loss may be, relative to another, that was rounded: below that, the lowest is not known.
+/// How far rounding may bring a loss below the lowest, relative to the other loss; further below, the lowest is not known.
 const ROUNDED: f64 = 1e-6;
 
 /// A loss at the lowest is as far from another as the limit allows; one below it says that the lowest is not known.
@@ -54,8 +54,8 @@ fn log_ratio(a: f64, b: f64, limit: f64) -> f64 {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Feedback {
-    /// Change for ten times the training loss. With 0 the size of the updates is regulated; with 1 it goes with the loss, as at
-    /// a fixed learning rate it about does where a loss can vanish.
+    /// Change for ten times the training loss. With 0 the size of the updates is regulated; with 1 it is proportional to the loss,
+    /// as it about is at a fixed learning rate where a loss can vanish.
     pub progress: f64,
     /// Change for ten times the validation loss relative to the training loss.
     pub gap: f64,
@@ -124,7 +124,7 @@ mod tests {
             gap: -0.25,
         };
         assert!((feedback.at(&history) + 1.25).abs() < 1e-12);
-        // What diverged says nothing, and a loss at its lowest has come as far as it can.
+        // What diverged is ignored, and a loss at its lowest has come as far as it can.
         let before = history;
         history.record(&Report {
             diverged: true,
@@ -135,10 +135,10 @@ mod tests {
         assert_eq!((history.progress, history.gap), (-3.0, 1.0));
         history.record(&report(0.0, 0.0));
         assert_eq!((history.progress, history.gap), (-3.0, 0.0));
-        // What is below it has crossed a lowest that is none.
+        // A loss below the lowest shows that the lowest is wrong.
         history.record(&report(-0.1, 0.5));
         assert_eq!((history.progress, history.gap), (0.0, 0.0));
-        // Vanishing losses, with a validation that has what training has not.
+        // Vanishing losses, with validation data that training lacks.
         history.record(&report(2e-9, 1.0));
         assert_eq!((history.progress, history.gap), (-3.0, 1.0));
     }

@@ -11,7 +11,7 @@ use std::ops::Add;
 
 /// Largest factor by which one segment changes the learning rate.
 const MAX_CHANGE: f64 = 64.0;
-/// The size of an update that the start probe looks for is found at the latest after so many attempts.
+/// The start probe makes at most this many attempts.
 const PROBES: usize = 6;
 /// What a diverged start probe divides the learning rate by.
 const PROBE_FACTOR: f64 = 10.0;
@@ -75,11 +75,11 @@ pub struct Steering {
     /// Training loss of the last segment.
     loss: Option<f64>,
     watch: Watch,
-    /// What part of the rate others add to what the servo wants: the logarithm of a factor. Theirs is no rise of the servo's.
+    /// Logarithm of the factor that others put on the rate that the servo wants. It does not count as a rise of the servo's.
     added: f64,
     /// The lowest value that the loss can take.
     lowest: f64,
-    /// Whether the rate is one of the servo's: of one that it was given nothing is known, and nothing is bounded by it.
+    /// Whether the servo found the rate. Nothing is known of a rate that it was given, so that one bounds nothing.
     found: bool,
 }
 
@@ -104,7 +104,7 @@ impl Steering {
         }
     }
 
-    /// The same for a loss that can be as low as this; 0 if it is not said.
+    /// The same for a loss that can be as low as this; 0 without it.
     pub fn lowest_loss(mut self, lowest: f64) -> Self {
         self.lowest = lowest;
         self
@@ -116,7 +116,7 @@ impl Steering {
         self
     }
 
-    /// What is found of the network once its first gradients are there: how many weights it has, in how many layers.
+    /// Takes the numbers of weights and layers that the first gradients show the network to have.
     pub fn resize(&mut self, weights: usize, layers: usize) {
         self.context.parameters = weights as f64;
         self.context.layers = layers as f64;
@@ -139,7 +139,7 @@ impl Steering {
         planned * self.watch.caution(&self.servo.guard) * offsets.update_ratio.exp()
     }
 
-    /// Takes on what `best` had measured, as the weights of that time have come back for a reason of somebody else's.
+    /// Takes over what `best` had measured, because somebody else brought its weights back.
     pub fn go_back(&mut self, best: &Self) {
         let mut watch = self.watch;
         watch.returned();
@@ -165,7 +165,7 @@ impl Steering {
         let measured = update_ratio(report);
         match measured {
             Some(ratio) if ratio > 0.0 => {
-                // Where the first update stands does not bound where it should be: no clip.
+                // The first update may be off by any factor: no clip.
                 self.lr *= self.set_point(0.0, &Offsets::default()) / ratio;
                 self.probing = false;
                 self.found = true;
@@ -193,7 +193,7 @@ impl Steering {
             self.gain = None;
             self.measurements = 0;
         } else if let Some(times) = loss_spike {
-            // The updates that were measured were those before it. Where a loss has vanished, gradients go with it.
+            // What was measured of the updates was before the spike. Where a loss has vanished, gradients go with it.
             self.lr /= times.min(MAX_CHANGE);
             self.gain = None;
             self.measurements = 0;
@@ -206,9 +206,9 @@ impl Steering {
         }
     }
 
-    /// How many times the training loss of the segment before came up in the second half of this one, if that is a loss spike.
+    /// The ratio of the training loss in the second half of this segment to that of the segment before, if it is a loss spike.
     fn loss_spike(&self, report: &Report) -> Option<f64> {
-        // Above the lowest loss that there can be; below it that is not known, and a ratio says nothing.
+        // Losses count from the lowest there can be; if one is below it, the lowest is not known, and a ratio says nothing.
         let before = self.loss.filter(|loss| *loss > 0.0)?;
         let times = report.train?.second_half / before;
         let threshold = self.servo.loss_spike;

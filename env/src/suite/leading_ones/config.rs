@@ -31,7 +31,7 @@ pub enum Start {
 pub struct LeadingOnesConfig {
     /// Numbers of flips to choose from, each from 1 to the smallest `n`.
     pub portfolio: Vec<usize>,
-    /// What a step pays.
+    /// The reward of a step.
     pub reward: LeadingOnesReward,
     /// When an episode is cut off.
     pub cutoff: Cutoff,
@@ -51,7 +51,7 @@ impl Default for LeadingOnesConfig {
     }
 }
 
-/// What a step pays, with `D` the gain in fitness. The names in brackets are DACBench's.
+/// The reward of a step, with `D` the gain in fitness. The names in brackets are DACBench's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum LeadingOnesReward {
     /// `D − 1` (`imp_minus_evals`).

@@ -1,4 +1,4 @@
-//! What comes of a training depends neither on who does it nor on what was done before.
+//! The result of a training depends neither on who does it nor on what was done before.
 
 use super::*;
 use crate::record::observer::{Observer, Quiet};

@@ -52,7 +52,7 @@ fn a_gzipped_file_is_read_like_a_plain_one() {
     );
 }
 
-/// What is not said of a table in memory either: rows over the ends of what is read at once, cells of many lines, blank lines.
+/// What a short table does not show: rows over the ends of what is read at once, cells of many lines, blank lines.
 #[test]
 fn a_file_that_is_read_bit_by_bit_is_read_whole() {
     use std::fmt::Write as _;

@@ -8,10 +8,10 @@ use crate::error::{Error, Result};
 /// How much is read at once.
 pub(super) const CHUNK: usize = 1 << 16;
 
-/// A file as it is read, of which what has been read last can be looked at again: the row under way, and what the reader of rows has been
-/// given ahead of it.
+/// A file as it is read, whose last part can be looked at again: the row under way, and what the reader of rows has been given
+/// ahead of it.
 pub(super) struct Window<'a> {
-    /// What was read to see whether there is anything, and is still to be given.
+    /// What was read to see whether the file is empty, and is still to be given out.
     first: Cursor<Vec<u8>>,
     file: Stream<'a>,
     bytes: Vec<u8>,
@@ -55,7 +55,7 @@ impl<'a> Window<'a> {
         self.row = row;
     }
 
-    /// How many lines are empty at the place where the row under way begins; of those that have been read.
+    /// How many lines are empty where the row under way begins, as far as they have been read.
     pub(super) fn blank_lines(&self) -> u64 {
         let rest = self.bytes.get((self.row - self.start) as usize..);
         let rest = rest.unwrap_or_default().iter();

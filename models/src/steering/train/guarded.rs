@@ -12,7 +12,7 @@ use trimtab_env::servo::recorded_schedule::Entry;
 
 /// Adam's rate must not be above this anywhere: no network lives on it.
 const TOO_HIGH: f64 = 0.3;
-/// How far the test loss may be above that of the optimiser's defaults.
+/// How much higher the test loss may be than that of the optimiser's defaults.
 const TOLERANCE: f64 = 0.02;
 const FEATURES: usize = 8;
 

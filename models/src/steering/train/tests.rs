@@ -42,7 +42,7 @@ fn a_bad_learning_rate_is_left_and_the_best_weights_come_back() {
     assert_eq!(a, b);
 }
 
-/// Each thing that happens is told, and what follows from it by what was said.
+/// Everything that happens is told, and what follows it is what was announced.
 #[test]
 fn who_watches_sees_every_segment_and_what_is_wanted_next() {
     let mut probes = Vec::new();
@@ -329,7 +329,7 @@ fn what_cannot_be_is_refused_by_field() {
     refused(spiked, "servo.loss_spike");
 }
 
-/// The best of several runs, the first of which is the only one of a single run, and all of which are paid for.
+/// The best of several runs, the first of which is the only one of a single run; the cost of all of them counts.
 #[test]
 fn several_runs_keep_the_best_and_count_the_cost_of_all() {
     let config = TrainConfig {
@@ -371,7 +371,7 @@ fn several_runs_keep_the_best_and_count_the_cost_of_all() {
     }
     assert_eq!(begun.len(), 3);
 
-    // Whoever watches can do without the rest.
+    // A watcher can do without the rest.
     let mut runs = 0;
     train_watched::<_, Error>(task(), &several, &Device::flex(), &mut |now| {
         runs += usize::from(matches!(now, Underway::Ended(e) if e.next == Next::Over));

@@ -38,7 +38,7 @@ pub struct Probed<'a> {
     pub wanted: f64,
     /// The learning rate that follows: of another such update if `again`, else of the first segment.
     pub then: f64,
-    /// Whether the probe goes on.
+    /// Whether the start probe goes on.
     pub again: bool,
 }
 

@@ -200,7 +200,7 @@ fn fine_tuning_begins_with_what_the_servo_wants_of_such_weights() {
             tuner = tuner.fine_tuning();
         }
         let size = tuner.batch_size();
-        // The same rows in the probe, though not as many are asked for.
+        // The same rows in the start probe, though not as many are asked for.
         let rows: Vec<u32> = (0..64).collect();
         let batch = Batch::gather(&data.train, &rows, &device);
         let loss = task.loss(task.forward(&model, batch.inputs), &batch.targets);
@@ -233,7 +233,7 @@ fn a_policy_of_losses_alone_needs_no_gradients() {
     assert_eq!(weights, same);
 }
 
-/// What a tuner without a policy leaves out does not matter: its rates and losses are those of one that looks at all.
+/// A tuner without a policy loses nothing by looking at less: its rates and losses are close to those of one that looks at all.
 #[test]
 fn fewer_looks_steer_as_well() {
     for (optimizer, lr) in [

@@ -51,7 +51,7 @@ pub struct ProdigyConfig {
     pub d_coef: f64,
     /// How many times larger an update may make the estimate; `None` for no limit.
     pub growth_rate: Option<f64>,
-    /// The estimate looks at each so many-th number of each tensor.
+    /// The estimate uses every so-many-th number of each tensor.
     pub slice_p: usize,
 }
 

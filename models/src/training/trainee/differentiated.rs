@@ -194,8 +194,8 @@ fn optimizers() -> Vec<OptimizerConfig> {
     ]
 }
 
-/// What a training reports of 50 updates and more: segments under several settings, a snapshot that is brought back in every way, a
-/// probe and a test.
+/// What a training reports of 50 updates and more: segments under several settings, a snapshot that is brought back in every way,
+/// updates without an evaluation, and a test.
 fn trace(trainee: &mut dyn Trainee, lr: f64) -> Vec<Report> {
     let time = UpdateTime::default();
     let rows = trainee.spec().validation_examples;

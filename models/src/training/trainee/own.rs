@@ -80,8 +80,8 @@ fn a_constant_in_the_loss_changes_nothing() {
     assert!(diverged == 0 && accuracy > 0.9, "{diverged} {accuracy}");
 }
 
-/// A setting of a task's own acts on the next update, draws from the training's own stream, and can be a knob; one that nothing understands is
-/// refused wherever it comes from.
+/// A setting of a task's own acts on the next update, draws from the training's own stream, and can be a knob; one that nothing
+/// understands is refused wherever it comes from.
 #[test]
 fn a_task_has_settings_of_its_own() {
     let new = || {

@@ -273,7 +273,7 @@ fn impossible_settings_are_errors_and_leave_the_training_alone() {
     assert_eq!(flat(&trainee), before);
 }
 
-/// The test split is for reports alone: no report changes when its labels do.
+/// The test split is for reports only: no report changes when its labels do.
 #[test]
 fn nothing_of_the_test_split_reaches_a_report() {
     let run = |split: Split| {

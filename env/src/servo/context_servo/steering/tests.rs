@@ -132,7 +132,7 @@ fn the_course_moves_the_set_point_and_the_decay() {
     );
 }
 
-/// Classes that come late make gradients a thousand times larger than those that were measured: the rate goes down at once,
+/// Delayed classes make gradients a thousand times larger than those that were measured: the rate goes down at once,
 /// and what was learned of the updates is forgotten.
 #[test]
 fn a_loss_spike_lowers_the_rate() {
@@ -264,7 +264,7 @@ fn the_best_weights_come_back_once_the_validation_has_been_above_its_best_for_to
     let [after, planned] =
         [&steering, &fresh].map(|steering| steering.set_point(0.99, &Offsets::default()));
     assert!((after / planned - 1.0).abs() < 1e-9, "{after} {planned}");
-    // Not where the last validation is the best.
+    // Not where the last validation loss is the best.
     let mut steering = guarded(Guard::default());
     for segment in 0..20 {
         let settings = steering.settings(f64::from(segment) / 20.0, &Offsets::default());
@@ -273,7 +273,7 @@ fn the_best_weights_come_back_once_the_validation_has_been_above_its_best_for_to
     }
 }
 
-/// What a policy multiplies the updates with for one segment neither is bounded nor counts as what worked.
+/// The factor that a policy puts on the updates of one segment is neither bounded nor counted as what worked.
 #[test]
 fn the_guard_is_on_what_the_servo_wants_by_itself() {
     let mut steering = guarded(Guard::default());
