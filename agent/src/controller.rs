@@ -1,6 +1,6 @@
 //! Whatever decides during a run: a policy, a fixed setting, a schedule, a rule, or random choices.
 //!
-//! In flows what is known so far ([`Situation`]); out flows a [`Decision`] for the next segment. A comparison calls controllers by their
+//! Input: what is known so far ([`Situation`]). Output: a [`Decision`] for the next segment. A comparison calls controllers by their
 //! names; one of your own is registered with `Registry::with_controller` of the experiments crate.
 //!
 //! | to find | look in |

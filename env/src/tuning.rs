@@ -1,6 +1,6 @@
 //! Hyperparameter tuning as a Markov decision process: the environment around a training.
 //!
-//! In flow a [`Trainee`], a [`TuningConfig`] and actions; out flow observations and rewards of each segment, and the record of the
+//! Input: a [`Trainee`], a [`TuningConfig`] and actions. Output: observations and rewards of each segment, and the record of the
 //! training as [`Segment`]s.
 //!
 //! | to find | look in |

@@ -1,6 +1,6 @@
 //! The command lines of the binaries, and all of them as one program. Nothing else in the workspace prints.
 //!
-//! In flow words of a command line; out flow calls of the other rooms, a table, and an exit code. Each command has a file of its own.
+//! Input: words of a command line. Output: calls of the other rooms, a table, and an exit code. Each command has a file of its own.
 //!
 //! | to find | look in |
 //! |---|---|
@@ -130,7 +130,7 @@ fn print_json<T: serde::Serialize>(rows: &[T]) -> Result<()> {
 }
 
 /// Says which fields of a config have another name now. The file is read all the same, and what is wrong with it is said there.
-fn note_names_of_before(config: &Path) {
+fn note_renamed_fields(config: &Path) {
     let text = std::fs::read_to_string(config).unwrap_or_default();
     for note in renamed::fields(&text).1 {
         eprintln!("note: {}: {note}", config.display());

@@ -1,6 +1,6 @@
 //! Tunes a training of the user's own data in one run.
 //!
-//! In flow data, a model and a budget ([`Tune`]); out flows a folder with the model, its schedule, a picture and a report.
+//! Input: data, a model and a budget ([`Tune`]). Output: a folder with the model, its schedule, a picture and a report.
 //!
 //! | to find | look in |
 //! |---|---|

@@ -72,7 +72,7 @@ mod tests {
 
     /// The servo by itself does what it does as the base controller of a process in which nobody moves a knob.
     #[test]
-    fn a_controller_and_a_prior_agree() {
+    fn a_controller_and_a_base_controller_agree() {
         let knob = Knob::learning_rate(
             Domain::LogUniform(1e-12, 1e6),
             Initial::LogUniform(1e-4, 1.0),

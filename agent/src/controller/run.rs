@@ -98,9 +98,7 @@ impl<'a> Episode<'a> {
                 Decision::Choose(action) => return environment.step(&action),
                 Decision::Set(settings) => return environment.step_with(&settings),
                 Decision::Fail(reason) => return Err(Error::other(controller.name(), reason)),
-                Decision::LookAhead(stretches) => {
-                    look_ahead = Some(environment.look_ahead(&stretches)?)
-                }
+                Decision::LookAhead(tried) => look_ahead = Some(environment.look_ahead(&tried)?),
             }
         }
     }

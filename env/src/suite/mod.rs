@@ -1,6 +1,6 @@
 //! Environments with known answers: what a learner must be able to reach is proved or published.
 //!
-//! In flow seeds and actions, as in any environment; out flow returns whose optimum is known, and regrets where it is known per episode.
+//! Input: seeds and actions, as in any environment. Output: returns whose optimum is known, and regrets where it is known per episode.
 //!
 //! | environment | what is known |
 //! |---|---|

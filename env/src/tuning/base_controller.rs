@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn choices_are_factors_on_what_the_prior_wants() {
+    fn choices_are_factors_on_what_the_base_controller_wants() {
         let (mut plain, mut moved) = (environment(), environment());
         plain.reset(3).unwrap();
         moved.reset(3).unwrap();

@@ -178,7 +178,7 @@ mod tests {
 
     /// What the servo had measured comes back with them.
     #[test]
-    fn a_prior_goes_back_with_the_weights() {
+    fn a_base_controller_goes_back_with_the_weights() {
         let mut environment = environment(TuningConfig {
             knobs: vec![
                 Knob::learning_rate(

@@ -1,7 +1,7 @@
 //! The command line of `compare`.
 
 use super::{
-    Machine, Words, note_names_of_before, print_json, run_folder, say, stop_on_ctrl_c, write,
+    Machine, Words, note_renamed_fields, print_json, run_folder, say, stop_on_ctrl_c, write,
 };
 use crate::compare::{self, CompareConfig};
 use crate::record::observer::Progress;
@@ -40,7 +40,7 @@ pub(super) fn compare(words: &Words, registry: &Registry) -> Result<()> {
     let arguments: Compare = words.parse();
     let mut config = match &arguments.config {
         Some(path) => {
-            note_names_of_before(path);
+            note_renamed_fields(path);
             CompareConfig::load(path)?
         }
         None => CompareConfig::parse(compare::config::COMPARE, "compare.ron")?,

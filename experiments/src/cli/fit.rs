@@ -1,6 +1,6 @@
 //! The command line of `fit`.
 
-use super::{Machine, Words, note_names_of_before, run_folder, say, stop_on_ctrl_c};
+use super::{Machine, Words, note_renamed_fields, run_folder, say, stop_on_ctrl_c};
 use crate::record::observer::Progress;
 use crate::train::fit::{self, FitConfig};
 use crate::{Registry, Result};
@@ -31,7 +31,7 @@ pub(super) fn fit(words: &Words, registry: &Registry) -> Result<()> {
     let arguments: Fit = words.parse();
     let config = match &arguments.config {
         Some(path) => {
-            note_names_of_before(path);
+            note_renamed_fields(path);
             FitConfig::load(path)?
         }
         None => FitConfig::parse(fit::config::FIT, "fit.ron")?,

@@ -1,6 +1,6 @@
 //! Where a config comes from.
 
-use super::note_names_of_before;
+use super::note_renamed_fields;
 use crate::train::config::QUICKSTART;
 use crate::{Config, Error, Result};
 use std::path::PathBuf;
@@ -26,7 +26,7 @@ impl ConfigSource {
                 return Err(Error::config("config", folder.display(), allowed));
             }
             Some(path) => {
-                note_names_of_before(path);
+                note_renamed_fields(path);
                 Config::load(path)?
             }
             None => Config::parse(QUICKSTART, "quickstart.ron")?,

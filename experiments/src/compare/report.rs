@@ -180,8 +180,8 @@ fn settle(methods: &mut [MethodReport]) {
         .collect();
     for method in methods.iter_mut().filter(|method| method.earlier > 0.0) {
         let loss = method.loss.map_or(f64::NAN, |loss| loss.mean);
-        let paid = break_even(method.earlier, method.budgets, loss, &searches);
-        method.break_even = Some(paid);
+        let breaks_even = break_even(method.earlier, method.budgets, loss, &searches);
+        method.break_even = Some(breaks_even);
     }
 }
 

@@ -61,7 +61,7 @@ fn line(row: &MethodReport) -> String {
         row.runs,
         row.budgets,
         row.earlier,
-        or_dash(row.break_even.map(|paid| paid.to_string())),
+        or_dash(row.break_even.map(|after| after.to_string())),
         100.0 * row.reached,
         or_dash(row.time_to_target.map(|time| format!("{time:.2}"))),
         row.score,

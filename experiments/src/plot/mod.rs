@@ -1,6 +1,6 @@
 //! The pictures of an experiment or a comparison, drawn from its records alone.
 //!
-//! In flow records, as [`record`](crate::record) reads them back; out flow PNGs.
+//! Input: records, as [`record`](crate::record) reads them back. Output: PNGs.
 //!
 //! | to find | look in |
 //! |---|---|

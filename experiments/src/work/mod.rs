@@ -1,6 +1,6 @@
 //! Work: jobs as plain data, and the workers that run them.
 //!
-//! In flow units of one kind, as plain data: what to play, on which task, with which seed. Out flow their answers, in the order of the
+//! Input: units of one kind, as plain data: what to play, on which task, with which seed. Output: their answers, in the order of the
 //! units, whoever did them. `train`, `evaluate`, grids, `compare`, `fit`, `benchmark` and `tune --runs` all hand out their work here. Threads of this process
 //! ([`trimtab_env::mdp::threads`]) are one kind of worker; since units and answers can be written and read, other machines can be another.
 //!

@@ -1,6 +1,6 @@
 //! Data sets as plain numbers: where they come from, how they are split and scaled. No tensors here.
 //!
-//! In flow files; out flows a [`Split`]: training, validation and test rows, standardised by the training rows alone.
+//! Input: files. Output: a [`Split`]: training, validation and test rows, standardised by the training rows alone.
 //!
 //! | to find | look in |
 //! |---|---|

@@ -396,7 +396,9 @@ mod tests {
         ] {
             let expected = format!("validation: {value} is not allowed");
             assert!(message(config(share, half, 0)).contains(&expected));
-            assert!(message(config(half, share, 0)).contains(&format!("test is {value}")));
+            assert!(
+                message(config(half, share, 0)).contains(&format!("test: {value} is not allowed"))
+            );
         }
         let too_few = message(config(half, half, 0));
         assert!(too_few.contains("`toy` has 8 rows: expected more than 4 for validation and 4"));

@@ -2,6 +2,7 @@
 
 use crate::data::Split;
 use crate::network::weights::{flat_state, with_state};
+use crate::training::optimizer::UpdateRule;
 use crate::{Batch, Error, Pass, Result, TargetBatch, Task};
 use burn::tensor::{Device, Tensor};
 use rand_chacha::ChaCha8Rng;
@@ -85,6 +86,14 @@ impl<T: Task> Task for FineTuning<T> {
 
     fn loss(&self, outputs: Tensor<2>, targets: &TargetBatch) -> Tensor<1> {
         self.task.loss(outputs, targets)
+    }
+
+    fn evaluate(&self, model: &T::Model, batch: Batch) -> (Tensor<2>, Tensor<1>) {
+        self.task.evaluate(model, batch)
+    }
+
+    fn optimizer(&self) -> Option<Box<dyn UpdateRule>> {
+        self.task.optimizer()
     }
 
     fn initialise(&self, model: T::Model, _rng: &mut ChaCha8Rng) -> T::Model {

@@ -87,7 +87,10 @@ impl TraineeConfig {
             validation_examples: rows,
             parameters: size.weights,
             layers: size.layers,
-            adaptive: self.optimizer.is_adaptive(),
+            adaptive: match task.optimizer() {
+                Some(own) => own.is_adaptive(),
+                None => self.optimizer.is_adaptive(),
+            },
             pretrained: task.is_pretrained(),
             cost: self.cost,
             metrics: std::iter::once(evaluation::usual(targets))

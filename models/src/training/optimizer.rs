@@ -3,10 +3,12 @@
 
 mod flat;
 pub mod prodigy;
+mod rule;
 pub mod schedule_free;
 
 pub(crate) use flat::FlatOptimizer;
 pub use prodigy::{Prodigy, ProdigyConfig};
+pub use rule::UpdateRule;
 pub use schedule_free::{ScheduleFree, ScheduleFreeConfig};
 
 use crate::network::weights::{flat_gradients, flat_state, with_state, with_weights};
@@ -78,6 +80,8 @@ pub enum Optimizer {
     Prodigy(Prodigy),
     /// Schedule-Free AdamW, whose weights for training and for evaluation differ.
     ScheduleFree(ScheduleFree),
+    /// One of a task's own.
+    Own(Box<dyn UpdateRule>),
 }
 
 impl Optimizer {
@@ -99,6 +103,10 @@ impl Optimizer {
                 let tensors = flat(&model);
                 schedule_free.step(lr, &mut weights, &gradient, &tensors);
             }
+            Self::Own(rule) => {
+                let tensors = flat(&model);
+                rule.step(lr, &mut weights, &mut gradient, &tensors);
+            }
         }
         with_weights(model, &weights)
     }
@@ -110,7 +118,7 @@ impl Optimizer {
             Self::ScheduleFree(schedule_free) if !schedule_free.average().is_empty() => {
                 with_state(&model, schedule_free.average())
             }
-            Self::Burn(_) | Self::Prodigy(_) | Self::ScheduleFree(_) => model,
+            Self::Burn(_) | Self::Prodigy(_) | Self::ScheduleFree(_) | Self::Own(_) => model,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What a user brings: a burn model, its loss and its data.
 
 use crate::data::{Dataset, Split, Targets};
+use crate::training::optimizer::UpdateRule;
 use burn::module::Module;
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, Int, Tensor, TensorData};
@@ -43,6 +44,10 @@ pub trait Task: Send + Sync + 'static {
     fn model(&self, device: &Device) -> Self::Model;
 
     /// The model's outputs.
+    ///
+    /// A row of the data holds everything that is known of an example, one input after the other, each flattened. So a model may have
+    /// inputs of any rank, and several of them: it cuts its columns out of the row and gives them their shape, and takes tokens of a
+    /// sequence as whole numbers (`several_inputs_of_any_rank_and_tokens_lie_in_a_row`, a test, is an example).
     ///
     /// # Shapes
     /// - inputs: `[batch, features]`; images are flattened as `[channels, height, width]`
@@ -104,6 +109,23 @@ pub trait Task: Send + Sync + 'static {
     fn training_loss(&self, model: &Self::Model, batch: Batch, pass: &mut Pass) -> Tensor<1> {
         let _ = pass;
         self.loss(self.forward(model, batch.inputs), &batch.targets)
+    }
+
+    /// The outputs and the mean loss of an evaluation. By default [`Task::forward`] and the [`Task::loss`] of what it gives. A task whose
+    /// loss needs the inputs too, as that of the next token of a sequence does, says so here.
+    ///
+    /// # Shapes
+    /// - outputs: as those of [`Task::forward`]; metrics are of these
+    /// - loss: `[1]`
+    fn evaluate(&self, model: &Self::Model, batch: Batch) -> (Tensor<2>, Tensor<1>) {
+        let outputs = self.forward(model, batch.inputs);
+        let loss = self.loss(outputs.clone(), &batch.targets);
+        (outputs, loss)
+    }
+
+    /// An optimiser of the task's own, before its first update, in place of the one in the config. By default there is none.
+    fn optimizer(&self) -> Option<Box<dyn UpdateRule>> {
+        None
     }
 
     /// The lowest value that [`Task::loss`] can take, in which ratios of losses are measured: with it a constant in a loss, or its sign, changes

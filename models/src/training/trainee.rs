@@ -196,10 +196,10 @@ impl<T: Task> TaskTrainee<T> {
                 parts
                     .map(|rows| {
                         let batch = Batch::gather(data, rows, &device);
-                        let outputs = self.task.forward(&model, batch.inputs);
-                        let numbers: Vec<f32> = outputs.clone().into_data().iter::<f32>().collect();
+                        let (outputs, loss) = self.task.evaluate(&model, batch);
+                        let numbers: Vec<f32> = outputs.into_data().iter::<f32>().collect();
                         evaluation.add(rows, &numbers);
-                        let mean: f32 = self.task.loss(outputs, &batch.targets).into_scalar();
+                        let mean: f32 = loss.into_scalar();
                         f64::from(mean) * rows.len() as f64
                     })
                     .sum()
@@ -314,7 +314,8 @@ impl<T: Task> Trainee for TaskTrainee<T> {
             Minibatches::new(train, &self.config, seed).map_err(|error| self.other(error))?;
         let model = self.task.model(&self.device);
         let model = self.task.initialise(model, &mut stream(seed, "weights", 0));
-        let network = Network::begin(model, &self.config.optimizer, self.written_out.is_some())
+        let optimizer = (&self.config.optimizer, self.task.optimizer());
+        let network = Network::begin(model, optimizer, self.written_out.is_some())
             .map_err(|error| self.other(error))?;
         self.state = Some(State {
             network,
@@ -364,7 +365,9 @@ impl<T: Task> Trainee for TaskTrainee<T> {
         match (what, &mut self.state, saved) {
             (Restore::Weights, Some(state), Some(saved)) => {
                 // The weights that the snapshot's losses are of.
-                let network = saved.network.begun_again(&self.config.optimizer);
+                let network = saved
+                    .network
+                    .begun_again((&self.config.optimizer, self.task.optimizer()));
                 state.network =
                     network.map_err(|error| trimtab_env::Error::other(&self.spec.name, error))?;
                 state.averaged = saved.averaged.clone();
@@ -390,6 +393,8 @@ impl<T: Task> Trainee for TaskTrainee<T> {
 mod carried;
 #[cfg(test)]
 pub(crate) mod differentiated;
+#[cfg(test)]
+mod inputs;
 #[cfg(test)]
 mod own;
 #[cfg(test)]

@@ -349,7 +349,7 @@ mod tests {
     /// Decay that is due is never lost: whatever the segments, after as many updates as an interval it is what it would be after
     /// each, with the rates of each; but on other weights it is not.
     #[test]
-    fn decay_catches_up_across_stretches() {
+    fn decay_catches_up_across_segments() {
         let run = |interval: u64, forget: bool| {
             let mut stretch = Updates::new(CostModel::default(), Look::Statistics(0), interval);
             let mut weights = FlatWeights(vec![3.0, 4.0]);

@@ -46,7 +46,7 @@ fn steps_do_not_depend_on_threads_nor_on_a_restart() {
 }
 
 #[test]
-fn stretches_join_to_whole_episodes() {
+fn parts_join_to_whole_episodes() {
     let policy = policy(1);
     let mut collector = Collector::new(poles(1), STEPS, 5).unwrap();
     let mut trajectories = Vec::new();

@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn a_course_is_relative_to_the_first_training_loss() {
+    fn a_history_is_relative_to_the_first_training_loss() {
         let mut history = History::default();
         history.record(&report(2.0, 2.0));
         assert_eq!((history.progress, history.gap), (0.0, 0.0));

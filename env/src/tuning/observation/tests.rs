@@ -198,7 +198,7 @@ fn a_history_is_what_was_seen_before() {
 
 /// It remembers the lowest training loss, and a new start forgets it.
 #[test]
-fn with_a_prior_it_shows_how_far_the_training_loss_has_risen() {
+fn with_a_base_controller_it_shows_how_far_the_training_loss_has_risen() {
     let mut encoder = Encoder::new(ObservationConfig::default(), &knobs(), true).unwrap();
     let risen = |encoder: &mut Encoder, losses: [f64; 2]| {
         encoder.record(&Report {

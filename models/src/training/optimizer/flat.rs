@@ -3,7 +3,7 @@
 //!
 //! Formulas and the order of their operations are those of burn 0.22, so that the bits are the same.
 
-use super::{OptimizerConfig, Prodigy, ScheduleFree};
+use super::{OptimizerConfig, Prodigy, ScheduleFree, UpdateRule};
 use crate::Result;
 use std::ops::Range;
 use trimtab_program::{Adam, vectorised};
@@ -24,6 +24,8 @@ pub(crate) enum FlatOptimizer {
     Prodigy(Prodigy),
     /// Schedule-Free AdamW.
     ScheduleFree(ScheduleFree),
+    /// One of a task's own.
+    Own(Box<dyn UpdateRule>),
 }
 
 impl FlatOptimizer {
@@ -106,6 +108,7 @@ impl FlatOptimizer {
             Self::ScheduleFree(schedule_free) => {
                 schedule_free.step(lr, weights, gradient, tensors);
             }
+            Self::Own(rule) => rule.step(lr, weights, gradient, tensors),
         }
     }
 
@@ -115,7 +118,7 @@ impl FlatOptimizer {
             Self::ScheduleFree(schedule_free) => {
                 Some(schedule_free.average()).filter(|average| !average.is_empty())
             }
-            Self::Sgd { .. } | Self::Adam(_) | Self::Prodigy(_) => None,
+            Self::Sgd { .. } | Self::Adam(_) | Self::Prodigy(_) | Self::Own(_) => None,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::network::weights::{FlatWeights, copy, flat_state, with_state};
 use crate::training::average::AveragedWeights;
-use crate::training::optimizer::FlatOptimizer;
+use crate::training::optimizer::{FlatOptimizer, UpdateRule};
 use crate::{Optimizer, OptimizerConfig, Result};
 use burn::module::Module;
 
@@ -45,16 +45,23 @@ impl<M: Module> Network<M> {
     ///
     /// # Errors
     /// As [`OptimizerConfig::init`].
-    pub(super) fn begin(model: M, config: &OptimizerConfig, is_written_out: bool) -> Result<Self> {
+    pub(super) fn begin(
+        model: M,
+        (config, own): (&OptimizerConfig, Option<Box<dyn UpdateRule>>),
+        is_written_out: bool,
+    ) -> Result<Self> {
         if !is_written_out {
-            let optimizer = config.init()?;
+            let optimizer = own.map_or_else(|| config.init(), |own| Ok(Optimizer::Own(own)))?;
             return Ok(Self::Module { model, optimizer });
         }
         let mut weights = Vec::new();
         flat_state(&model, &mut weights);
         Ok(Self::Flat {
             weights: FlatWeights(weights),
-            optimizer: FlatOptimizer::new(config)?,
+            optimizer: own.map_or_else(
+                || FlatOptimizer::new(config),
+                |own| Ok(FlatOptimizer::Own(own)),
+            )?,
         })
     }
 
@@ -62,15 +69,21 @@ impl<M: Module> Network<M> {
     ///
     /// # Errors
     /// As [`OptimizerConfig::init`].
-    pub(super) fn begun_again(&self, config: &OptimizerConfig) -> Result<Self> {
+    pub(super) fn begun_again(
+        &self,
+        (config, own): (&OptimizerConfig, Option<Box<dyn UpdateRule>>),
+    ) -> Result<Self> {
         Ok(match self {
             Self::Module { model, optimizer } => Self::Module {
                 model: optimizer.evaluated(copy(model)),
-                optimizer: config.init()?,
+                optimizer: own.map_or_else(|| config.init(), |own| Ok(Optimizer::Own(own)))?,
             },
             Self::Flat { weights, optimizer } => Self::Flat {
                 weights: FlatWeights(evaluated(weights, optimizer, None).to_vec()),
-                optimizer: FlatOptimizer::new(config)?,
+                optimizer: own.map_or_else(
+                    || FlatOptimizer::new(config),
+                    |own| Ok(FlatOptimizer::Own(own)),
+                )?,
             },
         })
     }

@@ -185,7 +185,9 @@ fn restore_brings_back_estimates_and_averages_or_starts_them_afresh() {
         match fresh {
             FlatOptimizer::Prodigy(prodigy) => assert_eq!(prodigy.d(), ProdigyConfig::default().d0),
             FlatOptimizer::ScheduleFree(free) => assert!(free.average().is_empty()),
-            FlatOptimizer::Sgd { .. } | FlatOptimizer::Adam(_) => panic!("{optimizer:?}"),
+            FlatOptimizer::Sgd { .. } | FlatOptimizer::Adam(_) | FlatOptimizer::Own(_) => {
+                panic!("{optimizer:?}")
+            }
         }
         assert_ne!(trainee.advance(&settings, budget).unwrap(), expected);
     }
@@ -208,7 +210,7 @@ fn validation_and_test_are_of_the_averaged_weights() {
     let model = trainee.model().unwrap();
     let state = trainee.state.as_mut().unwrap();
     let sgd = OptimizerConfig::sgd();
-    let fixed = Network::begin(model, &sgd, true).unwrap();
+    let fixed = Network::begin(model, (&sgd, None), true).unwrap();
     let weights = |network: &Network<_>| match network {
         Network::Flat { weights, .. } => weights.clone(),
         Network::Module { .. } => panic!("an MLP has a program"),

@@ -94,7 +94,7 @@ fn offsets_are_factors() {
 
 /// A loss that falls to a hundredth lowers the wanted updates by the exponent's share of two decades.
 #[test]
-fn the_course_moves_the_set_point_and_the_decay() {
+fn the_history_moves_the_set_point_and_the_decay() {
     let servo = ContextServo {
         feedback: Feedback {
             progress: 0.5,
