@@ -3,6 +3,7 @@
 use crate::record::events::{EpisodeRecord, Event, UpdateRecord};
 use crate::record::observer::{Observer, Phase};
 use crate::{Error, Result};
+use crc32c::crc32c;
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -223,15 +224,6 @@ fn record(data: &[u8]) -> Vec<u8> {
 /// The checksum as TFRecord stores it: rotated and shifted, so that a checksum over checksums stays a good one.
 fn masked(crc: u32) -> u32 {
     crc.rotate_right(15).wrapping_add(0xa282_ead8)
-}
-
-/// The cyclic redundancy check with Castagnoli's polynomial, reflected (RFC 3720, 12.1).
-fn crc32c(data: &[u8]) -> u32 {
-    const POLYNOMIAL: u32 = 0x82f6_3b78;
-    let bit = |crc: u32| (crc >> 1) ^ (POLYNOMIAL & (crc & 1).wrapping_neg());
-    !data.iter().fold(!0, |crc: u32, byte| {
-        (0..8).fold(crc ^ u32::from(*byte), |crc, _| bit(crc))
-    })
 }
 
 #[cfg(test)]
