@@ -1,7 +1,8 @@
 //! The command line of `calibrate`.
 
 use super::source::ConfigSource;
-use super::{Backend, Words, say};
+use super::{Backend, Words, say, write};
+use crate::record::columns::{self, PLAIN};
 use crate::{Result, train::calibrate};
 use clap::Parser;
 
@@ -27,17 +28,16 @@ pub(super) fn calibrate(words: &Words) -> Result<()> {
     config.validate()?;
     let device = arguments.backend.device()?;
     let (measured, time) = calibrate::calibrate(&config, &device)?;
-    say(format_args!(
-        "{:>10}  {:>18}  {:>18}",
-        "batch size", "measured (us)", "fitted (us)"
-    ))?;
-    for (batch, seconds) in measured {
-        say(format_args!(
-            "{batch:>10}  {:>18.1}  {:>18.1}",
-            seconds * 1e6,
-            time.update(batch) * 1e6
-        ))?;
-    }
+    let headings = ["batch size", "measured (us)", "fitted (us)"];
+    let rows = measured.iter().map(|(batch, seconds)| {
+        let fitted = time.update(*batch);
+        [
+            batch.to_string(),
+            format!("{:.1}", seconds * 1e6),
+            format!("{:.1}", fitted * 1e6),
+        ]
+    });
+    write(columns::table(PLAIN, &[], headings, rows))?;
     say(format_args!(
         "cost: Modelled((per_update: {:.3e}, per_example: {:.3e}, per_evaluation: {:.3e})),",
         time.per_update, time.per_example, time.per_evaluation

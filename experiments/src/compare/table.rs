@@ -3,14 +3,14 @@
 use super::method::Ruleset;
 use super::method_report::MethodReport;
 use super::report::Report;
-use super::rivals::Rivals;
+use super::rivals::{Rival, Rivals};
 use super::statistics::shown;
-use std::fmt::Write as _;
+use crate::record::columns::{self, RULED};
 
 /// The report as a table, one ruleset after the other.
 pub fn table(report: &Report) -> String {
-    let mut text = format!(
-        "{:<22} {:>5} {:>7} {:>7} {:>10} {:>7} {:>7} {:>6} {:>6} {:>22} {:>22} {:>5}  {}\n{}\n",
+    let to_baseline = format!("loss to {}", report.baseline);
+    let headings = [
         "method",
         "runs",
         "budgets",
@@ -21,22 +21,20 @@ pub fn table(report: &Report) -> String {
         "score",
         "within",
         "loss to target",
-        format!("loss to {}", report.baseline),
+        &to_baseline,
         "wins",
         "verdict",
-        "-".repeat(148)
-    );
+    ];
+    let mut rows = Vec::new();
     for ruleset in Ruleset::ALL {
-        let mut rows = report
-            .methods
-            .iter()
-            .filter(|row| row.ruleset == ruleset)
-            .peekable();
-        if rows.peek().is_some() {
-            let _ = writeln!(text, "{}", ruleset.title());
+        let methods = report.methods.iter();
+        let mut methods = methods.filter(|row| row.ruleset == ruleset).peekable();
+        if methods.peek().is_some() {
+            rows.push(vec![ruleset.title().to_owned()]);
         }
-        rows.for_each(|row| text.push_str(&line(row)));
+        rows.extend(methods.map(cells));
     }
+    let mut text = columns::table(RULED, &[0, 12], headings, rows);
     text.push_str(
         "* chosen with hindsight on this very task\n\
          before: spent before the comparison, in budgets: for each task by hindsight, once for all tasks by the others\n\
@@ -53,31 +51,33 @@ pub fn table(report: &Report) -> String {
     text
 }
 
-fn line(row: &MethodReport) -> String {
-    let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
-    format!(
-        "{:<22} {:>5.1} {:>7.2} {:>7.0} {:>10} {:>6.0}% {:>7} {:>6.3} {:>6.3} {:>22} {:>22} {:>4.0}%  {}\n",
+fn or_dash(text: Option<String>) -> String {
+    text.unwrap_or_else(|| "-".to_owned())
+}
+
+fn cells(row: &MethodReport) -> Vec<String> {
+    vec![
         row.starred(),
-        row.runs,
-        row.budgets,
-        row.earlier,
+        format!("{:.1}", row.runs),
+        format!("{:.2}", row.budgets),
+        format!("{:.0}", row.earlier),
         or_dash(row.break_even.map(|after| after.to_string())),
-        100.0 * row.reached,
+        format!("{:.0}%", 100.0 * row.reached),
         or_dash(row.time_to_target.map(|time| format!("{time:.2}"))),
-        row.score,
-        row.ruleset_score,
+        format!("{:.3}", row.score),
+        format!("{:.3}", row.ruleset_score),
         shown(&row.loss),
         shown(&row.difference),
-        100.0 * row.wins,
-        row.verdict
-    )
+        format!("{:.0}%", 100.0 * row.wins),
+        row.verdict.clone(),
+    ]
 }
 
 /// A method against each of the others.
 fn rivals_table(rivals: &Rivals) -> String {
-    let mut text = format!(
-        "{:<24} {:>7} {:>24} {:>24} {:>20} {:>13} {:>5} {:>6}  {}\n{}\n",
-        format!("{} against", rivals.method),
+    let against = format!("{} against", rivals.method);
+    let headings = [
+        &against,
         "budgets",
         "validation loss",
         "test loss",
@@ -86,32 +86,27 @@ fn rivals_table(rivals: &Rivals) -> String {
         "wins",
         "time",
         "targets: both, alone, rival",
-        "-".repeat(155)
-    );
-    for rival in &rivals.rivals {
+    ];
+    let row = |rival: &Rival| {
         let star = if rival.hindsight { " *" } else { "" };
-        let time = rival
-            .time
-            .map_or("-".to_owned(), |time| format!("{time:.2}"));
         let [both, own, other] = rival.reached;
         let means = rival.at_budgets.iter().flatten();
         let at_budgets: Vec<String> = means.map(|i| format!("{:+.2}", i.mean)).collect();
         let spread = rival.median.zip(rival.worst.as_ref());
-        let spread = spread.map_or("-".to_owned(), |(median, (_, worst))| {
-            format!("{median:+.2} {worst:+.2}")
-        });
-        let _ = writeln!(
-            text,
-            "{:<24} {:>7.2} {:>24} {:>24} {:>20} {spread:>13} {:>4.0}% {:>6}  {both}, {own}, {other}",
+        let spread = spread.map(|(median, (_, worst))| format!("{median:+.2} {worst:+.2}"));
+        [
             format!("{}{star}", rival.rival),
-            rival.budgets,
+            format!("{:.2}", rival.budgets),
             shown(&rival.validation),
             shown(&rival.test),
             at_budgets.join(" "),
-            100.0 * rival.wins,
-            time,
-        );
-    }
+            or_dash(spread),
+            format!("{:.0}%", 100.0 * rival.wins),
+            or_dash(rival.time.map(|time| format!("{time:.2}"))),
+            format!("{both}, {own}, {other}"),
+        ]
+    };
+    let mut text = columns::table(RULED, &[0, 8], headings, rivals.rivals.iter().map(row));
     text.push_str(
         "losses: mean difference of logarithms on the same tasks and seeds, with the bootstrap interval over data sets and runs\n\
          at each budget: the mean for validation loss at each of the budgets of the config, in their order\n\

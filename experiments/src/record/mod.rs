@@ -4,7 +4,7 @@
 //! |---|---|
 //! | the files of a run, and how they are written | [`run_directory`] |
 //! | the lines of `events.jsonl` | [`events`] |
-//! | the figures of `summary.json`, the table | [`summary`] |
+//! | the figures of `summary.json`; tables as text | [`summary`]; `columns` |
 //! | who watches: progress bars and others | [`observer`] |
 //! | curves for TensorBoard | [`tensorboard`] |
 //!
@@ -26,6 +26,7 @@
 //! assert_eq!(counted.0, 4);
 //! ```
 
+pub(crate) mod columns;
 pub mod events;
 pub mod observer;
 pub mod run_directory;

@@ -1,6 +1,7 @@
 //! The figures of an experiment.
 
 use crate::compare::statistics::median;
+use crate::record::columns::{self, PLAIN};
 use crate::record::events::{EpisodeRecord, EvaluationRecord, ReferenceRecord};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -240,7 +241,6 @@ const MOST_TASKS: usize = 24;
 
 /// The figures as a table.
 pub fn table(summary: &Summary, references: &[ReferenceRecord]) -> String {
-    let mut text = String::new();
     let show = |estimate: Option<Estimate>, scale: f64, digits: usize| match estimate {
         Some(e) => format!(
             "{:.digits$} ± {:.digits$}",
@@ -249,13 +249,6 @@ pub fn table(summary: &Summary, references: &[ReferenceRecord]) -> String {
         ),
         None => "-".to_owned(),
     };
-    let widest = summary
-        .tasks
-        .iter()
-        .map(|row| row.task.chars().count())
-        .max()
-        .unwrap_or(4)
-        .max("environment".len());
     // Nobody reads a table of hundreds of tasks; `summary.json` has them.
     let distinct: BTreeSet<&str> = summary.tasks.iter().map(|row| row.task.as_str()).collect();
     let each = if distinct.len() > MOST_TASKS {
@@ -267,35 +260,25 @@ pub fn table(summary: &Summary, references: &[ReferenceRecord]) -> String {
     // An environment that is no training has none of its figures.
     if rows().all(|row| row.validation_loss.is_none()) {
         let names: BTreeSet<&String> = rows().flat_map(|row| row.outcome.keys()).collect();
-        let _ = write!(
-            text,
-            "{:<widest$}  {:<12} {:>4}  {:>16}",
-            "environment", "controller", "runs", "return"
-        );
-        for name in &names {
-            let _ = write!(text, "  {:>16}", name.replace('_', " "));
-        }
-        text.push('\n');
-        for row in &summary.tasks {
-            let _ = write!(
-                text,
-                "{:<widest$}  {:<12} {:>4}  {:>16}",
-                row.task,
-                row.controller,
-                row.runs,
+        let headings = ["environment", "controller", "runs", "return"].map(str::to_owned);
+        let headings = headings.into_iter();
+        let headings = headings.chain(names.iter().map(|name| name.replace('_', " ")));
+        let row = |row: &ControllerSummary| -> Vec<String> {
+            let figures = names.iter().map(|name| row.outcome.get(*name).copied());
+            [
+                row.task.clone(),
+                row.controller.clone(),
+                row.runs.to_string(),
                 show(Some(row.total_reward), 1.0, 2),
-            );
-            for name in &names {
-                let figure = row.outcome.get(*name).copied();
-                let _ = write!(text, "  {:>16}", show(figure, 1.0, 3));
-            }
-            text.push('\n');
-        }
-        return text;
+            ]
+            .into_iter()
+            .chain(figures.map(|figure| show(figure, 1.0, 3)))
+            .collect()
+        };
+        let rows = summary.tasks.iter().map(row);
+        return columns::table(PLAIN, &[0, 1], headings.collect::<Vec<_>>(), rows);
     }
-    let _ = writeln!(
-        text,
-        "{:<widest$}  {:<12} {:>4}  {:>17}  {:>21}  {:>7}  {:>15}  {:>16}",
+    let headings = [
         "task",
         "controller",
         "runs",
@@ -303,22 +286,21 @@ pub fn table(summary: &Summary, references: &[ReferenceRecord]) -> String {
         "cost to target (ms)",
         "reached",
         "test accuracy",
-        "return"
-    );
-    for row in rows() {
-        let _ = writeln!(
-            text,
-            "{:<widest$}  {:<12} {:>4}  {:>17}  {:>21}  {:>6.0}%  {:>15}  {:>16}",
-            row.task,
-            row.controller,
-            row.runs,
+        "return",
+    ];
+    let row = |row: &ControllerSummary| {
+        [
+            row.task.clone(),
+            row.controller.clone(),
+            row.runs.to_string(),
             show(row.validation_loss, 1.0, 4),
             to_target(row),
-            100.0 * row.reached,
+            format!("{:.0}%", 100.0 * row.reached),
             show(row.test_accuracy, 1.0, 3),
             show(Some(row.total_reward), 1.0, 2),
-        );
-    }
+        ]
+    };
+    let mut text = columns::table(PLAIN, &[0, 1], headings, rows().map(row));
     for (name, difference) in &summary.paired {
         let _ = writeln!(
             text,

@@ -1,5 +1,6 @@
 //! What a policy looks at: permutation importance.
 
+use crate::record::columns::{self, PLAIN};
 use crate::record::observer::{Observer, Phase};
 use crate::train::config::EnvironmentConfig;
 use crate::train::rollouts::tuning;
@@ -130,19 +131,15 @@ pub fn play(
 /// The importances as a table.
 pub fn table(policy: &Policy, importances: &[Importance]) -> String {
     let spec = policy.spec();
-    let mut text = format!("{:<26}", "feature");
-    for head in &spec.heads {
-        text += &format!(" {:>16}", head.name);
-    }
-    text.push('\n');
-    for importance in importances {
-        text += &format!("{:<26}", importance.feature);
-        for head in &importance.heads {
-            text += &format!(" {head:>16.3}");
-        }
-        text.push('\n');
-    }
-    text
+    let heads = spec.heads.iter().map(|head| head.name.clone());
+    let headings: Vec<String> = std::iter::once("feature".to_owned()).chain(heads).collect();
+    let row = |importance: &Importance| -> Vec<String> {
+        let heads = importance.heads.iter().map(|head| format!("{head:.3}"));
+        std::iter::once(importance.feature.clone())
+            .chain(heads)
+            .collect()
+    };
+    columns::table(PLAIN, &[0], headings, importances.iter().map(row))
 }
 
 #[cfg(test)]
