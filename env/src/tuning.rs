@@ -26,6 +26,7 @@
 
 mod base_controller;
 pub mod budget;
+mod config;
 pub mod cost;
 pub mod interruption;
 pub mod knob;
@@ -38,72 +39,20 @@ pub mod settings;
 pub mod trainee;
 mod validate;
 
+pub use config::{Divergence, TuningConfig};
+
 use crate::mdp::stream::derived_seed;
-use crate::servo::context_servo::{ContextServo, Steering};
+use crate::servo::context_servo::Steering;
 use crate::tuning::knob::Position;
 use crate::tuning::observation::{Encoder, Moment};
 use crate::tuning::settings::BATCH_SIZE;
 use crate::{
-    Action, ActionMask, Budget, Cost, Environment, EnvironmentSpec, Error, Knob, Moves, Objective,
-    Observation, ObservationConfig, Outcome, Report, Restore, Result, RewardConfig, Segments,
-    Settings, Snapshot, Status, Step, Trainee, Value, stream,
+    Action, ActionMask, Budget, Cost, Environment, EnvironmentSpec, Error, Knob, Moves,
+    Observation, Outcome, Report, Restore, Result, Settings, Snapshot, Status, Step, Trainee,
+    Value, stream,
 };
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
-
-/// Everything about a [`TuningEnv`] but its trainees.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TuningConfig {
-    /// The hyperparameters that the agent moves: one head each.
-    pub knobs: Vec<Knob>,
-    /// A context servo that decides first; knobs with [`Moves::Residual`] add to it. `None` leaves it to the knobs alone.
-    #[serde(default)]
-    pub base_controller: Option<ContextServo>,
-    /// Fixed values of hyperparameters that no knob moves.
-    #[serde(default)]
-    pub settings: Settings,
-    /// How the budget is cut into segments.
-    #[serde(default)]
-    pub segments: Segments,
-    /// What one training may spend.
-    pub budget: Budget,
-    /// Weights of the reward.
-    #[serde(default)]
-    pub reward: RewardConfig,
-    /// Choice and clipping of the features.
-    #[serde(default)]
-    pub observation: ObservationConfig,
-    /// What happens when a segment diverges.
-    #[serde(default)]
-    pub divergence: Divergence,
-    /// Whether an episode ends as soon as its target is reached.
-    #[serde(default)]
-    pub stop_at_target: bool,
-    /// What is minimised; by default the validation loss.
-    #[serde(default)]
-    pub objective: Objective,
-}
-
-/// What happens when a segment diverges: the best weights come back, the optimiser starts afresh, the learning rate
-/// shrinks, and what the segment cost is spent.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Divergence {
-    /// Factor on the learning rate, above 0 and at most 1. A base controller has a factor of its own.
-    pub learning_rate_factor: f64,
-    /// The episode is terminated at this many divergences; `None` goes on until the budget is spent.
-    pub limit: Option<usize>,
-}
-
-impl Default for Divergence {
-    fn default() -> Self {
-        Self {
-            learning_rate_factor: 0.25,
-            limit: None,
-        }
-    }
-}
 
 /// One training task of a [`TuningEnv`].
 pub struct Instance {

@@ -407,7 +407,7 @@ mod tests {
             max_train: Some(0),
             ..SplitConfig::default()
         };
-        assert!(message(none).contains("max_train is Some(0)"));
+        assert!(message(none).contains("max_train: Some(0)"));
         let one = split_rows(&classes(&[0, 9]), &SplitConfig::default())
             .unwrap_err()
             .to_string();

@@ -1,95 +1,25 @@
 //! A training in one call.
 
+mod config;
+mod decider;
 mod underway;
 
+pub use config::{TrainConfig, offsets};
 pub use underway::{Begun, Ended, Next, Probed, Underway};
 
 use crate::steering::residual::Moved;
-use crate::training::optimizer::OptimizerConfig;
+use crate::steering::train::config::{initial_rate, process};
+use crate::steering::train::decider::{Decider, Servo};
 use crate::training::updates::{Look, Rates, SMOOTHING_INTERVAL};
 use crate::{Task, TaskTrainee, TraineeConfig};
 use burn::tensor::Device;
-use rand::RngExt;
-use serde::{Deserialize, Serialize};
 use std::ops::ControlFlow;
-use trimtab_env::mdp::stream::{derived_seed, stream};
+use trimtab_env::mdp::stream::derived_seed;
 use trimtab_env::servo::context_servo::{Offsets, Steering};
 use trimtab_env::{
-    Budget, Context, ContextServo, Domain, Environment, Error, Initial, Knob, Moves,
-    ObservationConfig, Outcome, RecordedSchedule, Report, ResidualPolicy, RewardConfig, Segment,
-    Segments, Settings, TestReport, TraineeSpec, TuningConfig, TuningEnv, UpdateTime, Validation,
+    Context, Environment, Error, Outcome, RecordedSchedule, Report, Segment, TestReport,
+    TraineeSpec, TuningEnv, Validation,
 };
-
-/// How [`train`] trains.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct TrainConfig {
-    /// The optimiser.
-    pub optimizer: OptimizerConfig,
-    /// Where the start probe begins; `None` for the optimiser's default. A bad one costs an update or a few.
-    pub learning_rate: Option<f64>,
-    /// The budget: the cost of this many passes over the training examples with batches of 64.
-    pub epochs: f64,
-    /// Where initial weights and the order of the examples come from.
-    pub seed: u64,
-    /// Runs, each with the whole budget; the one with the best validation loss is what is returned. Those after the first begin
-    /// with other weights, and a little off what the servo wants: [`offsets`].
-    pub runs: usize,
-    /// At most this many rows of the validation split are evaluated after each segment; `None` takes all.
-    pub validation_rows: Option<usize>,
-    /// What regulates the training.
-    pub servo: ContextServo,
-    /// A policy that adds to what the servo wants, before every segment. Files do without.
-    #[serde(skip)]
-    pub policy: Option<ResidualPolicy>,
-    /// The schedule of an earlier run, in place of the servo. On the same task, seed and budget it is that run again, if its
-    /// shares are of the budget ([`RecordedSchedule::within`]).
-    #[serde(default)]
-    pub replay: Option<RecordedSchedule>,
-    /// How the budget is cut into segments.
-    pub segments: Segments,
-    /// What an update costs.
-    pub cost: UpdateTime,
-}
-
-impl Default for TrainConfig {
-    fn default() -> Self {
-        Self {
-            optimizer: OptimizerConfig::adam(),
-            learning_rate: None,
-            epochs: 20.0,
-            seed: 0,
-            runs: 1,
-            validation_rows: None,
-            servo: ContextServo::default(),
-            policy: None,
-            replay: None,
-            segments: Segments::default(),
-            cost: UpdateTime::default(),
-        }
-    }
-}
-
-/// Factors between which the runs after the first differ from what the servo wants, in the order of [`Offsets`]: the size of the
-/// updates, the batch size, the weight decay. Wider ones are worse, none at all is a little worse: `several_runs.ron` of the
-/// experiments.
-const FACTORS: [(f64, f64); 3] = [(0.7, 1.4), (0.7, 1.4), (0.3, 3.0)];
-
-/// What run `run` of a training with this seed adds to what the servo wants: nothing in the first run, else factors near 1,
-/// log-uniform.
-pub fn offsets(seed: u64, run: usize) -> Offsets {
-    if run == 0 {
-        return Offsets::default();
-    }
-    let mut rng = stream(seed, "offsets", run as u64);
-    let [update_ratio, batch_size, weight_decay] =
-        FACTORS.map(|(low, high)| rng.random_range(low.ln()..high.ln()));
-    Offsets {
-        update_ratio,
-        batch_size,
-        weight_decay,
-    }
-}
 
 /// A trained model and how it came about: the best of all runs.
 #[derive(Clone, Debug)]
@@ -264,85 +194,6 @@ fn trained<T: Task>(environment: &mut TuningEnv) -> trimtab_env::Result<Trained<
     })
 }
 
-/// What decides on the settings of a training.
-enum Decider<'a> {
-    Servo(Box<Servo>),
-    Replay(&'a RecordedSchedule),
-}
-
-/// A servo, and what is added to it.
-struct Servo {
-    steering: Steering,
-    /// As it was at the best validation loss, once a segment was the best.
-    best: Option<Steering>,
-    best_loss: f64,
-    offsets: Offsets,
-    policy: Option<Moved>,
-}
-
-impl Servo {
-    /// All that is added to the servo.
-    fn wanted(&self) -> Offsets {
-        let moved = self.policy.as_ref().map(Moved::offsets);
-        moved.unwrap_or_default() + self.offsets
-    }
-}
-
-impl Decider<'_> {
-    /// The settings of the segment around the share `f` of the budget.
-    fn settings(&mut self, f: f64) -> Settings {
-        match self {
-            Self::Servo(servo) => {
-                let Servo {
-                    steering,
-                    best,
-                    offsets,
-                    policy,
-                    ..
-                } = servo.as_mut();
-                let Some(policy) = policy else {
-                    return steering.settings(f, offsets);
-                };
-                policy.choose(steering);
-                if let (true, Some(best)) = (policy.goes_back(), best) {
-                    steering.go_back(best);
-                }
-                policy.settings(steering, f, offsets)
-            }
-            Self::Replay(schedule) => schedule.at(f).clone(),
-        }
-    }
-
-    /// Takes the report of the last segment of `environment`.
-    fn record(&mut self, environment: &TuningEnv, segment: &Segment) {
-        if let Self::Servo(servo) = self {
-            let report = &segment.report;
-            servo.steering.record(report);
-            let loss = report.validation.as_ref().map(|validation| validation.loss);
-            if loss.is_some_and(|loss| loss < servo.best_loss) {
-                servo.best_loss = segment.best_loss;
-                servo.best = Some(servo.steering.clone());
-            }
-            if let Some(policy) = &mut servo.policy {
-                let left = 1.0 - environment.spent_share();
-                policy.record(report, left, environment.is_short_segment());
-            }
-        }
-    }
-
-    /// What `settings` around the share `f` of the budget are meant to do.
-    fn next(&self, f: f64, settings: &Settings) -> Next {
-        match self {
-            Self::Servo(servo) => Next::Servo {
-                update_ratio: servo.steering.set_point(f, &servo.wanted()),
-                learning_rate: settings.learning_rate().unwrap_or(0.0),
-                from_best: settings.from_best(),
-            },
-            Self::Replay(_) => Next::Recorded,
-        }
-    }
-}
-
 /// Trains until the budget is spent or `watch` ends it.
 fn run<E: From<Error>>(
     environment: &mut TuningEnv,
@@ -466,36 +317,6 @@ fn possible(schedule: &RecordedSchedule, spec: &TraineeSpec) -> trimtab_env::Res
         })?;
     }
     Ok(())
-}
-
-fn initial_rate(config: &TrainConfig) -> trimtab_env::Result<f64> {
-    let lr = config
-        .learning_rate
-        .unwrap_or(config.optimizer.default_learning_rate());
-    if lr.is_finite() && lr > 0.0 {
-        return Ok(lr);
-    }
-    let allowed = "give a finite number above 0";
-    Err(Error::config("learning_rate", lr, allowed))
-}
-
-/// A process whose settings come from outside; its one knob has one choice, to change nothing.
-fn process(config: &TrainConfig) -> trimtab_env::Result<TuningConfig> {
-    let initial = Initial::Fixed(initial_rate(config)?.into());
-    let any = Domain::LogUniform(1e-100, 1e100);
-    let nothing = Moves::Relative(vec![1.0]);
-    Ok(TuningConfig {
-        knobs: vec![Knob::learning_rate(any, initial, nothing)],
-        base_controller: None,
-        settings: Settings::default(),
-        segments: config.segments,
-        budget: Budget::Epochs(config.epochs),
-        reward: RewardConfig::default(),
-        observation: ObservationConfig::default(),
-        divergence: Default::default(),
-        stop_at_target: false,
-        objective: Default::default(),
-    })
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Trainings in which the size of the updates misleads a servo.
 
 use super::*;
+use crate::OptimizerConfig;
 use crate::data::{Dataset, Split, SplitConfig, Targets, split};
 use crate::network::mlp::Activation;
 use crate::tasks::mlp::MlpTask;
@@ -9,6 +10,7 @@ use rand_distr::{Cauchy, Distribution, StandardNormal};
 use std::sync::Arc;
 use trimtab_env::servo::context_servo::Guard;
 use trimtab_env::servo::recorded_schedule::Entry;
+use trimtab_env::{ContextServo, Settings, stream};
 
 /// Adam's rate must not be above this anywhere: no network lives on it.
 const TOO_HIGH: f64 = 0.3;

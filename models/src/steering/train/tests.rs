@@ -1,4 +1,5 @@
 use super::*;
+use crate::OptimizerConfig;
 use crate::data::{Embedded, SplitConfig, split};
 use crate::network::mlp::Activation;
 use crate::network::weights::flat_state;
@@ -7,6 +8,9 @@ use std::sync::Arc;
 use trimtab_env::servo::context_servo::{Guard, Memory};
 use trimtab_env::servo::residual::Choose;
 use trimtab_env::{Action, Observation, Residual};
+use trimtab_env::{
+    ContextServo, Knob, Moves, ObservationConfig, ResidualPolicy, Settings, TuningConfig,
+};
 
 fn task() -> MlpTask {
     let config = SplitConfig {

@@ -1,0 +1,87 @@
+//! The runs after the first, as work that is handed out.
+
+use super::line;
+use crate::record::observer::Quiet;
+use crate::work::{Work, Workers};
+use crate::{Error, Result};
+use burn::tensor::Device;
+use std::ops::ControlFlow;
+use trimtab_models::steering::train::offsets;
+use trimtab_models::tasks::config::PreparedTask;
+use trimtab_models::tasks::custom::TrainedWeights;
+use trimtab_models::{Begun, TrainConfig, Underway};
+
+/// The best of the runs after the first, and the first. Each says its lines when it is done, and whether they were halted before the
+/// last; what was finished by then counts.
+pub(super) fn best_of_runs(
+    task: &PreparedTask,
+    training: &TrainConfig,
+    first: TrainedWeights,
+    workers: &Workers,
+    say: &mut dyn FnMut(&[String]),
+) -> Result<(TrainedWeights, bool)> {
+    let mut best = first;
+    let loss = |run: &TrainedWeights| run.outcome["best_validation_loss"];
+    let work = Runs {
+        task,
+        training,
+        device: &workers.device,
+    };
+    let numbers: Vec<usize> = (1..training.runs).collect();
+    let runs = workers.begin(&work);
+    let outcome = runs.each(&(), &numbers, &mut Quiet, |index, (lines, run)| {
+        let begun = Begun {
+            run: numbers[index],
+            runs: training.runs,
+            offsets: offsets(training.seed, numbers[index]),
+            best_loss: loss(&best),
+        };
+        say(&[line(&Underway::Begun(begun))]);
+        say(&lines);
+        if loss(&run) < loss(&best) {
+            best = run;
+        }
+        Ok(())
+    });
+    match outcome {
+        Err(Error::Halted) => Ok((best, true)),
+        Err(other) => Err(other),
+        Ok(()) => Ok((best, false)),
+    }
+}
+
+/// Runs of a training, each by its number.
+struct Runs<'a> {
+    task: &'a PreparedTask,
+    training: &'a TrainConfig,
+    device: &'a Device,
+}
+
+impl Work for Runs<'_> {
+    type Shared = ();
+    type Unit = usize;
+    /// The lines to be said of it, and its result.
+    type Answer = (Vec<String>, TrainedWeights);
+    type Bench = ();
+
+    fn bench(&self) -> Result<()> {
+        Ok(())
+    }
+
+    fn answer(
+        &self,
+        (): &mut (),
+        (): &(),
+        number: &usize,
+        advance: &dyn Fn(u64),
+    ) -> Result<Self::Answer> {
+        let mut lines = Vec::new();
+        let mut watch = |now: Underway| {
+            lines.push(line(&now));
+            ControlFlow::Continue(())
+        };
+        let run = (self.task).train(self.training, *number, self.device, &mut watch)?;
+        advance(1);
+        Ok((lines, run))
+    }
+}
