@@ -332,6 +332,37 @@ mod tests {
         Config::parse(QUICKSTART, "quickstart.ron").unwrap()
     }
 
+    /// The config of the shipped policy has nearly all names that were others before.
+    #[test]
+    fn names_of_earlier_versions_are_read() {
+        let now = include_str!("../../configs/policy.ron");
+        let mut before = now.to_owned();
+        for (now, before_it) in [
+            ("base_controller:", "prior:"),
+            ("delayed_classes:", "late:"),
+            ("intermittent_label_noise:", "passing_noise:"),
+            ("anytime:", "level:"),
+            ("anytime_offset:", "level_offset:"),
+            ("\"short_segment\"", "\"probing\""),
+            ("\"rollback_position\"", "\"weights_position\""),
+            ("name: \"rollback\"", "name: \"weights\""),
+            ("\"none\"", "\"kept\""),
+        ] {
+            assert!(before.contains(now), "{now}");
+            before = before.replace(now, before_it);
+        }
+        let read = |text: &str| Config::parse(text, "policy.ron").unwrap();
+        assert_eq!(read(&before), read(now));
+        let mut config = read(now);
+        config
+            .set("environment.Tuning.process.prior.surprise=7.0")
+            .unwrap();
+        let EnvironmentConfig::Tuning { process, .. } = &config.environment else {
+            panic!()
+        };
+        assert_eq!(process.base_controller.unwrap().loss_spike, 7.0);
+    }
+
     #[test]
     fn the_quickstart_is_valid_and_survives_being_written() {
         let config = quickstart();

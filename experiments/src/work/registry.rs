@@ -257,3 +257,58 @@ fn unknown(field: &str, name: &str, names: &[String]) -> Error {
     };
     Error::config(field, format!("`{name}`"), allowed)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use trimtab_agent::Constant;
+    use trimtab_agent::searcher::RandomSearch;
+
+    fn registry() -> Registry {
+        Registry::default()
+            .with_controller("held", |parameters, _, begun| {
+                let rate = parameters.get("rate").copied().unwrap_or(0.1);
+                let settings = begun.clone().with("learning_rate", rate);
+                Ok(Box::new(Constant::new("held", settings)))
+            })
+            .with_searcher("drawn", |_, space, seed| {
+                Ok(Box::new(RandomSearch::new(space, seed)))
+            })
+    }
+
+    #[test]
+    fn what_a_program_adds_is_called_by_its_name() {
+        let spec = suite::by_name("CartPole-v1").unwrap().spec().clone();
+        let parameters = Parameters::from([("rate".to_owned(), 0.5)]);
+        let begun = Settings::new(0.1, 16);
+        let held = registry().controller("held", &parameters, &spec, &begun);
+        assert_eq!(held.unwrap().name(), "held");
+        let space: SearchSpace =
+            ron::from_str(r#"[(name: "x", domain: Uniform(0.0, 1.0))]"#).unwrap();
+        let drawn: SearcherConfig = ron::from_str(r#"Custom(name: "drawn")"#).unwrap();
+        let proposals = |config: &SearcherConfig| -> Vec<_> {
+            let mut searcher = registry().searcher(config, space.clone(), 3).unwrap();
+            (0..3).map(|_| searcher.ask().unwrap()).collect()
+        };
+        assert_eq!(proposals(&drawn), proposals(&SearcherConfig::Random));
+        // By itself the config starts nothing.
+        assert!(drawn.start(space.clone(), 3).is_err());
+    }
+
+    #[test]
+    fn a_name_that_there_is_not_is_answered_with_those_that_there_are() {
+        let message = |result: Result<()>| result.unwrap_err().to_string();
+        let near = message(registry().check_controller("helt"));
+        assert!(
+            near.contains("controller") && near.contains("`held`"),
+            "{near}"
+        );
+        let none = message(Registry::default().check_controller("held"));
+        assert!(none.contains("added no controller"), "{none}");
+        let unknown: SearcherConfig = ron::from_str(r#"Custom(name: "zzz")"#).unwrap();
+        let space: SearchSpace =
+            ron::from_str(r#"[(name: "x", domain: Uniform(0.0, 1.0))]"#).unwrap();
+        let other = registry().searcher(&unknown, space, 3).map(drop);
+        assert!(message(other).contains("one of drawn"));
+    }
+}
