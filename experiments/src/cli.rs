@@ -4,175 +4,36 @@
 //!
 //! | to find | look in |
 //! |---|---|
-//! | options that several commands share; Ctrl-C; exit codes | this file |
+//! | the commands, and a program that has all of them | this file |
+//! | options that several commands share | `options` |
+//! | Ctrl-C and exit codes; what is printed | `ending`, `output` |
 //! | where a config comes from: a file, `--seed`, `--set` | `source` |
 
 mod benchmark;
 mod calibrate;
 mod compare;
+mod ending;
 mod evaluate;
 mod explain;
 mod fit;
+mod options;
+mod output;
 mod plot;
 mod source;
 mod train;
 mod tune;
 mod words;
 
+use ending::{INTERRUPTED, exit, stop_on_ctrl_c};
+use options::{Backend, Machine, Threads, run_folder};
+use output::{note_renamed_fields, print_json, say, tell, write};
 use words::Words;
 
 use crate::record::run_directory::{program, program_of};
 use crate::train::config::EnvironmentConfig;
-use crate::{Config, Error, Registry, Result, Workers};
-use burn::tensor::Device;
-use std::fmt::Display;
-use std::io::{ErrorKind, Write};
-use std::path::{Path, PathBuf};
+use crate::{Config, Error, Registry, Result};
+use std::path::Path;
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, Ordering};
-use trimtab_env::bounds::check_count;
-use trimtab_env::files::{is_standard_output, renamed};
-use trimtab_env::interruption;
-
-static INTERRUPTED: AtomicBool = AtomicBool::new(false);
-
-/// Exit code after Ctrl-C, as shells have it: 128 + SIGINT.
-const EXIT_INTERRUPTED: u8 = 130;
-
-/// The most threads that are asked for.
-const MOST_THREADS: usize = 4096;
-
-/// Options that decide how a program runs, but not its results.
-#[derive(clap::Args)]
-struct Machine {
-    #[command(flatten)]
-    threads: Threads,
-    #[command(flatten)]
-    backend: Backend,
-}
-
-/// How much happens at once.
-#[derive(clap::Args)]
-struct Threads {
-    /// Threads; by default one for each core
-    #[arg(long)]
-    jobs: Option<usize>,
-}
-
-/// Where tensors are.
-#[derive(clap::Args)]
-struct Backend {
-    /// Backend: flex, libtorch (feature tch), cuda, wgpu
-    #[arg(long, default_value = "flex")]
-    device: String,
-}
-
-impl Backend {
-    fn device(&self) -> Result<Device> {
-        Ok(trimtab_models::device(&self.device)?)
-    }
-}
-
-impl Machine {
-    /// Workers on this device, which share the cores.
-    fn workers<'a>(&self, registry: &'a Registry) -> Result<Workers<'a>> {
-        let (device, jobs) = (self.backend.device()?, self.threads.jobs()?);
-        trimtab_models::divide_cores(&self.backend.device, jobs);
-        Ok(Workers::new(jobs, device, registry, &INTERRUPTED))
-    }
-}
-
-impl Threads {
-    fn jobs(&self) -> Result<usize> {
-        match self.jobs {
-            Some(jobs) => {
-                check_count("--jobs", jobs, 1..=MOST_THREADS)?;
-                Ok(jobs)
-            }
-            None => Ok(std::thread::available_parallelism().map_or(1, usize::from)),
-        }
-    }
-}
-
-/// Writes to the standard output, at once.
-///
-/// # Errors
-/// [`Error::File`]; if nobody reads any more, [`exit`] ends quietly.
-fn write(text: impl Display) -> Result<()> {
-    let mut out = std::io::stdout().lock();
-    write!(out, "{text}")
-        .and_then(|()| out.flush())
-        .map_err(Error::file(Path::new("the standard output")))
-}
-
-/// Writes a line to the standard output.
-fn say(line: impl Display) -> Result<()> {
-    write(format_args!("{line}\n"))
-}
-
-/// Writes a line about what is in the file `out`: to the standard output, unless the file itself went there.
-fn tell(out: &Path, line: impl Display) -> Result<()> {
-    if is_standard_output(out) {
-        eprintln!("{line}");
-        return Ok(());
-    }
-    say(line)
-}
-
-/// One JSON object a line.
-fn print_json<T: serde::Serialize>(rows: &[T]) -> Result<()> {
-    for row in rows {
-        let line = trimtab_env::json::to_string(row)
-            .map_err(|error| Error::config("--json", error, "the table has the figures too"))?;
-        say(line)?;
-    }
-    Ok(())
-}
-
-/// Says which fields of a config have another name now. The file is read all the same, and what is wrong with it is said there.
-fn note_renamed_fields(config: &Path) {
-    let text = std::fs::read_to_string(config).unwrap_or_default();
-    for note in renamed::fields(&text).1 {
-        eprintln!("note: {}: {note}", config.display());
-    }
-}
-
-/// The folder of a run: the one that is given, or that of its name.
-fn run_folder(out: Option<&Path>, name: &str) -> PathBuf {
-    out.map_or_else(|| PathBuf::from("runs").join(name), Path::to_owned)
-}
-
-/// Makes the first Ctrl-C a wish to stop: segments end after the update under way. A second one stops at once; what is on disk stays whole
-/// either way.
-fn stop_on_ctrl_c() -> Result<()> {
-    ctrlc::set_handler(|| {
-        // Before the segments under way end, so that nobody takes them for whole ones.
-        INTERRUPTED.store(true, Ordering::SeqCst);
-        if interruption::wish() {
-            std::process::exit(EXIT_INTERRUPTED.into());
-        }
-    })
-    .map_err(|error| Error::config("Ctrl-C", error, "the handler could not be set"))
-}
-
-/// Runs `work` and turns its end into an exit code; an error goes to the error output as one line.
-fn exit(work: impl FnOnce() -> Result<()>) -> ExitCode {
-    match work() {
-        Ok(()) => ExitCode::SUCCESS,
-        // Whoever read the output has had enough, as `head` has: no error, and nobody to tell.
-        Err(Error::File { source, .. }) if source.kind() == ErrorKind::BrokenPipe => {
-            ExitCode::SUCCESS
-        }
-        Err(error @ (Error::Interrupted(_) | Error::Stopped(_) | Error::Kept(_))) => {
-            eprintln!("{error}");
-            ExitCode::from(EXIT_INTERRUPTED)
-        }
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
-}
 
 /// What a program does. Each is a binary of this crate, and a word after the name of a program of your own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -14,7 +14,7 @@
 //! | single trainings and searches as work | `work`, `search` |
 //! | who spent what; the lines of `records.jsonl` | [`ledger`], [`record`] |
 //! | the figures: intervals, profiles, break-even, one method against each | [`report`](mod@report), [`statistics`], [`profile`], [`break_even`](mod@break_even), [`rivals`] |
-//! | the report as text | [`table`] |
+//! | the report as text | [`table`](mod@table) |
 //!
 //! ```
 //! use trimtab_experiments::compare::{CompareConfig, config::COMPARE};

@@ -7,7 +7,7 @@
 //! | a tuning from beginning to end | [`tune()`](tune()) |
 //! | the model as files, and its predictions | [`TrainedModel`] |
 //! | the files of the folder | `folder` |
-//! | what is said of each segment | [`line`] |
+//! | what is said of each segment | [`line()`] |
 //!
 //! ```no_run
 //! use std::sync::atomic::AtomicBool;

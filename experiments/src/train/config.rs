@@ -1,22 +1,23 @@
 //! An experiment as one RON file.
 
 mod checks;
+mod environment;
 mod place;
+mod set;
+mod text;
+mod validate;
 
 pub(crate) use checks::{
     MOST_RUNS, check_finite, check_name, check_process, check_setting, check_tasks,
 };
 
+pub use environment::{DrawnTasks, EnvironmentConfig};
+pub(crate) use text::{parse_ron, to_ron};
+
 use crate::{Error, Result};
-use place::Place;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use std::path::Path;
 use trimtab_agent::{Algorithm, PolicyConfig, RolloutConfig};
-use trimtab_env::bounds::check_count;
-use trimtab_env::files::renamed;
-use trimtab_env::{CostModel, Knob, TuningConfig};
-use trimtab_models::{TaskConfig, TaskDistribution};
 
 /// The experiment that runs when no config is given.
 pub const QUICKSTART: &str = include_str!("../../configs/quickstart.ron");
@@ -41,63 +42,6 @@ pub struct Config {
     /// How the result is judged.
     #[serde(default)]
     pub evaluation: EvaluationConfig,
-}
-
-/// What the agent acts on.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub enum EnvironmentConfig {
-    /// Trainings of burn models.
-    Tuning {
-        /// The training tasks; each episode draws one.
-        #[serde(default)]
-        tasks: Vec<TaskConfig>,
-        /// More of them, drawn from a distribution.
-        #[serde(default)]
-        drawn: Option<Box<DrawnTasks>>,
-        /// How cost is counted.
-        #[serde(default)]
-        cost: CostModel,
-        /// Knobs, segments, budget, reward, features.
-        process: Box<TuningConfig>,
-    },
-    /// An environment of the registry, by name: those of the suite, and those that a program adds.
-    Named {
-        /// The name.
-        name: String,
-        /// Numbers that its constructor reads.
-        #[serde(default)]
-        parameters: BTreeMap<String, f64>,
-    },
-}
-
-/// Tasks that are drawn from a distribution.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct DrawnTasks {
-    /// How many.
-    pub count: usize,
-    /// They follow from this, and not from the seed of the experiment: other seeds learn on the same tasks.
-    pub seed: u64,
-    /// Where from.
-    pub distribution: TaskDistribution,
-}
-
-impl EnvironmentConfig {
-    /// The training tasks: those that are listed, and then those that are drawn.
-    ///
-    /// # Errors
-    /// What is wrong with the distribution, by field.
-    pub fn tasks(&self) -> Result<Vec<TaskConfig>> {
-        let Self::Tuning { tasks, drawn, .. } = self else {
-            return Ok(Vec::new());
-        };
-        let mut all = tasks.clone();
-        if let Some(drawn) = drawn {
-            all.extend(drawn.distribution.draw(drawn.seed, drawn.count)?);
-        }
-        Ok(all)
-    }
 }
 
 /// How long the agent learns.
@@ -146,28 +90,6 @@ impl Default for EvaluationConfig {
     }
 }
 
-/// Reads a value from RON text, in which fields may be called as in earlier versions; `file` is only named in messages.
-pub(crate) fn parse_ron<T: serde::de::DeserializeOwned>(text: &str, file: &str) -> Result<T> {
-    let options =
-        ron::Options::default().with_default_extension(ron::extensions::Extensions::IMPLICIT_SOME);
-    let (text, _) = renamed::fields(text);
-    options.from_str(&text).map_err(|error| Error::Parse {
-        file: file.to_owned(),
-        line: error.span.start.line,
-        column: error.span.start.col,
-        problem: error.code.to_string(),
-    })
-}
-
-/// A config as RON, every field written out.
-pub(crate) fn to_ron(config: &impl Serialize) -> Result<String> {
-    let pretty =
-        ron::ser::PrettyConfig::default().extensions(ron::extensions::Extensions::IMPLICIT_SOME);
-    let text = ron::ser::to_string_pretty(config, pretty)
-        .map_err(|error| Error::config("config", error, "it cannot be written"))?;
-    Ok(text + "\n")
-}
-
 impl Config {
     /// Reads a config from text; `file` is only named in messages.
     ///
@@ -192,135 +114,6 @@ impl Config {
     /// [`Error::Config`] if it cannot be written, which a parsed config always can.
     pub fn to_ron(&self) -> Result<String> {
         to_ron(self)
-    }
-
-    /// Sets one field, as `--set path=value` does. The path goes through fields, variants and list indices, such as
-    /// `training.updates` or `algorithm.Ppo.common.gamma`; the value is written as in RON.
-    ///
-    /// # Errors
-    /// [`Error::Config`] naming the part of the path that does not exist, with the names that do.
-    pub fn set(&mut self, assignment: &str) -> Result<()> {
-        let Some((path, value)) = assignment.split_once('=') else {
-            return Err(Error::config("--set", assignment, "write path=value"));
-        };
-        let (path, value) = (path.trim(), value.trim());
-        let refuse =
-            |given: &str, allowed: String| Error::config(format!("--set {path}"), given, allowed);
-        // By itself, so that it cannot be the end of its field and the beginning of another one.
-        ron::from_str::<serde::de::IgnoredAny>(value)
-            .map_err(|error| refuse(value, format!("the value is not RON: {error}")))?;
-        let text = self.to_ron()?;
-        let whole = Place::of(&text);
-        let (mut place, mut keys) = (&whole, path.split('.').peekable());
-        let mut put = None;
-        while let Some(key) = keys.next() {
-            let key = renamed::field(key);
-            match (place.get(key), place.start_of_map()) {
-                (Some(next), _) => place = next,
-                (None, Some(start)) if keys.peek().is_none() => {
-                    put = Some((start..start, format!("{key:?}: {value}\n,")));
-                }
-                _ => return Err(refuse(key, format!("there is {}", place.names()))),
-            }
-        }
-        let (span, value_text) = put.unwrap_or_else(|| (place.span.clone(), format!("{value}\n")));
-        let text = [&text[..span.start], &value_text, &text[span.end..]].concat();
-        *self = match Self::parse(&text, "config") {
-            Ok(config) => config,
-            Err(Error::Parse { problem, .. }) => return Err(refuse(value, problem)),
-            Err(other) => return Err(other),
-        };
-        Ok(())
-    }
-
-    /// Checks everything that can be checked without reading data.
-    ///
-    /// # Errors
-    /// [`Error::Config`] naming the first field that is not allowed.
-    pub fn validate(&self) -> Result<()> {
-        self.check_fields()?;
-        // Whatever no field has a rule for.
-        check_finite(&self.to_ron()?)
-    }
-
-    fn check_fields(&self) -> Result<()> {
-        check_name(&self.name)?;
-        self.training.rollout.validate()?;
-        if self.training.checkpoint_every == 0 {
-            return Err(Error::config(
-                "training.checkpoint_every",
-                0,
-                "give at least 1",
-            ));
-        }
-        self.algorithm.validate()?;
-        self.policy.validate(1)?;
-        let evaluation = &self.evaluation;
-        check_count("evaluation.seeds", evaluation.seeds, 1..=MOST_RUNS)?;
-        let EnvironmentConfig::Tuning {
-            tasks,
-            drawn,
-            cost,
-            process,
-        } = &self.environment
-        else {
-            return Ok(());
-        };
-        let count = drawn.as_ref().map_or(0, |drawn| drawn.count);
-        if let Some(drawn) = drawn {
-            check_count("environment.drawn.count", drawn.count, 0..=MOST_RUNS)?;
-            drawn.distribution.validate()?;
-        }
-        check_tasks("environment.tasks", tasks)?;
-        check_process("environment.process", process, "environment.cost", *cost)?;
-        let no_op = |knob: &Knob| knob.head().no_op().is_some();
-        if let Some(knob) = process.knobs.iter().find(|knob| !no_op(knob))
-            && self.training.self_critical
-        {
-            let allowed = format!(
-                "it compares with the choice x1 of every knob, which changes nothing; `{}` has none",
-                knob.name
-            );
-            return Err(Error::config("training.self_critical", true, allowed));
-        }
-        if tasks.len() + count == 0 {
-            return Err(Error::config(
-                "environment.tasks",
-                "[]",
-                "give at least 1 task",
-            ));
-        }
-        check_count("evaluation.reruns", evaluation.reruns, 1..=MOST_RUNS)?;
-        if process.base_controller.is_some() {
-            // The base controller is the reference; there is no grid.
-            return Ok(());
-        }
-        if evaluation.learning_rates.is_empty() || evaluation.batch_sizes.is_empty() {
-            return Err(Error::config(
-                "evaluation",
-                "an empty grid",
-                "give learning_rates and batch_sizes",
-            ));
-        }
-        if let Some(lr) = evaluation
-            .learning_rates
-            .iter()
-            .find(|lr| !(lr.is_finite() && **lr > 0.0))
-        {
-            return Err(Error::config(
-                "evaluation.learning_rates",
-                lr,
-                "give finite numbers above 0",
-            ));
-        }
-        if evaluation.batch_sizes.contains(&0) {
-            return Err(Error::config(
-                "evaluation.batch_sizes",
-                0,
-                "give whole numbers of at least 1",
-            ));
-        }
-        Ok(())
     }
 }
 

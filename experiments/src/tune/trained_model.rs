@@ -47,7 +47,7 @@ pub struct TrainedModel {
     pub classes: Option<Vec<String>>,
     /// From the user's units to those of the model and back.
     pub standardiser: Standardiser,
-    /// All weights in the order of [`flat_state`]; they have a file of their own.
+    /// All weights in the order of [`flat_state`](trimtab_models::weights::flat_state); they have a file of their own.
     #[serde(skip)]
     pub weights: Vec<f32>,
     /// Where a model of the program's own is found.

@@ -36,7 +36,7 @@ pub struct Trained<M> {
     pub warnings: Vec<String>,
 }
 
-/// Trains `task` to a budget on `device` (without autodiff; it is added here) under a [`ContextServo`].
+/// Trains `task` to a budget on `device` (without autodiff; it is added here) under a [`ContextServo`](trimtab_env::ContextServo).
 ///
 /// ```no_run
 /// use burn::tensor::Device;

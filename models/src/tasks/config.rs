@@ -1,145 +1,26 @@
 //! Tasks as configuration: data, model, optimiser.
 
+mod data;
+mod model;
 mod prepared;
 
+pub use data::DataConfig;
+pub use model::ModelConfig;
 pub use prepared::{PreparedTask, Read};
 
 use crate::data::{
-    CsvOptions, Dataset, Embedded, Number, Split, SplitConfig, TargetKind, Teacher, corruption,
-    pool, read_csv, read_idx, read_more, split, split_apart, with_imbalance, with_label_noise,
+    CsvOptions, Dataset, Number, Split, SplitConfig, corruption, pool, read_csv, read_idx,
+    read_more, split, split_apart, with_imbalance, with_label_noise,
 };
-use crate::network::mlp::Activation;
-use crate::network::transformer::TransformerConfig;
-use crate::tasks::custom::{Models, Parameters};
+use crate::tasks::custom::Models;
 use crate::{
     DelayedClasses, Error, IntermittentLabelNoise, OptimizerConfig, Pretraining, Result,
     TraineeConfig,
 };
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
-use std::path::PathBuf;
 use std::sync::Arc;
-use trimtab_env::bounds::check_widths;
 use trimtab_env::metrics::Metric;
-
-/// Where data come from.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub enum DataConfig {
-    /// A data set that is part of this crate.
-    Embedded(Embedded),
-    /// A CSV file with a header.
-    Csv {
-        /// The file; gzip is recognised.
-        path: PathBuf,
-        /// The column to predict.
-        target: String,
-        /// Classification, regression, or found out from the column.
-        #[serde(default)]
-        kind: TargetKind,
-        /// A file of the same columns for the test, in place of a share of the rows. Its rows are taken as they are,
-        /// without `label_noise` and `imbalance`.
-        #[serde(default)]
-        test: Option<PathBuf>,
-    },
-    /// Synthetic data.
-    Teacher(Teacher),
-    /// A pair of IDX files, as MNIST comes in.
-    Idx {
-        /// Images, `u8`.
-        images: PathBuf,
-        /// Labels, `u8`.
-        labels: PathBuf,
-    },
-}
-
-/// What is trained.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub enum ModelConfig {
-    /// A multilayer perceptron.
-    Mlp {
-        /// Widths of the hidden layers.
-        hidden: Vec<usize>,
-        /// The nonlinearity.
-        #[serde(default)]
-        activation: Activation,
-    },
-    /// A convolutional network; for images.
-    Cnn {
-        /// Channels of the convolutions.
-        channels: Vec<usize>,
-    },
-    /// A transformer; for images in patches, or with `patch: 1` for tables.
-    Transformer(TransformerConfig),
-    /// One that the program has added: [`Models`].
-    Custom {
-        /// Its name there.
-        name: String,
-        /// What its constructor reads.
-        #[serde(default)]
-        parameters: Parameters,
-    },
-}
-
-impl ModelConfig {
-    /// Checks the sizes of the architecture by themselves, before anything is allocated: for `inputs` numbers, or channels
-    /// of an image.
-    ///
-    /// # Errors
-    /// [`Error::Bounds`] naming the size, or what all of them would take.
-    pub fn validate(&self, inputs: usize) -> Result<()> {
-        match self {
-            Self::Mlp { hidden, .. } => check_widths("model.hidden", inputs, hidden, 1)?,
-            Self::Cnn { channels } => {
-                check_widths(
-                    "model.channels",
-                    inputs,
-                    channels,
-                    crate::network::cnn::KERNEL.pow(2),
-                )?;
-            }
-            Self::Transformer(config) => config.validate()?,
-            // Its constructor knows.
-            Self::Custom { .. } => {}
-        }
-        Ok(())
-    }
-
-    /// Checks that it exists: in this crate, or among `models`.
-    ///
-    /// # Errors
-    /// [`Error::Config`] with the names that there are.
-    pub fn check_known(&self, models: &Models) -> Result<()> {
-        match self {
-            Self::Custom { name, .. } => models.get(name).map(drop),
-            Self::Mlp { .. } | Self::Cnn { .. } | Self::Transformer(_) => Ok(()),
-        }
-    }
-
-    /// Checks the architecture against the inputs that it is for: of `shape` (channels, height, width), and what they are called.
-    ///
-    /// # Errors
-    /// [`Error::Config`] naming what does not fit.
-    pub fn check(&self, shape: [usize; 3], inputs: &str) -> Result<()> {
-        let features = match self {
-            Self::Mlp { .. } | Self::Custom { .. } => shape.iter().product(),
-            Self::Cnn { .. } | Self::Transformer(_) => shape[0],
-        };
-        self.validate(features)?;
-        if let Self::Transformer(config) = self {
-            return config.check(shape, inputs);
-        }
-        if matches!(self, Self::Cnn { .. }) && shape[1].min(shape[2]) < 2 {
-            return Err(Error::Config {
-                field: "model".to_owned(),
-                given: format!("Cnn on `{inputs}`"),
-                allowed: "a Cnn only on images; use Mlp for tables".to_owned(),
-            });
-        }
-        Ok(())
-    }
-}
 
 /// One training task.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

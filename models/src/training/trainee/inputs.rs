@@ -39,9 +39,9 @@ fn pictures_and_words() -> Split {
     let standardiser = split.standardiser.clone();
     for part in [&mut split.train, &mut split.validation, &mut split.test] {
         for row in part.inputs.chunks_exact_mut(19) {
-            for column in 16..19 {
-                let (mean, scale) = (standardiser.mean[column], standardiser.scale[column]);
-                row[column] = (f64::from(row[column]) * scale + mean).round() as f32;
+            let scales = standardiser.mean.iter().zip(&standardiser.scale);
+            for (word, (mean, scale)) in row.iter_mut().zip(scales).skip(16) {
+                *word = (f64::from(*word) * scale + mean).round() as f32;
             }
         }
     }
