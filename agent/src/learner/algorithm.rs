@@ -41,7 +41,7 @@ impl Algorithm {
     /// Checks every option.
     ///
     /// # Errors
-    /// [`Error::Config`] naming the first one out of range.
+    /// [`crate::Error::Config`] naming the first one out of range.
     pub fn validate(&self) -> Result<()> {
         self.common().validate()?;
         match self {
