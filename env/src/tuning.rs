@@ -58,7 +58,8 @@ use serde::{Deserialize, Serialize};
 pub struct Instance {
     /// The training.
     pub trainee: Box<dyn Trainee>,
-    /// Validation loss, or error of another [`Objective`], that a good training of this task reaches; it scales the reward.
+    /// Validation loss, or error of another [`Objective`](crate::Objective), that a good training of this task reaches; it
+    /// scales the reward.
     /// `None` takes a fifth of that before training.
     pub reference_loss: Option<f64>,
     /// Validation loss, or error of another objective, to reach; time to target is measured to it.
@@ -89,7 +90,7 @@ pub struct Segment {
     pub report: Report,
     /// Cost of the episode so far.
     pub spent: Cost,
-    /// Best validation loss so far, or best error of another [`Objective`].
+    /// Best validation loss so far, or best error of another [`Objective`](crate::Objective).
     pub best_loss: f64,
     /// The reward of the segment.
     pub reward: f32,

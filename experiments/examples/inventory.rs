@@ -1,4 +1,5 @@
-//! Two decisions and a mask: how much to order for a shop, and whether to pay for a fast delivery. What does not fit on the shelf is masked.
+//! Two decisions and a mask: how much to order for a shop, and whether to pay for a fast delivery. What does not fit on the
+//! shelf is masked.
 use trimtab_env::{
     Action, ActionMask, Environment, EnvironmentSpec, Feature, Head, Observation, Result, Status,
     Step, Termination, mdp::wrappers::EnforceOrder, stream,

@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 pub struct TuningConfig {
     /// The hyperparameters that the agent moves: one head each.
     pub knobs: Vec<Knob>,
-    /// A context servo that decides first; knobs with [`Moves::Residual`] add to it. `None` leaves it to the knobs alone.
+    /// A context servo that decides first; knobs with [`Moves::Residual`](crate::Moves::Residual) add to it. `None` leaves
+    /// it to the knobs alone.
     #[serde(default)]
     pub base_controller: Option<ContextServo>,
     /// Fixed values of hyperparameters that no knob moves.

@@ -93,7 +93,7 @@ pub struct TraineeSpec {
 }
 
 impl TraineeSpec {
-    /// Checks that a setting of this name is understood, by the training or, as [`WEIGHTS`] is, by the environment around it.
+    /// Checks that a setting of this name is understood, by the training or, as [`ROLLBACK`] is, by the environment around it.
     ///
     /// # Errors
     /// [`Error::Setting`] with the nearest names.
