@@ -1,8 +1,9 @@
 //! Work: jobs as plain data, and the workers that run them.
 //!
 //! Input: units of one kind, as plain data: what to play, on which task, with which seed. Output: their answers, in the order of the
-//! units, whoever did them. `train`, `evaluate`, grids, `compare`, `fit`, `benchmark` and `tune --runs` all hand out their work here. Threads of this process
-//! ([`trimtab_env::mdp::threads`]) are one kind of worker; since units and answers can be written and read, other machines can be another.
+//! units, whoever did them. `train`, `evaluate`, grids, `compare`, `fit`, `benchmark` and `tune --runs` all hand out their work here.
+//! Threads of this process ([`trimtab_env::mdp::threads`]) are one kind of worker; since units and answers can be written and read,
+//! other machines can be another.
 //!
 //! | to find | look in |
 //! |---|---|

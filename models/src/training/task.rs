@@ -128,9 +128,9 @@ pub trait Task: Send + Sync + 'static {
         None
     }
 
-    /// The lowest value that [`Task::loss`] can take, in which ratios of losses are measured: with it a constant in a loss, or its sign, changes
-    /// nothing. By default it is taken to be the loss of perfect predictions: of the targets themselves where they are values, and of logits
-    /// that are sure of the right class; 0 where the outputs have other shapes.
+    /// The lowest value that [`Task::loss`] can take. Ratios of losses are ratios of what they are above it, so that a constant in a
+    /// loss, or its sign, changes nothing. By default it is the loss of perfect predictions: of the targets themselves where they are
+    /// values, and of logits that are sure of the right class; 0 where the outputs have other shapes.
     fn lowest_loss(&self) -> Option<f64> {
         None
     }
