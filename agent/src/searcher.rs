@@ -29,6 +29,17 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! | to find | look in |
+//! |---|---|
+//! | which searcher, in a config | [`config`] |
+//! | grid, random and quasi-random search | [`grid`], [`random`], [`quasi_random`] |
+//! | Bayesian optimisation: the Gaussian process, acquisitions | [`bayesian`], [`gaussian_process`], [`acquisition`] |
+//! | the tree-structured Parzen estimator | [`tpe`] |
+//! | successive halving, ASHA, Hyperband | [`successive_halving`], [`asha`], [`hyperband`] |
+//! | population-based training, the cross-entropy method | [`population`], [`cross_entropy`] |
+//! | stopping runs early | [`pruning`] |
+//! | what was proposed and told: what a searcher of your own keeps | [`history`] |
+//!
 //! **Why not a library.** `egobox-ego` brings some 150 crates into the build. The crate `tpe` optimises one parameter at a
 //! time and knows no trials under way; `optimizer` does not fit the length scales of its Gaussian process. What is here is
 //! small, fast and compared with recorded values of scikit-learn and Optuna.

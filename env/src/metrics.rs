@@ -1,7 +1,17 @@
 //! Figures of merit of predictions, as pure functions on plain arrays.
 //!
 //! Definitions, the degenerate cases included, are those of scikit-learn. What a definition leaves open, such as the
-//! ROC-AUC of a truth with a single class, is not a number (NaN). Any [`Metric`] can be the target of a tuning run:
+//! ROC-AUC of a truth with a single class, is not a number (NaN). Any [`Metric`] can be the target of a tuning run.
+//!
+//! Input: the truth and predictions. Output: a figure, and which [`Direction`] is better.
+//!
+//! | to find | look in |
+//! |---|---|
+//! | a metric by its name | [`Metric`] |
+//! | accuracy, precision, recall, F1, Matthews | [`ConfusionMatrix`] |
+//! | log loss, perplexity | [`log_loss`], [`perplexity`] |
+//! | ROC-AUC, average precision | [`roc_auc`], [`average_precision`] |
+//! | errors of values, R2 | [`root_mean_squared_error`], [`r2`] |
 //!
 //! ```
 //! use trimtab_env::metrics::{Average, Direction, Metric, Predictions};

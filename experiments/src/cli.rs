@@ -106,7 +106,7 @@ impl Command {
             Self::Tune => tune::tune(words, registry),
             Self::Predict => tune::predict(words, registry),
             Self::Fit => fit::fit(words, registry),
-            Self::Calibrate => calibrate::calibrate(words),
+            Self::Calibrate => calibrate::calibrate(words, registry),
         })
     }
 

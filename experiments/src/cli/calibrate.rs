@@ -3,7 +3,7 @@
 use super::source::ConfigSource;
 use super::{Backend, Words, say, write};
 use crate::record::columns::{self, PLAIN};
-use crate::{Result, train::calibrate};
+use crate::{Registry, Result, train::calibrate};
 use clap::Parser;
 
 /// Fits the cost model to the machine at hand and prints it as RON.
@@ -22,12 +22,12 @@ struct Calibrate {
 }
 
 /// The command `calibrate`.
-pub(super) fn calibrate(words: &Words) -> Result<()> {
+pub(super) fn calibrate(words: &Words, registry: &Registry) -> Result<()> {
     let arguments: Calibrate = words.parse();
     let config = arguments.source.load()?;
     config.validate()?;
     let device = arguments.backend.device()?;
-    let (measured, time) = calibrate::calibrate(&config, &device)?;
+    let (measured, time) = calibrate::calibrate(&config, &device, registry.models())?;
     let headings = ["batch size", "measured (us)", "fitted (us)"];
     let rows = measured.iter().map(|(batch, seconds)| {
         let fitted = time.update(*batch);

@@ -4,12 +4,17 @@ use crate::train::config::EnvironmentConfig;
 use crate::{Config, Error, Result};
 use burn::tensor::Device;
 use trimtab_env::{CostModel, Settings, UpdateTime};
+use trimtab_models::tasks::custom::Models;
 
 /// Measures updates of the config's first task at several batch sizes and fits [`UpdateTime`].
 ///
 /// # Errors
 /// [`Error::Config`] if the experiment has no training task; the task's errors.
-pub fn calibrate(config: &Config, device: &Device) -> Result<(Vec<(usize, f64)>, UpdateTime)> {
+pub fn calibrate(
+    config: &Config,
+    device: &Device,
+    models: &Models,
+) -> Result<(Vec<(usize, f64)>, UpdateTime)> {
     let tasks = config.environment.tasks()?;
     let EnvironmentConfig::Tuning { .. } = &config.environment else {
         return Err(Error::config(
@@ -23,7 +28,7 @@ pub fn calibrate(config: &Config, device: &Device) -> Result<(Vec<(usize, f64)>,
         .ok_or_else(|| Error::config("environment.tasks", "[]", "give at least 1 task"))?
         .clone();
     task.gradient_samples = 0;
-    let prepared = task.prepare()?;
+    let prepared = task.prepare_with(models, &[])?;
     let mut trainee = prepared.trainee(CostModel::Measured, device)?;
     let rows = trainee.spec().train_examples;
     let mut measured = Vec::new();
