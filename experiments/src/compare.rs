@@ -13,7 +13,7 @@
 //! | what is found out before the methods run: grids, fits | `grid`, `fit`, `comparison` |
 //! | single trainings and searches as work | `work`, `search` |
 //! | who spent what; the lines of `records.jsonl` | [`ledger`], [`record`] |
-//! | the figures: intervals, profiles, break-even, one method against each | [`report`](mod@report), [`statistics`], [`profile`], [`break_even`](mod@break_even), [`rivals`] |
+//! | the figures: intervals, profiles, break-even, one method against each | [`report`](mod@report), [`profile`], [`break_even`](mod@break_even), [`rivals`] |
 //! | the report as text | [`table`](mod@table) |
 //!
 //! ```
@@ -39,7 +39,6 @@ pub mod rivals;
 pub mod run;
 mod runs;
 mod search;
-pub mod statistics;
 pub mod table;
 mod work;
 

@@ -2,7 +2,7 @@
 
 use super::break_even::BreakEven;
 use super::method::Ruleset;
-use super::statistics::Interval;
+use crate::record::statistics::Interval;
 use serde::{Deserialize, Serialize};
 
 /// The figures of one method.

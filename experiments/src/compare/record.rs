@@ -2,8 +2,8 @@
 
 use super::config::CompareConfig;
 use super::ledger::Ledger;
-use super::statistics::median;
 use crate::record::events::tagged;
+use crate::record::statistics::median;
 use serde::{Deserialize, Serialize};
 use trimtab_agent::controller::{Found, Schedule, ServoParameters};
 use trimtab_env::{Outcome, Settings};

@@ -8,7 +8,7 @@ use super::profile;
 use super::record::{CompareRecord, Line, target};
 use super::rivals::{Rivals, rivals};
 use super::runs::{Runs, final_loss, test_loss};
-use super::statistics::{median, paired};
+use crate::record::statistics::{median, paired};
 use crate::record::summary::log_ratio;
 use serde::{Deserialize, Serialize};
 use trimtab_agent::controller::Schedule;

@@ -3,7 +3,7 @@
 use super::config::CompareConfig;
 use super::method_report::MethodReport;
 use super::runs::{Runs, final_loss, test_loss};
-use super::statistics::{Interval, median, paired};
+use crate::record::statistics::{Interval, median, paired};
 use serde::{Deserialize, Serialize};
 
 /// A method against each of the others.

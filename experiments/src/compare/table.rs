@@ -4,8 +4,8 @@ use super::method::Ruleset;
 use super::method_report::MethodReport;
 use super::report::Report;
 use super::rivals::{Rival, Rivals};
-use super::statistics::shown;
 use crate::record::columns::{self, RULED};
+use crate::record::statistics::shown;
 
 /// The report as a table, one ruleset after the other.
 pub fn table(report: &Report) -> String {

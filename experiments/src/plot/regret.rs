@@ -7,8 +7,8 @@ use super::colour::{BLACK, GREY, controllers};
 use super::legend::{Mark, legend};
 use super::panel::{Bounds, Panel, TITLE_ROOM, X_LABEL_ROOM, title};
 use super::statistics::drawable;
-use crate::compare::statistics::quantile;
 use crate::record::events::EvaluationRecord;
+use crate::record::statistics::quantile;
 use plotters::style::{Color, RGBColor};
 use std::path::Path;
 

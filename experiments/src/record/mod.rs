@@ -5,6 +5,7 @@
 //! | the files of a run, and how they are written | [`run_directory`] |
 //! | the lines of `events.jsonl` | [`events`] |
 //! | the figures of `summary.json`; tables as text | [`summary`]; `columns` |
+//! | medians, paired differences and their intervals | [`statistics`] |
 //! | who watches: progress bars and others | [`observer`] |
 //! | curves for TensorBoard | [`tensorboard`] |
 //!
@@ -30,5 +31,6 @@ pub(crate) mod columns;
 pub mod events;
 pub mod observer;
 pub mod run_directory;
+pub mod statistics;
 pub mod summary;
 pub mod tensorboard;

@@ -1,8 +1,8 @@
 //! The figures of an experiment.
 
-use crate::compare::statistics::median;
 use crate::record::columns::{self, PLAIN};
 use crate::record::events::{EpisodeRecord, EvaluationRecord, ReferenceRecord};
+use crate::record::statistics::median;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;

@@ -38,7 +38,7 @@ pub struct Interval {
 }
 
 /// A mean with its interval, as tables show it.
-pub(super) fn shown(interval: &Option<Interval>) -> String {
+pub(crate) fn shown(interval: &Option<Interval>) -> String {
     match interval {
         Some(i) => format!("{:+.3} [{:+.3}, {:+.3}]", i.mean, i.low, i.high),
         None => "-".to_owned(),
