@@ -43,7 +43,7 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 use trimtab_models::data::{Dataset, Targets, split_rows};
 use trimtab_models::tasks::config::PreparedTask;
-use trimtab_models::tasks::custom::{Models, TrainedWeights};
+use trimtab_models::tasks::custom::{Extensions, TrainedWeights};
 use trimtab_models::{DataConfig, TaskConfig, TrainConfig, Underway};
 
 use report::{evaluate, test_report, with_defaults};
@@ -80,7 +80,7 @@ pub fn tune(
     say: &mut dyn FnMut(&str) -> Result<()>,
 ) -> Result<TuneReport> {
     let (device, interrupted) = (&workers.device, workers.interrupted);
-    let models = workers.registry.models();
+    let models = workers.registry.extensions();
     folder::check_new(out)?;
     let mut task = match &tune.from {
         Some(model) => model.task(&tune.task)?,
@@ -231,7 +231,7 @@ fn trained_model(
     task: &PreparedTask,
     (inputs, target): (Inputs, String),
     weights: Vec<f32>,
-    models: &Models,
+    models: &Extensions,
 ) -> TrainedModel {
     let train = &task.split().train;
     TrainedModel {

@@ -27,7 +27,7 @@ pub(super) fn calibrate(words: &Words, registry: &Registry) -> Result<()> {
     let config = arguments.source.load()?;
     config.validate()?;
     let device = arguments.backend.device()?;
-    let (measured, time) = calibrate::calibrate(&config, &device, registry.models())?;
+    let (measured, time) = calibrate::calibrate(&config, &device, registry.extensions())?;
     let headings = ["batch size", "measured (us)", "fitted (us)"];
     let rows = measured.iter().map(|(batch, seconds)| {
         let fitted = time.update(*batch);

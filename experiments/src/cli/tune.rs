@@ -12,7 +12,7 @@ use trimtab_env::bounds::check_count;
 use trimtab_env::{RecordedSchedule, ResidualPolicy, TestReport};
 use trimtab_models::data::{Embedded, SplitConfig, Standardise, TargetKind};
 use trimtab_models::mlp::Activation;
-use trimtab_models::tasks::custom::Models;
+use trimtab_models::tasks::custom::{CustomConfig, Extensions};
 use trimtab_models::{DataConfig, ModelConfig, OptimizerConfig, TaskConfig, TrainConfig};
 
 /// What the first learning rate may be, and the passes of a budget: far beyond what a training can use.
@@ -63,6 +63,12 @@ struct TuneArguments {
     /// A model that this program has added, in place of the multilayer perceptron
     #[arg(long, value_name = "NAME", conflicts_with_all = ["channels", "from"])]
     model: Option<String>,
+    /// A loss that this program has added, in place of cross-entropy and mean squared error
+    #[arg(long, value_name = "NAME")]
+    loss: Option<String>,
+    /// An optimiser that this program has added, in place of --optimizer
+    #[arg(long, value_name = "NAME")]
+    update_rule: Option<String>,
     /// Nonlinearity of the multilayer perceptron
     #[arg(long, value_enum, default_value = "relu")]
     activation: ActivationName,
@@ -118,7 +124,7 @@ enum OptimizerName {
 }
 
 impl TuneArguments {
-    fn from(&self, models: &Models) -> Result<Option<TrainedModel>> {
+    fn from(&self, models: &Extensions) -> Result<Option<TrainedModel>> {
         let Some(path) = &self.from else {
             return Ok(None);
         };
@@ -193,7 +199,7 @@ impl TuneArguments {
         residual.map(Some).map_err(named)
     }
 
-    fn tune(&self, models: &Models) -> Result<Tune> {
+    fn tune(&self, models: &Extensions) -> Result<Tune> {
         let from = self.from(models)?;
         let data = self.data(from.as_ref())?;
         let optimizer = match self.optimizer {
@@ -231,6 +237,8 @@ impl TuneArguments {
                 seed: self.seed,
                 ..SplitConfig::default()
             },
+            loss: self.loss.as_deref().map(CustomConfig::named),
+            update_rule: self.update_rule.as_deref().map(CustomConfig::named),
             ..TaskConfig::new(data, model, optimizer)
         };
         Ok(Tune {
@@ -280,7 +288,7 @@ pub(super) fn tune(words: &Words, registry: &Registry) -> Result<()> {
             return Err(Error::config(option, format!("{number:e}"), allowed));
         }
     }
-    let tune = arguments.tune(registry.models())?;
+    let tune = arguments.tune(registry.extensions())?;
     stop_on_ctrl_c()?;
     let report = tune::tune(&tune, out, &workers, &mut |line| say(line))?;
     if let Some(before) = &report.before {
@@ -332,7 +340,7 @@ struct PredictArguments {
 pub(super) fn predict(words: &Words, registry: &Registry) -> Result<()> {
     let arguments: PredictArguments = words.parse();
     let device = arguments.backend.device()?;
-    let model = TrainedModel::load_with(&arguments.model, registry.models())?;
+    let model = TrainedModel::load_with(&arguments.model, registry.extensions())?;
     let inputs = model.inputs(&arguments.data)?;
     let text = model.csv(&model.predict(&inputs, &device)?);
     write_whole(&arguments.out, text.as_bytes())?;

@@ -42,7 +42,7 @@ fn compare_in(
     observer: &mut dyn Observer,
 ) -> Result<Vec<Line>> {
     config.validate()?;
-    let (trainings, models) = (config.trainings(), workers.registry.models());
+    let (trainings, models) = (config.trainings(), workers.registry.extensions());
     let tuning = Tuning::new(
         &trainings,
         config.cost,

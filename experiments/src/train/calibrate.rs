@@ -4,7 +4,7 @@ use crate::train::config::EnvironmentConfig;
 use crate::{Config, Error, Result};
 use burn::tensor::Device;
 use trimtab_env::{CostModel, Settings, UpdateTime};
-use trimtab_models::tasks::custom::Models;
+use trimtab_models::tasks::custom::Extensions;
 
 /// Measures updates of the config's first task at several batch sizes and fits [`UpdateTime`].
 ///
@@ -13,7 +13,7 @@ use trimtab_models::tasks::custom::Models;
 pub fn calibrate(
     config: &Config,
     device: &Device,
-    models: &Models,
+    models: &Extensions,
 ) -> Result<(Vec<(usize, f64)>, UpdateTime)> {
     let tasks = config.environment.tasks()?;
     let EnvironmentConfig::Tuning { .. } = &config.environment else {

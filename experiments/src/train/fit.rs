@@ -160,7 +160,7 @@ fn trainings<'a>(
 ) -> Result<Trainings<'a>> {
     let seed = derived_seed(config.seed, what, 0);
     let drawn = config.distribution.draw(seed, tasks)?;
-    let models = workers.registry.models();
+    let models = workers.registry.extensions();
     let tuning = Tuning::new(
         &drawn,
         config.cost,

@@ -17,7 +17,7 @@ pub fn tuning(config: &Config, workers: &Workers) -> Result<Option<Tuning>> {
     let EnvironmentConfig::Tuning { cost, process, .. } = &config.environment else {
         return Ok(None);
     };
-    let (tasks, models) = (config.environment.tasks()?, workers.registry.models());
+    let (tasks, models) = (config.environment.tasks()?, workers.registry.extensions());
     let tuning = Tuning::new(&tasks, *cost, process, &workers.device, models)?;
     if tuning.has_base_controller() {
         return Ok(Some(tuning));

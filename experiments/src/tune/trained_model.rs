@@ -16,7 +16,7 @@ use trimtab_models::data::{
     read_rows, split_for,
 };
 use trimtab_models::tasks::config::{PreparedTask, Read};
-use trimtab_models::tasks::custom::{AnyTask, Models};
+use trimtab_models::tasks::custom::{AnyTask, Extensions};
 use trimtab_models::{DataConfig, Error as ModelError, ModelConfig, OptimizerConfig, TaskConfig};
 
 /// Rows that are predicted at once.
@@ -52,7 +52,7 @@ pub struct TrainedModel {
     pub weights: Vec<f32>,
     /// Where a model of the program's own is found.
     #[serde(skip)]
-    pub models: Models,
+    pub models: Extensions,
 }
 
 /// Predictions, one a row.
@@ -75,14 +75,14 @@ impl TrainedModel {
     /// # Errors
     /// [`Error::File`]; [`Error::Record`] naming the part that does not fit the others; [`Error::Weights`].
     pub fn load(path: &Path) -> Result<Self> {
-        Self::load_with(path, &Models::default())
+        Self::load_with(path, &Extensions::default())
     }
 
     /// The same, where the model may be one of `models`.
     ///
     /// # Errors
     /// As [`TrainedModel::load`].
-    pub fn load_with(path: &Path, models: &Models) -> Result<Self> {
+    pub fn load_with(path: &Path, models: &Extensions) -> Result<Self> {
         let damaged = |line: usize, problem: String| Error::Record {
             path: path.to_owned(),
             line,

@@ -9,7 +9,7 @@ use trimtab_env::servo::context_servo::Steering;
 use trimtab_env::tuning::Instance;
 use trimtab_env::{Context, ContextServo, CostModel, Environment, TuningConfig, TuningEnv};
 use trimtab_models::tasks::config::PreparedTask;
-use trimtab_models::tasks::custom::Models;
+use trimtab_models::tasks::custom::Extensions;
 use trimtab_models::{OptimizerConfig, TaskConfig};
 
 /// The tuning tasks of an experiment with their data, from which environments are made.
@@ -41,7 +41,7 @@ impl Tuning {
         cost: CostModel,
         process: &TuningConfig,
         device: &Device,
-        models: &Models,
+        models: &Extensions,
     ) -> Result<Self> {
         let mut prepared = Vec::with_capacity(tasks.len());
         for task in tasks {

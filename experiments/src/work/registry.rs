@@ -2,13 +2,17 @@
 
 use crate::{Error, Result};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use trimtab_agent::controller::Controller;
 use trimtab_agent::searcher::{Searcher, SearcherConfig};
 use trimtab_env::error::nearest::nearest;
 use trimtab_env::{
     Environment, EnvironmentSpec, Order, Part, SearchSpace, Settings, TuningEnv, suite,
 };
-use trimtab_models::tasks::custom::{AnyTask, Models, TaskOf};
+use trimtab_models::data::Dataset;
+use trimtab_models::tasks::custom::{AnyTask, Extensions, TaskOf};
+use trimtab_models::training::loss::Loss;
+use trimtab_models::training::optimizer::UpdateRule;
 
 /// Numbers that a constructor reads.
 pub type Parameters = BTreeMap<String, f64>;
@@ -20,8 +24,8 @@ type ControllerOf = dyn Fn(&Parameters, &EnvironmentSpec, &Settings) -> trimtab_
 type SearcherOf =
     dyn Fn(&Parameters, SearchSpace, u64) -> trimtab_agent::Result<Box<dyn Searcher>> + Send + Sync;
 
-/// Environments, models, controllers and searchers by name. In a config they are `environment: Named(name: ..)`,
-/// `model: Custom(name: ..)`, the method `Custom(name: ..)` of a comparison, and `searcher: Custom(name: ..)`, each with `parameters`.
+/// Environments, models, losses, optimisers, controllers and searchers by name. In a config they are `environment: Named(name: ..)`,
+/// `model: Custom(name: ..)`, `loss` and `update_rule` alike, the method `Custom(name: ..)` of a comparison, and `searcher: Custom(name: ..)`, each with `parameters`.
 ///
 /// ```
 /// use trimtab_agent::Constant;
@@ -43,7 +47,7 @@ pub struct Registry {
     environments: Named<EnvironmentOf>,
     controllers: Named<ControllerOf>,
     searchers: Named<SearcherOf>,
-    models: Models,
+    extensions: Extensions,
 }
 
 impl std::fmt::Debug for Registry {
@@ -53,7 +57,7 @@ impl std::fmt::Debug for Registry {
             .field("environments", &self.environments.names())
             .field("controllers", &self.controllers.names())
             .field("searchers", &self.searchers.names())
-            .field("models", &self.models)
+            .field("extensions", &self.extensions)
             .finish()
     }
 }
@@ -121,13 +125,41 @@ impl Registry {
         + Sync
         + 'static,
     ) -> Self {
-        self.models = self.models.with(name, constructor);
+        self.extensions = self.extensions.with_model(name, constructor);
         self
     }
 
-    /// The models.
-    pub fn models(&self) -> &Models {
-        &self.models
+    /// The registry with one more loss, for `loss: Custom(name: ..)` in a task. Its constructor is given the training examples too.
+    #[must_use]
+    pub fn with_loss(
+        mut self,
+        name: impl Into<String>,
+        constructor: impl Fn(&Parameters, &Dataset) -> trimtab_models::Result<Arc<dyn Loss>>
+        + Send
+        + Sync
+        + 'static,
+    ) -> Self {
+        self.extensions = self.extensions.with_loss(name, constructor);
+        self
+    }
+
+    /// The registry with one more optimiser, for `update_rule: Custom(name: ..)` in a task.
+    #[must_use]
+    pub fn with_optimizer(
+        mut self,
+        name: impl Into<String>,
+        constructor: impl Fn(&Parameters) -> trimtab_models::Result<Box<dyn UpdateRule>>
+        + Send
+        + Sync
+        + 'static,
+    ) -> Self {
+        self.extensions = self.extensions.with_optimizer(name, constructor);
+        self
+    }
+
+    /// Models, losses and optimisers of the program's own.
+    pub fn extensions(&self) -> &Extensions {
+        &self.extensions
     }
 
     /// The names of all environments.

@@ -12,7 +12,7 @@ use crate::data::{
     CsvOptions, Dataset, Number, Split, SplitConfig, corruption, pool, read_csv, read_idx,
     read_more, split, split_apart, with_imbalance, with_label_noise,
 };
-use crate::tasks::custom::Models;
+use crate::tasks::custom::{CustomConfig, Extensions};
 use crate::{
     DelayedClasses, Error, IntermittentLabelNoise, OptimizerConfig, Pretraining, Result,
     TraineeConfig,
@@ -56,6 +56,12 @@ pub struct TaskConfig {
     pub model: ModelConfig,
     /// The optimiser.
     pub optimizer: OptimizerConfig,
+    /// An optimiser of the program's own, in place of `optimizer`, which then only says the default learning rate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub update_rule: Option<CustomConfig>,
+    /// A loss of the program's own, in place of cross-entropy and mean squared error.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loss: Option<CustomConfig>,
     /// How many updates of each segment are looked at for gradient statistics.
     #[serde(default = "default_gradient_samples")]
     pub gradient_samples: u64,
@@ -94,6 +100,8 @@ impl TaskConfig {
             pretraining: None,
             model,
             optimizer,
+            update_rule: None,
+            loss: None,
             gradient_samples: default_gradient_samples(),
             validation_rows: None,
             metrics: Vec::new(),
@@ -142,10 +150,10 @@ impl TaskConfig {
     /// # Errors
     /// Whatever is wrong with the files or the fields, by name.
     pub fn prepare(&self) -> Result<PreparedTask> {
-        self.prepare_with(&Models::default(), &[])
+        self.prepare_with(&Extensions::default(), &[])
     }
 
-    fn read(&self, models: &Models) -> Result<PreparedTask> {
+    fn read(&self, extensions: &Extensions) -> Result<PreparedTask> {
         let (split, read) = match &self.data {
             DataConfig::Embedded(embedded) => (self.split_of(&*embedded.load()?, None)?, None),
             DataConfig::Csv {
@@ -176,37 +184,57 @@ impl TaskConfig {
                 (self.split_of(&read_idx(images, labels)?, None)?, None)
             }
         };
-        self.ready(Arc::new(split), read.map(Arc::new), models)
+        self.ready(Arc::new(split), read.map(Arc::new), extensions)
     }
 
-    /// The same as [`prepare`](Self::prepare), where the model may be one of `models`. Data that one of `earlier` has read and split
+    /// The same as [`prepare`](Self::prepare), where model, loss and optimiser may be ones that the program adds. Data that one of `earlier` has read and split
     /// alike are shared with it: a file is read once, however many models and optimisers are trained on it.
     ///
     /// # Errors
-    /// As [`prepare`](Self::prepare), and if there is no model of that name.
-    pub fn prepare_with(&self, models: &Models, earlier: &[PreparedTask]) -> Result<PreparedTask> {
+    /// As [`prepare`](Self::prepare), and if there is none of such a name.
+    pub fn prepare_with(
+        &self,
+        extensions: &Extensions,
+        earlier: &[PreparedTask],
+    ) -> Result<PreparedTask> {
         self.validate()?;
-        self.model.check_known(models)?;
+        self.model.check_known(extensions)?;
+        if let (ModelConfig::Custom { .. }, Some(part)) = (
+            &self.model,
+            self.loss.as_ref().or(self.update_rule.as_ref()),
+        ) {
+            return Err(Error::Config {
+                field: "model".to_owned(),
+                given: format!("Custom(..) with `{}`", part.name()),
+                allowed:
+                    "no `loss` and no `update_rule` with it; a model of your own brings them along"
+                        .to_owned(),
+            });
+        }
+        extensions.check(self.loss.as_ref(), self.update_rule.as_ref())?;
         let alike = |other: &&PreparedTask| {
             let other = other.config();
             (&other.data, &other.split, other.pool) == (&self.data, &self.split, self.pool)
                 && (other.label_noise, other.imbalance) == (self.label_noise, self.imbalance)
         };
         let Some(other) = earlier.iter().find(alike) else {
-            return self.read(models);
+            return self.read(extensions);
         };
         let train = &other.split().train;
         self.model.check(train.shape, &train.name)?;
-        self.ready(Arc::clone(other.split()), other.read.clone(), models)
+        self.ready(Arc::clone(other.split()), other.read.clone(), extensions)
     }
 
     fn ready(
         &self,
         split: Arc<Split>,
         read: Option<Arc<Read>>,
-        models: &Models,
+        extensions: &Extensions,
     ) -> Result<PreparedTask> {
-        let task = self.with_shared(split, read, models);
+        let task = self.with_shared(split, read, extensions);
+        if self.loss.is_some() || self.update_rule.is_some() {
+            task.task().map(drop)?;
+        }
         let Some(pretraining) = &self.pretraining else {
             return Ok(task);
         };
@@ -237,15 +265,15 @@ impl TaskConfig {
     }
 
     /// The task with data that have been read and split already; its own data settings are ignored.
-    pub fn with_split(&self, split: Split, models: &Models) -> PreparedTask {
-        self.with_shared(Arc::new(split), None, models)
+    pub fn with_split(&self, split: Split, extensions: &Extensions) -> PreparedTask {
+        self.with_shared(Arc::new(split), None, extensions)
     }
 
     fn with_shared(
         &self,
         split: Arc<Split>,
         read: Option<Arc<Read>>,
-        models: &Models,
+        extensions: &Extensions,
     ) -> PreparedTask {
         let name = self.name.clone().unwrap_or_else(|| {
             let (model, widths) = match &self.model {
@@ -257,8 +285,11 @@ impl TaskConfig {
                 ModelConfig::Custom { name, .. } => (name.as_str(), Vec::new()),
             };
             let widths: Vec<String> = widths.iter().map(ToString::to_string).collect();
-            let optimizer = self.optimizer.name();
-            let parts = [&split.train.name, model, &widths.join("-"), optimizer];
+            let rule = self.update_rule.as_ref();
+            let optimizer = rule.map_or(self.optimizer.name(), CustomConfig::name);
+            let loss = self.loss.as_ref().map_or("", CustomConfig::name);
+            let widths = widths.join("-");
+            let parts = [&split.train.name, model, &widths, optimizer, loss];
             let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
             parts.join(" ")
         });
@@ -268,7 +299,7 @@ impl TaskConfig {
             split,
             read,
             weights: None,
-            models: models.clone(),
+            extensions: extensions.clone(),
         }
     }
 }

@@ -5,7 +5,7 @@
 //! use burn::tensor::{Device, Tensor};
 //! use std::sync::Arc;
 //! use trimtab_models::data::Split;
-//! use trimtab_models::tasks::custom::{Models, any};
+//! use trimtab_models::tasks::custom::{Extensions, any};
 //! use trimtab_models::{Task, TaskConfig};
 //!
 //! struct Softmax(String, Arc<Split>);
@@ -26,16 +26,18 @@
 //!     }
 //! }
 //!
-//! let models = Models::default().with("softmax", |_, task| Ok(any(Softmax(task.name, task.split))));
+//! let models = Extensions::default().with_model("softmax", |_, task| Ok(any(Softmax(task.name, task.split))));
 //! let text = "(data: Embedded(\"digits\"), model: Custom(name: \"softmax\"), optimizer: Adam())";
 //! let task: TaskConfig = ron::from_str(text)?;
 //! assert_eq!(task.prepare_with(&models, &[])?.name(), "digits softmax adam");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-use crate::data::Split;
+use crate::data::{Dataset, Split};
 use crate::network::weights::{flat_state, with_state};
 use crate::steering::train::{TrainConfig, Underway, train_run};
+use crate::training::loss::Loss;
+use crate::training::optimizer::UpdateRule;
 use crate::{
     Error, FineTuning, OptimizerConfig, Pretraining, Result, Task, TaskTrainee, TraineeConfig,
 };
@@ -245,36 +247,97 @@ impl ModuleMapper for Numbered {
 /// Numbers that the constructor of a model reads.
 pub type Parameters = BTreeMap<String, f64>;
 
-/// What makes the task of a model.
-pub(super) type MakeTask =
-    Arc<dyn Fn(&Parameters, TaskOf) -> Result<Box<dyn AnyTask>> + Send + Sync>;
+/// Something that a program has added, in a config.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub enum CustomConfig {
+    /// By its name there.
+    Custom {
+        /// The name.
+        name: String,
+        /// What its constructor reads.
+        #[serde(default)]
+        parameters: Parameters,
+    },
+}
 
-/// Models by name, for `model: Custom(name: ..)`.
+impl CustomConfig {
+    /// The one of this name, without parameters.
+    pub fn named(name: &str) -> Self {
+        Self::Custom {
+            name: name.to_owned(),
+            parameters: Parameters::new(),
+        }
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        let Self::Custom { name, .. } = self;
+        name
+    }
+}
+
+type MakeTask = dyn Fn(&Parameters, TaskOf) -> Result<Box<dyn AnyTask>> + Send + Sync;
+type MakeLoss = dyn Fn(&Parameters, &Dataset) -> Result<Arc<dyn Loss>> + Send + Sync;
+type MakeOptimizer = dyn Fn(&Parameters) -> Result<Box<dyn UpdateRule>> + Send + Sync;
+
+/// Models, losses and optimisers that a program adds, by name: `model: Custom(name: ..)`, `loss: Custom(name: ..)` and
+/// `update_rule: Custom(name: ..)` in the config of a task.
 #[derive(Clone, Default)]
-pub struct Models(BTreeMap<String, MakeTask>);
+pub struct Extensions {
+    models: BTreeMap<String, Arc<MakeTask>>,
+    losses: BTreeMap<String, Arc<MakeLoss>>,
+    optimizers: BTreeMap<String, Arc<MakeOptimizer>>,
+}
 
-/// Models are equal if their names are.
-impl PartialEq for Models {
+/// They are equal if their names are.
+impl PartialEq for Extensions {
     fn eq(&self, other: &Self) -> bool {
-        self.0.keys().eq(other.0.keys())
+        self.models.keys().eq(other.models.keys())
+            && self.losses.keys().eq(other.losses.keys())
+            && self.optimizers.keys().eq(other.optimizers.keys())
     }
 }
 
-impl std::fmt::Debug for Models {
+impl std::fmt::Debug for Extensions {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_set().entries(self.0.keys()).finish()
+        let all = self.models.keys();
+        let all = all.chain(self.losses.keys()).chain(self.optimizers.keys());
+        formatter.debug_set().entries(all).finish()
     }
 }
 
-impl Models {
-    /// These and one more. Its constructor is given the parameters of the config, and the name and the data of the task.
+impl Extensions {
+    /// These and one more model. Its constructor is given the parameters of the config, and the name and the data of the task.
     #[must_use]
-    pub fn with(
+    pub fn with_model(
         mut self,
         name: impl Into<String>,
         constructor: impl Fn(&Parameters, TaskOf) -> Result<Box<dyn AnyTask>> + Send + Sync + 'static,
     ) -> Self {
-        self.0.insert(name.into(), Arc::new(constructor));
+        self.models.insert(name.into(), Arc::new(constructor));
+        self
+    }
+
+    /// These and one more loss. Its constructor is given the training examples too, so that a loss of values can refuse classes.
+    #[must_use]
+    pub fn with_loss(
+        mut self,
+        name: impl Into<String>,
+        constructor: impl Fn(&Parameters, &Dataset) -> Result<Arc<dyn Loss>> + Send + Sync + 'static,
+    ) -> Self {
+        self.losses.insert(name.into(), Arc::new(constructor));
+        self
+    }
+
+    /// These and one more optimiser.
+    #[must_use]
+    pub fn with_optimizer(
+        mut self,
+        name: impl Into<String>,
+        constructor: impl Fn(&Parameters) -> Result<Box<dyn UpdateRule>> + Send + Sync + 'static,
+    ) -> Self {
+        self.optimizers.insert(name.into(), Arc::new(constructor));
         self
     }
 
@@ -282,23 +345,71 @@ impl Models {
     ///
     /// # Errors
     /// [`Error::Config`] with the names that there are.
-    pub(super) fn get(&self, name: &str) -> Result<MakeTask> {
-        self.0.get(name).cloned().ok_or_else(|| {
-            let names = self.0.keys().map(String::as_str);
-            Error::Config {
-                field: "model".to_owned(),
-                given: format!("Custom(name: \"{name}\")"),
-                allowed: if self.0.is_empty() {
-                    "one of Mlp, Cnn and Transformer; this program has added no model".to_owned()
-                } else {
-                    let all: Vec<&str> = names.clone().collect();
-                    let near = did_you_mean(name, names);
-                    format!(
-                        "one of those that this program has added, {}{near}",
-                        all.join(", ")
-                    )
-                },
-            }
-        })
+    pub(super) fn model(&self, name: &str) -> Result<&MakeTask> {
+        found(&self.models, "model", name)
     }
+
+    /// Checks that there are parts of these names.
+    ///
+    /// # Errors
+    /// [`Error::Config`] with the names that there are.
+    pub(super) fn check(
+        &self,
+        loss: Option<&CustomConfig>,
+        update_rule: Option<&CustomConfig>,
+    ) -> Result<()> {
+        if let Some(loss) = loss {
+            found(&self.losses, "loss", loss.name())?;
+        }
+        if let Some(rule) = update_rule {
+            found(&self.optimizers, "update_rule", rule.name())?;
+        }
+        Ok(())
+    }
+
+    /// The loss of a config, for these training examples.
+    ///
+    /// # Errors
+    /// [`Error::Config`] with the names that there are, and the constructor's.
+    pub(super) fn loss(&self, config: &CustomConfig, train: &Dataset) -> Result<Arc<dyn Loss>> {
+        let CustomConfig::Custom { name, parameters } = config;
+        found(&self.losses, "loss", name)?(parameters, train)
+    }
+
+    /// The optimiser of a config.
+    ///
+    /// # Errors
+    /// As [`Extensions::loss`].
+    pub(super) fn optimizer(&self, config: &CustomConfig) -> Result<Box<dyn UpdateRule>> {
+        let CustomConfig::Custom { name, parameters } = config;
+        found(&self.optimizers, "update_rule", name)?(parameters)
+    }
+}
+
+fn found<'a, C: ?Sized>(
+    added: &'a BTreeMap<String, Arc<C>>,
+    field: &str,
+    name: &str,
+) -> Result<&'a C> {
+    let names = || added.keys().map(String::as_str);
+    added.get(name).map(Arc::as_ref).ok_or_else(|| {
+        let own = if field == "model" {
+            "Mlp, Cnn, Transformer, or "
+        } else {
+            ""
+        };
+        let near = did_you_mean(name, names());
+        let all: Vec<&str> = names().collect();
+        Error::Config {
+            field: field.to_owned(),
+            given: format!("Custom(name: \"{name}\")"),
+            allowed: match all.as_slice() {
+                [] => format!("{own}the name of one that the program adds; this one adds none"),
+                all => format!(
+                    "{own}one of those that the program adds, {}{near}",
+                    all.join(", ")
+                ),
+            },
+        }
+    })
 }

@@ -27,5 +27,6 @@ pub mod custom;
 pub mod distribution;
 pub mod fine_tuning;
 pub mod mlp;
+mod own;
 pub mod pretraining;
 pub mod transformer;

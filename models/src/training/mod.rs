@@ -9,7 +9,7 @@
 //! | a task as a `Trainee` of the environment crate | [`trainee`] |
 //! | the order of examples; how a minibatch is drawn | [`sampler`]; `minibatches` |
 //! | delayed classes, intermittent label noise | [`delayed_classes`], [`intermittent_label_noise`] |
-//! | optimisers | [`optimizer`] |
+//! | optimisers; a loss of one's own | [`optimizer`]; [`loss`] |
 //! | from settings to learning rate and batch size; what happens around each update: decay, averages, measurements | `updates` |
 //! | a look at a task before it is trained | `dry_run` |
 //! | gradient statistics, averaged weights, evaluation | [`statistics`], [`average`], `evaluation` |
@@ -35,6 +35,7 @@ pub mod delayed_classes;
 pub(crate) mod dry_run;
 pub(crate) mod evaluation;
 pub mod intermittent_label_noise;
+pub mod loss;
 pub(crate) mod minibatches;
 pub mod optimizer;
 pub mod sampler;

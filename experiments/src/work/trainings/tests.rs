@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use trimtab_agent::controller::Schedule;
 use trimtab_env::{CostModel, Settings, TuningConfig};
 use trimtab_models::TaskConfig;
-use trimtab_models::tasks::custom::Models;
+use trimtab_models::tasks::custom::Extensions;
 
 fn tuning() -> Tuning {
     let task = |rest: &str| -> TaskConfig {
@@ -31,7 +31,7 @@ fn tuning() -> Tuning {
         CostModel::default(),
         &process,
         &device,
-        &Models::default(),
+        &Extensions::default(),
     )
     .unwrap()
 }

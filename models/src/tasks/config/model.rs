@@ -2,7 +2,7 @@
 
 use crate::network::mlp::Activation;
 use crate::network::transformer::TransformerConfig;
-use crate::tasks::custom::{Models, Parameters};
+use crate::tasks::custom::{Extensions, Parameters};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use trimtab_env::bounds::check_widths;
@@ -26,7 +26,7 @@ pub enum ModelConfig {
     },
     /// A transformer; for images in patches, or with `patch: 1` for tables.
     Transformer(TransformerConfig),
-    /// One that the program has added: [`Models`].
+    /// One that the program has added: [`Extensions`].
     Custom {
         /// Its name there.
         name: String,
@@ -64,9 +64,9 @@ impl ModelConfig {
     ///
     /// # Errors
     /// [`Error::Config`] with the names that there are.
-    pub fn check_known(&self, models: &Models) -> Result<()> {
+    pub fn check_known(&self, extensions: &Extensions) -> Result<()> {
         match self {
-            Self::Custom { name, .. } => models.get(name).map(drop),
+            Self::Custom { name, .. } => extensions.model(name).map(drop),
             Self::Mlp { .. } | Self::Cnn { .. } | Self::Transformer(_) => Ok(()),
         }
     }

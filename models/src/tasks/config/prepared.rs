@@ -4,10 +4,11 @@ use super::{ModelConfig, TaskConfig};
 use crate::data::Split;
 use crate::steering::train::{TrainConfig, Underway};
 use crate::tasks::cnn::CnnTask;
-use crate::tasks::custom::{AnyTask, Models, TaskOf, TrainedWeights, any};
+use crate::tasks::custom::{AnyTask, Extensions, TaskOf, TrainedWeights, any};
 use crate::tasks::mlp::MlpTask;
+use crate::tasks::own::Own;
 use crate::tasks::transformer::TransformerTask;
-use crate::{OptimizerConfig, Result, TraineeConfig};
+use crate::{OptimizerConfig, Result, Task, TraineeConfig};
 use burn::tensor::Device;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -32,8 +33,8 @@ pub struct PreparedTask {
     pub(super) read: Option<Arc<Read>>,
     /// The weights that runs begin with, where they have been trained before.
     pub(super) weights: Option<Arc<Vec<f32>>>,
-    /// Where a model of the program's own is found.
-    pub(super) models: Models,
+    /// Where what the program adds is found.
+    pub(super) extensions: Extensions,
 }
 
 impl PreparedTask {
@@ -142,14 +143,35 @@ impl PreparedTask {
         let (name, split) = (self.name.clone(), Arc::clone(&self.split));
         Ok(match &self.config.model {
             ModelConfig::Mlp { hidden, activation } => {
-                any(MlpTask::new(name, split, hidden, *activation))
+                self.with_parts(MlpTask::new(name, split, hidden, *activation))?
             }
-            ModelConfig::Cnn { channels } => any(CnnTask::new(name, split, channels)),
-            ModelConfig::Transformer(shape) => any(TransformerTask::new(name, split, *shape)),
+            ModelConfig::Cnn { channels } => {
+                self.with_parts(CnnTask::new(name, split, channels))?
+            }
+            ModelConfig::Transformer(shape) => {
+                self.with_parts(TransformerTask::new(name, split, *shape))?
+            }
             ModelConfig::Custom {
                 name: own,
                 parameters,
-            } => self.models.get(own)?(parameters, TaskOf { name, split })?,
+            } => self.extensions.model(own)?(parameters, TaskOf { name, split })?,
         })
+    }
+
+    /// The task with the loss and the optimiser that the config names.
+    fn with_parts(&self, task: impl Task) -> Result<Box<dyn AnyTask>> {
+        let (extensions, config) = (&self.extensions, &self.config);
+        let loss = config.loss.as_ref();
+        let loss = loss.map(|loss| extensions.loss(loss, &self.split.train));
+        let rule = config.update_rule.as_ref();
+        let optimizer = rule.map(|rule| extensions.optimizer(rule));
+        if loss.is_none() && optimizer.is_none() {
+            return Ok(any(task));
+        }
+        Ok(any(Own {
+            task,
+            loss: loss.transpose()?,
+            optimizer: optimizer.transpose()?,
+        }))
     }
 }
