@@ -1,4 +1,4 @@
-//! Tasks of any type behind one interface, and models that a program adds by name.
+//! Tasks of any type behind one interface; models, losses and optimisers that a program adds by name.
 //!
 //! ```
 //! use burn::nn::{Linear, LinearConfig};

@@ -6,7 +6,8 @@
 //! | to find | look in |
 //! |---|---|
 //! | data, model and optimiser in a config | [`config`] |
-//! | tasks of any type behind one interface, and models that a program adds by name | [`custom`] |
+//! | tasks of any type behind one interface; models, losses and optimisers that a program adds by name | [`custom`] |
+//! | a task with another loss or optimiser | `own` |
 //! | a distribution over tasks | [`distribution`] |
 //! | going on from weights of an earlier training | [`fine_tuning`]; [`pretraining`] makes such weights for comparisons |
 //! | the tasks of the networks of this crate | [`mlp`], [`cnn`], [`transformer`] |
