@@ -4,7 +4,7 @@ use super::Error;
 use super::axis::{Axis, Scale};
 use super::canvas::{WIDTH, draw};
 use super::colour::{BLACK, GREY, METHODS};
-use super::legend::{Mark, legend, note};
+use super::legend::{Mark, counted, legend, note};
 use super::panel::{Bounds, Panel, TITLE_ROOM, X_LABEL_ROOM, Y_LABEL_ROOM, title};
 use super::statistics::drawable;
 use crate::compare::record::{CompareRecord, Line};
@@ -82,9 +82,9 @@ pub fn anytime(path: &Path, report: &Report, lines: &[Line]) -> Result<(), Error
         title(
             canvas,
             &format!(
-                "Best loss for what was spent: medians over {} tasks and {} seeds",
-                tasks.len(),
-                seeds.len()
+                "Best loss for what was spent: medians over {} and {}",
+                counted(tasks.len(), "task"),
+                counted(seeds.len(), "seed")
             ),
         )?;
         let right = f64::from(WIDTH) - 30.0;

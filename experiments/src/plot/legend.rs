@@ -87,3 +87,20 @@ pub(super) fn note(
     canvas.text(&row, middle, Anchor::Left, NOTE_SIZE)?;
     Ok(top + NOTE_ROW)
 }
+
+/// "1 task", "2 tasks".
+pub(super) fn counted(number: usize, of: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {of}{plural}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_is_singular() {
+        let three = [0, 1, 2].map(|number| counted(number, "task"));
+        assert_eq!(three, ["0 tasks", "1 task", "2 tasks"]);
+    }
+}

@@ -4,7 +4,7 @@ use super::Error;
 use super::axis::Axis;
 use super::canvas::{WIDTH, draw};
 use super::colour::METHODS;
-use super::legend::{Mark, legend, note};
+use super::legend::{Mark, counted, legend, note};
 use super::panel::{Bounds, Panel, TITLE_ROOM, X_LABEL_ROOM, Y_LABEL_ROOM, title};
 use crate::compare::profile::{performance, ratios};
 use crate::compare::{MethodReport, Report};
@@ -75,7 +75,10 @@ pub fn profiles(path: &Path, report: &Report, largest_ratio: f64) -> Result<(), 
         let tasks = times.iter().map(Vec::len).max().unwrap_or(0);
         title(
             canvas,
-            &format!("Performance profiles over {tasks} tasks (AlgoPerf score)"),
+            &format!(
+                "Performance profiles over {} (AlgoPerf score)",
+                counted(tasks, "task")
+            ),
         )?;
         let right = f64::from(WIDTH) - 30.0;
         let width = right - Y_LABEL_ROOM;

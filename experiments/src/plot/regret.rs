@@ -4,7 +4,7 @@ use super::Error;
 use super::axis::{Axis, Scale};
 use super::canvas::{Anchor, Failure, WIDTH, draw};
 use super::colour::{BLACK, GREY, controllers};
-use super::legend::{Mark, legend};
+use super::legend::{Mark, counted, legend};
 use super::panel::{Bounds, Panel, TITLE_ROOM, X_LABEL_ROOM, title};
 use super::statistics::drawable;
 use crate::record::events::EvaluationRecord;
@@ -56,15 +56,8 @@ pub fn regret(path: &Path, records: &[EvaluationRecord]) -> Result<(), Error> {
         let (left, right) = (left.min(300.0) + 44.0, f64::from(WIDTH) - 30.0);
         let mut entries: Vec<(Mark, String)> = (strips.iter())
             .map(|(name, colour, values)| {
-                let episodes = if values.len() == 1 {
-                    "episode"
-                } else {
-                    "episodes"
-                };
-                (
-                    Mark::Dot(*colour),
-                    format!("{name} ({} {episodes})", values.len()),
-                )
+                let episodes = counted(values.len(), "episode");
+                (Mark::Dot(*colour), format!("{name} ({episodes})"))
             })
             .collect();
         entries.push((Mark::Band(GREY), "quartiles".to_owned()));
