@@ -127,7 +127,7 @@ impl<'a> Comparison<'a> {
                 let budgets = &self.tuning.budgets;
                 let same_budget = budgets[*other] == budgets[task];
                 let other = config(*other);
-                same_budget && other.optimizer == own.optimizer && other.data != own.data
+                same_budget && other.has_optimizer_of(own) && other.data != own.data
             })
             .filter_map(|other| self.tuned(&Schedule::Constant, other))
             .collect();

@@ -25,7 +25,7 @@ pub struct CompareConfig {
     pub seed: u64,
     /// Trainings; each is compared with each of the optimisers.
     pub tasks: Vec<TaskConfig>,
-    /// The optimisers. Empty takes each task with its own alone.
+    /// The optimisers, in place of the tasks' own. Empty takes each task with its own alone.
     #[serde(default)]
     pub optimizers: Vec<OptimizerConfig>,
     /// How cost is counted.
@@ -145,6 +145,7 @@ impl CompareConfig {
                 all.push(TaskConfig {
                     name,
                     optimizer: *optimizer,
+                    update_rule: None,
                     ..task.clone()
                 });
             }
@@ -319,7 +320,7 @@ impl CompareConfig {
                 }
             );
             let alike = |a: &TaskConfig, b: &TaskConfig| {
-                a.data != b.data && (!self.optimizers.is_empty() || a.optimizer == b.optimizer)
+                a.data != b.data && (!self.optimizers.is_empty() || a.has_optimizer_of(b))
             };
             let lonely = |task: &&TaskConfig| !self.tasks.iter().any(|other| alike(task, other));
             if let Some(task) = self.tasks.iter().find(lonely).filter(|_| universal) {
@@ -434,6 +435,7 @@ mod tests {
     #[test]
     fn each_task_with_each_optimiser_has_a_name_of_its_own() {
         use trimtab_models::OptimizerConfig as Optimizer;
+        use trimtab_models::tasks::custom::CustomConfig;
         let mut config = CompareConfig::parse(COMPARE, "compare.ron").unwrap();
         config.tasks.truncate(2);
         config.tasks[0].name = Some("wine".to_owned());
@@ -449,6 +451,10 @@ mod tests {
         let third = some("task 2 sgd 2");
         let wines = ["wine sgd", "wine adam", "wine sgd 2"].map(some);
         assert_eq!(names(&config), [&wines[..], &[None, None, third]].concat());
+        config.tasks[0].update_rule = Some(CustomConfig::named("mine"));
+        let all = config.trainings();
+        assert!(all.iter().all(|task| task.update_rule.is_none()));
+        config.tasks[0].update_rule = None;
         config.budgets = vec![1.0, 2.0, 1.0];
         let message = config.validate().unwrap_err().to_string();
         assert!(message.contains("budgets[2]"), "{message}");

@@ -44,8 +44,12 @@ impl Tuning {
         models: &Extensions,
     ) -> Result<Self> {
         let mut prepared = Vec::with_capacity(tasks.len());
-        for task in tasks {
-            prepared.push(task.prepare_with(models, &prepared)?);
+        for (index, task) in tasks.iter().enumerate() {
+            let ready = task.prepare_with(models, &prepared);
+            prepared.push(ready.map_err(|source| Error::Task {
+                place: format!("tasks[{index}]"),
+                source: Box::new(source),
+            })?);
         }
         let tasks = prepared;
         // Records know tasks by their names.

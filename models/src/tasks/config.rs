@@ -153,6 +153,11 @@ impl TaskConfig {
         self.prepare_with(&Extensions::default(), &[])
     }
 
+    /// Whether both are trained by the same optimiser with the same options.
+    pub fn has_optimizer_of(&self, other: &Self) -> bool {
+        (&self.optimizer, &self.update_rule) == (&other.optimizer, &other.update_rule)
+    }
+
     fn read(&self, extensions: &Extensions) -> Result<PreparedTask> {
         let (split, read) = match &self.data {
             DataConfig::Embedded(embedded) => (self.split_of(&*embedded.load()?, None)?, None),

@@ -123,7 +123,8 @@ pub trait Task: Send + Sync + 'static {
         (outputs, loss)
     }
 
-    /// An optimiser of the task's own, before its first update, in place of the one in the config. By default there is none.
+    /// An optimiser of the task's own, before its first update, in place of the one in the config, and of those
+    /// that a comparison trains each task with. By default there is none.
     fn optimizer(&self) -> Option<Box<dyn UpdateRule>> {
         None
     }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use trimtab_agent::controller::Schedule;
 use trimtab_env::{CostModel, Settings, TuningConfig};
 use trimtab_models::TaskConfig;
-use trimtab_models::tasks::custom::Extensions;
+use trimtab_models::tasks::custom::{CustomConfig, Extensions};
 
 fn tuning() -> Tuning {
     let task = |rest: &str| -> TaskConfig {
@@ -123,4 +123,19 @@ fn what_was_whole_before_an_interruption_is_delivered() {
         assert_eq!(delivered, order);
         assert!(wanted.contains(&delivered.len()), "{delivered:?}");
     }
+}
+
+#[test]
+fn what_is_wrong_with_a_task_is_said_with_its_number() {
+    let mut wrong = tuning().tasks[1].config().clone();
+    wrong.loss = Some(CustomConfig::named("mine"));
+    let tasks = [tuning().tasks[0].config().clone(), wrong];
+    let (cost, process) = (CostModel::default(), tuning().process().clone());
+    let device = burn::tensor::Device::flex();
+    let tried = Tuning::new(&tasks, cost, &process, &device, &Extensions::default());
+    let message = tried.err().unwrap().to_string();
+    assert!(
+        message.starts_with("tasks[1]: loss: Custom(name: \"mine\")"),
+        "{message}"
+    );
 }

@@ -43,10 +43,11 @@ impl PreparedTask {
         &self.config
     }
 
-    /// The same task, by the same name, with another optimiser.
+    /// The same task, by the same name, with another optimiser, also in place of one of the program's own.
     pub fn with_optimizer(&self, optimizer: OptimizerConfig) -> Self {
         let mut other = self.clone();
         other.config.optimizer = optimizer;
+        other.config.update_rule = None;
         other
     }
 

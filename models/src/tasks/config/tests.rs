@@ -217,6 +217,22 @@ fn a_loss_and_an_optimiser_of_the_programs_own_take_the_places_of_the_tasks() {
 }
 
 #[test]
+fn another_optimiser_takes_the_place_of_one_of_the_programs_own() {
+    let data = "data: Embedded(\"digits\"), model: Mlp(hidden: [8])";
+    let own = format!(
+        "({data}, optimizer: Adam(), update_rule: Custom(name: \"share\", parameters: {{\"by\": 0.01}}))"
+    );
+    let own = parse(&own).prepare_with(&own_parts(), &[]).unwrap();
+    let adam = parse(&format!("({data}, optimizer: Adam())")).prepare();
+    let adam = adam.unwrap();
+    assert!(!own.config().has_optimizer_of(adam.config()));
+    let replaced = own.with_optimizer(OptimizerConfig::adam());
+    assert!(replaced.config().has_optimizer_of(adam.config()));
+    assert_eq!(after_three_segments(&replaced), after_three_segments(&adam));
+    assert_ne!(after_three_segments(&own), after_three_segments(&adam));
+}
+
+#[test]
 fn parts_of_a_programs_own_are_in_the_name_and_in_the_config_only_where_there_are_any() {
     let text = "(data: Embedded(\"digits\"), model: Mlp(hidden: [8]), optimizer: Adam(), \
                 loss: Custom(name: \"times\"), update_rule: Custom(name: \"share\"))";
