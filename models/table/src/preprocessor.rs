@@ -1,0 +1,639 @@
+//! The columns of a table as numbers: fitted on training rows, saved with a model, applied to every other row.
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::schema::{ColumnOptions, Understood, Use, kind, suspicious};
+use crate::times::Format;
+use crate::{Cells, Column, Frame, MISSING};
+
+/// How the columns of a table become numbers. All of it follows from the training rows.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Preprocessor {
+    /// The columns that are used, in the order of their features.
+    columns: Vec<Encoded>,
+    /// The column that tells rows apart.
+    #[serde(default)]
+    id: Option<String>,
+}
+
+/// A column that is used.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Encoded {
+    name: String,
+    encoder: Encoder,
+}
+
+/// How a column becomes numbers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+enum Encoder {
+    /// The number itself, or the median of the training rows where it is missing.
+    Number {
+        fill: f64,
+        /// Whether one more feature says that it is missing: it was in a training row.
+        gaps: bool,
+    },
+    /// A feature for each level that is 1 where it is this one, else 0 (one-hot). Two levels and nothing else need one feature.
+    Category {
+        levels: Vec<String>,
+        /// Whether one more feature stands for all other levels.
+        other: bool,
+        /// Whether one more stands for what is missing.
+        gaps: bool,
+    },
+    /// Seconds, and what comes back each year, week and day as a point on a circle.
+    Time {
+        format: Option<Format>,
+        fill: f64,
+        gaps: bool,
+        periods: Vec<Period>,
+    },
+}
+
+/// What comes back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+enum Period {
+    Year,
+    Week,
+    Day,
+}
+
+const DAY: f64 = 86400.0;
+
+impl Period {
+    /// In seconds. A year is that of the calendar in the mean.
+    fn seconds(self) -> f64 {
+        match self {
+            Self::Year => 365.2425 * DAY,
+            Self::Week => 7.0 * DAY,
+            Self::Day => DAY,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Year => "year",
+            Self::Week => "week",
+            Self::Day => "day",
+        }
+    }
+
+    /// Those that can be told from these moments: they last long enough, and are not all the same within one.
+    fn of(moments: &[f64]) -> Vec<Self> {
+        let low = moments.iter().copied().fold(f64::INFINITY, f64::min);
+        let high = moments.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let varies = |part: &dyn Fn(f64) -> f64| {
+            moments
+                .iter()
+                .any(|moment| part(*moment) != part(moments[0]))
+        };
+        let all = [Self::Year, Self::Week, Self::Day];
+        let told = |period: &Self| match period {
+            Self::Year => high - low > 60.0 * DAY,
+            // Days of the week mean nothing where each moment is the first of a month.
+            Self::Week => {
+                high - low > 3.0 * DAY
+                    && varies(&|moment| (moment / DAY).floor().rem_euclid(7.0))
+                    && !monthly(moments)
+            }
+            Self::Day => varies(&|moment| moment.rem_euclid(DAY)),
+        };
+        all.into_iter().filter(told).collect()
+    }
+}
+
+/// Whether every moment is the beginning of a month.
+fn monthly(moments: &[f64]) -> bool {
+    use chrono::{DateTime, Datelike};
+    let first = |moment: &f64| {
+        DateTime::from_timestamp(*moment as i64, 0).is_some_and(|time| time.day() == 1)
+    };
+    moments.iter().all(first)
+}
+
+/// What a feature is of its column.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Part {
+    /// The number.
+    Value(f64),
+    /// Whether it is missing.
+    Gap,
+    /// Whether it is the level at this place: those of the encoder, then the others, then what is missing.
+    Level(u32),
+    /// Whether it is the second of two levels; half where it is neither.
+    Second,
+    Sine(Period),
+    Cosine(Period),
+}
+
+impl Encoder {
+    /// The places of its levels, of all others and of what is missing.
+    fn places(levels: &[String], other: bool) -> (u32, u32) {
+        let others = levels.len() as u32;
+        (others, others + u32::from(other))
+    }
+
+    /// Its number, if it has one, and its other features.
+    fn parts(&self) -> (Option<Part>, Vec<Part>) {
+        match self {
+            Self::Number { fill, gaps } => (
+                Some(Part::Value(*fill)),
+                gaps.then_some(Part::Gap).into_iter().collect(),
+            ),
+            Self::Category {
+                levels,
+                other: false,
+                gaps: false,
+            } if levels.len() == 2 => (None, vec![Part::Second]),
+            Self::Category {
+                levels,
+                other,
+                gaps,
+            } => {
+                let (_, missing) = Self::places(levels, *other);
+                let all = missing + u32::from(*gaps);
+                (None, (0..all).map(Part::Level).collect())
+            }
+            Self::Time {
+                fill,
+                gaps,
+                periods,
+                ..
+            } => {
+                let circle = periods
+                    .iter()
+                    .flat_map(|period| [Part::Sine(*period), Part::Cosine(*period)]);
+                (
+                    Some(Part::Value(*fill)),
+                    circle.chain(gaps.then_some(Part::Gap)).collect(),
+                )
+            }
+        }
+    }
+
+    /// What becomes of the column, in words.
+    fn words(&self) -> String {
+        let gaps = |gaps: &bool| {
+            if *gaps {
+                ", and whether it is missing"
+            } else {
+                ""
+            }
+        };
+        match self {
+            Self::Number { gaps: some, .. } => format!("a number{}", gaps(some)),
+            Self::Category {
+                levels,
+                other: false,
+                gaps: false,
+            } if levels.len() == 2 => {
+                format!("whether it is `{}`", levels[1])
+            }
+            Self::Category {
+                levels,
+                other,
+                gaps,
+            } => {
+                let count = levels.len() + usize::from(*other) + usize::from(*gaps);
+                let mut words = format!("one of {count} levels");
+                if *other {
+                    words += ", rare ones together";
+                }
+                if *gaps {
+                    words += ", missing as one";
+                }
+                words
+            }
+            Self::Time {
+                periods,
+                gaps: some,
+                ..
+            } => {
+                let periods: Vec<&str> = periods.iter().map(|period| period.name()).collect();
+                let mut words = "seconds".to_owned();
+                if !periods.is_empty() {
+                    words += &format!(", and its place in the {}", periods.join(", "));
+                }
+                words + gaps(some)
+            }
+        }
+    }
+}
+
+/// The middle one of some numbers, of two the lower; 0 if there are none.
+fn median(mut numbers: Vec<f64>) -> f64 {
+    if numbers.is_empty() {
+        return 0.0;
+    }
+    let middle = (numbers.len() - 1) / 2;
+    *numbers.select_nth_unstable_by(middle, f64::total_cmp).1
+}
+
+/// What a fit has understood.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fit {
+    /// How columns become numbers.
+    pub preprocessor: Preprocessor,
+    /// Every column of the file, in its order.
+    pub columns: Vec<Understood>,
+    /// What a person should know beside it, a sentence each.
+    pub notes: Vec<String>,
+}
+
+impl Preprocessor {
+    /// A preprocessor of the columns of a table but for its `target`, as the training `rows` have them.
+    ///
+    /// No other row has a say, but for whether a column could be read as numbers at all.
+    pub fn fit(frame: &Frame, rows: &[usize], target: &str, options: &ColumnOptions) -> Fit {
+        let (mut columns, mut understood, mut notes) = (Vec::new(), Vec::new(), Vec::new());
+        for column in &frame.columns {
+            let name = &column.name;
+            let mut say = |kind: &str, becomes: String| {
+                understood.push(Understood {
+                    column: name.clone(),
+                    kind: kind.to_owned(),
+                    missing: column.cells.missing(),
+                    becomes,
+                });
+            };
+            if name == target {
+                say(kind(column, None), "the target".to_owned());
+                continue;
+            }
+            if options.id.as_ref() == Some(name) {
+                say(
+                    kind(column, None),
+                    "kept beside predictions (--id)".to_owned(),
+                );
+                continue;
+            }
+            if options.ignore.contains(name) {
+                say(kind(column, None), "left out (--ignore)".to_owned());
+                continue;
+            }
+            let used = Use::of(column, rows, options.categorical.contains(name));
+            let kind = kind(column, Some(&used));
+            match encoder(column, rows, used) {
+                Err(reason) => say(kind, format!("left out: {reason}")),
+                Ok(encoder) => {
+                    say(kind, encoder.words());
+                    if let Encoder::Time {
+                        format: Some(format),
+                        ..
+                    } = &encoder
+                        && format.is_ambiguous()
+                    {
+                        notes.push(format!("`{name}` is read with the month before the day"));
+                    }
+                    notes.extend(suspicious(frame, column));
+                    columns.push(Encoded {
+                        name: name.clone(),
+                        encoder,
+                    });
+                }
+            }
+        }
+        let id = options.id.clone();
+        Fit {
+            preprocessor: Self { columns, id },
+            columns: understood,
+            notes,
+        }
+    }
+
+    /// A preprocessor of columns that are all numbers, by these names.
+    pub fn of_numbers(names: &[String]) -> Self {
+        let encoded = |name: &String| Encoded {
+            name: name.clone(),
+            encoder: Encoder::Number {
+                fill: 0.0,
+                gaps: false,
+            },
+        };
+        Self {
+            columns: names.iter().map(encoded).collect(),
+            id: None,
+        }
+    }
+
+    /// The column that tells rows apart, if there is one.
+    pub fn id(&self) -> Option<&str> {
+        self.id.as_deref()
+    }
+
+    /// The names of the columns that are used.
+    pub fn columns(&self) -> impl Iterator<Item = &str> {
+        self.columns.iter().map(|column| column.name.as_str())
+    }
+
+    /// Every feature: its column and its part. Numbers come first.
+    fn features(&self) -> Vec<(usize, Part)> {
+        let parts = || {
+            self.columns
+                .iter()
+                .map(|column| column.encoder.parts())
+                .enumerate()
+        };
+        let numbers = parts().filter_map(|(at, (number, _))| Some((at, number?)));
+        let others =
+            parts().flat_map(|(at, (_, others))| others.into_iter().map(move |part| (at, part)));
+        numbers.chain(others).collect()
+    }
+
+    /// How many features there are.
+    pub fn len(&self) -> usize {
+        self.features().len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.columns.is_empty()
+    }
+
+    /// How many of the features are numbers: they are the first.
+    pub fn numbers(&self) -> usize {
+        self.columns
+            .iter()
+            .filter(|column| column.encoder.parts().0.is_some())
+            .count()
+    }
+
+    /// The column of each feature, by its place among [`columns`](Self::columns).
+    pub fn column_of_features(&self) -> Vec<usize> {
+        self.features()
+            .into_iter()
+            .map(|(column, _)| column)
+            .collect()
+    }
+
+    /// The features of the rows of a table, which has the columns that are used, in any order, and may have others.
+    ///
+    /// # Errors
+    /// The name of a column that it does not have.
+    pub fn bind<'a>(&self, frame: &'a Frame) -> Result<Bound<'a>, String> {
+        let mut notes = Vec::new();
+        let mut bind = |encoded: &Encoded| {
+            let column = frame
+                .column(&encoded.name)
+                .ok_or_else(|| encoded.name.clone())?;
+            Ok(encoded.encoder.bind(column, &mut notes))
+        };
+        let columns = self
+            .columns
+            .iter()
+            .map(&mut bind)
+            .collect::<Result<_, String>>()?;
+        Ok(Bound {
+            features: self.features(),
+            columns,
+            notes,
+        })
+    }
+}
+
+/// How a column of this use becomes numbers, or why it does not.
+fn encoder(column: &Column, rows: &[usize], used: Use) -> Result<Encoder, String> {
+    let gaps = rows.iter().any(|&row| column.cells.is_missing(row));
+    Ok(match used {
+        Use::LeftOut(reason) => return Err(reason),
+        Use::Number => {
+            let Cells::Numbers(cells) = &column.cells else {
+                return Err("no numbers".to_owned());
+            };
+            let there = rows
+                .iter()
+                .map(|&row| cells[row])
+                .filter(|cell| !cell.is_nan());
+            Encoder::Number {
+                fill: median(there.collect()),
+                gaps,
+            }
+        }
+        Use::Category { levels, other } => Encoder::Category {
+            levels,
+            other,
+            gaps,
+        },
+        Use::Time(format) => {
+            let moments = moments(&column.cells, format.as_ref());
+            let gaps = rows.iter().any(|&row| moments[row].is_nan());
+            let there: Vec<f64> = rows
+                .iter()
+                .map(|&row| moments[row])
+                .filter(|moment| !moment.is_nan())
+                .collect();
+            let periods = match &format {
+                Some(Format::Time(_)) => vec![Period::Day],
+                _ => Period::of(&there),
+            };
+            Encoder::Time {
+                format,
+                fill: median(there),
+                gaps,
+                periods,
+            }
+        }
+    })
+}
+
+/// Cells as moments; what is none is missing.
+fn moments(cells: &Cells, format: Option<&Format>) -> Vec<f64> {
+    match (cells, format) {
+        (Cells::Times(cells) | Cells::Numbers(cells), _) => cells.clone(),
+        (Cells::Texts { codes, levels }, format) => {
+            let format = format
+                .cloned()
+                .or_else(|| Format::of(levels.iter().map(String::as_str)));
+            let moment = |level: &String| format.as_ref()?.seconds(level);
+            let each: Vec<f64> = levels
+                .iter()
+                .map(|level| moment(level).unwrap_or(f64::NAN))
+                .collect();
+            codes
+                .iter()
+                .map(|code| each.get(*code as usize).copied().unwrap_or(f64::NAN))
+                .collect()
+        }
+    }
+}
+
+/// The same text for the same number, however it is written.
+fn canonical(text: &str) -> String {
+    match text.trim().parse::<f64>() {
+        Ok(number) if number.is_finite() => (number + 0.0).to_string(),
+        _ => text.to_owned(),
+    }
+}
+
+impl Encoder {
+    fn bind<'a>(&self, column: &'a Column, notes: &mut Vec<String>) -> BoundColumn<'a> {
+        let name = &column.name;
+        match (self, &column.cells) {
+            (Self::Number { .. }, Cells::Numbers(cells) | Cells::Times(cells)) => {
+                BoundColumn::Borrowed(cells)
+            }
+            (Self::Number { .. }, Cells::Texts { codes, levels }) => {
+                let each: Vec<f64> = levels
+                    .iter()
+                    .map(|level| {
+                        level
+                            .trim()
+                            .parse()
+                            .ok()
+                            .filter(|n: &f64| n.is_finite())
+                            .unwrap_or(f64::NAN)
+                    })
+                    .collect();
+                let odd = |code: &&u32| {
+                    each.get(**code as usize)
+                        .is_some_and(|number| number.is_nan())
+                };
+                let count = codes.iter().filter(odd).count();
+                if let Some(first) = codes.iter().find(|code| odd(code)) {
+                    notes.push(format!(
+                        "`{name}` is no number in {count} rows (`{}`): taken as missing",
+                        levels[*first as usize]
+                    ));
+                }
+                BoundColumn::Owned(
+                    codes
+                        .iter()
+                        .map(|code| each.get(*code as usize).copied().unwrap_or(f64::NAN))
+                        .collect(),
+                )
+            }
+            (Self::Time { format, .. }, cells) => {
+                BoundColumn::Owned(moments(cells, format.as_ref()))
+            }
+            (
+                Self::Category {
+                    levels: known,
+                    other,
+                    ..
+                },
+                cells,
+            ) => {
+                let (others, missing) = Self::places(known, *other);
+                let unseen = if *other { others } else { NOWHERE };
+                let place: HashMap<String, u32> = known
+                    .iter()
+                    .map(|level| canonical(level))
+                    .zip(0..)
+                    .collect();
+                let place = |text: &str| place.get(&canonical(text)).copied();
+                let (mut rows_unseen, mut first) = (0usize, None);
+                let places: Vec<u32> = match cells {
+                    Cells::Texts { codes, levels } => {
+                        let each: Vec<Option<u32>> =
+                            levels.iter().map(|level| place(level)).collect();
+                        codes
+                            .iter()
+                            .map(|code| {
+                                if *code == MISSING {
+                                    return missing;
+                                }
+                                each[*code as usize].unwrap_or_else(|| {
+                                    rows_unseen += 1;
+                                    first.get_or_insert_with(|| levels[*code as usize].clone());
+                                    unseen
+                                })
+                            })
+                            .collect()
+                    }
+                    Cells::Numbers(cells) | Cells::Times(cells) => {
+                        let mut seen: HashMap<u64, Option<u32>> = HashMap::new();
+                        cells
+                            .iter()
+                            .map(|cell| {
+                                if cell.is_nan() {
+                                    return missing;
+                                }
+                                let at = *seen
+                                    .entry(cell.to_bits())
+                                    .or_insert_with(|| place(&cell.to_string()));
+                                at.unwrap_or_else(|| {
+                                    rows_unseen += 1;
+                                    first.get_or_insert_with(|| cell.to_string());
+                                    unseen
+                                })
+                            })
+                            .collect()
+                    }
+                };
+                if let (Some(first), false) = (first, *other) {
+                    notes.push(format!("`{name}` has levels in {rows_unseen} rows that no training row has (`{first}`): taken as none of the known ones"));
+                }
+                BoundColumn::Places(places)
+            }
+        }
+    }
+}
+
+/// The place of a level that there is no feature for.
+const NOWHERE: u32 = u32::MAX;
+
+/// The features of the rows of a table.
+#[derive(Debug, Clone)]
+pub struct Bound<'a> {
+    features: Vec<(usize, Part)>,
+    columns: Vec<BoundColumn<'a>>,
+    notes: Vec<String>,
+}
+
+#[derive(Debug, Clone)]
+enum BoundColumn<'a> {
+    Borrowed(&'a [f64]),
+    Owned(Vec<f64>),
+    Places(Vec<u32>),
+}
+
+impl Bound<'_> {
+    /// How many features there are.
+    pub fn features(&self) -> usize {
+        self.features.len()
+    }
+
+    /// What in this table the training rows had not: sentences.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// A feature of a row; always finite.
+    ///
+    /// # Panics
+    /// If there is no such row or feature.
+    pub fn value(&self, feature: usize, row: usize) -> f64 {
+        let (column, part) = self.features[feature];
+        let cell = match &self.columns[column] {
+            BoundColumn::Borrowed(cells) => cells[row],
+            BoundColumn::Owned(cells) => cells[row],
+            BoundColumn::Places(places) => {
+                let place = places[row];
+                return match part {
+                    Part::Second if place > 1 => 0.5,
+                    Part::Second => f64::from(place),
+                    Part::Level(level) => f64::from(u8::from(level == place)),
+                    Part::Value(_) | Part::Gap | Part::Sine(_) | Part::Cosine(_) => 0.0,
+                };
+            }
+        };
+        let angle =
+            |period: Period| std::f64::consts::TAU * (cell / period.seconds()).rem_euclid(1.0);
+        match part {
+            Part::Gap => f64::from(u8::from(cell.is_nan())),
+            Part::Value(fill) if cell.is_nan() => fill,
+            Part::Value(_) => cell,
+            Part::Sine(_) | Part::Cosine(_) if cell.is_nan() => 0.0,
+            Part::Sine(period) => angle(period).sin(),
+            Part::Cosine(period) => angle(period).cos(),
+            Part::Level(_) | Part::Second => 0.0,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
