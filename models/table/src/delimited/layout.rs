@@ -1,0 +1,166 @@
+//! What is where in a text: lines before the table, the names of the columns, and the rows.
+
+use super::{dialect::usual, header, sample::Row};
+use crate::{error::shortened, missing::Missing, names::numbered};
+
+/// How many lines before a table are passed over.
+const MOST_BEFORE: usize = 50;
+
+/// Where the rows of a text begin, and what they have.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Layout {
+    /// How many rows are before the first one of values.
+    pub(crate) skip: usize,
+    /// The names of the columns.
+    pub(crate) names: Vec<String>,
+    /// How many cells each row has.
+    pub(crate) cells: usize,
+    /// The last cell of each row is empty, and there is no column of it.
+    pub(crate) trailing: bool,
+    /// What a person should know of it.
+    pub(crate) notes: Vec<String>,
+}
+
+impl Layout {
+    /// Looks at the first rows. `comment` is the row that the last line of comments would make; `asked` says whether there is a header.
+    pub(crate) fn of(
+        rows: &[Row],
+        comment: Option<Vec<String>>,
+        asked: Option<bool>,
+        missing: &Missing,
+    ) -> Self {
+        let cells = match rows {
+            // Of two rows that differ, the first one says what is expected, unless the second has a name.
+            [first, second] if second.cells.len() != first.cells.len() + 1 => first.cells.len(),
+            _ => usual(rows),
+        };
+        let start = rows
+            .iter()
+            .position(|row| row.cells.len() == cells)
+            .unwrap_or(0);
+        let (before, table) = rows.split_at(start);
+        let names = before
+            .last()
+            .and_then(|above| names_above(&above.cells, table, asked, missing));
+        let titles = &before[..before.len() - usize::from(names.is_some())];
+        // A row of nearly as many cells is no title, but one that lacks some: what comes after it is refused where it is read.
+        let short = |row: &Row| row.cells.len() <= (cells / 2).max(1);
+        if titles.len() > MOST_BEFORE || !titles.iter().all(short) {
+            return Self::with_names_in(rows, rows[0].cells.len(), comment, asked, missing);
+        }
+        let mut layout = match names {
+            Some((names, trailing)) => Self {
+                skip: 0,
+                names,
+                cells,
+                trailing,
+                notes: Vec::new(),
+            },
+            None => Self::with_names_in(table, cells, comment, asked, missing),
+        };
+        layout.skip += start;
+        layout.notes.extend(titles.first().map(|first| {
+            let first = shortened(&first.cells.join(", "));
+            match titles.len() {
+                1 => format!("a line before the table was passed over: `{first}`"),
+                lines => format!(
+                    "{lines} lines before the table were passed over, the first of them `{first}`"
+                ),
+            }
+        }));
+        layout
+    }
+
+    /// The layout of rows that are all of the table: the first has the names, or there are none.
+    fn with_names_in(
+        table: &[Row],
+        cells: usize,
+        comment: Option<Vec<String>>,
+        asked: Option<bool>,
+        missing: &Missing,
+    ) -> Self {
+        let mut layout = Self {
+            skip: 0,
+            names: Vec::new(),
+            cells,
+            trailing: false,
+            notes: Vec::new(),
+        };
+        let Some((first, rest)) = table.split_first() else {
+            return layout;
+        };
+        let numbers = first.cells.iter().all(|cell| cell.parse::<f64>().is_ok());
+        let comment = comment.filter(|comment| comment.len() == cells && asked.is_none());
+        let found = match asked {
+            Some(asked) => asked,
+            None if rest.is_empty() => comment.is_none() && !numbers,
+            None => has_names(&first.cells, rest, missing),
+        };
+        let row = shortened(&first.cells.join(", "));
+        if found {
+            layout.skip = 1;
+            layout.trailing = last_is_empty(table, cells);
+            layout.names = first.cells.clone();
+            if numbers && asked.is_none() {
+                layout.notes.push(format!("the first row counts, and was taken for names: `{row}`; `--no-header` says that it has values"));
+            }
+        } else if let Some(comment) = comment {
+            layout.notes.push(
+                "the names of the columns are those in the last comment before the table".into(),
+            );
+            layout.names = comment;
+        } else {
+            layout.trailing = last_is_empty(table, cells);
+            layout.names = numbered(cells);
+            if asked.is_none() {
+                layout.notes.push(format!(
+                    "no header was found: the first row is `{row}`, and the columns are called `column_1`, `column_2`, ..; \
+                    `--header` says that it has their names"
+                ));
+            }
+        }
+        layout.names.truncate(cells - usize::from(layout.trailing));
+        layout
+    }
+}
+
+/// The names in a row that has a cell more or fewer than those of the table below it, and whether the last cell of those is none.
+fn names_above(
+    above: &[String],
+    table: &[Row],
+    asked: Option<bool>,
+    missing: &Missing,
+) -> Option<(Vec<String>, bool)> {
+    let (first, rest) = table.split_first()?;
+    let cells = first.cells.len();
+    // A title may be above the names.
+    if asked == Some(false)
+        || (asked.is_none() && !rest.is_empty() && has_names(&first.cells, rest, missing))
+    {
+        return None;
+    }
+    if above.len() == cells + 1 {
+        return above[cells]
+            .is_empty()
+            .then(|| (above[..cells].to_vec(), false));
+    }
+    if above.len() + 1 != cells || above.iter().any(String::is_empty) {
+        return None;
+    }
+    if last_is_empty(table, cells) {
+        return Some((above.to_vec(), true));
+    }
+    // R writes the names of rows without a name above them.
+    let names = std::iter::once("rownames".to_owned()).chain(above.iter().cloned());
+    Some((names.collect(), false))
+}
+
+fn has_names(first: &[String], rest: &[Row], missing: &Missing) -> bool {
+    header::found(first, rest.iter().map(|row| row.cells.as_slice()), missing)
+}
+
+/// Whether rows of this many cells have nothing in the last one.
+fn last_is_empty(rows: &[Row], cells: usize) -> bool {
+    let mut full = rows.iter().filter(|row| row.cells.len() == cells);
+    cells > 1 && rows.len() > 1 && full.all(|row| row.cells[cells - 1].is_empty())
+}
