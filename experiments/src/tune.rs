@@ -166,7 +166,7 @@ pub fn tune(
             let test = data.select(&split_rows(&*data, &config.split)?.test);
             Some(table(&model, &test))
         }
-        DataConfig::Csv { .. } | DataConfig::Idx { .. } | DataConfig::Teacher(_) => None,
+        DataConfig::Table(_) | DataConfig::Idx { .. } | DataConfig::Teacher(_) => None,
     };
     let contents = folder::Contents {
         name: task.name(),
@@ -188,15 +188,16 @@ pub fn tune(
 
 /// Many classes that have a row or two each are no classes, but values or names.
 fn check_classes(task: &PreparedTask) -> Result<()> {
-    let (DataConfig::Csv { target, .. }, split) = (&task.config().data, task.split()) else {
+    let (DataConfig::Table(table), split) = (&task.config().data, task.split()) else {
         return Ok(());
     };
+    let target = task.read().map_or(&table.target, |read| &read.target);
     let Some(classes) = split.train.classes() else {
         return Ok(());
     };
     // All rows of the file, but for a test of its own.
     let mut rows = split.train.rows() + split.validation.rows();
-    if !matches!(&task.config().data, DataConfig::Csv { test: Some(_), .. }) {
+    if table.test.is_none() {
         rows += split.test.rows();
     }
     if classes <= FEW_CLASSES || 2 * classes <= rows {
@@ -215,8 +216,12 @@ fn check_classes(task: &PreparedTask) -> Result<()> {
 /// What inputs and target are called.
 fn names(task: &PreparedTask) -> (Inputs, String) {
     let columns = match (&task.config().data, task.read()) {
-        (DataConfig::Csv { target, .. }, Some(read)) => {
-            return (Inputs::Columns(read.columns.clone()), target.clone());
+        (_, Some(read)) => {
+            let inputs = Inputs::Table {
+                preprocessor: read.preprocessor.clone(),
+                reading: read.reading.clone(),
+            };
+            return (inputs, read.target.clone());
         }
         (DataConfig::Idx { .. }, _) => return (Inputs::Images, "class".to_owned()),
         _ => 1..=task.split().train.features,

@@ -74,44 +74,30 @@ pub enum Error {
         labels: usize,
     },
 
-    /// A CSV file whose first row is all numbers.
-    #[error(
-        "{path}: line 1: `{row}` is all numbers: expected a header row with the name of each column", row = shortened(.row))]
-    MissingHeader {
-        /// The file.
-        path: PathBuf,
-        /// Its first row.
-        row: String,
-    },
+    /// A table that cannot be read.
+    #[error(transparent)]
+    Table(#[from] trimtab_table::Error),
 
-    /// A CSV header that names a column twice.
+    /// The table has no column of the target's name, and as many columns not as its number.
     #[error(
-        "{path}: line 1: two columns are called `{column}`: expected a different name for each", column = shortened(.column))]
-    DuplicateColumn {
-        /// The file.
-        path: PathBuf,
-        /// The name given twice.
-        column: String,
-    },
-
-    /// The CSV file has no column of the target's name.
-    #[error(
-        "{path}: line 1: no column is called `{target}`: set the target to one of the columns there \
-         are (the separator is a comma): {}",
-        listed(.columns), target = shortened(.target))]
+        "{path}: no column is called `{target}`{near}: set the target to one of the {count} columns there \
+         are, by name or number (-1 is the last): {}",
+        listed(.columns), target = shortened(.target), count = .columns.len())]
     MissingTarget {
         /// The file.
         path: PathBuf,
         /// The column asked for.
         target: String,
+        /// Names that are nearly the same, in words.
+        near: String,
         /// The columns there are.
         columns: Vec<String>,
     },
 
-    /// The CSV file does not have a column of the data that are trained on.
+    /// The table does not have a column of the data that are trained on.
     #[error(
-        "{path}: line 1: no column is called `{column}`, as one of the training data is: add it to the columns there \
-         are (the separator is a comma): {}",
+        "{path}: no column is called `{column}`, as one of the training data is: add it to the columns there \
+         are: {}",
         listed(.columns), column = shortened(.column))]
     MissingColumn {
         /// The file.
@@ -122,9 +108,9 @@ pub enum Error {
         columns: Vec<String>,
     },
 
-    /// The CSV file has a target and nothing to predict it from.
+    /// The table has a target and nothing to predict it from.
     #[error(
-        "{path}: line 1: `{target}` is the only column: expected at least one feature beside it", target = shortened(.target))]
+        "{path}: `{target}` is the only column that can be used: expected at least one feature beside it", target = shortened(.target))]
     NoFeatures {
         /// The file.
         path: PathBuf,
@@ -132,40 +118,14 @@ pub enum Error {
         target: String,
     },
 
-    /// A CSV row that is longer or shorter than the header.
-    #[error(
-        "{path}: line {line}: {found} cells: expected {expected}, one for each column of the header"
-    )]
-    RaggedRow {
-        /// The file.
-        path: PathBuf,
-        /// The line the row starts on.
-        line: u64,
-        /// The columns of the header.
-        expected: usize,
-        /// The cells of the row.
-        found: usize,
-    },
-
-    /// A CSV row that is not UTF-8, or that the CSV reader cannot take for another reason.
-    #[error("{path}: line {line}: {reason}; expected comma-separated values in UTF-8", reason = shortened(.reason))]
-    Csv {
-        /// The file.
-        path: PathBuf,
-        /// The line the row starts on.
-        line: u64,
-        /// What the CSV reader said.
-        reason: String,
-    },
-
     /// A cell that should be a number.
     #[error(
-        "{path}: line {line}, column `{column}`: `{value}` is not a number: expected a finite number", value = shortened(.value), column = shortened(.column))]
+        "{path}: {place}, column `{column}`: `{value}` is not a number: expected a finite number", value = shortened(.value), column = shortened(.column))]
     NotANumber {
         /// The file.
         path: PathBuf,
-        /// The line the row starts on.
-        line: u64,
+        /// Where the row is: its line, or its number.
+        place: String,
         /// The column's name.
         column: String,
         /// The cell as given.
@@ -188,14 +148,14 @@ pub enum Error {
 
     /// A cell that is no class of the column that it is to be told from.
     #[error(
-        "{path}: line {line}, column `{column}`: `{value}` is not among the classes of the data that are trained on: \
+        "{path}: {place}, column `{column}`: `{value}` is not among the classes of the data that are trained on: \
          expected one of {}",
         listed(.classes), value = shortened(.value), column = shortened(.column))]
     UnknownClass {
         /// The file.
         path: PathBuf,
-        /// The line the row starts on.
-        line: u64,
+        /// Where the row is: its line, or its number.
+        place: String,
         /// The target column.
         column: String,
         /// The cell as given.
@@ -206,13 +166,13 @@ pub enum Error {
 
     /// A target column with both numbers and text, where the kind was to be detected.
     #[error(
-        "{path}: line {line}, column `{column}`: `{value}` is not a number, and other cells of the \
-         column are: correct the cell, or set the kind to Classification", value = shortened(.value), column = shortened(.column))]
+        "{path}: {place}, column `{column}`: `{value}` is not a number, and most cells of the \
+         column are: correct the cell, name it as missing, or say that the column holds classes", value = shortened(.value), column = shortened(.column))]
     MixedTarget {
         /// The file.
         path: PathBuf,
-        /// The first line whose target is not a number.
-        line: u64,
+        /// Where the first row is whose target is not a number.
+        place: String,
         /// The target column.
         column: String,
         /// The cell as given.

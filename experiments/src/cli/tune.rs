@@ -10,7 +10,9 @@ use std::path::{Path, PathBuf};
 use trimtab_agent::Policy;
 use trimtab_env::bounds::check_count;
 use trimtab_env::{RecordedSchedule, ResidualPolicy, TestReport};
-use trimtab_models::data::{Embedded, SplitConfig, Standardise, TargetKind};
+use trimtab_models::data::{
+    ColumnOptions, Embedded, ReadOptions, SplitConfig, Standardise, TableConfig, TargetKind,
+};
 use trimtab_models::mlp::Activation;
 use trimtab_models::tasks::custom::{CustomConfig, Extensions};
 use trimtab_models::{DataConfig, ModelConfig, OptimizerConfig, TaskConfig, TrainConfig};
@@ -36,18 +38,25 @@ const EPOCHS: (f64, f64) = (1e-6, 1e9);
 Ctrl-C ends the training after the update under way and keeps the best model so far; a second one stops at once."
 )]
 struct TuneArguments {
-    /// CSV file with a header, or IDX file of images; without one embedded digits
+    /// Table (CSV with any separator, ARFF, svmlight, JSON lines, Excel, Parquet; packed or not), or IDX file of images; without one embedded digits
     #[arg(long)]
     data: Option<PathBuf>,
-    /// The column of the CSV file that is to be predicted
-    #[arg(long, requires = "data", conflicts_with = "labels")]
+    /// The column of the table that is to be predicted: its name, or its number, from 1, or from -1 at the end
+    #[arg(
+        long,
+        requires = "data",
+        conflicts_with = "labels",
+        allow_hyphen_values = true
+    )]
     target: Option<String>,
     /// What the target column holds; by default found from it: text, or up to 20 different whole numbers, are classes
     #[arg(long, value_enum, requires = "target")]
     kind: Option<Kind>,
-    /// CSV file with the same columns to test on, instead of a fifth of the data
+    /// Table with the same columns to test on, instead of a fifth of the data
     #[arg(long, value_name = "FILE", requires = "target")]
     test: Option<PathBuf>,
+    #[command(flatten)]
+    columns: ColumnArguments,
     /// IDX file of the images' labels
     #[arg(long, requires = "data")]
     labels: Option<PathBuf>,
@@ -103,6 +112,86 @@ struct TuneArguments {
     machine: Machine,
 }
 
+/// What is said of a table and its columns.
+#[derive(clap::Args)]
+#[command(next_help_heading = "Tables")]
+struct ColumnArguments {
+    /// What separates the cells of a text file; by default it is found
+    #[arg(long, value_name = "CHARACTER", requires = "target", value_parser = separator)]
+    separator: Option<char>,
+    /// The first row names the columns, whatever it looks like
+    #[arg(long, requires = "target", conflicts_with = "no_header")]
+    header: bool,
+    /// The first row is a row like the others; columns are called column_1, column_2, ..
+    #[arg(long, requires = "target")]
+    no_header: bool,
+    /// Further spellings of a cell that is missing, such as -999
+    #[arg(
+        long,
+        value_name = "CELLS",
+        value_delimiter = ',',
+        requires = "target",
+        allow_hyphen_values = true
+    )]
+    missing: Vec<String>,
+    /// The sheet of an Excel file; by default the first
+    #[arg(long, value_name = "NAME", requires = "target")]
+    sheet: Option<String>,
+    /// Columns whose numbers are names of categories
+    #[arg(
+        long,
+        value_name = "COLUMNS",
+        value_delimiter = ',',
+        requires = "target"
+    )]
+    categorical: Vec<String>,
+    /// Columns to leave out
+    #[arg(
+        long,
+        value_name = "COLUMNS",
+        value_delimiter = ',',
+        requires = "target"
+    )]
+    ignore: Vec<String>,
+    /// The column that tells rows apart: it is kept beside predictions, and is no feature
+    #[arg(long, value_name = "COLUMN", requires = "target")]
+    id: Option<String>,
+}
+
+/// A separator as it is typed in a shell.
+fn separator(text: &str) -> std::result::Result<char, String> {
+    let mut characters = text.chars();
+    match (text, characters.next(), characters.next()) {
+        ("tab" | "\\t", ..) => Ok('\t'),
+        ("space", ..) => Ok(' '),
+        (_, Some(one), None) if one.is_ascii() => Ok(one),
+        _ => Err("give one character, or `tab` or `space`".to_owned()),
+    }
+}
+
+impl ColumnArguments {
+    fn reading(&self) -> ReadOptions {
+        ReadOptions {
+            separator: self.separator,
+            header: match (self.header, self.no_header) {
+                (true, _) => Some(true),
+                (_, true) => Some(false),
+                _ => None,
+            },
+            missing: self.missing.clone(),
+            sheet: self.sheet.clone(),
+        }
+    }
+
+    fn options(&self) -> ColumnOptions {
+        ColumnOptions {
+            categorical: self.categorical.clone(),
+            ignore: self.ignore.clone(),
+            id: self.id.clone(),
+        }
+    }
+}
+
 #[derive(Clone, Copy, ValueEnum)]
 enum Kind {
     Classification,
@@ -147,10 +236,10 @@ impl TuneArguments {
         let Some(path) = self.data.clone() else {
             return Ok(DataConfig::Embedded(Embedded::Digits));
         };
-        let columns = from.filter(|model| matches!(model.inputs, Inputs::Columns(_)));
+        let columns = from.filter(|model| !matches!(model.inputs, Inputs::Images));
         let target = self.target.as_ref().or(columns.map(|model| &model.target));
         match (target, &self.labels) {
-            (Some(target), _) => Ok(DataConfig::Csv {
+            (Some(target), _) => Ok(DataConfig::Table(TableConfig {
                 path,
                 target: target.clone(),
                 kind: match self.kind {
@@ -159,7 +248,9 @@ impl TuneArguments {
                     Some(Kind::Regression) => TargetKind::Regression,
                 },
                 test: self.test.clone(),
-            }),
+                columns: self.columns.options(),
+                reading: self.columns.reading(),
+            })),
             (None, Some(labels)) => Ok(DataConfig::Idx {
                 images: path,
                 labels: labels.clone(),
@@ -326,7 +417,7 @@ struct PredictArguments {
     /// The model's model.json, with its model.bpk beside it
     #[arg(long)]
     model: PathBuf,
-    /// CSV file with the columns that the model was trained on, in any order; or IDX file of images
+    /// Table with the columns that the model was trained on, in any order; or IDX file of images
     #[arg(long)]
     data: PathBuf,
     /// The predictions, a row for each row
@@ -342,13 +433,16 @@ pub(super) fn predict(words: &Words, registry: &Registry) -> Result<()> {
     let device = arguments.backend.device()?;
     let model = TrainedModel::load_with(&arguments.model, registry.extensions())?;
     let inputs = model.inputs(&arguments.data)?;
-    let text = model.csv(&model.predict(&inputs, &device)?);
+    let text = model.csv(
+        &model.predict(&inputs.inputs, &device)?,
+        inputs.ids.as_deref(),
+    );
     write_whole(&arguments.out, text.as_bytes())?;
     tell(
         &arguments.out,
         format_args!(
             "{} predictions of `{}` are in {}",
-            inputs.len() / model.features(),
+            inputs.rows,
             model.target,
             arguments.out.display()
         ),

@@ -12,23 +12,44 @@ use std::path::{Path, PathBuf};
 use trimtab_env::json;
 use trimtab_env::seal::{seal, unseal};
 use trimtab_models::data::{
-    Dataset, Embedded, Number, Split, Standardiser, Targets, read_idx, read_images, read_more,
-    read_rows, split_for,
+    Dataset, Embedded, NewRows, Preprocessor, ReadOptions, Split, Standardiser, TableConfig,
+    Targets, read_idx, read_images, read_inputs, split_for, split_table_for,
 };
-use trimtab_models::tasks::config::{PreparedTask, Read};
+use trimtab_models::tasks::config::PreparedTask;
 use trimtab_models::tasks::custom::{AnyTask, Extensions};
 use trimtab_models::{DataConfig, Error as ModelError, ModelConfig, OptimizerConfig, TaskConfig};
 
 /// Rows that are predicted at once.
 const ROWS: usize = 512;
 
-/// What the inputs of a model are called.
+/// Where the inputs of a model come from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Inputs {
-    /// Columns of a CSV file by these names.
+    /// Columns of numbers by these names.
     Columns(Vec<String>),
+    /// Columns of a table.
+    Table {
+        /// How they become numbers.
+        preprocessor: Preprocessor,
+        /// How a file is read.
+        reading: ReadOptions,
+    },
     /// Images of an IDX file.
     Images,
+}
+
+impl Inputs {
+    /// How the columns of a file become numbers, and how it is read; `None` for images.
+    fn of_tables(&self) -> Option<(Preprocessor, ReadOptions)> {
+        match self {
+            Self::Columns(names) => Some((Preprocessor::of_numbers(names), ReadOptions::default())),
+            Self::Table {
+                preprocessor,
+                reading,
+            } => Some((preprocessor.clone(), reading.clone())),
+            Self::Images => None,
+        }
+    }
 }
 
 /// A model with its weights, and how rows become inputs and outputs predictions.
@@ -130,7 +151,10 @@ impl TrainedModel {
     /// The files', by column and line; [`ModelError::Inconsistent`] for images of another shape or of more classes; those of the split.
     pub fn task(&self, config: &TaskConfig) -> Result<PreparedTask> {
         match (&config.data, &self.inputs) {
-            (DataConfig::Csv { path, test, .. }, Inputs::Columns(columns)) => {
+            (DataConfig::Table(table), Inputs::Columns(_) | Inputs::Table { .. }) => {
+                let Some((preprocessor, reading)) = self.inputs.of_tables() else {
+                    return Err(self.other_data());
+                };
                 let targets = match &self.classes {
                     Some(names) => Targets::Classes {
                         labels: Vec::new(),
@@ -138,15 +162,18 @@ impl TrainedModel {
                     },
                     None => Targets::Values(Vec::new()),
                 };
-                let read = |path| read_more(path, columns, &self.target, &targets);
-                let (table, test) = (read(path)?, test.as_ref().map(read).transpose()?);
-                let left_out = test.as_ref().map_or(0, |test| test.without_target);
-                let test = test.as_ref().map(|test| &test.data);
-                let task = self.task_on(&table.data, test, config)?;
-                Ok(task.with_read(Read {
-                    columns: table.columns,
-                    without_target: table.without_target + left_out,
-                }))
+                let table = TableConfig {
+                    target: self.target.clone(),
+                    reading: ReadOptions {
+                        separator: table.reading.separator,
+                        ..reading
+                    },
+                    ..table.clone()
+                };
+                let standardiser = &self.standardiser;
+                let (split, read) =
+                    split_table_for(&table, &config.split, &preprocessor, standardiser, &targets)?;
+                Ok(self.task_of(split, config)?.with_read(read))
             }
             (DataConfig::Idx { images, labels }, Inputs::Images) => {
                 let mut data = read_idx(images, labels)?;
@@ -164,28 +191,24 @@ impl TrainedModel {
                     }
                     names.clone_from(own);
                 }
-                self.task_on(&data, None, config)
+                let split = split_for(&data, &config.split, &self.standardiser)?;
+                self.task_of(split, config)
             }
-            (_, inputs) => {
-                let (inputs, allowed) = match inputs {
-                    Inputs::Columns(_) => ("a table", "a CSV file with its columns"),
-                    Inputs::Images => ("images", "IDX files of images and labels"),
-                };
-                let given = "data of another kind";
-                let allowed = format!("the model is of {inputs}; give {allowed}");
-                Err(Error::config("--data", given, allowed))
-            }
+            _ => Err(self.other_data()),
         }
     }
 
+    fn other_data(&self) -> Error {
+        let (inputs, allowed) = match &self.inputs {
+            Inputs::Columns(_) | Inputs::Table { .. } => ("a table", "a file with its columns"),
+            Inputs::Images => ("images", "IDX files of images and labels"),
+        };
+        let allowed = format!("the model is of {inputs}; give {allowed}");
+        Error::config("--data", "data of another kind", allowed)
+    }
+
     /// The task of going on with its weights on these data.
-    fn task_on<N: Number>(
-        &self,
-        data: &Dataset<N>,
-        test: Option<&Dataset<N>>,
-        config: &TaskConfig,
-    ) -> Result<PreparedTask> {
-        let split = split_for(data, test, &config.split, &self.standardiser)?;
+    fn task_of(&self, split: Split, config: &TaskConfig) -> Result<PreparedTask> {
         let task = config.with_split(split, &self.models);
         Ok(task.fine_tuning(self.weights.clone())?)
     }
@@ -228,6 +251,10 @@ impl TrainedModel {
             Inputs::Columns(names) if names.len() != features => Err(format!(
                 "{} columns are named, the shape has {features}",
                 names.len()
+            )),
+            Inputs::Table { preprocessor, .. } if preprocessor.len() != features => Err(format!(
+                "the columns make {} features, the shape has {features}",
+                preprocessor.len()
             )),
             _ if self.outputs() == 0 => Err("there are no classes".to_owned()),
             _ => (self.model.check(self.shape, "the inputs"))
@@ -292,44 +319,58 @@ impl TrainedModel {
         })
     }
 
-    /// The rows of a file, a CSV file that has the model's columns, or images: standardised, one after the other.
+    /// The rows of a file, a table that has the model's columns, or images: standardised, one after the other.
     ///
     /// # Errors
     /// The file's, by column and line.
-    pub fn inputs(&self, path: &Path) -> Result<Vec<f32>> {
-        match &self.inputs {
-            Inputs::Columns(names) => Ok(self.standardiser.inputs(&read_rows(path, names)?)),
-            Inputs::Images => {
-                let (shape, pixels) = read_images(path)?;
-                self.check_shape(path, shape)?;
-                Ok(self.standardiser.inputs(&pixels))
-            }
+    pub fn inputs(&self, path: &Path) -> Result<NewRows> {
+        if let Some((preprocessor, reading)) = self.inputs.of_tables() {
+            let rows = read_inputs(path, &reading, &preprocessor, &self.standardiser);
+            return Ok(rows?);
         }
+        let (shape, pixels) = read_images(path)?;
+        self.check_shape(path, shape)?;
+        Ok(NewRows {
+            inputs: self.standardiser.inputs(&pixels),
+            rows: pixels.len() / self.features(),
+            ids: None,
+            notes: Vec::new(),
+        })
     }
 
-    /// Predictions as CSV: the predicted class with its probability, or the predicted value.
-    pub fn csv(&self, predicted: &Predicted) -> String {
-        let mut text = quoted(&self.target);
+    /// Predictions as CSV: the identifier of each row if there are `ids`, else its number, from 1; the predicted class with its probability, or the
+    /// predicted value.
+    pub fn csv(&self, predicted: &Predicted, ids: Option<&[String]>) -> String {
+        let id = match &self.inputs {
+            Inputs::Table { preprocessor, .. } => preprocessor.id().filter(|_| ids.is_some()),
+            Inputs::Columns(_) | Inputs::Images => None,
+        };
+        let mut text = format!("{},{}", quoted(id.unwrap_or("row")), quoted(&self.target));
+        let row = |at: usize| match ids.and_then(|ids| ids.get(at)) {
+            Some(id) => quoted(id),
+            None => (at + 1).to_string(),
+        };
         match (predicted, &self.classes) {
             (Predicted::Classes(all), Some(names)) => {
                 text += ",probability\n";
-                for probabilities in all.chunks(names.len()) {
+                for (at, probabilities) in all.chunks(names.len()).enumerate() {
                     let best = most_probable(probabilities);
-                    let _ = writeln!(text, "{},{:.4}", quoted(&names[best]), probabilities[best]);
+                    let class = quoted(&names[best]);
+                    let _ = writeln!(text, "{},{class},{:.4}", row(at), probabilities[best]);
                 }
             }
-            (Predicted::Classes(values), None) => column(&mut text, values),
-            (Predicted::Values(values), _) => column(&mut text, values),
+            (Predicted::Classes(values), None) => column(&mut text, row, values),
+            (Predicted::Values(values), _) => column(&mut text, row, values),
         }
         text
     }
 }
 
-/// The rest of a column, whose name has been written.
-fn column(text: &mut String, values: &[impl Display]) {
+/// The rest of two columns, whose names have been written.
+fn column(text: &mut String, row: impl Fn(usize) -> String, values: &[impl Display]) {
     text.push('\n');
-    for value in values {
-        let _ = writeln!(text, "{value}");
+    for (at, value) in values.iter().enumerate() {
+        let _ = writeln!(text, "{},{value}", row(at));
     }
 }
 

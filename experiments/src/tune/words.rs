@@ -3,7 +3,7 @@
 use super::Tune;
 use trimtab_models::data::Targets;
 use trimtab_models::tasks::config::PreparedTask;
-use trimtab_models::{Begun, DataConfig, Ended, Next, Probed, Underway};
+use trimtab_models::{Begun, Ended, Next, Probed, Underway};
 
 /// Within this factor a learning rate is the same as before.
 const CLOSE: f64 = 1.05;
@@ -29,9 +29,8 @@ pub(super) fn description(task: &PreparedTask, tune: &Tune) -> String {
 
 /// How many rows there are that cannot be learned from, if there are any.
 pub(super) fn left_out(task: &PreparedTask) -> Option<String> {
-    let (read, DataConfig::Csv { target, .. }) = (task.read()?, &task.config().data) else {
-        return None;
-    };
+    let read = task.read()?;
+    let target = &read.target;
     let rows = match read.without_target {
         0 => return None,
         1 => "1 row is".to_owned(),

@@ -11,7 +11,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{CsvOptions, Dataset, TargetKind, Targets, gzip, parse_csv, parse_idx};
+use super::{Dataset, TargetKind, Targets, gzip, parse_idx, table};
 use crate::error::{Error, Result};
 
 /// A file of `models/data`: its name, for messages, and its bytes.
@@ -256,20 +256,12 @@ fn letter((path, bytes): (&Path, &[u8])) -> Result<Dataset> {
 
 /// A table with a header, for classification by its column `target`.
 fn classes((path, bytes): (&Path, &[u8]), target: &str) -> Result<Dataset> {
-    let options = CsvOptions {
-        target: target.into(),
-        kind: TargetKind::Classification,
-    };
-    Ok(parse_csv(path, bytes, &options)?.data.rounded())
+    Ok(table::numeric(path, bytes, target, TargetKind::Classification)?.rounded())
 }
 
 /// A table with a header, for regression on its column `target`.
 fn values((path, bytes): (&Path, &[u8]), target: &str) -> Result<Dataset> {
-    let options = CsvOptions {
-        target: target.into(),
-        kind: TargetKind::Regression,
-    };
-    Ok(parse_csv(path, bytes, &options)?.data.rounded())
+    Ok(table::numeric(path, bytes, target, TargetKind::Regression)?.rounded())
 }
 
 /// The training images, then the test images: both are split anew.

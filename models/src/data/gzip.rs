@@ -1,11 +1,6 @@
 //! Files that may be gzipped: told by their first bytes, not by their name.
 
-use std::{
-    borrow::Cow,
-    fs::{self, File},
-    io::{self, Cursor, Read},
-    path::Path,
-};
+use std::{borrow::Cow, fs, io::Read, path::Path};
 
 use flate2::read::MultiGzDecoder;
 
@@ -55,113 +50,6 @@ fn unpacked<'a>(path: &Path, bytes: &'a [u8], most: u64) -> Result<Cow<'a, [u8]>
         });
     }
     Ok(Cow::Owned(plain))
-}
-
-/// What is in a file, with gzip undone, as it is read: neither the packed nor the unpacked bytes are held as a whole.
-pub(crate) struct Stream<'a> {
-    path: &'a Path,
-    bytes: Box<dyn Read + 'a>,
-    packed: bool,
-    length: Option<u64>,
-    given: u64,
-    failed: bool,
-}
-
-impl<'a> Stream<'a> {
-    /// The file at `path`.
-    ///
-    /// # Errors
-    /// [`Error::Read`].
-    pub(crate) fn open(path: &'a Path) -> Result<Self> {
-        let open = || {
-            let mut file = File::open(path)?;
-            let about = file.metadata()?;
-            let mut start = Vec::new();
-            (&mut file)
-                .take(MAGIC.len() as u64)
-                .read_to_end(&mut start)?;
-            let packed = start == MAGIC;
-            let length = about.is_file().then_some(about.len());
-            let bytes = Cursor::new(start).chain(file);
-            Ok(Self::new(path, packed, bytes, length))
-        };
-        open().map_err(|source| Error::Read {
-            path: path.into(),
-            source,
-        })
-    }
-
-    /// Bytes that are there already; `path` is for messages.
-    pub(crate) fn of_bytes(path: &'a Path, bytes: &'a [u8]) -> Self {
-        let packed = bytes.starts_with(&MAGIC);
-        Self::new(path, packed, bytes, Some(bytes.len() as u64))
-    }
-
-    fn new(path: &'a Path, packed: bool, bytes: impl Read + 'a, length: Option<u64>) -> Self {
-        Self {
-            path,
-            packed,
-            bytes: match packed {
-                true => Box::new(MultiGzDecoder::new(bytes)),
-                false => Box::new(bytes),
-            },
-            length: length.filter(|_| !packed),
-            given: 0,
-            failed: false,
-        }
-    }
-
-    /// How many bytes there are, if it is known before they are read.
-    pub(crate) fn length(&self) -> Option<u64> {
-        self.length
-    }
-
-    /// What is wrong with the file, when reading it has failed with `source`.
-    pub(crate) fn fault(&self, source: io::Error) -> Error {
-        let path = self.path.into();
-        match self.packed {
-            true if self.given > MOST => Error::TooLarge { path, most: MOST },
-            true => Error::Gzip { path, source },
-            false => Error::Read { path, source },
-        }
-    }
-
-    /// Reads the rest of a packed file, whose checksum is at its end: if the file is damaged, that is the error, not what its
-    /// contents led to.
-    ///
-    /// # Errors
-    /// [`Error::Gzip`], [`Error::TooLarge`].
-    pub(crate) fn check_rest(mut self) -> Result<()> {
-        if !self.packed || self.failed {
-            return Ok(());
-        }
-        io::copy(&mut self, &mut io::sink()).map_err(|source| self.fault(source))?;
-        Ok(())
-    }
-}
-
-impl Read for Stream<'_> {
-    /// Fills `into`, unless there is no more.
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let mut read = 0;
-        while read < into.len() {
-            match self.bytes.read(&mut into[read..]) {
-                Ok(0) => break,
-                Ok(more) => read += more,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => {
-                    self.failed = true;
-                    return Err(error);
-                }
-            }
-        }
-        self.given += read as u64;
-        if self.packed && self.given > MOST {
-            self.failed = true;
-            return Err(io::ErrorKind::FileTooLarge.into());
-        }
-        Ok(read)
-    }
 }
 
 #[cfg(test)]

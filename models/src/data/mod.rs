@@ -4,7 +4,8 @@
 //!
 //! | to find | look in |
 //! |---|---|
-//! | CSV and IDX files; the data sets of this crate | [`read_csv`], [`read_idx`]; [`Embedded`] |
+//! | tables as people have them | [`TableConfig`], [`split_table`], and the crate [`trimtab_table`] |
+//! | IDX files; the data sets of this crate | [`read_idx`]; [`Embedded`] |
 //! | data that a random network labels | [`Teacher`] |
 //! | training, validation and test rows | [`split()`](split()), [`SplitConfig`] |
 //! | mean 0 and standard deviation 1 | [`Standardiser`] |
@@ -20,7 +21,6 @@
 
 mod apportion;
 pub(crate) mod corruption;
-mod csv;
 mod embedded;
 mod gzip;
 mod idx;
@@ -28,19 +28,21 @@ mod number;
 mod pool;
 mod split;
 mod standardiser;
+mod table;
 mod target;
 mod teacher;
 
 pub use corruption::{with_imbalance, with_label_noise};
-pub use csv::{CsvOptions, Table, parse_csv, read_csv, read_more, read_rows};
 pub use embedded::Embedded;
 pub use idx::{parse_idx, read_idx, read_images};
 pub use number::Number;
 pub use pool::pool;
-pub use split::{Share, Split, SplitConfig, SplitRows, split, split_apart, split_for, split_rows};
+pub use split::{Share, Split, SplitConfig, SplitRows, split, split_for, split_rows};
 pub use standardiser::{Standardise, Standardiser};
+pub use table::{NewRows, Read, TableConfig, read_inputs, split_table, split_table_for};
 pub use target::TargetKind;
 pub use teacher::Teacher;
+pub use trimtab_table::{ColumnOptions, Preprocessor, ReadOptions, Understood};
 
 use std::path::Path;
 

@@ -122,49 +122,17 @@ pub fn split<N: Number>(dataset: &Dataset<N>, config: &SplitConfig) -> Result<Sp
     Ok(parts(dataset, &rows, test, standardiser))
 }
 
-/// The same as [`split`] with a test of its own: all rows of `dataset` are for training and validation, and the share of the test
-/// is ignored.
-///
-/// # Errors
-/// Those of [`split_rows`].
-pub fn split_apart<N: Number>(
-    dataset: &Dataset<N>,
-    test: &Dataset<N>,
-    config: &SplitConfig,
-) -> Result<Split> {
-    dataset.check()?;
-    let rows = deal(dataset, config, 0)?;
-    let standardiser = Standardiser::of_rows(dataset, &rows.train, config.standardise);
-    Ok(parts(
-        dataset,
-        &rows,
-        standardiser.apply(test),
-        standardiser,
-    ))
-}
-
-/// The data set in three for a model that was trained on others: standardised as those were. With a `test` of its own all rows of
-/// `dataset` are for training and validation.
+/// The data set in three for a model that was trained on others: standardised as those were.
 ///
 /// # Errors
 /// Those of [`split_rows`].
 pub fn split_for<N: Number>(
     dataset: &Dataset<N>,
-    test: Option<&Dataset<N>>,
     config: &SplitConfig,
     standardiser: &Standardiser,
 ) -> Result<Split> {
-    let (rows, test) = match test {
-        Some(test) => {
-            dataset.check()?;
-            (deal(dataset, config, 0)?, standardiser.apply(test))
-        }
-        None => {
-            let rows = split_rows(dataset, config)?;
-            let test = standardiser.part(dataset, &rows.test);
-            (rows, test)
-        }
-    };
+    let rows = split_rows(dataset, config)?;
+    let test = standardiser.part(dataset, &rows.test);
     Ok(parts(dataset, &rows, test, standardiser.clone()))
 }
 
@@ -194,6 +162,19 @@ pub fn split_rows<N: Number>(dataset: &Dataset<N>, config: &SplitConfig) -> Resu
     dataset.check()?;
     let test = config.test.rows("test", dataset.rows())?;
     deal(dataset, config, test)
+}
+
+/// The same as [`split_rows`] where the test has rows of its own: all rows of `dataset` are for training and validation, and the share of
+/// the test is ignored.
+///
+/// # Errors
+/// Those of [`split_rows`].
+pub(super) fn deal_apart<N: Number>(
+    dataset: &Dataset<N>,
+    config: &SplitConfig,
+) -> Result<SplitRows> {
+    dataset.check()?;
+    deal(dataset, config, 0)
 }
 
 /// Deals out the rows of a data set that has been checked, `test` of them to the test.
@@ -357,26 +338,12 @@ mod tests {
     }
 
     #[test]
-    fn a_test_of_its_own_is_kept_whole_and_has_no_say_in_the_statistics() {
-        let dataset = values(50);
-        let mut test = values(7);
-        test.inputs.iter_mut().for_each(|input| *input += 1000.);
-        let split = split_apart(&dataset, &test, &SplitConfig::default()).unwrap();
-        assert_eq!((split.train.rows(), split.validation.rows()), (40, 10));
-        let restored = |input: &f32| {
-            let (mean, scale) = (split.standardiser.mean[0], split.standardiser.scale[0]);
-            (f64::from(*input) * scale + mean).round() as f32
-        };
-        let inputs: Vec<f32> = split.test.inputs.iter().map(restored).collect();
-        assert_eq!(inputs, test.inputs);
-        let mut rest: Vec<f32> = (split.train.inputs.iter())
-            .chain(&split.validation.inputs)
-            .map(restored)
-            .collect();
-        rest.sort_by(f32::total_cmp);
-        assert_eq!(rest, dataset.inputs);
-        let mean = split.train.inputs.iter().sum::<f32>() / 40.;
-        assert!(mean.abs() < 1e-6, "{mean}");
+    fn with_a_test_of_its_own_all_rows_are_for_training_and_validation() {
+        let rows = deal_apart(&values(50), &SplitConfig::default()).unwrap();
+        assert_eq!((rows.train.len(), rows.validation.len()), (40, 10));
+        let mut all = [rows.train, rows.validation, rows.test].concat();
+        all.sort_unstable();
+        assert_eq!(all, (0..50).collect::<Vec<_>>());
     }
 
     #[test]

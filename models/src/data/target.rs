@@ -1,11 +1,9 @@
 //! The target column of a table: classes or values.
 
-use std::{
-    collections::{BTreeSet, HashMap},
-    path::Path,
-};
+use std::{collections::BTreeSet, path::Path};
 
 use serde::{Deserialize, Serialize};
+use trimtab_table::{Cells, Frame};
 
 use super::Targets;
 use crate::error::{Error, Result};
@@ -20,107 +18,82 @@ pub enum TargetKind {
     Classification,
     /// Each cell is a number to be predicted.
     Regression,
-    /// Classification where every target is text, or where every target is an integer and at most 20
-    /// of them differ; regression for all other numbers. A column of both numbers and text is an
-    /// error: it is more often a regression with a mistyped cell than a set of classes.
+    /// Classification where the targets are text, or where every target is an integer and at most 20
+    /// of them differ; regression for all other numbers. A column of text most of which are numbers is an
+    /// error: it is more often a regression with mistyped cells than a set of classes.
     #[default]
     Detect,
 }
 
-/// A finite number.
-pub(super) fn number(cell: &str) -> Option<f64> {
-    cell.parse().ok().filter(|number: &f64| number.is_finite())
+/// The column to be predicted.
+pub(super) struct TargetColumn<'a> {
+    path: &'a Path,
+    frame: &'a Frame,
+    name: &'a str,
+    cells: &'a Cells,
+    /// The rows that have a target, ascending.
+    rows: Vec<usize>,
 }
 
-/// What stands for a value that is missing, as other readers of tables have it.
-const MISSING: [&str; 15] = [
-    "", "NA", "N/A", "n/a", "<NA>", "#NA", "#N/A", "NaN", "nan", "-NaN", "-nan", "NULL", "null",
-    "None", "?",
-];
-
-/// Whether a cell says that there is no value.
-pub(super) fn is_missing(cell: &str) -> bool {
-    MISSING.contains(&cell)
-}
-
-/// A target as it was written.
-#[derive(Clone, Copy)]
-struct Cell<'a> {
-    line: u64,
-    text: &'a str,
-}
-
-/// Targets as they were written, one after the other in one string.
-#[derive(Default)]
-pub(super) struct Cells {
-    text: String,
-    /// Where each of them ends.
-    ends: Vec<usize>,
-    /// Those that are not on the line after the one before, by number and line.
-    jumps: Vec<(usize, u64)>,
-    /// The line after the last.
-    next_line: u64,
-}
-
-impl Cells {
-    /// Adds one.
-    pub fn push(&mut self, line: u64, text: &str) {
-        if line != self.next_line {
-            self.jumps.push((self.ends.len(), line));
+impl<'a> TargetColumn<'a> {
+    /// The column `name`.
+    ///
+    /// # Errors
+    /// [`Error::MissingColumn`]; [`Error::NoTargets`] if all of its cells are missing.
+    pub(super) fn new(path: &'a Path, frame: &'a Frame, name: &'a str) -> Result<Self> {
+        let column = frame.column(name).ok_or_else(|| Error::MissingColumn {
+            path: path.into(),
+            column: name.to_owned(),
+            columns: (frame.columns.iter())
+                .map(|column| column.name.clone())
+                .collect(),
+        })?;
+        let cells = &column.cells;
+        let rows: Vec<usize> = (0..frame.rows)
+            .filter(|row| !cells.is_missing(*row))
+            .collect();
+        if rows.is_empty() {
+            return Err(Error::NoTargets {
+                path: path.into(),
+                column: name.to_owned(),
+                rows: frame.rows,
+            });
         }
-        self.next_line = line + 1;
-        self.text += text;
-        self.ends.push(self.text.len());
-    }
-
-    fn iter(&self) -> impl Iterator<Item = Cell<'_>> {
-        let mut jumps = self.jumps.iter().peekable();
-        let (mut start, mut line) = (0, 0);
-        self.ends.iter().enumerate().map(move |(at, &end)| {
-            line += 1;
-            if let Some((_, jump)) = jumps.next_if(|(jump, _)| *jump == at) {
-                line = *jump;
-            }
-            let text = &self.text[start..end];
-            start = end;
-            Cell { line, text }
+        Ok(Self {
+            path,
+            frame,
+            name,
+            cells,
+            rows,
         })
     }
 
-    fn texts(&self) -> impl Iterator<Item = &str> {
-        self.iter().map(|cell| cell.text)
+    /// The rows that have a target, ascending.
+    pub(super) fn into_rows(self) -> Vec<usize> {
+        self.rows
     }
-}
 
-/// The column to be predicted.
-pub(super) struct TargetColumn<'a> {
-    pub path: &'a Path,
-    pub name: &'a str,
-    /// None of them is missing.
-    pub cells: Cells,
-}
-
-impl TargetColumn<'_> {
-    /// The targets as classes or as values.
-    pub fn targets(&self, kind: TargetKind) -> Result<Targets<f64>> {
+    /// The targets as classes or as values, and why.
+    pub(super) fn targets(&self, kind: TargetKind) -> Result<(Targets<f64>, String)> {
         match kind {
-            TargetKind::Classification => self.classes(),
-            TargetKind::Regression => self.values(),
+            TargetKind::Classification => Ok((self.classes(), "as told".to_owned())),
+            TargetKind::Regression => Ok((self.values()?, "as told".to_owned())),
             TargetKind::Detect => self.detect(),
         }
     }
 
     /// The targets in terms of those of another column: the same classes in the same order, or values.
-    pub fn targets_like(&self, others: &Targets<f64>) -> Result<Targets<f64>> {
+    pub(super) fn targets_like(&self, others: &Targets<f64>) -> Result<Targets<f64>> {
         let Targets::Classes { names, .. } = others else {
             return self.values();
         };
-        // As among the cells of one column, `1` is the same as `1.0` if all classes are numbers.
+        // `1` is the same as `1.0` if all classes are numbers.
         let numbers: Option<Vec<f64>> = names.iter().map(|name| name.parse().ok()).collect();
-        let class = |cell: Cell| {
-            let text = || names.iter().position(|name| *name == cell.text);
+        let class = |row: &usize| {
+            let cell = self.cells.text(*row).unwrap_or_default();
+            let text = || names.iter().position(|name| *name == cell);
             let number = || {
-                let number: f64 = cell.text.parse().ok()?;
+                let number: f64 = cell.parse().ok()?;
                 numbers.as_ref()?.iter().position(|other| *other == number)
             };
             let label = text().or_else(number);
@@ -128,101 +101,129 @@ impl TargetColumn<'_> {
                 .map(|label| label as u32)
                 .ok_or_else(|| Error::UnknownClass {
                     path: self.path.into(),
-                    line: cell.line,
+                    place: self.frame.place(*row),
                     column: self.name.into(),
-                    value: cell.text.into(),
+                    value: cell.clone().into_owned(),
                     classes: names.clone(),
                 })
         };
         Ok(Targets::Classes {
-            labels: self.cells.iter().map(class).collect::<Result<_>>()?,
+            labels: self.rows.iter().map(class).collect::<Result<_>>()?,
             names: names.clone(),
         })
     }
 
-    fn detect(&self) -> Result<Targets<f64>> {
-        let text = |cell: &Cell| number(cell.text).is_none();
-        match self.cells.iter().find(text) {
-            None => {
+    fn detect(&self) -> Result<(Targets<f64>, String)> {
+        match self.cells {
+            Cells::Times(_) => Ok((self.values()?, "it holds times".to_owned())),
+            Cells::Texts { .. } => {
+                let text = |row: &&usize| self.number(**row).is_none();
+                let texts = self.rows.iter().filter(text).count();
+                match self.rows.iter().find(text) {
+                    Some(odd) if 2 * texts < self.rows.len() => Err(Error::MixedTarget {
+                        path: self.path.into(),
+                        place: self.frame.place(*odd),
+                        column: self.name.into(),
+                        value: self.cells.text(*odd).unwrap_or_default().into_owned(),
+                    }),
+                    _ => Ok((self.classes(), "it holds text".to_owned())),
+                }
+            }
+            Cells::Numbers(cells) => {
                 let mut distinct = BTreeSet::new();
-                let few = self.cells.texts().filter_map(number).all(|number| {
+                let few = self.rows.iter().map(|row| cells[*row]).all(|number| {
                     distinct.insert((number + 0.0).to_bits());
                     number.fract() == 0. && distinct.len() <= MOST_DETECTED_CLASSES
                 });
-                if few { self.classes() } else { self.values() }
+                if !few {
+                    return Ok((self.values()?, "it holds numbers".to_owned()));
+                }
+                let why = match distinct.len() {
+                    2 => "it holds two whole numbers".to_owned(),
+                    count => format!(
+                        "it holds {count} different whole numbers, at most {MOST_DETECTED_CLASSES} are taken as classes: \
+                         their order is not used; --kind regression predicts a number"
+                    ),
+                };
+                Ok((self.classes(), why))
             }
-            Some(_) if self.cells.iter().all(|cell| text(&cell)) => self.classes(),
-            Some(odd) => Err(Error::MixedTarget {
-                path: self.path.into(),
-                line: odd.line,
-                column: self.name.into(),
-                value: odd.text.into(),
-            }),
+        }
+    }
+
+    /// A cell as a number.
+    fn number(&self, row: usize) -> Option<f64> {
+        match self.cells {
+            Cells::Numbers(cells) | Cells::Times(cells) => Some(cells[row]),
+            Cells::Texts { .. } => self
+                .cells
+                .text(row)?
+                .trim()
+                .parse()
+                .ok()
+                .filter(|number: &f64| number.is_finite()),
         }
     }
 
     fn values(&self) -> Result<Targets<f64>> {
-        let value = |cell: Cell| {
-            number(cell.text).ok_or_else(|| Error::NotANumber {
+        let value = |row: &usize| {
+            self.number(*row).ok_or_else(|| Error::NotANumber {
                 path: self.path.into(),
-                line: cell.line,
+                place: self.frame.place(*row),
                 column: self.name.into(),
-                value: cell.text.into(),
+                value: self.cells.text(*row).unwrap_or_default().into_owned(),
             })
         };
         Ok(Targets::Values(
-            self.cells.iter().map(value).collect::<Result<_>>()?,
+            self.rows.iter().map(value).collect::<Result<_>>()?,
         ))
     }
 
-    fn classes(&self) -> Result<Targets<f64>> {
-        let texts = || self.cells.texts();
-        // Identifiers of more digits than an f32 holds must stay apart.
-        let numbers: Option<Vec<f64>> = texts().map(number).collect();
+    /// Numbers are sorted as numbers, and a text that is one among others of its kind is the same however it is written.
+    fn classes(&self) -> Targets<f64> {
+        let numbers: Option<Vec<f64>> = self.rows.iter().map(|row| self.number(*row)).collect();
         let (labels, names) = match numbers {
+            // Identifiers of more digits than an f32 holds must stay apart.
             Some(numbers) => {
-                // A number that is written in several ways is named by the first.
-                let mut distinct = HashMap::new();
-                for (number, text) in numbers.iter().zip(texts()) {
-                    distinct.entry(number.to_bits()).or_insert((*number, text));
-                }
-                let mut distinct: Vec<(f64, &str)> = distinct.into_values().collect();
-                distinct.sort_by(|(a, _), (b, _)| a.total_cmp(b));
-                distinct.dedup_by(|(a, _), (b, _)| a == b);
-                let below = |n: &f64| distinct.partition_point(|(other, _)| other < n) as u32;
-                let labels = numbers.iter().map(below).collect();
+                let mut distinct: Vec<f64> = numbers.iter().map(|number| number + 0.0).collect();
+                distinct.sort_unstable_by(f64::total_cmp);
+                distinct.dedup();
+                let below = |n: &f64| distinct.partition_point(|other| other < n) as u32;
                 (
-                    labels,
-                    distinct.into_iter().map(|(_, text)| text.into()).collect(),
+                    numbers.iter().map(below).collect(),
+                    distinct.iter().map(f64::to_string).collect(),
                 )
             }
             None => {
-                let distinct = texts().collect::<BTreeSet<_>>();
-                let distinct: Vec<&str> = distinct.into_iter().collect();
-                let below = |text: &str| distinct.partition_point(|other| *other < text) as u32;
-                let labels = texts().map(below).collect();
-                (labels, distinct.into_iter().map(String::from).collect())
+                let texts = || self.rows.iter().filter_map(|row| self.cells.text(*row));
+                let distinct: BTreeSet<_> = texts().collect();
+                let distinct: Vec<_> = distinct.into_iter().collect();
+                let labels = texts()
+                    .map(|text| distinct.partition_point(|other| *other < text) as u32)
+                    .collect();
+                (
+                    labels,
+                    distinct.into_iter().map(|text| text.into_owned()).collect(),
+                )
             }
         };
-        Ok(Targets::Classes { labels, names })
+        Targets::Classes { labels, names }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use trimtab_table::{ReadOptions, parse};
 
     fn targets(texts: &[&str], kind: TargetKind) -> Result<Targets<f64>> {
-        let mut cells = Cells::default();
-        for (line, text) in (2..).zip(texts) {
-            cells.push(line, text);
-        }
-        TargetColumn {
-            path: Path::new("table.csv"),
-            name: "y",
-            cells,
-        }
-        .targets(kind)
+        let path = Path::new("table.csv");
+        let text: String = texts.iter().map(|text| format!("{text},a\n")).collect();
+        let frame = parse(
+            path,
+            format!("y,x\n{text}").as_bytes(),
+            &ReadOptions::default(),
+        )?;
+        Ok(TargetColumn::new(path, &frame, "y")?.targets(kind)?.0)
     }
 
     fn classes(texts: &[&str], kind: TargetKind) -> (Vec<u32>, Vec<String>) {

@@ -6,11 +6,11 @@ mod prepared;
 
 pub use data::DataConfig;
 pub use model::ModelConfig;
-pub use prepared::{PreparedTask, Read};
+pub use prepared::PreparedTask;
 
 use crate::data::{
-    CsvOptions, Dataset, Number, Split, SplitConfig, corruption, pool, read_csv, read_idx,
-    read_more, split, split_apart, with_imbalance, with_label_noise,
+    Dataset, Number, Read, Split, SplitConfig, corruption, pool, read_idx, split, split_table,
+    with_imbalance, with_label_noise,
 };
 use crate::tasks::custom::{CustomConfig, Extensions};
 use crate::{
@@ -113,7 +113,7 @@ impl TaskConfig {
     /// # Errors
     /// What is out of range, by field.
     pub fn validate(&self) -> Result<()> {
-        let own_test = matches!(&self.data, DataConfig::Csv { test: Some(_), .. });
+        let own_test = matches!(&self.data, DataConfig::Table(table) if table.test.is_some());
         self.split.validate(own_test)?;
         corruption::validate(self.label_noise, self.imbalance)?;
         if let Some(delayed_classes) = &self.delayed_classes {
@@ -160,33 +160,16 @@ impl TaskConfig {
 
     fn read(&self, extensions: &Extensions) -> Result<PreparedTask> {
         let (split, read) = match &self.data {
-            DataConfig::Embedded(embedded) => (self.split_of(&*embedded.load()?, None)?, None),
-            DataConfig::Csv {
-                path,
-                target,
-                kind,
-                test,
-            } => {
-                let options = CsvOptions {
-                    target: target.clone(),
-                    kind: *kind,
-                };
-                let table = read_csv(path, &options)?;
-                let mut read = Read {
-                    columns: table.columns,
-                    without_target: table.without_target,
-                };
-                let test = test
-                    .as_ref()
-                    .map(|test| read_more(test, &read.columns, target, &table.data.targets))
-                    .transpose()?;
-                read.without_target += test.as_ref().map_or(0, |test| test.without_target);
-                let test = test.as_ref().map(|test| &test.data);
-                (self.split_of(&table.data, test)?, Some(read))
+            DataConfig::Embedded(embedded) => (self.split_of(&*embedded.load()?)?, None),
+            DataConfig::Table(table) => {
+                let change = |data: Dataset<f64>| self.changed(&data).map(Cow::into_owned);
+                let (split, read) = split_table(table, &self.split, change)?;
+                self.model.check(split.train.shape, &split.train.name)?;
+                (split, Some(read))
             }
-            DataConfig::Teacher(teacher) => (self.split_of(&teacher.dataset()?, None)?, None),
+            DataConfig::Teacher(teacher) => (self.split_of(&teacher.dataset()?)?, None),
             DataConfig::Idx { images, labels } => {
-                (self.split_of(&read_idx(images, labels)?, None)?, None)
+                (self.split_of(&read_idx(images, labels)?)?, None)
             }
         };
         self.ready(Arc::new(split), read.map(Arc::new), extensions)
@@ -250,8 +233,15 @@ impl TaskConfig {
         task.fine_tuning(weights)
     }
 
-    /// The data as the task changes them, split; `apart` is a test of its own.
-    fn split_of<N: Number>(&self, data: &Dataset<N>, apart: Option<&Dataset<N>>) -> Result<Split> {
+    /// The data as the task changes them, split.
+    fn split_of<N: Number>(&self, data: &Dataset<N>) -> Result<Split> {
+        let data = self.changed(data)?;
+        self.model.check(data.shape, &data.name)?;
+        split(&data, &self.split)
+    }
+
+    /// The data as the task changes them.
+    fn changed<'a, N: Number>(&self, data: &'a Dataset<N>) -> Result<Cow<'a, Dataset<N>>> {
         let mut data = Cow::Borrowed(data);
         if self.pool != 1 {
             data = Cow::Owned(pool(&data, self.pool)?);
@@ -262,11 +252,7 @@ impl TaskConfig {
         if self.label_noise != 0.0 {
             data = Cow::Owned(with_label_noise(&data, self.label_noise, self.split.seed)?);
         }
-        self.model.check(data.shape, &data.name)?;
-        match apart {
-            Some(test) => split_apart(&data, test, &self.split),
-            None => split(&data, &self.split),
-        }
+        Ok(data)
     }
 
     /// The task with data that have been read and split already; its own data settings are ignored.

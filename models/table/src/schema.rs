@@ -69,10 +69,10 @@ fn names_rows(name: &str) -> bool {
         || (name.ends_with("ID") && name.len() > 2)
 }
 
-/// Whether the cells of `rows` are the numbers of the rows, from any first number.
+/// Whether the cells of `rows` are the numbers of the rows, from 0 or 1.
 fn counts_rows(cells: &[f64], rows: &[usize]) -> bool {
-    let offset = |row: usize| cells[row] - row as f64;
-    rows.len() > 1 && rows.iter().all(|&row| offset(row) == offset(rows[0]))
+    let from = |first: f64| rows.iter().all(|&row| cells[row] == row as f64 + first);
+    rows.len() > 1 && (from(0.0) || from(1.0))
 }
 
 impl Use {

@@ -1,29 +1,18 @@
 //! Where data come from.
 
-use crate::data::{Embedded, TargetKind, Teacher};
+use crate::data::{ColumnOptions, Embedded, ReadOptions, TableConfig, TargetKind, Teacher};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
 /// Where data come from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(from = "Written", into = "Written")]
 pub enum DataConfig {
     /// A data set that is part of this crate.
     Embedded(Embedded),
-    /// A CSV file with a header.
-    Csv {
-        /// The file; gzip is recognised.
-        path: PathBuf,
-        /// The column to predict.
-        target: String,
-        /// Classification, regression, or found out from the column.
-        #[serde(default)]
-        kind: TargetKind,
-        /// A file of the same columns for the test, in place of a share of the rows. Its rows are taken as they are,
-        /// without `label_noise` and `imbalance`.
-        #[serde(default)]
-        test: Option<PathBuf>,
-    },
+    /// A table in a file. In configs its fields stand in the variant itself: `Table(path: "houses.csv", target: "price")`; files of
+    /// earlier versions call it `Csv`.
+    Table(TableConfig),
     /// Synthetic data.
     Teacher(Teacher),
     /// A pair of IDX files, as MNIST comes in.
@@ -33,4 +22,79 @@ pub enum DataConfig {
         /// Labels, `u8`.
         labels: PathBuf,
     },
+}
+
+/// The same as it is written in configs.
+#[derive(Serialize, Deserialize)]
+#[serde(rename = "DataConfig", deny_unknown_fields)]
+enum Written {
+    Embedded(Embedded),
+    #[serde(alias = "Csv")]
+    Table {
+        path: PathBuf,
+        target: String,
+        #[serde(default)]
+        kind: TargetKind,
+        #[serde(default)]
+        test: Option<PathBuf>,
+        #[serde(default)]
+        columns: ColumnOptions,
+        #[serde(default)]
+        reading: ReadOptions,
+    },
+    Teacher(Teacher),
+    Idx {
+        images: PathBuf,
+        labels: PathBuf,
+    },
+}
+
+impl From<Written> for DataConfig {
+    fn from(written: Written) -> Self {
+        match written {
+            Written::Embedded(embedded) => Self::Embedded(embedded),
+            Written::Table {
+                path,
+                target,
+                kind,
+                test,
+                columns,
+                reading,
+            } => Self::Table(TableConfig {
+                path,
+                target,
+                kind,
+                test,
+                columns,
+                reading,
+            }),
+            Written::Teacher(teacher) => Self::Teacher(teacher),
+            Written::Idx { images, labels } => Self::Idx { images, labels },
+        }
+    }
+}
+
+impl From<DataConfig> for Written {
+    fn from(config: DataConfig) -> Self {
+        match config {
+            DataConfig::Embedded(embedded) => Self::Embedded(embedded),
+            DataConfig::Table(TableConfig {
+                path,
+                target,
+                kind,
+                test,
+                columns,
+                reading,
+            }) => Self::Table {
+                path,
+                target,
+                kind,
+                test,
+                columns,
+                reading,
+            },
+            DataConfig::Teacher(teacher) => Self::Teacher(teacher),
+            DataConfig::Idx { images, labels } => Self::Idx { images, labels },
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! Tasks whose data are read and split.
 
 use super::{ModelConfig, TaskConfig};
-use crate::data::Split;
+use crate::data::{Read, Split};
 use crate::steering::train::{TrainConfig, Underway};
 use crate::tasks::cnn::CnnTask;
 use crate::tasks::custom::{AnyTask, Extensions, TaskOf, TrainedWeights, any};
@@ -14,15 +14,6 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use trimtab_env::metrics::Metric;
 use trimtab_env::{CostModel, Trainee};
-
-/// What is known of a table beside its numbers.
-#[derive(Clone, Debug, Default)]
-pub struct Read {
-    /// The names of its features.
-    pub columns: Vec<String>,
-    /// How many rows were left out because they have no target, of the test file too.
-    pub without_target: usize,
-}
 
 /// A task whose data are read and split, from which any number of trainings can be made.
 #[derive(Clone, Debug)]
