@@ -10,6 +10,7 @@
 //! | a metric by its name | [`Metric`] |
 //! | accuracy, precision, recall, F1, Matthews | [`ConfusionMatrix`] |
 //! | log loss, perplexity | [`log_loss`], [`perplexity`] |
+//! | Brier score, calibration | [`brier_score`], [`expected_calibration_error`] |
 //! | ROC-AUC, average precision | [`roc_auc`], [`average_precision`] |
 //! | errors of values, R2 | [`root_mean_squared_error`], [`r2`] |
 //!
@@ -29,6 +30,7 @@
 //! # Ok::<(), trimtab_env::Error>(())
 //! ```
 
+mod calibration;
 mod confusion;
 mod likelihood;
 mod ranking;
@@ -36,6 +38,7 @@ mod regression;
 #[cfg(test)]
 mod tests;
 
+pub use calibration::{ReliabilityBin, brier_score, expected_calibration_error, reliability};
 pub use confusion::{ConfusionMatrix, accuracy};
 pub use likelihood::{binary_log_loss, log_loss, perplexity};
 pub use ranking::{average_precision, roc_auc, roc_auc_one_vs_rest};

@@ -9,6 +9,7 @@
 //! | data that a random network labels | [`Teacher`] |
 //! | training, validation and test rows | [`split()`](split()), [`SplitConfig`] |
 //! | mean 0 and standard deviation 1 | [`Standardiser`] |
+//! | what a model has to be better than | [`Baseline`] |
 //! | noisy labels, rare classes, pooling of images | [`with_label_noise`], [`with_imbalance`], [`pool()`](pool()) |
 //!
 //! ```
@@ -20,6 +21,7 @@
 //! ```
 
 mod apportion;
+mod baseline;
 pub(crate) mod corruption;
 mod embedded;
 mod gzip;
@@ -32,6 +34,7 @@ mod table;
 mod target;
 mod teacher;
 
+pub use baseline::Baseline;
 pub use corruption::{with_imbalance, with_label_noise};
 pub use embedded::Embedded;
 pub use idx::{parse_idx, read_idx, read_images};
@@ -39,7 +42,7 @@ pub use number::Number;
 pub use pool::pool;
 pub use split::{Share, Split, SplitConfig, SplitRows, split, split_for, split_rows};
 pub use standardiser::{Standardise, Standardiser};
-pub use table::{NewRows, Read, TableConfig, read_inputs, split_table, split_table_for};
+pub use table::{LogTarget, NewRows, Read, TableConfig, read_inputs, split_table, split_table_for};
 pub use target::TargetKind;
 pub use teacher::Teacher;
 pub use trimtab_table::{ColumnOptions, Preprocessor, ReadOptions, Understood};

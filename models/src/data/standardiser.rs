@@ -36,6 +36,9 @@ pub struct Standardiser {
     pub target_mean: f64,
     /// What the targets of a regression are then divided by; 1 for classes.
     pub target_scale: f64,
+    /// What is added to a target before its logarithm is taken, which is then standardised; without it the target itself is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_log: Option<f64>,
     /// What no feature exceeds: `z` becomes `z / sqrt(1 + (z / clip)^2)`. Without it they stay as they are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clip: Option<f64>,
@@ -77,7 +80,7 @@ impl Standardiser {
         targets: (&Targets<f64>, &[usize]),
         standardise: Standardise,
     ) -> Self {
-        let (mean, scale) = (0..features)
+        let (mean, scale): (Vec<f64>, Vec<f64>) = (0..features)
             .map(|feature| match standardise {
                 Standardise::PerFeature => of_numbers(numbers(feature)),
                 Standardise::Robust => robust(numbers(feature)),
@@ -105,6 +108,7 @@ impl Standardiser {
             scale,
             target_mean,
             target_scale,
+            target_log: None,
             clip: matches!(standardise, Standardise::Robust).then_some(CLIP),
         }
     }
@@ -167,8 +171,25 @@ impl Standardiser {
         }
     }
 
+    /// The same, but for the logarithms of targets plus `shift`, which are all above 0 in the training rows `values`.
+    pub(super) fn with_log_target(self, shift: f64, values: impl Iterator<Item = f64> + Clone) -> Self {
+        let logs = values.map(|value| (value + shift).max(f64::MIN_POSITIVE).ln());
+        let (target_mean, target_scale) = of_numbers(logs);
+        Self {
+            target_mean,
+            target_scale,
+            target_log: Some(shift),
+            ..self
+        }
+    }
+
     /// A value of the target, standardised.
-    fn target(&self, value: f64) -> f32 {
+    pub(super) fn target(&self, value: f64) -> f32 {
+        let value = match self.target_log {
+            None => value,
+            // A later target may be below those of the training rows.
+            Some(shift) => (value + shift).max(f64::MIN_POSITIVE).ln(),
+        };
         f32::nearest(standard(value, self.target_mean, self.target_scale))
     }
 
@@ -187,7 +208,11 @@ impl Standardiser {
 
     /// A prediction of a standardised target, in the units that the target came in.
     pub fn restore_target(&self, prediction: f32) -> f64 {
-        f64::from(prediction) * self.target_scale + self.target_mean
+        let restored = f64::from(prediction) * self.target_scale + self.target_mean;
+        match self.target_log {
+            None => restored,
+            Some(shift) => restored.min(f64::MAX.ln()).exp() - shift,
+        }
     }
 }
 
@@ -398,6 +423,22 @@ mod tests {
         assert!((inputs[0] + 0.9f32.sqrt()).abs() < 1e-6);
         assert!((inputs[9] - 2. / (13f32 / 9.).sqrt()).abs() < 1e-6);
         assert!(inputs[8] > 2.99 && inputs[8] < 3.);
+    }
+
+    #[test]
+    fn the_logarithm_of_a_target_comes_back_as_the_target() {
+        let values = [1.0, 10.0, 100.0, 1000.0];
+        let plain = Standardiser::fit(&table(&values, &values), Standardise::PerFeature);
+        let log = plain.clone().with_log_target(0.0, values.into_iter());
+        // The logarithms are evenly spaced, and their mean is between the middle two.
+        assert_eq!(log.target(10.0), -log.target(100.0));
+        for value in values {
+            assert!((log.restore_target(log.target(value)) / value - 1.0).abs() < 1e-6);
+            let shifted = plain.clone().with_log_target(1.0, values.into_iter());
+            assert!((shifted.restore_target(shifted.target(value)) / value - 1.0).abs() < 1e-6);
+        }
+        assert!(log.restore_target(1e30).is_finite());
+        assert!(log.target(-5.0).is_finite());
     }
 
     #[test]

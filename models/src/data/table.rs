@@ -10,7 +10,7 @@ use trimtab_table::{
 
 use super::split::{deal_apart, split_rows};
 use super::target::{TargetColumn, TargetKind};
-use super::{Dataset, Split, SplitConfig, Standardiser, Targets};
+use super::{Baseline, Dataset, Split, SplitConfig, Standardiser, Targets};
 use crate::error::{Error, Result};
 
 /// A table, and what is to be predicted from it.
@@ -28,6 +28,9 @@ pub struct TableConfig {
     /// and imbalance.
     #[serde(default)]
     pub test: Option<PathBuf>,
+    /// Whether the logarithm of a target that is values is predicted.
+    #[serde(default)]
+    pub log_target: LogTarget,
     /// What is said of columns.
     #[serde(default)]
     pub columns: ColumnOptions,
@@ -44,10 +47,65 @@ impl TableConfig {
             target: target.into(),
             kind: TargetKind::default(),
             test: None,
+            log_target: LogTarget::default(),
             columns: ColumnOptions::default(),
             reading: ReadOptions::default(),
         }
     }
+}
+
+/// Whether the logarithm of a target is predicted, or of the target and 1 where it can be 0.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LogTarget {
+    /// It is not.
+    #[default]
+    Never,
+    /// It is, if the target is skewed to the right, never negative, and a linear model of the logarithm has a lower error on the validation
+    /// rows than one of the target itself.
+    Chosen,
+}
+
+impl LogTarget {
+    /// By how much the error has to be lower: where it is as good, the target stays as it is.
+    const BETTER: f64 = 0.97;
+
+    /// The standardiser with the logarithm of the target, if it is chosen; `values` are those of the validation rows.
+    fn choose(
+        self,
+        split: &Split,
+        train: &[f64],
+        validation: &[f64],
+    ) -> Option<Standardiser> {
+        let lowest = train.iter().copied().fold(f64::INFINITY, f64::min);
+        if self == Self::Never || !(lowest >= 0.0) || skewness(train) < 1.0 {
+            return None;
+        }
+        let shift = if lowest > 0.0 { 0.0 } else { 1.0 };
+        let plain = &split.standardiser;
+        let log = plain.clone().with_log_target(shift, train.iter().copied());
+        let error = |standardiser: &Standardiser| -> f64 {
+            let with = |data: &Dataset, values: &[f64]| Dataset {
+                targets: standardiser.targets(&Targets::Values(values.to_vec())),
+                ..data.clone()
+            };
+            let rows = with(&split.validation, validation);
+            let linear = Baseline::Linear.predict(&with(&split.train, train), &rows, &rows);
+            let errors = linear.iter().zip(validation).map(|(y, truth)| {
+                (standardiser.restore_target(*y as f32) - truth).powi(2)
+            });
+            errors.sum::<f64>().sqrt()
+        };
+        (error(&log) < Self::BETTER * error(plain)).then_some(log)
+    }
+}
+
+/// The third moment of some numbers about their mean, in standard deviations; 0 where they are all the same.
+fn skewness(numbers: &[f64]) -> f64 {
+    let count = numbers.len() as f64;
+    let mean = numbers.iter().sum::<f64>() / count;
+    let moment = |power| numbers.iter().map(|x| (x - mean).powi(power)).sum::<f64>() / count;
+    let skewness = moment(3) / moment(2).powf(1.5);
+    if skewness.is_finite() { skewness } else { 0.0 }
 }
 
 /// What was understood of a table.
@@ -241,12 +299,25 @@ pub fn split_table(
             all(path, &preprocessor, &standardiser, &test, &mut read.notes)?
         }
     };
-    let split = Split {
+    let mut split = Split {
         train: part(&rows.train),
         validation: part(&rows.validation),
         test,
         standardiser: standardiser.clone(),
     };
+    if let (Targets::Values(train), Targets::Values(validation)) =
+        (select(targets, &rows.train), select(targets, &rows.validation))
+        && let Some(log) = config.log_target.choose(&split, &train, &validation)
+    {
+        read.notes.push(format!(
+            "the logarithm of `{}` is predicted: a linear model of it has a lower error on the validation rows",
+            read.target
+        ));
+        split.train.targets = log.targets(&Targets::Values(train));
+        split.validation.targets = log.targets(&Targets::Values(validation));
+        split.test.targets = split.test.targets.again(&split.standardiser, &log);
+        split.standardiser = log;
+    }
     read.preprocessor = preprocessor;
     Ok((split, read))
 }
@@ -440,6 +511,18 @@ fn check_columns(path: &Path, table: &Opened, options: &ColumnOptions) -> Result
         }
     }
     Ok(())
+}
+
+impl Targets {
+    /// Targets of one standardiser as those of another.
+    fn again(&self, from: &Standardiser, to: &Standardiser) -> Self {
+        match self {
+            Self::Classes { .. } => self.clone(),
+            Self::Values(values) => {
+                Self::Values(values.iter().map(|value| to.target(from.restore_target(*value))).collect())
+            }
+        }
+    }
 }
 
 /// Some targets.

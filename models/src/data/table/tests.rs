@@ -284,3 +284,34 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_logarithm_is_predicted_where_it_is_better() {
+    let table = |of: &dyn Fn(f64) -> f64| {
+        let mut text = "x,y\n".to_owned();
+        for row in 0..200 {
+            let x = f64::from((row * 37) % 200) / 20.0;
+            text += &format!("{x},{}\n", of(x));
+        }
+        let folder = folder(&[("t.csv", &text)]);
+        let config = TableConfig {
+            log_target: LogTarget::Chosen,
+            ..TableConfig::new(folder.path().join("t.csv"), "y")
+        };
+        split_table(&config, &SplitConfig::default(), Ok).unwrap()
+    };
+    let (split, read) = table(&|x| x.exp());
+    assert_eq!(split.standardiser.target_log, Some(0.0));
+    assert!(read.notes.iter().any(|note| note.contains("logarithm of `y`")));
+    let Targets::Values(test) = &split.test.targets else {
+        panic!("not values")
+    };
+    // The logarithm is the feature.
+    for (row, value) in test.iter().enumerate() {
+        let x = f64::from(split.test.row(row)[0]) * split.standardiser.scale[0] + split.standardiser.mean[0];
+        assert!((split.standardiser.restore_target(*value).ln() - x).abs() < 1e-4);
+    }
+    // A line, and what is skewed and yet one.
+    assert_eq!(table(&|x| 3.0 * x + 1.0).0.standardiser.target_log, None);
+    assert_eq!(table(&|x| -x.exp()).0.standardiser.target_log, None);
+}

@@ -1,6 +1,6 @@
 //! Where data come from.
 
-use crate::data::{ColumnOptions, Embedded, ReadOptions, TableConfig, TargetKind, Teacher};
+use crate::data::{ColumnOptions, Embedded, LogTarget, ReadOptions, TableConfig, TargetKind, Teacher};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -38,6 +38,8 @@ enum Written {
         #[serde(default)]
         test: Option<PathBuf>,
         #[serde(default)]
+        log_target: LogTarget,
+        #[serde(default)]
         columns: ColumnOptions,
         #[serde(default)]
         reading: ReadOptions,
@@ -58,6 +60,7 @@ impl From<Written> for DataConfig {
                 target,
                 kind,
                 test,
+                log_target,
                 columns,
                 reading,
             } => Self::Table(TableConfig {
@@ -65,6 +68,7 @@ impl From<Written> for DataConfig {
                 target,
                 kind,
                 test,
+                log_target,
                 columns,
                 reading,
             }),
@@ -83,6 +87,7 @@ impl From<DataConfig> for Written {
                 target,
                 kind,
                 test,
+                log_target,
                 columns,
                 reading,
             }) => Self::Table {
@@ -90,6 +95,7 @@ impl From<DataConfig> for Written {
                 target,
                 kind,
                 test,
+                log_target,
                 columns,
                 reading,
             },
