@@ -11,6 +11,7 @@ pub mod training;
 pub use device::{device, divide_cores};
 pub use error::{Error, Result};
 pub use network::dropout::dropout;
+pub use network::tabular::{EmbeddingConfig, PartRates, TabularConfig};
 pub use network::{mlp, weights};
 pub use steering::lr_schedule::LrSchedule;
 pub use steering::train::{
@@ -23,6 +24,7 @@ pub use tasks::distribution::TaskDistribution;
 pub use tasks::fine_tuning::FineTuning;
 pub use tasks::mlp::MlpTask;
 pub use tasks::pretraining::Pretraining;
+pub use tasks::tabular::TabularTask;
 pub use tasks::transformer::TransformerTask;
 pub use training::config::TraineeConfig;
 pub use training::delayed_classes::DelayedClasses;

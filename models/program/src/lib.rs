@@ -33,18 +33,22 @@ mod convolution;
 mod elementary;
 mod layer;
 pub mod loss;
+pub mod members;
 mod mlp;
+mod periodic;
 mod planes;
 mod pooling;
 mod product;
 mod rows;
 mod slopes;
+mod tabular;
 mod vectorised;
 
 pub use activation::Activation;
 pub use adam::Adam;
 pub use cnn::Cnn;
 pub use mlp::Mlp;
+pub use tabular::{Part, Tabular, TabularSizes};
 pub use vectorised::vectorised;
 
 use std::ops::Range;
@@ -54,8 +58,14 @@ pub trait Program: Send {
     /// Numbers of one example.
     fn inputs(&self) -> usize;
 
-    /// Outputs for one example.
+    /// Outputs for one example, of each member.
     fn outputs(&self) -> usize;
+
+    /// How many networks it is at once, all for the same outputs: their losses are averaged in training, and what they predict when
+    /// it is asked for ([`members`]).
+    fn members(&self) -> usize {
+        1
+    }
 
     /// Where the tensors of the network are in its weights, which they cover in this order.
     fn tensors(&self) -> &[Range<usize>];
@@ -69,7 +79,7 @@ pub trait Program: Send {
     ///
     /// # Shapes
     /// - inputs: `[rows, inputs]`
-    /// - outputs: `[rows, outputs]`
+    /// - outputs: `[members, rows, outputs]`
     ///
     /// # Panics
     /// If there are not as many weights, or the inputs are not whole rows.
@@ -79,7 +89,7 @@ pub trait Program: Send {
     /// of the last [`Program::forward`], which had the same weights and inputs.
     ///
     /// # Shapes
-    /// - output gradient: `[rows, outputs]`
+    /// - output gradient: `[members, rows, outputs]`
     /// - gradient: as the weights
     ///
     /// # Panics

@@ -28,6 +28,41 @@ pub fn cross_entropy(outputs: &[f32], labels: &[u32], gradient: &mut Vec<f32>) -
     )
 }
 
+/// The mean cross-entropy with labels of which a part is spread evenly over all classes: the target is `q = (1 - s) onehot(y) + s / classes`,
+/// the loss `-q log softmax(z)`, and its gradient, put into `gradient`, `(softmax(z) - q) / rows` (Szegedy et al. 2016, "Rethinking the
+/// inception architecture for computer vision", section 7).
+///
+/// # Shapes
+/// - as [`cross_entropy`]
+///
+/// # Panics
+/// If a label is not below the number of classes.
+pub fn smoothed_cross_entropy(
+    outputs: &[f32],
+    labels: &[u32],
+    smoothing: f32,
+    gradient: &mut Vec<f32>,
+) -> f64 {
+    let plain = cross_entropy(outputs, labels, gradient);
+    if smoothing == 0.0 {
+        return plain;
+    }
+    let (rows, classes) = (labels.len(), outputs.len() / labels.len().max(1));
+    let (share, spread) = (smoothing / rows as f32, smoothing / (rows * classes) as f32);
+    // -q log softmax(z) is the cross-entropy and s (z_y - mean z).
+    let mut above_mean = 0.0;
+    for ((slopes, row), label) in (gradient.chunks_exact_mut(classes))
+        .zip(outputs.chunks_exact(classes))
+        .zip(labels)
+    {
+        slopes.iter_mut().for_each(|slope| *slope -= spread);
+        slopes[*label as usize] += share;
+        let mean = total(row) / classes as f32;
+        above_mean += f64::from(row[*label as usize] - mean);
+    }
+    plain + f64::from(smoothing) * above_mean / rows as f64
+}
+
 /// The mean cross-entropy alone. `scratch` is a buffer for reuse.
 ///
 /// # Shapes
@@ -140,6 +175,35 @@ pub fn squared_error(outputs: &[f32], targets: &[f32], gradient: &mut Vec<f32>) 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn smoothed_labels_are_those_of_the_definition() {
+        let (outputs, labels) = ([0.5f32, -1.0, 2.0, 0.0, 3.0, 1.0], [1, 2]);
+        let (mut gradient, mut wanted) = (Vec::new(), 0.0);
+        let mut slopes = Vec::new();
+        for (row, label) in outputs.chunks(3).zip(labels) {
+            let sum: f64 = row.iter().map(|z| f64::from(*z).exp()).sum();
+            for (class, z) in row.iter().enumerate() {
+                let p = f64::from(*z).exp() / sum;
+                let q = 0.3 / 3.0 + if class == label as usize { 0.7 } else { 0.0 };
+                wanted -= q * p.ln() / 2.0;
+                slopes.push((p - q) / 2.0);
+            }
+        }
+        let loss = smoothed_cross_entropy(&outputs, &labels, 0.3, &mut gradient);
+        assert!((loss - wanted).abs() < 1e-6, "{loss} {wanted}");
+        for (slope, wanted) in gradient.iter().zip(slopes) {
+            assert!(
+                (f64::from(*slope) - wanted).abs() < 1e-7,
+                "{slope} {wanted}"
+            );
+        }
+        let plain = cross_entropy(&outputs, &labels, &mut gradient);
+        assert_eq!(
+            smoothed_cross_entropy(&outputs, &labels, 0.0, &mut gradient),
+            plain
+        );
+    }
 
     /// Far more rows than the product of their sums has room for, logits of all sizes, and what is not finite.
     #[test]

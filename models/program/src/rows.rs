@@ -37,3 +37,20 @@ pub(crate) fn add_rows(numbers: &[f32], sums: &mut [f32]) {
         },
     );
 }
+
+/// Numbers that are summed side by side.
+const LANES: usize = 8;
+
+/// The sum of the products of two vectors.
+#[inline(always)]
+pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
+    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
+    let mut lanes = [0.0; LANES];
+    for (a, b) in a.iter().zip(b) {
+        for lane in 0..LANES {
+            lanes[lane] += a[lane] * b[lane];
+        }
+    }
+    let rest = a_rest.iter().zip(b_rest).map(|(a, b)| a * b);
+    lanes.iter().sum::<f32>() + rest.sum::<f32>()
+}

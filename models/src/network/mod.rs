@@ -5,7 +5,7 @@
 //!
 //! | to find | look in |
 //! |---|---|
-//! | multilayer perceptron, convolutional network, transformer | [`mlp`], [`cnn`], [`transformer`] |
+//! | multilayer perceptron, network for tables, convolutional network, transformer | [`mlp`], [`tabular`], [`cnn`], [`transformer`] |
 //! | initial weights from a stream of their own | [`initializer`] |
 //! | weights as plain numbers, copies, what is frozen | [`weights`] |
 //! | dropout that draws from a stream of the training | [`dropout`](crate::dropout()) |
@@ -27,5 +27,6 @@ pub mod cnn;
 pub(crate) mod dropout;
 pub mod initializer;
 pub mod mlp;
+pub mod tabular;
 pub mod transformer;
 pub mod weights;

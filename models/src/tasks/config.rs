@@ -269,6 +269,7 @@ impl TaskConfig {
         let name = self.name.clone().unwrap_or_else(|| {
             let (model, widths) = match &self.model {
                 ModelConfig::Mlp { hidden, .. } => ("mlp", hidden.clone()),
+                ModelConfig::Tabular(config) => ("tabular", config.hidden.clone()),
                 ModelConfig::Cnn { channels } => ("cnn", channels.clone()),
                 ModelConfig::Transformer(config) => {
                     ("transformer", vec![config.width; config.blocks])

@@ -394,7 +394,7 @@ fn found<'a, C: ?Sized>(
     let names = || added.keys().map(String::as_str);
     added.get(name).map(Arc::as_ref).ok_or_else(|| {
         let own = if field == "model" {
-            "Mlp, Cnn, Transformer, or "
+            "Mlp, Tabular, Cnn, Transformer, or "
         } else {
             ""
         };

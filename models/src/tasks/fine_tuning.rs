@@ -116,6 +116,10 @@ impl<T: Task> Task for FineTuning<T> {
         self.task.lowest_loss()
     }
 
+    fn label_smoothing(&self) -> f64 {
+        self.task.label_smoothing()
+    }
+
     fn program(&self) -> Option<Box<dyn Program>> {
         self.task.program()
     }

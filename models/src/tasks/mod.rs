@@ -10,7 +10,7 @@
 //! | a task with another loss or optimiser | `own` |
 //! | a distribution over tasks | [`distribution`] |
 //! | going on from weights of an earlier training | [`fine_tuning`]; [`pretraining`] makes such weights for comparisons |
-//! | the tasks of the networks of this crate | [`mlp`], [`cnn`], [`transformer`] |
+//! | the tasks of the networks of this crate | [`mlp`], [`tabular`], [`cnn`], [`transformer`] |
 //!
 //! ```
 //! # use trimtab_models::TaskConfig;
@@ -30,4 +30,5 @@ pub mod fine_tuning;
 pub mod mlp;
 mod own;
 pub mod pretraining;
+pub mod tabular;
 pub mod transformer;

@@ -71,6 +71,10 @@ impl<T: Task> Task for Own<T> {
         }
     }
 
+    fn label_smoothing(&self) -> f64 {
+        self.task.label_smoothing()
+    }
+
     /// It has the task's loss written out, and no other.
     fn program(&self) -> Option<Box<dyn Program>> {
         self.task.program().filter(|_| self.loss.is_none())

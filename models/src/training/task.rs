@@ -138,10 +138,17 @@ pub trait Task: Send + Sync + 'static {
 
     /// The network written out, which then makes the updates of [`crate::TaskTrainee`] on burn's Flex: several times faster for small
     /// ones than a graph of tensors. Its weights are in the order of [`crate::network::weights::flat_state`], its outputs are those of
-    /// [`Task::forward`], and losses are as [`Task::loss`] and [`Task::training_loss`] are by default. By default there is none, and burn
+    /// [`Task::forward`], and losses are as [`Task::loss`] and [`Task::training_loss`] are by default, or the latter is the mean over the
+    /// members that it has, with [smoothed labels](Task::label_smoothing). By default there is none, and burn
     /// differentiates.
     fn program(&self) -> Option<Box<dyn Program>> {
         None
+    }
+
+    /// The share of every label that is spread evenly over all classes in training. [`Task::program`] trains with it; a task that has one
+    /// has it in its [`Task::training_loss`] too. By default 0.
+    fn label_smoothing(&self) -> f64 {
+        0.0
     }
 
     /// Draws the initial weights from a stream that belongs to the training. By default

@@ -136,11 +136,11 @@ impl<T: Task> TaskTrainee<T> {
                 Look::Statistics(config.gradient_samples),
                 config.smoothing_interval,
             ),
+            written_out: program.map(|program| WrittenOut::new(program, task.label_smoothing())),
             task,
             config,
             spec,
             device,
-            written_out: program.map(WrittenOut::new),
             first_loss: f64::NAN,
             state: None,
         })

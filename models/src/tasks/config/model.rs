@@ -1,6 +1,7 @@
 //! What is trained.
 
 use crate::network::mlp::Activation;
+use crate::network::tabular::TabularConfig;
 use crate::network::transformer::TransformerConfig;
 use crate::tasks::custom::{Extensions, Parameters};
 use crate::{Error, Result};
@@ -19,6 +20,8 @@ pub enum ModelConfig {
         #[serde(default)]
         activation: Activation,
     },
+    /// A network for tables: embedded numbers, and an ensemble whose members share their layers.
+    Tabular(TabularConfig),
     /// A convolutional network; for images.
     Cnn {
         /// Channels of the convolutions.
@@ -53,6 +56,7 @@ impl ModelConfig {
                     crate::network::cnn::KERNEL.pow(2),
                 )?;
             }
+            Self::Tabular(config) => config.validate(inputs)?,
             Self::Transformer(config) => config.validate()?,
             // Its constructor knows.
             Self::Custom { .. } => {}
@@ -67,7 +71,7 @@ impl ModelConfig {
     pub fn check_known(&self, extensions: &Extensions) -> Result<()> {
         match self {
             Self::Custom { name, .. } => extensions.model(name).map(drop),
-            Self::Mlp { .. } | Self::Cnn { .. } | Self::Transformer(_) => Ok(()),
+            Self::Mlp { .. } | Self::Tabular(_) | Self::Cnn { .. } | Self::Transformer(_) => Ok(()),
         }
     }
 
@@ -77,10 +81,22 @@ impl ModelConfig {
     /// [`Error::Config`] naming what does not fit.
     pub fn check(&self, shape: [usize; 3], inputs: &str) -> Result<()> {
         let features = match self {
-            Self::Mlp { .. } | Self::Custom { .. } => shape.iter().product(),
+            Self::Mlp { .. } | Self::Tabular(_) | Self::Custom { .. } => shape.iter().product(),
             Self::Cnn { .. } | Self::Transformer(_) => shape[0],
         };
         self.validate(features)?;
+        if let Self::Tabular(TabularConfig {
+            numbers: Some(numbers),
+            ..
+        }) = self
+            && *numbers > features
+        {
+            return Err(Error::Config {
+                field: "model.numbers".to_owned(),
+                given: numbers.to_string(),
+                allowed: format!("at most the {features} inputs of `{inputs}`"),
+            });
+        }
         if let Self::Transformer(config) = self {
             return config.check(shape, inputs);
         }

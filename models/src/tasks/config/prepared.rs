@@ -7,6 +7,7 @@ use crate::tasks::cnn::CnnTask;
 use crate::tasks::custom::{AnyTask, Extensions, TaskOf, TrainedWeights, any};
 use crate::tasks::mlp::MlpTask;
 use crate::tasks::own::Own;
+use crate::tasks::tabular::TabularTask;
 use crate::tasks::transformer::TransformerTask;
 use crate::{OptimizerConfig, Result, Task, TraineeConfig};
 use burn::tensor::Device;
@@ -136,6 +137,9 @@ impl PreparedTask {
         Ok(match &self.config.model {
             ModelConfig::Mlp { hidden, activation } => {
                 self.with_parts(MlpTask::new(name, split, hidden, *activation))?
+            }
+            ModelConfig::Tabular(config) => {
+                self.with_parts(TabularTask::new(name, split, config.clone()))?
             }
             ModelConfig::Cnn { channels } => {
                 self.with_parts(CnnTask::new(name, split, channels))?

@@ -1,13 +1,14 @@
 //! Trainings by a program against the same ones by burn's autodiff.
 
 use super::*;
-use crate::OptimizerConfig;
 use crate::TargetBatch;
 use crate::data::{Dataset, Embedded, SplitConfig, Targets, split};
 use crate::network::mlp::Activation;
 use crate::network::weights::{flat_gradients, flat_state};
 use crate::tasks::mlp::MlpTask;
+use crate::tasks::tabular::TabularTask;
 use crate::training::optimizer::{FlatOptimizer, ProdigyConfig, ScheduleFreeConfig};
+use crate::{EmbeddingConfig, OptimizerConfig, PartRates, TabularConfig};
 use burn::tensor::Tensor;
 use proptest::prelude::*;
 use std::sync::Arc;
@@ -40,6 +41,18 @@ impl<T: Task> Task for Differentiated<T> {
 
     fn loss(&self, outputs: Tensor<2>, targets: &TargetBatch) -> Tensor<1> {
         self.0.loss(outputs, targets)
+    }
+
+    fn training_loss(&self, model: &T::Model, batch: Batch, pass: &mut Pass) -> Tensor<1> {
+        self.0.training_loss(model, batch, pass)
+    }
+
+    fn lowest_loss(&self) -> Option<f64> {
+        self.0.lowest_loss()
+    }
+
+    fn initialise(&self, model: T::Model, rng: &mut ChaCha8Rng) -> T::Model {
+        self.0.initialise(model, rng)
     }
 }
 
@@ -100,7 +113,7 @@ fn compare<T: Task>(
     let mut wanted = Vec::new();
     flat_gradients(&model, &gradients, &mut wanted);
 
-    let mut written_out = WrittenOut::new(task.program().unwrap());
+    let mut written_out = WrittenOut::new(task.program().unwrap(), task.label_smoothing());
     let mut gradient = Vec::new();
     let got = written_out.differentiate(&weights, train, &rows, &mut gradient);
     let loss = f64::from(loss.into_scalar::<f32>());
@@ -159,6 +172,36 @@ proptest! {
         }
         let task = crate::tasks::cnn::CnnTask::new("random", Arc::new(split), &channels);
         compare(&task, batch, 1.0, seed, 1e-5)?;
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+    /// The same of networks for tables, with every number embedded and none, and of what they predict.
+    #[test]
+    fn gradients_of_tables_are_those_of_autodiff(
+        (features, numbers) in (1usize..12).prop_flat_map(|features| (Just(features), 0..=features)),
+        hidden in proptest::collection::vec(1usize..30, 1..4),
+        members in 1usize..6,
+        embedding in proptest::option::of((1usize..9, 1usize..5)),
+        classes in prop_oneof![Just(0usize), 2usize..9],
+        activation in activations(),
+        by_inputs: bool,
+        batch in 1usize..40,
+        seed: u64,
+    ) {
+        let split = random_split(200, features, classes, seed);
+        let config = TabularConfig {
+            hidden,
+            activation,
+            members,
+            numbers: Some(numbers),
+            embedding: embedding.map(|(waves, width)| EmbeddingConfig { waves, width, frequency: 0.5 }),
+            label_smoothing: 0.1,
+            rates: PartRates { embedding: 0.5, scales: 2.0, biases: 0.3, heads: 1.5, by_inputs },
+        };
+        let task = TabularTask::new("random", split, config);
+        compare(&task, batch, 1.0, seed, 3e-6)?;
     }
 }
 

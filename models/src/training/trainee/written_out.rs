@@ -3,7 +3,7 @@
 use crate::data::{Dataset, Targets};
 use crate::training::evaluation::Evaluation;
 use std::ops::Range;
-use trimtab_program::{Program, loss};
+use trimtab_program::{Program, loss, members};
 
 /// A program with the buffers of a training.
 pub(super) struct WrittenOut {
@@ -12,17 +12,23 @@ pub(super) struct WrittenOut {
     labels: Vec<u32>,
     values: Vec<f32>,
     output_gradient: Vec<f32>,
+    /// What the members predict together.
+    together: Vec<f32>,
+    /// The share of every label that is spread over all classes.
+    label_smoothing: f32,
 }
 
 impl WrittenOut {
-    /// The buffers for a program.
-    pub(super) fn new(program: Box<dyn Program>) -> Self {
+    /// The buffers for a program, trained with smoothed labels.
+    pub(super) fn new(program: Box<dyn Program>, label_smoothing: f64) -> Self {
         Self {
             program,
             inputs: Vec::new(),
             labels: Vec::new(),
             values: Vec::new(),
             output_gradient: Vec::new(),
+            together: Vec::new(),
+            label_smoothing: label_smoothing as f32,
         }
     }
 
@@ -43,13 +49,21 @@ impl WrittenOut {
         for row in rows {
             self.inputs.extend_from_slice(data.row(*row as usize));
         }
+        let members = self.program.members();
         let outputs = self.program.forward(weights, &self.inputs);
-        let picked = rows.iter().map(|row| *row as usize);
+        // Every member learns from every row.
+        let each = std::iter::repeat_n(rows, members);
+        let picked = each.flatten().map(|row| *row as usize);
         let loss = match &data.targets {
             Targets::Classes { labels, .. } => {
                 self.labels.clear();
                 self.labels.extend(picked.map(|row| labels[row]));
-                loss::cross_entropy(outputs, &self.labels, &mut self.output_gradient)
+                loss::smoothed_cross_entropy(
+                    outputs,
+                    &self.labels,
+                    self.label_smoothing,
+                    &mut self.output_gradient,
+                )
             }
             Targets::Values(values) => {
                 self.values.clear();
@@ -76,7 +90,18 @@ impl WrittenOut {
         };
         let at = *first as usize..*first as usize + rows.len();
         let inputs = &data.inputs[at.start * data.features..at.end * data.features];
-        let outputs = self.program.forward(weights, inputs);
+        let members = self.program.members();
+        let classes = self.program.outputs();
+        let mut outputs = self.program.forward(weights, inputs);
+        if members > 1 {
+            match &data.targets {
+                Targets::Classes { .. } => {
+                    members::mean_logits(outputs, members, classes, &mut self.together);
+                }
+                Targets::Values(_) => members::mean_values(outputs, members, &mut self.together),
+            }
+            outputs = &self.together;
+        }
         evaluation.add(rows, outputs);
         match &data.targets {
             Targets::Classes { labels, .. } => {
