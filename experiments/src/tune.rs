@@ -11,11 +11,12 @@
 //!
 //! ```no_run
 //! use std::sync::atomic::AtomicBool;
-//! use trimtab_experiments::{Registry, Workers, tune::{Tune, tune}};
+//! use trimtab_experiments::{Registry, Workers, tune::{Tune, TuneBudget, tune}};
 //! let tuning = Tune {
 //!     task: ron::from_str("(data: Embedded(\"digits\"), model: Mlp(hidden: [64]), optimizer: Adam())").expect("a task"),
 //!     from: None,
 //!     training: Default::default(),
+//!     budget: TuneBudget::FromRows,
 //!     compare_defaults: false,
 //! };
 //! let (registry, interrupted) = (Registry::default(), AtomicBool::new(false));
@@ -25,13 +26,18 @@
 //! # Ok::<(), trimtab_experiments::Error>(())
 //! ```
 
+mod budget;
 mod folder;
+mod importance;
 mod report;
 mod runs;
+mod temperature;
 mod trained_model;
 mod words;
 
-pub use report::{TuneReport, metrics};
+pub use budget::{TuneBudget, parse as parse_time};
+pub use importance::ColumnImportance;
+pub use report::{Calibration, DataReport, TuneReport, metrics};
 pub use trained_model::{Inputs, Predicted, TrainedModel};
 pub use words::{heading, line};
 
@@ -41,12 +47,14 @@ use std::fmt::Write as _;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 use trimtab_models::data::{Dataset, Targets, split_rows};
 use trimtab_models::tasks::config::PreparedTask;
 use trimtab_models::tasks::custom::{Extensions, TrainedWeights};
 use trimtab_models::{DataConfig, TaskConfig, TrainConfig, Underway};
 
-use report::{evaluate, test_report, with_defaults};
+use importance::permutation_importance;
+use report::{baselines, calibration, evaluate, test_report, with_defaults};
 use runs::best_of_runs;
 
 /// Up to this many classes are not too many for any number of rows.
@@ -60,11 +68,33 @@ pub struct Tune {
     /// The model to go on from, if it is to be fine-tuned. Then it decides columns, classes and units, and `task` has its
     /// architecture.
     pub from: Option<TrainedModel>,
-    /// The training.
+    /// The training; its `epochs` are those of `budget`.
     pub training: TrainConfig,
+    /// How long is trained.
+    pub budget: TuneBudget,
     /// Whether the task is trained once more for the same budget with the optimiser's default learning rate and batches
     /// of 64.
     pub compare_defaults: bool,
+}
+
+/// Reads the data of a tuning and tells `say` what was understood of them.
+///
+/// # Errors
+/// Whatever is wrong with the data, by name.
+pub fn prepare(
+    tune: &Tune,
+    models: &Extensions,
+    say: &mut dyn FnMut(&str) -> Result<()>,
+) -> Result<PreparedTask> {
+    let task = match &tune.from {
+        Some(model) => model.task(&tune.task)?,
+        None => tune.task.prepare_with(models, &[])?,
+    };
+    if let (DataConfig::Table(table), Some(read)) = (&tune.task.data, task.read()) {
+        say(&words::understood(&table.path, read, task.split()))?;
+    }
+    check_classes(&task)?;
+    Ok(task)
 }
 
 /// Tunes, tells `say` every line, and leaves everything in the folder `out`. Once the workers are interrupted it ends after the
@@ -79,23 +109,25 @@ pub fn tune(
     workers: &Workers,
     say: &mut dyn FnMut(&str) -> Result<()>,
 ) -> Result<TuneReport> {
+    let start = Instant::now();
     let (device, interrupted) = (&workers.device, workers.interrupted);
     let models = workers.registry.extensions();
     folder::check_new(out)?;
-    let mut task = match &tune.from {
-        Some(model) => model.task(&tune.task)?,
-        None => tune.task.prepare_with(models, &[])?,
-    };
-    check_classes(&task)?;
+    let mut task = prepare(tune, models, say)?;
     let metrics = metrics(&task.split().train.targets);
     if tune.compare_defaults {
         task = task.with_metrics(metrics.clone());
     }
     let config = &tune.task;
-    say(&words::description(&task, tune))?;
-    if let Some(left_out) = words::left_out(&task) {
-        say(&left_out)?;
-    }
+    let training = &TrainConfig {
+        epochs: tune.budget.epochs(&task, &tune.training, device, start)?,
+        ..tune.training.clone()
+    };
+    say(&words::description(
+        &task,
+        training.epochs,
+        tune.from.is_some(),
+    ))?;
     say(&heading())?;
     let names = match &tune.from {
         Some(model) => (model.inputs.clone(), model.target.clone()),
@@ -124,13 +156,13 @@ pub fn tune(
         }
         // Of the last segment too, which may have been cut short.
         stopped = interrupted.load(Ordering::SeqCst);
-        if stopped {
+        if stopped || tune.budget.is_over(start) {
             ControlFlow::Break(())
         } else {
             ControlFlow::Continue(())
         }
     };
-    let first = task.train(&tune.training, 0, device, &mut watch)?;
+    let first = task.train(training, 0, device, &mut watch)?;
     if let Some(unwritable) = unwritable {
         return Err(unwritable);
     }
@@ -141,7 +173,7 @@ pub fn tune(
             }
         }
     };
-    let (best, halted) = best_of_runs(&task, &tune.training, first, workers, &mut say_all)?;
+    let (best, halted) = best_of_runs(&task, training, first, workers, &mut say_all)?;
     stopped |= halted;
     let TrainedWeights {
         weights,
@@ -149,16 +181,32 @@ pub fn tune(
         test: mut tuned,
         ..
     } = best;
-    let model = trained_model(config, &task, names, weights, models);
-    tuned.metrics = evaluate(&model, &task.split().test, &metrics, device)?;
+    let mut model = trained_model(&task, names, weights, models);
+    let split = task.split();
+    model.calibrate(&split.validation, device)?;
+    tuned.metrics = evaluate(&model, &split.test, &metrics, device)?;
     let mut report = TuneReport {
         tuned,
         before: match &tune.from {
-            Some(model) => Some(test_report(model, &task.split().test, &metrics, device)?),
+            Some(model) => Some(test_report(model, &split.test, &metrics, device)?),
             None => None,
         },
         defaults: None,
         interrupted: stopped,
+        loss: match (&model.classes, model.standardiser.target_log) {
+            (Some(_), _) => "cross-entropy, in nats, before calibration",
+            (None, None) => "mean squared error of the standardised target",
+            (None, Some(_)) => "mean squared error of the standardised logarithm of the target",
+        }
+        .to_owned(),
+        baselines: baselines(&model, split, &metrics)?,
+        calibration: calibration(&model, &split.test, device)?,
+        importance: permutation_importance(&model, &split.test, training.seed, device)?,
+        data: data_report(config, &task, &model),
+        seed: training.seed,
+        epochs: training.epochs,
+        model: task.name().to_owned(),
+        seconds: start.elapsed().as_secs_f64(),
     };
     let test = match &config.data {
         DataConfig::Embedded(embedded) => {
@@ -179,11 +227,39 @@ pub fn tune(
     folder::write(out, contents)?;
     // Whatever becomes of the comparison, the tuned model is kept by now.
     if tune.compare_defaults && !stopped {
-        report.defaults = with_defaults(&task, &tune.training, device, interrupted)?;
+        report.defaults = with_defaults(&task, training, device, interrupted)?;
         report.interrupted = report.defaults.is_none();
         folder::write_report(out, &report)?;
     }
     unsaid.map_or(Ok(report), Err)
+}
+
+/// What was learned from.
+fn data_report(config: &TaskConfig, task: &PreparedTask, model: &TrainedModel) -> DataReport {
+    let split = task.split();
+    let (file, test_file) = match &config.data {
+        DataConfig::Table(table) => (
+            table.path.display().to_string(),
+            table.test.as_ref().map(|test| test.display().to_string()),
+        ),
+        DataConfig::Idx { images, .. } => (images.display().to_string(), None),
+        DataConfig::Embedded(_) | DataConfig::Teacher(_) => (split.train.name.clone(), None),
+    };
+    let kind = match &model.classes {
+        Some(_) => "classification",
+        None => "regression",
+    };
+    DataReport {
+        file,
+        test_file,
+        target: model.target.clone(),
+        kind: kind.to_owned(),
+        train_rows: split.train.rows(),
+        validation_rows: split.validation.rows(),
+        test_rows: split.test.rows(),
+        features: split.train.features,
+        table: task.read().cloned(),
+    }
 }
 
 /// Many classes that have a row or two each are no classes, but values or names.
@@ -232,7 +308,6 @@ fn names(task: &PreparedTask) -> (Inputs, String) {
 
 /// The model with everything that predictions need.
 fn trained_model(
-    config: &TaskConfig,
     task: &PreparedTask,
     (inputs, target): (Inputs, String),
     weights: Vec<f32>,
@@ -240,7 +315,7 @@ fn trained_model(
 ) -> TrainedModel {
     let train = &task.split().train;
     TrainedModel {
-        model: config.model.clone(),
+        model: task.config().model.clone(),
         shape: train.shape,
         inputs,
         target,
@@ -249,6 +324,7 @@ fn trained_model(
             Targets::Values(_) => None,
         },
         standardiser: task.split().standardiser.clone(),
+        temperature: 1.0,
         weights,
         models: models.clone(),
     }

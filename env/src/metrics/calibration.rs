@@ -20,7 +20,8 @@ pub fn brier_score(truth: &[usize], probabilities: &[f64], classes: usize) -> Re
     check_probabilities(truth, probabilities, classes)?;
     let of = |(row, class): (&[f64], &usize)| {
         let each = row.iter().enumerate();
-        let distance = |(other, p): (usize, &f64)| (p - f64::from(u8::from(other == *class))).powi(2);
+        let distance =
+            |(other, p): (usize, &f64)| (p - f64::from(u8::from(other == *class))).powi(2);
         each.map(distance).sum::<f64>()
     };
     let sum: f64 = probabilities.chunks(classes).zip(truth).map(of).sum();
@@ -69,7 +70,11 @@ pub fn reliability(
             ..bin
         }
     };
-    Ok(sums.into_iter().filter(|bin| bin.count > 0).map(mean).collect())
+    Ok(sums
+        .into_iter()
+        .filter(|bin| bin.count > 0)
+        .map(mean)
+        .collect())
 }
 
 /// The expected calibration error: the mean of `|accuracy - confidence|` over the bins of [`reliability`], each weighted by its
@@ -96,10 +101,16 @@ mod tests {
     fn what_is_certain_and_right_is_calibrated() {
         let (truth, certain) = ([0, 1, 2], [1., 0., 0., 0., 1., 0., 0., 0., 1.]);
         assert_eq!(brier_score(&truth, &certain, 3).unwrap(), 0.0);
-        assert_eq!(expected_calibration_error(&truth, &certain, 3, 15).unwrap(), 0.0);
+        assert_eq!(
+            expected_calibration_error(&truth, &certain, 3, 15).unwrap(),
+            0.0
+        );
         // Certain and wrong: 1 for the class that it is not, 1 for the one that it is.
         assert_eq!(brier_score(&[1, 2, 0], &certain, 3).unwrap(), 2.0);
-        assert_eq!(expected_calibration_error(&[1, 2, 0], &certain, 3, 15).unwrap(), 1.0);
+        assert_eq!(
+            expected_calibration_error(&[1, 2, 0], &certain, 3, 15).unwrap(),
+            1.0
+        );
     }
 
     #[test]

@@ -3,15 +3,17 @@
 use super::{Backend, Machine, Words, say, stop_on_ctrl_c, tell};
 use crate::record::run_directory::write_whole;
 use crate::train::config::{MOST_RUNS, check_setting, parse_ron};
-use crate::tune::{self, Inputs, TrainedModel, Tune};
+use crate::tune::{self, Inputs, TrainedModel, Tune, TuneBudget, parse_time};
 use crate::{Error, Registry, Result};
 use clap::{Parser, ValueEnum};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use trimtab_agent::Policy;
 use trimtab_env::bounds::check_count;
 use trimtab_env::{RecordedSchedule, ResidualPolicy, TestReport};
 use trimtab_models::data::{
-    ColumnOptions, Embedded, ReadOptions, SplitConfig, Standardise, TableConfig, TargetKind,
+    ColumnOptions, Embedded, LogTarget, ReadOptions, SplitConfig, Standardise, TableConfig,
+    TargetKind,
 };
 use trimtab_models::mlp::Activation;
 use trimtab_models::tasks::custom::{CustomConfig, Extensions};
@@ -87,18 +89,24 @@ struct TuneArguments {
     /// Where the search for the first learning rate begins; by default the optimiser's usual one
     #[arg(long)]
     learning_rate: Option<f64>,
-    /// Budget: the cost of this many passes over the training rows with batches of 64
-    #[arg(long, default_value_t = 20.0)]
-    epochs: f64,
+    /// Budget: the cost of this many passes over the training rows with batches of 64; by default it follows from the rows
+    #[arg(long)]
+    epochs: Option<f64>,
+    /// Budget as time by the clock, such as 60s or 5m; the result then depends on the machine
+    #[arg(long, value_parser = parse_time, conflicts_with_all = ["epochs", "replay"])]
+    time: Option<Duration>,
     /// Runs, each with the budget and a little different from the others; the one with the best validation loss is kept
     #[arg(long, default_value_t = 1, conflicts_with = "replay")]
     runs: usize,
     /// Seed of the split, the initial weights and the order of the rows
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Folder for everything
-    #[arg(long, default_value = "runs/tune")]
-    out: PathBuf,
+    /// Show what was understood of the data, and stop there
+    #[arg(long, requires = "data")]
+    dry_run: bool,
+    /// Folder for everything; by default runs/tune, or runs/tune-2 and so on if that is there
+    #[arg(long)]
+    out: Option<PathBuf>,
     /// The policy that adds to what the servo wants: `shipped`, which is the default, `none`, or the policy.json of a training under the servo
     #[arg(long, value_name = "FILE", conflicts_with = "replay")]
     policy: Option<PathBuf>,
@@ -248,6 +256,7 @@ impl TuneArguments {
                     Some(Kind::Regression) => TargetKind::Regression,
                 },
                 test: self.test.clone(),
+                log_target: LogTarget::Chosen,
                 columns: self.columns.options(),
                 reading: self.columns.reading(),
             })),
@@ -335,10 +344,14 @@ impl TuneArguments {
         Ok(Tune {
             task,
             from,
+            budget: match (self.epochs, self.time) {
+                (Some(epochs), _) => TuneBudget::Epochs(epochs),
+                (None, Some(time)) => TuneBudget::Time(time),
+                (None, None) => TuneBudget::FromRows,
+            },
             training: TrainConfig {
                 optimizer,
                 learning_rate: self.learning_rate,
-                epochs: self.epochs,
                 seed: self.seed,
                 runs: self.runs,
                 policy: self.policy()?,
@@ -361,18 +374,32 @@ fn figures(name: &str, report: &TestReport) -> String {
     )
 }
 
+/// The folder, or the first of those with a number behind that is not there yet.
+fn fresh(folder: &Path) -> Result<PathBuf> {
+    let taken = |folder: &Path| folder.exists() || folder.is_symlink();
+    if !taken(folder) {
+        return Ok(folder.to_owned());
+    }
+    let numbered = |number: u32| PathBuf::from(format!("{}-{number}", folder.display()));
+    let free = (2..).map(numbered).find(|folder| !taken(folder));
+    let free = free.unwrap_or_else(|| folder.to_owned());
+    let (before, now) = (folder.display(), free.display());
+    say(format_args!(
+        "{before} is there already: this run goes to {now}"
+    ))?;
+    Ok(free)
+}
+
 /// The command `tune`.
 pub(super) fn tune(words: &Words, registry: &Registry) -> Result<()> {
     let arguments: TuneArguments = words.parse();
     let workers = arguments.machine.workers(registry)?;
-    let out = &arguments.out;
     check_count("--runs", arguments.runs, 1..=MOST_RUNS)?;
     let rate = arguments
         .learning_rate
         .map(|rate| ("--learning-rate", rate, RATES));
-    let numbers = [("--epochs", arguments.epochs, EPOCHS)]
-        .into_iter()
-        .chain(rate);
+    let epochs = arguments.epochs.map(|epochs| ("--epochs", epochs, EPOCHS));
+    let numbers = epochs.into_iter().chain(rate);
     for (option, number, (low, high)) in numbers {
         if !(low..=high).contains(&number) {
             let allowed = format!("give a number from {low:e} to {high:e}");
@@ -380,12 +407,26 @@ pub(super) fn tune(words: &Words, registry: &Registry) -> Result<()> {
         }
     }
     let tune = arguments.tune(registry.extensions())?;
+    if arguments.dry_run {
+        return tune::prepare(&tune, registry.extensions(), &mut |line| say(line)).map(drop);
+    }
+    let out = &match &arguments.out {
+        Some(out) => out.clone(),
+        None => fresh(Path::new("runs/tune"))?,
+    };
     stop_on_ctrl_c()?;
     let report = tune::tune(&tune, out, &workers, &mut |line| say(line))?;
     if let Some(before) = &report.before {
         say(figures("before", before))?;
     }
     say(figures("tuned", &report.tuned))?;
+    for (name, metrics) in &report.baselines {
+        let metrics = metrics
+            .iter()
+            .map(|(metric, figure)| format!("{metric} {figure:.4}"));
+        let metrics: Vec<String> = metrics.collect();
+        say(format_args!("test, {name}: {}", metrics.join(", ")))?;
+    }
     if let Some(defaults) = &report.defaults {
         say(figures("default settings", defaults))?;
     }
@@ -438,6 +479,9 @@ pub(super) fn predict(words: &Words, registry: &Registry) -> Result<()> {
         inputs.ids.as_deref(),
     );
     write_whole(&arguments.out, text.as_bytes())?;
+    for note in &inputs.notes {
+        tell(&arguments.out, format_args!("note: {note}"))?;
+    }
     tell(
         &arguments.out,
         format_args!(

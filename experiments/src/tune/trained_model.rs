@@ -1,10 +1,10 @@
 //! A trained model as files: everything that predictions on new rows need. The weights are a record of burn, and the rest is JSON
 //! beside it.
 
+use super::temperature::{softmax, temperature};
 use crate::record::run_directory::write_whole;
 use crate::{Error, Result};
 use burn::store::ModuleRecord;
-use burn::tensor::activation::softmax;
 use burn::tensor::{Bytes, Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 use std::fmt::{Display, Write as _};
@@ -68,6 +68,9 @@ pub struct TrainedModel {
     pub classes: Option<Vec<String>>,
     /// From the user's units to those of the model and back.
     pub standardiser: Standardiser,
+    /// What the logits of classes are divided by before they become probabilities.
+    #[serde(default = "one")]
+    pub temperature: f64,
     /// All weights in the order of [`flat_state`](trimtab_models::weights::flat_state); they have a file of their own.
     #[serde(skip)]
     pub weights: Vec<f32>,
@@ -76,11 +79,15 @@ pub struct TrainedModel {
     pub models: Extensions,
 }
 
+fn one() -> f64 {
+    1.0
+}
+
 /// Predictions, one a row.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Predicted {
     /// Probabilities of the classes, one row of them after the other.
-    Classes(Vec<f32>),
+    Classes(Vec<f64>),
     /// Values in the units of the target.
     Values(Vec<f64>),
 }
@@ -256,6 +263,9 @@ impl TrainedModel {
                 "the columns make {} features, the shape has {features}",
                 preprocessor.len()
             )),
+            _ if !(self.temperature > 0.0 && self.temperature.is_finite()) => {
+                Err(format!("a temperature of {}", self.temperature))
+            }
             _ if self.outputs() == 0 => Err("there are no classes".to_owned()),
             _ => (self.model.check(self.shape, "the inputs"))
                 .and_then(|()| self.model.check_known(&self.models))
@@ -294,6 +304,23 @@ impl TrainedModel {
     /// # Errors
     /// [`Error::Config`] if the weights do not fit the model.
     pub fn predict(&self, inputs: &[f32], device: &Device) -> Result<Predicted> {
+        let outputs = self.outputs_of(inputs, device)?;
+        Ok(match &self.classes {
+            Some(names) => Predicted::Classes(softmax(&outputs, names.len(), self.temperature)),
+            None => {
+                let restored = outputs
+                    .iter()
+                    .map(|value| self.standardiser.restore_target(*value as f32));
+                Predicted::Values(restored.collect())
+            }
+        })
+    }
+
+    /// What the network puts out for standardised rows: logits, `[rows, classes]`, or standardised values.
+    ///
+    /// # Errors
+    /// As [`predict`](Self::predict).
+    pub(super) fn outputs_of(&self, inputs: &[f32], device: &Device) -> Result<Vec<f64>> {
         let task = self.rows_to_come()?;
         let model = task.model_with(&self.weights, device)?;
         let features = self.features();
@@ -302,21 +329,23 @@ impl TrainedModel {
             let count = chunk.len() / features;
             let data = TensorData::new(chunk.to_vec(), [count, features]);
             let output = model(Tensor::<2>::from_data(data, device));
-            let output = match &self.classes {
-                Some(_) => softmax(output, 1),
-                None => output,
-            };
-            outputs.extend(output.into_data().iter::<f32>());
+            outputs.extend(output.into_data().iter::<f32>().map(f64::from));
         }
-        Ok(match &self.classes {
-            Some(_) => Predicted::Classes(outputs),
-            None => {
-                let restored = outputs
-                    .iter()
-                    .map(|value| self.standardiser.restore_target(*value));
-                Predicted::Values(restored.collect())
-            }
-        })
+        Ok(outputs)
+    }
+
+    /// Chooses the temperature by these rows, which nothing was trained on. It changes no predicted class.
+    ///
+    /// # Errors
+    /// As [`predict`](Self::predict).
+    pub(super) fn calibrate(&mut self, validation: &Dataset, device: &Device) -> Result<()> {
+        if let (Some(names), Targets::Classes { labels, .. }) = (&self.classes, &validation.targets)
+        {
+            let truth: Vec<usize> = labels.iter().map(|label| *label as usize).collect();
+            let logits = self.outputs_of(&validation.inputs, device)?;
+            self.temperature = temperature(&logits, &truth, names.len());
+        }
+        Ok(())
     }
 
     /// The rows of a file, a table that has the model's columns, or images: standardised, one after the other.
@@ -375,7 +404,7 @@ fn column(text: &mut String, row: impl Fn(usize) -> String, values: &[impl Displ
 }
 
 /// The place of the largest probability, the first of several.
-fn most_probable(probabilities: &[f32]) -> usize {
+fn most_probable(probabilities: &[f64]) -> usize {
     (0..probabilities.len()).fold(0, |best, i| {
         if probabilities[i] > probabilities[best] {
             i

@@ -1,7 +1,9 @@
 //! What happens in a tuned training, in words.
 
-use super::Tune;
-use trimtab_models::data::Targets;
+use crate::record::columns::{RULED, table};
+use std::path::Path;
+use trimtab_env::error::shortened;
+use trimtab_models::data::{Read, Split, Targets, Understood};
 use trimtab_models::tasks::config::PreparedTask;
 use trimtab_models::{Begun, Ended, Next, Probed, Underway};
 
@@ -9,7 +11,7 @@ use trimtab_models::{Begun, Ended, Next, Probed, Underway};
 const CLOSE: f64 = 1.05;
 
 /// What is about to be trained.
-pub(super) fn description(task: &PreparedTask, tune: &Tune) -> String {
+pub(super) fn description(task: &PreparedTask, epochs: f64, fine_tuned: bool) -> String {
     let split = task.split();
     let kind = match &split.train.targets {
         Targets::Classes { names, .. } => format!("classification into {}", names.len()),
@@ -22,21 +24,85 @@ pub(super) fn description(task: &PreparedTask, tune: &Tune) -> String {
         split.train.rows(),
         split.validation.rows(),
         split.test.rows(),
-        tune.training.epochs,
-        tune.from.as_ref().map_or("", |_| ", to fine-tune a model")
+        words(epochs),
+        if fine_tuned {
+            ", to fine-tune a model"
+        } else {
+            ""
+        }
     )
 }
 
+/// A number of passes, which may follow from a time.
+fn words(epochs: f64) -> String {
+    if epochs.fract() == 0.0 {
+        epochs.to_string()
+    } else {
+        format!("{epochs:.1}")
+    }
+}
+
+/// What was understood of a table: the file, its target, what becomes of each column, and what a person should know.
+pub(super) fn understood(path: &Path, read: &Read, split: &Split) -> String {
+    /// Columns that are shown.
+    const MOST: usize = 40;
+    let kind = match &split.train.targets {
+        Targets::Classes { names, .. } => format!("classification into {}", names.len()),
+        Targets::Values(_) => "regression".to_owned(),
+    };
+    let mut text = format!(
+        "{}: {}, {} rows\n`{}` is predicted: {kind}, {}\n",
+        path.display(),
+        read.format,
+        read.rows,
+        read.target,
+        read.why
+    );
+    if let Some(left_out) = left_out(read) {
+        text += &left_out;
+        text.push('\n');
+    }
+    let row = |column: &Understood| {
+        let missing = match column.missing {
+            0 => String::new(),
+            some => some.to_string(),
+        };
+        [
+            shortened(&column.column),
+            column.kind.clone(),
+            missing,
+            column.becomes.clone(),
+        ]
+    };
+    if !read.columns.is_empty() {
+        let shown = read.columns.iter().take(MOST).map(row);
+        let headings = ["column", "type", "missing", "what becomes of it"];
+        text.push('\n');
+        text += &table(RULED, &[0, 1, 3], headings, shown);
+        if read.columns.len() > MOST {
+            let more = read.columns.len() - MOST;
+            text += &format!("and {more} more: report.json has them all\n");
+        }
+        text.push('\n');
+    }
+    for note in &read.notes {
+        text += &format!("note: {note}\n");
+    }
+    text.truncate(text.trim_end().len());
+    text
+}
+
 /// How many rows there are that cannot be learned from, if there are any.
-pub(super) fn left_out(task: &PreparedTask) -> Option<String> {
-    let read = task.read()?;
-    let target = &read.target;
+fn left_out(read: &Read) -> Option<String> {
     let rows = match read.without_target {
         0 => return None,
         1 => "1 row is".to_owned(),
         rows => format!("{rows} rows are"),
     };
-    Some(format!("{rows} left out: `{target}` is missing there"))
+    Some(format!(
+        "{rows} left out: `{}` is missing there",
+        read.target
+    ))
 }
 
 /// The heading of the lines of segments.

@@ -64,8 +64,10 @@ fn wanted(targets: &Targets, outputs: usize) -> Vec<f64> {
     match targets {
         Targets::Values(values) => values.iter().copied().map(f64::from).collect(),
         Targets::Classes { labels, .. } => {
-            let one = |label: &u32| (0..outputs).map(move |class| f64::from(u8::from(class == *label as usize)));
-            labels.iter().flat_map(one).collect()
+            let one = |label: u32| {
+                (0..outputs).map(move |class| f64::from(u8::from(class == label as usize)))
+            };
+            labels.iter().copied().flat_map(one).collect()
         }
     }
 }
@@ -75,7 +77,9 @@ fn mean(outputs: &[f64], width: usize) -> Vec<f64> {
     let rows = (outputs.len() / width.max(1)).max(1) as f64;
     let mut mean = vec![0.0; width];
     for row in outputs.chunks(width.max(1)) {
-        mean.iter_mut().zip(row).for_each(|(sum, y)| *sum += y / rows);
+        mean.iter_mut()
+            .zip(row)
+            .for_each(|(sum, y)| *sum += y / rows);
     }
     mean
 }
@@ -86,7 +90,8 @@ fn as_probabilities(mut numbers: Vec<f64>, classes: usize) -> Vec<f64> {
         row.iter_mut().for_each(|p| *p = p.max(0.0));
         let sum: f64 = row.iter().sum();
         let even = 1.0 / classes as f64;
-        row.iter_mut().for_each(|p| *p = if sum > 0.0 { *p / sum } else { even });
+        row.iter_mut()
+            .for_each(|p| *p = if sum > 0.0 { *p / sum } else { even });
     }
     numbers
 }
@@ -100,7 +105,9 @@ fn ridge(data: &Dataset, rows: usize, target: impl Fn(usize) -> f64, penalty: f6
         products.sum::<f64>() + w[width - 1]
     };
     let add = |sum: &mut [f64], row: usize, factor: f64| {
-        sum.iter_mut().zip(data.row(row)).for_each(|(sum, x)| *sum += factor * f64::from(*x));
+        sum.iter_mut()
+            .zip(data.row(row))
+            .for_each(|(sum, x)| *sum += factor * f64::from(*x));
         sum[width - 1] += factor;
     };
     let mut residual = vec![0.0; width];
@@ -123,13 +130,20 @@ fn ridge(data: &Dataset, rows: usize, target: impl Fn(usize) -> f64, penalty: f6
         if !step.is_finite() {
             break;
         }
-        for ((w, r), (d, i)) in weights.iter_mut().zip(&mut residual).zip(direction.iter().zip(&image)) {
+        for ((w, r), (d, i)) in weights
+            .iter_mut()
+            .zip(&mut residual)
+            .zip(direction.iter().zip(&image))
+        {
             *w += step * d;
             *r -= step * i;
         }
         let next = square(&residual);
         let share = next / size;
-        direction.iter_mut().zip(&residual).for_each(|(d, r)| *d = r + share * *d);
+        direction
+            .iter_mut()
+            .zip(&residual)
+            .for_each(|(d, r)| *d = r + share * *d);
         size = next;
     }
     weights
@@ -144,13 +158,20 @@ fn linear(train: &Dataset, validation: &Dataset, rows: &Dataset, outputs: &[f64]
             let products = data.row(row).iter().zip(w).map(|(x, w)| f64::from(*x) * w);
             products.sum::<f64>() + w[train.features]
         };
-        (0..data.rows()).flat_map(|row| weights.iter().map(move |w| dot(row, w))).collect()
+        (0..data.rows())
+            .flat_map(|row| weights.iter().map(move |w| dot(row, w)))
+            .collect()
     };
     let truth = wanted(&validation.targets, width);
     let fitted = PENALTIES.map(|penalty| {
-        let of = |output: usize| ridge(train, learned, |row| outputs[row * width + output], penalty);
+        let of =
+            |output: usize| ridge(train, learned, |row| outputs[row * width + output], penalty);
         let weights: Vec<Vec<f64>> = (0..width).map(of).collect();
-        let error = predict(&weights, validation).iter().zip(&truth).map(|(y, t)| (y - t).powi(2));
+        let predicted = predict(&weights, validation);
+        let error = predicted
+            .iter()
+            .zip(&truth)
+            .map(|(y, t)| (y - t).powi(2));
         (error.sum::<f64>(), weights)
     });
     let best = fitted.iter().min_by(|(a, _), (b, _)| a.total_cmp(b));
@@ -175,7 +196,10 @@ fn neighbours(train: &Dataset, rows: &Dataset, outputs: &[f64]) -> Vec<f64> {
         }
         let near = &all[..count];
         predictions.extend((0..width).map(|output| {
-            let sum: f64 = near.iter().map(|(_, other)| outputs[other * width + output]).sum();
+            let sum: f64 = near
+                .iter()
+                .map(|(_, other)| outputs[other * width + output])
+                .sum();
             sum / count.max(1) as f64
         }));
     }
@@ -194,7 +218,9 @@ mod tests {
 
     /// 2 a - b + 3.
     fn plane(rows: usize) -> Dataset {
-        let inputs: Vec<f32> = (0..2 * rows).map(|i| ((i * 7919) % 13) as f32 / 13.0).collect();
+        let inputs: Vec<f32> = (0..2 * rows)
+            .map(|i| ((i * 7919) % 13) as f32 / 13.0)
+            .collect();
         let of = |row: &[f32]| 2.0 * row[0] - row[1] + 3.0;
         let targets: Vec<f32> = inputs.chunks(2).map(of).collect();
         values(&inputs, &targets)
@@ -202,10 +228,17 @@ mod tests {
 
     #[test]
     fn a_plane_is_found_by_the_linear_model() {
-        let weights = ridge(&plane(50), 50, |row| {
-            let Targets::Values(values) = plane(50).targets else { panic!("not values") };
-            values[row].into()
-        }, 1e-9);
+        let weights = ridge(
+            &plane(50),
+            50,
+            |row| {
+                let Targets::Values(values) = plane(50).targets else {
+                    panic!("not values")
+                };
+                values[row].into()
+            },
+            1e-9,
+        );
         for (weight, wanted) in weights.iter().zip([2.0, -1.0, 3.0]) {
             assert!((weight - wanted).abs() < 1e-4, "{weights:?}");
         }
@@ -216,7 +249,10 @@ mod tests {
         let train = values(&[0., 1., 2.], &[1., 2., 6.]);
         assert_eq!(Baseline::Constant.predict(&train, &train, &train), [3.0; 3]);
         let classes = Dataset {
-            targets: Targets::Classes { labels: vec![0, 1, 1], names: vec!["a".into(), "b".into()] },
+            targets: Targets::Classes {
+                labels: vec![0, 1, 1],
+                names: vec!["a".into(), "b".into()],
+            },
             ..train
         };
         let shares = Baseline::Constant.predict(&classes, &classes, &classes);
@@ -235,17 +271,34 @@ mod tests {
     #[test]
     fn classes_that_a_line_parts_are_told_apart() {
         let data = plane(60);
-        let labels = data.inputs.chunks(2).map(|row| u32::from(row[0] > row[1])).collect();
+        let labels = data
+            .inputs
+            .chunks(2)
+            .map(|row| u32::from(row[0] > row[1]))
+            .collect();
         let data = Dataset {
-            targets: Targets::Classes { labels, names: vec!["a".into(), "b".into()] },
+            targets: Targets::Classes {
+                labels,
+                names: vec!["a".into(), "b".into()],
+            },
             ..data
         };
         for baseline in [Baseline::Linear, Baseline::NearestNeighbours] {
             let probabilities = baseline.predict(&data, &data, &data);
-            let Targets::Classes { labels, .. } = &data.targets else { panic!("not classes") };
-            let right = probabilities.chunks(2).zip(labels).filter(|(p, label)| u32::from(p[1] > p[0]) == **label).count();
+            let Targets::Classes { labels, .. } = &data.targets else {
+                panic!("not classes")
+            };
+            let right = probabilities
+                .chunks(2)
+                .zip(labels)
+                .filter(|(p, label)| u32::from(p[1] > p[0]) == **label)
+                .count();
             assert!(right > 55, "{baseline:?}: {right}");
-            assert!(probabilities.chunks(2).all(|p| (p[0] + p[1] - 1.0).abs() < 1e-9));
+            assert!(
+                probabilities
+                    .chunks(2)
+                    .all(|p| (p[0] + p[1] - 1.0).abs() < 1e-9)
+            );
         }
     }
 }

@@ -172,7 +172,11 @@ impl Standardiser {
     }
 
     /// The same, but for the logarithms of targets plus `shift`, which are all above 0 in the training rows `values`.
-    pub(super) fn with_log_target(self, shift: f64, values: impl Iterator<Item = f64> + Clone) -> Self {
+    pub(super) fn with_log_target(
+        self,
+        shift: f64,
+        values: impl Iterator<Item = f64> + Clone,
+    ) -> Self {
         let logs = values.map(|value| (value + shift).max(f64::MIN_POSITIVE).ln());
         let (target_mean, target_scale) = of_numbers(logs);
         Self {
@@ -204,6 +208,11 @@ impl Standardiser {
                 Targets::Values(values.iter().map(|value| self.target(*value)).collect())
             }
         }
+    }
+
+    /// Values in the units that the target came in, standardised.
+    pub fn standard_targets(&self, values: &[f64]) -> Vec<f32> {
+        values.iter().map(|value| self.target(*value)).collect()
     }
 
     /// A prediction of a standardised target, in the units that the target came in.

@@ -70,12 +70,7 @@ impl LogTarget {
     const BETTER: f64 = 0.97;
 
     /// The standardiser with the logarithm of the target, if it is chosen; `values` are those of the validation rows.
-    fn choose(
-        self,
-        split: &Split,
-        train: &[f64],
-        validation: &[f64],
-    ) -> Option<Standardiser> {
+    fn choose(self, split: &Split, train: &[f64], validation: &[f64]) -> Option<Standardiser> {
         let lowest = train.iter().copied().fold(f64::INFINITY, f64::min);
         if self == Self::Never || !(lowest >= 0.0) || skewness(train) < 1.0 {
             return None;
@@ -90,9 +85,10 @@ impl LogTarget {
             };
             let rows = with(&split.validation, validation);
             let linear = Baseline::Linear.predict(&with(&split.train, train), &rows, &rows);
-            let errors = linear.iter().zip(validation).map(|(y, truth)| {
-                (standardiser.restore_target(*y as f32) - truth).powi(2)
-            });
+            let errors = linear
+                .iter()
+                .zip(validation)
+                .map(|(y, truth)| (standardiser.restore_target(*y as f32) - truth).powi(2));
             errors.sum::<f64>().sqrt()
         };
         (error(&log) < Self::BETTER * error(plain)).then_some(log)
@@ -305,9 +301,10 @@ pub fn split_table(
         test,
         standardiser: standardiser.clone(),
     };
-    if let (Targets::Values(train), Targets::Values(validation)) =
-        (select(targets, &rows.train), select(targets, &rows.validation))
-        && let Some(log) = config.log_target.choose(&split, &train, &validation)
+    if let (Targets::Values(train), Targets::Values(validation)) = (
+        select(targets, &rows.train),
+        select(targets, &rows.validation),
+    ) && let Some(log) = config.log_target.choose(&split, &train, &validation)
     {
         read.notes.push(format!(
             "the logarithm of `{}` is predicted: a linear model of it has a lower error on the validation rows",
@@ -518,9 +515,12 @@ impl Targets {
     fn again(&self, from: &Standardiser, to: &Standardiser) -> Self {
         match self {
             Self::Classes { .. } => self.clone(),
-            Self::Values(values) => {
-                Self::Values(values.iter().map(|value| to.target(from.restore_target(*value))).collect())
-            }
+            Self::Values(values) => Self::Values(
+                values
+                    .iter()
+                    .map(|value| to.target(from.restore_target(*value)))
+                    .collect(),
+            ),
         }
     }
 }

@@ -285,8 +285,13 @@ impl TaskConfig {
             let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
             parts.join(" ")
         });
+        let mut config = self.clone();
+        // Which inputs are numbers is known once the table is.
+        if let (ModelConfig::Tabular(tabular), Some(read)) = (&mut config.model, &read) {
+            tabular.numbers = tabular.numbers.or(Some(read.preprocessor.numbers()));
+        }
         PreparedTask {
-            config: self.clone(),
+            config,
             name,
             split,
             read,

@@ -302,13 +302,18 @@ fn the_logarithm_is_predicted_where_it_is_better() {
     };
     let (split, read) = table(&|x| x.exp());
     assert_eq!(split.standardiser.target_log, Some(0.0));
-    assert!(read.notes.iter().any(|note| note.contains("logarithm of `y`")));
+    assert!(
+        read.notes
+            .iter()
+            .any(|note| note.contains("logarithm of `y`"))
+    );
     let Targets::Values(test) = &split.test.targets else {
         panic!("not values")
     };
     // The logarithm is the feature.
     for (row, value) in test.iter().enumerate() {
-        let x = f64::from(split.test.row(row)[0]) * split.standardiser.scale[0] + split.standardiser.mean[0];
+        let x = f64::from(split.test.row(row)[0]) * split.standardiser.scale[0]
+            + split.standardiser.mean[0];
         assert!((split.standardiser.restore_target(*value).ln() - x).abs() < 1e-4);
     }
     // A line, and what is skewed and yet one.

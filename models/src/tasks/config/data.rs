@@ -1,6 +1,8 @@
 //! Where data come from.
 
-use crate::data::{ColumnOptions, Embedded, LogTarget, ReadOptions, TableConfig, TargetKind, Teacher};
+use crate::data::{
+    ColumnOptions, Embedded, LogTarget, ReadOptions, TableConfig, TargetKind, Teacher,
+};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
