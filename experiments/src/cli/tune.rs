@@ -16,6 +16,7 @@ use trimtab_models::data::{
     TargetKind,
 };
 use trimtab_models::mlp::Activation;
+use trimtab_models::network::tabular::TabularConfig;
 use trimtab_models::tasks::custom::{CustomConfig, Extensions};
 use trimtab_models::{DataConfig, ModelConfig, OptimizerConfig, TaskConfig, TrainConfig};
 
@@ -65,24 +66,28 @@ struct TuneArguments {
     /// Fine-tune the model of an earlier run, its model.json: with its columns, classes, units and architecture
     #[arg(long, value_name = "FILE", requires = "data", conflicts_with_all = ["kind", "hidden", "channels", "activation", "runs", "compare_defaults"])]
     from: Option<PathBuf>,
-    /// Widths of the hidden layers of the multilayer perceptron
-    #[arg(long, value_delimiter = ',', default_value = "64,64")]
+    /// What is trained: `tabular`, which is the default for tables; `mlp`, a multilayer perceptron, which is that of embedded data and images; or a model
+    /// that this program has added
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["channels", "from"])]
+    model: Option<String>,
+    /// Widths of the hidden layers; by default 64,64 for `mlp`
+    #[arg(long, value_delimiter = ',')]
     hidden: Vec<usize>,
+    /// Networks of the ensemble of `tabular`, which share their hidden layers
+    #[arg(long, conflicts_with_all = ["channels", "from"])]
+    members: Option<usize>,
     /// Channels of the convolutions: a convolutional network, for images
     #[arg(long, value_delimiter = ',')]
     channels: Vec<usize>,
-    /// A model that this program has added, in place of the multilayer perceptron
-    #[arg(long, value_name = "NAME", conflicts_with_all = ["channels", "from"])]
-    model: Option<String>,
     /// A loss that this program has added, in place of cross-entropy and mean squared error
     #[arg(long, value_name = "NAME")]
     loss: Option<String>,
     /// An optimiser that this program has added, in place of --optimizer
     #[arg(long, value_name = "NAME")]
     update_rule: Option<String>,
-    /// Nonlinearity of the multilayer perceptron
-    #[arg(long, value_enum, default_value = "relu")]
-    activation: ActivationName,
+    /// Nonlinearity of the hidden layers
+    #[arg(long, value_enum)]
+    activation: Option<ActivationName>,
     /// Optimiser
     #[arg(long, value_enum, default_value = "adam")]
     optimizer: OptimizerName,
@@ -299,6 +304,49 @@ impl TuneArguments {
         residual.map(Some).map_err(named)
     }
 
+    /// What is trained, on a table or on something else.
+    fn architecture(&self, table: bool) -> Result<ModelConfig> {
+        let activation = self.activation.map(|name| match name {
+            ActivationName::Relu => Activation::Relu,
+            ActivationName::Tanh => Activation::Tanh,
+            ActivationName::Gelu => Activation::Gelu,
+        });
+        if !self.channels.is_empty() {
+            return Ok(ModelConfig::Cnn {
+                channels: self.channels.clone(),
+            });
+        }
+        let name = match &self.model {
+            Some(name) => name,
+            None if table => "tabular",
+            None => "mlp",
+        };
+        let hidden = Some(&self.hidden).filter(|hidden| !hidden.is_empty());
+        if let (Some(members), true) = (self.members, name != "tabular") {
+            let allowed = "leave it out: only `--model tabular` has members";
+            return Err(Error::config("--members", members, allowed));
+        }
+        Ok(match name {
+            "tabular" => {
+                let usual = TabularConfig::default();
+                ModelConfig::Tabular(TabularConfig {
+                    hidden: hidden.unwrap_or(&usual.hidden).clone(),
+                    activation: activation.unwrap_or(usual.activation),
+                    members: self.members.unwrap_or(usual.members),
+                    ..usual
+                })
+            }
+            "mlp" => ModelConfig::Mlp {
+                hidden: hidden.cloned().unwrap_or_else(|| vec![64, 64]),
+                activation: activation.unwrap_or_default(),
+            },
+            name => ModelConfig::Custom {
+                name: name.to_owned(),
+                parameters: Default::default(),
+            },
+        })
+    }
+
     fn tune(&self, models: &Extensions) -> Result<Tune> {
         let from = self.from(models)?;
         let data = self.data(from.as_ref())?;
@@ -307,30 +355,18 @@ impl TuneArguments {
             OptimizerName::Adamw => OptimizerConfig::adam_w(),
             OptimizerName::Sgd => OptimizerConfig::sgd(),
         };
-        let activation = match self.activation {
-            ActivationName::Relu => Activation::Relu,
-            ActivationName::Tanh => Activation::Tanh,
-            ActivationName::Gelu => Activation::Gelu,
-        };
         let images = matches!(data, DataConfig::Idx { .. });
         let model = match &from {
             Some(model) => model.model.clone(),
-            None if self.model.is_some() => ModelConfig::Custom {
-                name: self.model.clone().unwrap_or_default(),
-                parameters: Default::default(),
-            },
-            None if self.channels.is_empty() => ModelConfig::Mlp {
-                hidden: self.hidden.clone(),
-                activation,
-            },
-            None => ModelConfig::Cnn {
-                channels: self.channels.clone(),
-            },
+            None => self.architecture(matches!(data, DataConfig::Table(_)))?,
         };
+        let robust = matches!(model, ModelConfig::Tabular(_));
         let task = TaskConfig {
             split: SplitConfig {
                 standardise: if images || !self.channels.is_empty() {
                     Standardise::Global
+                } else if robust {
+                    Standardise::Robust
                 } else {
                     Standardise::PerFeature
                 },

@@ -168,10 +168,7 @@ fn linear(train: &Dataset, validation: &Dataset, rows: &Dataset, outputs: &[f64]
             |output: usize| ridge(train, learned, |row| outputs[row * width + output], penalty);
         let weights: Vec<Vec<f64>> = (0..width).map(of).collect();
         let predicted = predict(&weights, validation);
-        let error = predicted
-            .iter()
-            .zip(&truth)
-            .map(|(y, t)| (y - t).powi(2));
+        let error = predicted.iter().zip(&truth).map(|(y, t)| (y - t).powi(2));
         (error.sum::<f64>(), weights)
     });
     let best = fitted.iter().min_by(|(a, _), (b, _)| a.total_cmp(b));

@@ -41,7 +41,7 @@ pub use idx::{parse_idx, read_idx, read_images};
 pub use number::Number;
 pub use pool::pool;
 pub use split::{Share, Split, SplitConfig, SplitRows, split, split_for, split_rows};
-pub use standardiser::{Standardise, Standardiser};
+pub use standardiser::{Standardise, Standardiser, TargetLog};
 pub use table::{LogTarget, NewRows, Read, TableConfig, read_inputs, split_table, split_table_for};
 pub use target::TargetKind;
 pub use teacher::Teacher;

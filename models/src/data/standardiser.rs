@@ -36,12 +36,36 @@ pub struct Standardiser {
     pub target_mean: f64,
     /// What the targets of a regression are then divided by; 1 for classes.
     pub target_scale: f64,
-    /// What is added to a target before its logarithm is taken, which is then standardised; without it the target itself is.
+    /// The logarithm that is taken of a target before it is standardised; without it the target itself is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub target_log: Option<f64>,
+    pub target_log: Option<TargetLog>,
     /// What no feature exceeds: `z` becomes `z / sqrt(1 + (z / clip)^2)`. Without it they stay as they are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clip: Option<f64>,
+}
+
+/// The logarithm of a target: `ln(y + shift)`.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TargetLog {
+    /// What is added to the target.
+    pub shift: f64,
+    /// The lowest and the highest target of the training rows. Predictions stay between them: beyond, a small error of a logarithm is a
+    /// large one of the target.
+    pub range: [f64; 2],
+}
+
+impl TargetLog {
+    fn of(self, target: f64) -> f64 {
+        // A later target may be below those of the training rows.
+        (target + self.shift).max(f64::MIN_POSITIVE).ln()
+    }
+
+    fn back(self, logarithm: f64) -> f64 {
+        let [low, high] = self.range;
+        let target = logarithm.min(f64::MAX.ln()).exp() - self.shift;
+        target.max(low).min(high)
+    }
 }
 
 impl Standardiser {
@@ -172,28 +196,25 @@ impl Standardiser {
     }
 
     /// The same, but for the logarithms of targets plus `shift`, which are all above 0 in the training rows `values`.
-    pub(super) fn with_log_target(
-        self,
-        shift: f64,
-        values: impl Iterator<Item = f64> + Clone,
-    ) -> Self {
-        let logs = values.map(|value| (value + shift).max(f64::MIN_POSITIVE).ln());
-        let (target_mean, target_scale) = of_numbers(logs);
+    pub(super) fn with_log_target(self, shift: f64, values: &[f64]) -> Self {
+        let values = || values.iter().copied();
+        let range = [
+            values().fold(f64::INFINITY, f64::min),
+            values().fold(f64::NEG_INFINITY, f64::max),
+        ];
+        let log = TargetLog { shift, range };
+        let (target_mean, target_scale) = of_numbers(values().map(|value| log.of(value)));
         Self {
             target_mean,
             target_scale,
-            target_log: Some(shift),
+            target_log: Some(log),
             ..self
         }
     }
 
     /// A value of the target, standardised.
     pub(super) fn target(&self, value: f64) -> f32 {
-        let value = match self.target_log {
-            None => value,
-            // A later target may be below those of the training rows.
-            Some(shift) => (value + shift).max(f64::MIN_POSITIVE).ln(),
-        };
+        let value = self.target_log.map_or(value, |log| log.of(value));
         f32::nearest(standard(value, self.target_mean, self.target_scale))
     }
 
@@ -218,10 +239,7 @@ impl Standardiser {
     /// A prediction of a standardised target, in the units that the target came in.
     pub fn restore_target(&self, prediction: f32) -> f64 {
         let restored = f64::from(prediction) * self.target_scale + self.target_mean;
-        match self.target_log {
-            None => restored,
-            Some(shift) => restored.min(f64::MAX.ln()).exp() - shift,
-        }
+        self.target_log.map_or(restored, |log| log.back(restored))
     }
 }
 
@@ -438,15 +456,17 @@ mod tests {
     fn the_logarithm_of_a_target_comes_back_as_the_target() {
         let values = [1.0, 10.0, 100.0, 1000.0];
         let plain = Standardiser::fit(&table(&values, &values), Standardise::PerFeature);
-        let log = plain.clone().with_log_target(0.0, values.into_iter());
+        let log = plain.clone().with_log_target(0.0, &values);
         // The logarithms are evenly spaced, and their mean is between the middle two.
         assert_eq!(log.target(10.0), -log.target(100.0));
         for value in values {
             assert!((log.restore_target(log.target(value)) / value - 1.0).abs() < 1e-6);
-            let shifted = plain.clone().with_log_target(1.0, values.into_iter());
+            let shifted = plain.clone().with_log_target(1.0, &values);
             assert!((shifted.restore_target(shifted.target(value)) / value - 1.0).abs() < 1e-6);
         }
-        assert!(log.restore_target(1e30).is_finite());
+        // Predictions do not leave the range of the training rows.
+        assert_eq!(log.restore_target(1e30), 1000.0);
+        assert_eq!(log.restore_target(-1e30), 1.0);
         assert!(log.target(-5.0).is_finite());
     }
 

@@ -77,7 +77,7 @@ impl LogTarget {
         }
         let shift = if lowest > 0.0 { 0.0 } else { 1.0 };
         let plain = &split.standardiser;
-        let log = plain.clone().with_log_target(shift, train.iter().copied());
+        let log = plain.clone().with_log_target(shift, train);
         let error = |standardiser: &Standardiser| -> f64 {
             let with = |data: &Dataset, values: &[f64]| Dataset {
                 targets: standardiser.targets(&Targets::Values(values.to_vec())),
