@@ -4,13 +4,16 @@
 
 #[cfg(any(feature = "packed", feature = "excel"))]
 mod archive;
+mod arff;
 mod charset;
 mod column;
 mod decide;
 mod delimited;
 mod error;
 mod frame;
+mod json;
 mod levels;
+mod lines;
 mod missing;
 mod names;
 mod options;
@@ -19,6 +22,7 @@ mod read;
 mod signature;
 mod stream;
 mod style;
+mod svmlight;
 mod table;
 #[cfg(feature = "packed")]
 mod zstd;

@@ -3,12 +3,14 @@
 use std::{io::Read, path::Path};
 
 use crate::{
-    delimited,
+    arff, delimited,
     error::{Error, Result},
     frame::Frame,
+    json,
     options::ReadOptions,
     signature::Signature,
     stream::Stream,
+    svmlight,
 };
 
 /// How much of a text is looked at before it is read.
@@ -149,7 +151,7 @@ fn columns(stream: &mut Stream<'_>, _: &ReadOptions) -> Result<Frame> {
 
 /// The table in a text.
 fn text(stream: &mut Stream<'_>, options: &ReadOptions) -> Result<Frame> {
-    let charset = stream.decode()?;
+    stream.decode()?;
     let (start, whole) = sample(stream)?;
     if start.trim_ascii().is_empty() {
         return Err(Error::Empty {
@@ -165,7 +167,15 @@ fn text(stream: &mut Stream<'_>, options: &ReadOptions) -> Result<Frame> {
             byte: 0,
         });
     }
-    delimited::parse(stream, &start, whole, charset, options)
+    if arff::is_arff(&start) {
+        arff::parse(stream, &start, options)
+    } else if json::is_json(&start) {
+        json::parse(stream, &start, options)
+    } else if svmlight::is_svmlight(&start, whole) {
+        svmlight::parse(stream, &start, options)
+    } else {
+        delimited::parse(stream, &start, whole, options)
+    }
 }
 
 /// The beginning of a text, and whether it is all of it.

@@ -27,6 +27,7 @@ pub(crate) struct Stream<'a> {
     start: Vec<u8>,
     /// What it was packed in, the outermost first.
     pub(crate) packed: Vec<&'static str>,
+    charset: Option<&'static str>,
     progress: Rc<Progress>,
     /// How long the file is, as it lies on disk.
     length: Option<u64>,
@@ -109,6 +110,7 @@ impl<'a> Stream<'a> {
             bytes: Box::new(io::BufReader::with_capacity(1 << 16, bytes)),
             start: Vec::new(),
             packed: Vec::new(),
+            charset: None,
             progress,
             length,
             given: 0,
@@ -176,11 +178,11 @@ impl<'a> Stream<'a> {
     ///
     /// # Errors
     /// Those of reading it.
-    pub(crate) fn decode(&mut self) -> Result<Option<&'static str>> {
+    pub(crate) fn decode(&mut self) -> Result<()> {
         let marked =
             |start: &[u8]| start.starts_with(b"\xef\xbb\xbf") || Order::of(start).is_some();
         if !marked(&self.start) {
-            return Ok(None);
+            return Ok(());
         }
         let order = Order::of(&self.start);
         let mut bytes = std::mem::replace(&mut self.bytes, Box::new(io::empty()));
@@ -194,7 +196,15 @@ impl<'a> Stream<'a> {
                 .map_err(|source| self.fault(source))?;
             self.start.drain(..3);
         }
-        Ok(order.map(|_| "UTF-16"))
+        self.charset = order.map(|_| "UTF-16");
+        Ok(())
+    }
+
+    /// What kind of file it is, in words.
+    pub(crate) fn described(&self, format: &str) -> String {
+        let words = std::iter::once(format).chain(self.charset);
+        let words: Vec<&str> = words.chain(self.packed.iter().copied()).collect();
+        words.join(", ")
     }
 
     /// How far the file has been read, to be looked at while it is.

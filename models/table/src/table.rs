@@ -112,7 +112,7 @@ impl<'a> Builder<'a> {
     /// Adds a column, which is missing in all rows before the one under way.
     pub(crate) fn add_column(&mut self, name: String, mut column: ColumnBuilder) -> usize {
         for _ in 1..self.rows {
-            column.push_missing(0);
+            column.push_missing(self.kept);
         }
         self.names.push(name);
         self.columns.push(column);

@@ -23,12 +23,11 @@ use layout::Layout;
 use records::{Fault, Records};
 use sample::{Row, Sample};
 
-/// The table in a text, of which `start` has been read already; `whole` says that there is no more. `charset` is what it was in.
+/// The table in a text, of which `start` has been read already; `whole` says that there is no more.
 pub(crate) fn parse(
     stream: &mut Stream<'_>,
     start: &[u8],
     whole: bool,
-    charset: Option<&'static str>,
     options: &ReadOptions,
 ) -> Result<Frame> {
     let path = stream.path;
@@ -117,15 +116,12 @@ pub(crate) fn parse(
     if let Some((line, text)) = other_charset {
         builder.notes.push(format!("some cells are not in UTF-8, and were read as Windows-1252: `{text}` in line {line} is the first"));
     }
-    let mut format = match columns {
+    let format = match columns {
         1 => "text of one column".to_owned(),
         _ if dialect.separator == b',' => "CSV".to_owned(),
         _ => format!("CSV separated by {}", dialect.words()),
     };
-    for word in charset.iter().chain(&stream.packed) {
-        format = format!("{format}, {word}");
-    }
-    builder.finish(format, commas)
+    builder.finish(stream.described(&format), commas)
 }
 
 /// Takes in the rows.
