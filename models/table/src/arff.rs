@@ -75,7 +75,7 @@ pub(crate) fn parse(stream: &mut Stream<'_>, start: &[u8], options: &ReadOptions
             }
         }
         let columns = types.iter().map(|kind| match kind {
-            Type::Number => ColumnBuilder::new(b'.'),
+            Type::Number => ColumnBuilder::of_numbers(false),
             _ => ColumnBuilder::of_texts(),
         });
         let mut builder = Builder::new(

@@ -10,6 +10,8 @@ mod column;
 mod decide;
 mod delimited;
 mod error;
+#[cfg(feature = "excel")]
+mod excel;
 mod frame;
 mod json;
 mod levels;
@@ -17,6 +19,8 @@ mod lines;
 mod missing;
 mod names;
 mod options;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod plain;
 mod read;
 mod signature;

@@ -127,26 +127,58 @@ fn archive(stream: &mut Stream<'_>, _: &ReadOptions) -> Result<Frame> {
 }
 
 /// The table in a workbook, of which these are the bytes.
+#[cfg(feature = "excel")]
 pub(crate) fn workbook(
     stream: &Stream<'_>,
     bytes: Vec<u8>,
     options: &ReadOptions,
 ) -> Result<Frame> {
-    let _ = (bytes, options);
+    let damaged = || damaged(stream, "Excel workbook");
+    guarded(|| crate::excel::parse(stream, bytes, options)).unwrap_or_else(|| Err(damaged()))
+}
+
+#[cfg(not(feature = "excel"))]
+pub(crate) fn workbook(stream: &Stream<'_>, _: Vec<u8>, _: &ReadOptions) -> Result<Frame> {
+    let path = stream.path.into();
     Err(Error::NotBuilt {
-        path: stream.path.into(),
+        path,
         format: "an Excel workbook",
         feature: "excel",
     })
 }
 
 /// The table in a Parquet file.
+#[cfg(feature = "parquet")]
+fn columns(stream: &mut Stream<'_>, options: &ReadOptions) -> Result<Frame> {
+    let bytes = stream.rest()?;
+    guarded(|| crate::parquet::parse(stream, bytes, options))
+        .unwrap_or_else(|| Err(damaged(stream, "Parquet file")))
+}
+
+#[cfg(not(feature = "parquet"))]
 fn columns(stream: &mut Stream<'_>, _: &ReadOptions) -> Result<Frame> {
+    let path = stream.path.into();
     Err(Error::NotBuilt {
-        path: stream.path.into(),
+        path,
         format: "a Parquet file",
         feature: "parquet",
     })
+}
+
+/// What `read` returns, or nothing if it panics, as libraries of binary formats may on damaged files.
+#[cfg(any(feature = "excel", feature = "parquet"))]
+fn guarded<T>(read: impl FnOnce() -> T) -> Option<T> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(read)).ok()
+}
+
+#[cfg(any(feature = "excel", feature = "parquet"))]
+fn damaged(stream: &Stream<'_>, format: &'static str) -> Error {
+    let reason = "its parts contradict each other".into();
+    Error::Damaged {
+        path: stream.path.into(),
+        format,
+        reason,
+    }
 }
 
 /// The table in a text.

@@ -328,3 +328,32 @@ fn unpacked<'a>(
         feature: "packed",
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn compress(plain: &[u8]) -> Vec<u8> {
+        use std::io::Write;
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        encoder.write_all(plain).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    #[test]
+    fn what_unpacks_to_too_much_is_refused() {
+        let packed = compress(&[b'0'; 2000]);
+        let unpacked = |most| {
+            let stream = Stream::new(Path::new("a.csv"), packed.as_slice(), None).unwrap();
+            let mut stream = stream.at_most(most);
+            stream.unpack(Packing::Gzip).unwrap();
+            stream.rest()
+        };
+        assert_eq!(unpacked(2000).unwrap().len(), 2000);
+        let message = unpacked(1999).unwrap_err().to_string();
+        assert!(
+            message.contains("a.csv") && message.contains("1999"),
+            "{message}"
+        );
+    }
+}

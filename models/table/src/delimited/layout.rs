@@ -59,20 +59,16 @@ impl Layout {
             None => Self::with_names_in(table, cells, comment, asked, missing),
         };
         layout.skip += start;
-        layout.notes.extend(titles.first().map(|first| {
-            let first = shortened(&first.cells.join(", "));
-            match titles.len() {
-                1 => format!("a line before the table was passed over: `{first}`"),
-                lines => format!(
-                    "{lines} lines before the table were passed over, the first of them `{first}`"
-                ),
-            }
-        }));
+        layout.notes.extend(
+            titles
+                .first()
+                .map(|first| passed_over(titles.len(), &first.cells.join(", "))),
+        );
         layout
     }
 
     /// The layout of rows that are all of the table: the first has the names, or there are none.
-    fn with_names_in(
+    pub(crate) fn with_names_in(
         table: &[Row],
         cells: usize,
         comment: Option<Vec<String>>,
@@ -121,6 +117,17 @@ impl Layout {
         }
         layout.names.truncate(cells - usize::from(layout.trailing));
         layout
+    }
+}
+
+/// What to say of lines that are before the table.
+pub(crate) fn passed_over(lines: usize, first: &str) -> String {
+    let first = shortened(first);
+    match lines {
+        1 => format!("a line before the table was passed over: `{first}`"),
+        _ => {
+            format!("{lines} lines before the table were passed over, the first of them `{first}`")
+        }
     }
 }
 

@@ -19,9 +19,12 @@ use crate::{
     style::{Amount, Style},
     table::{Builder, MOST_COLUMNS},
 };
-use layout::Layout;
+pub(crate) use layout::Layout;
+#[cfg(feature = "excel")]
+pub(crate) use layout::passed_over;
 use records::{Fault, Records};
-use sample::{Row, Sample};
+pub(crate) use sample::Row;
+use sample::Sample;
 
 /// The table in a text, of which `start` has been read already; `whole` says that there is no more.
 pub(crate) fn parse(
@@ -68,6 +71,10 @@ pub(crate) fn parse(
             1 => "a line of comments before the table was passed over".into(),
             lines => format!("{lines} lines of comments before the table were passed over"),
         });
+    }
+    if dialect.quote.is_none() {
+        let note = "quotes are read as any other character: they are not in pairs";
+        builder.notes.push(note.into());
     }
     builder.notes.extend(layout.notes.iter().cloned());
 

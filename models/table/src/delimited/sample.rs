@@ -21,7 +21,6 @@ pub(crate) struct Sample<'a> {
 
 /// A row of it.
 pub(crate) struct Row {
-    pub(crate) line: u64,
     pub(crate) cells: Vec<String>,
 }
 
@@ -35,7 +34,6 @@ impl<'a> Sample<'a> {
                 Ok(true) if rows.len() < ROWS && (cells < CELLS || rows.len() < 3) => {
                     cells += records.len();
                     rows.push(Row {
-                        line: records.line(),
                         cells: records.cells().map(text).collect(),
                     });
                 }
