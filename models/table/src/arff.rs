@@ -1,4 +1,4 @@
-//! ARFF: a text that says the type of each column, of Weka and OpenML.
+//! ARFF: a text that says the type of each column, of Weka and OpenML, and as KEEL writes it.
 
 use std::io::{BufReader, Cursor, Read};
 
@@ -51,8 +51,9 @@ pub(crate) fn parse(stream: &mut Stream<'_>, start: &[u8], options: &ReadOptions
             };
             let (word, rest) = split_word(&line);
             match word.to_ascii_lowercase().as_str() {
-                _ if line.starts_with('%') => {}
-                "@relation" => {}
+                _ if line.starts_with(['%', '#']) => {}
+                // The files of KEEL say which attributes are to be predicted.
+                "@relation" | "@input" | "@inputs" | "@output" | "@outputs" => {}
                 "@data" => break,
                 "@attribute" => {
                     let (name, kind) =
@@ -143,7 +144,8 @@ fn attribute(text: &str) -> std::result::Result<(String, Type), String> {
         let first = cells(list)?.into_iter().next();
         return Ok((name, Type::Nominal(first)));
     }
-    let (word, _) = split_word(kind);
+    // KEEL writes the range behind the type: `real[0.0, 1.0]`.
+    let (word, _) = split_word(kind.split('[').next().unwrap_or(kind));
     match word.to_ascii_lowercase().as_str() {
         "numeric" | "real" | "integer" => Ok((name, Type::Number)),
         "string" | "date" => Ok((name, Type::Text)),
@@ -286,7 +288,7 @@ fn push(
     name: &str,
 ) -> std::result::Result<(), String> {
     match kind {
-        _ if cell.is_empty() || cell == "?" => builder.push_missing(column),
+        _ if matches!(cell, "" | "?" | "<null>") => builder.push_missing(column),
         Type::Number => match cell.parse() {
             Ok(number) => builder.push_number(column, number),
             Err(_) if builder.missing.text(cell) => builder.push_missing(column),

@@ -128,6 +128,44 @@ fn a_single_column_is_a_table() {
 }
 
 #[test]
+fn what_is_no_row_is_passed_over() {
+    let wanted = ["a|b|c", "1.5|x|2", "3.5|y|4"];
+    for text in [
+        "a,b,c\n# first\n1.5,x,2\n# second\n3.5,y,4\n",
+        "a\tb\tc\nc\td\tc\n\t\tclass\n1.5\tx\t2\n3.5\ty\t4\n",
+    ] {
+        let frame = frame(text);
+        assert_eq!(cells(&frame), wanted, "{text}");
+        assert_eq!(frame.notes.len(), 1, "{:?}", frame.notes);
+    }
+    let rows = "1.5,x,2\n".repeat(9);
+    let after = frame(format!(
+        "a,b,c\n{rows}\nSource: made up\nAll rights reserved\n"
+    ));
+    assert_eq!(after.rows, 9);
+    assert!(
+        after.notes[0].contains("2 lines after the table"),
+        "{:?}",
+        after.notes
+    );
+    // A column without a name, whose first cell is far down.
+    let rows = "1.5,x,\n".repeat(300);
+    let late = frame(format!("a,b,\n{rows}2.5,y,7\n3.5,z,\n"));
+    assert_eq!(
+        cells(&late)[299..],
+        ["1.5|x|~", "1.5|x|~", "2.5|y|7", "3.5|z|~"]
+    );
+    // Rows that are written as far as there is something in them.
+    let short = frame("a,b,c\n1,x,2\n3\n5,y\n7,z,8\n");
+    assert_eq!(cells(&short)[1..], ["1|x|2", "3|~|~", "5|y|~", "7|z|8"]);
+    assert!(
+        short.notes[0].contains("2 rows have fewer cells"),
+        "{:?}",
+        short.notes
+    );
+}
+
+#[test]
 fn numbers_are_read_in_the_style_of_their_column() {
     let table = frame("a;b;c;d;e\n1.234;(5,00 €);12%;1 234;+3\n1.234.567,8;7,50 €;-3 %;5;4\n");
     assert_eq!(

@@ -135,7 +135,7 @@ fn clean(cell: &str, usual: usize, dialect: Dialect, missing: &Missing) -> f64 {
         .bytes()
         .any(|byte| matches!(byte, b'\t' | b';' | b'|') && byte != dialect.separator)
     {
-        0.2
+        0.4
     } else if cell.contains(", ") {
         0.5
     } else if cell.contains(',') {

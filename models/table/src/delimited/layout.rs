@@ -17,6 +17,8 @@ pub(crate) struct Layout {
     pub(crate) cells: usize,
     /// The last cell of each row is empty, and there is no column of it.
     pub(crate) trailing: bool,
+    /// Rows may lack cells at their end.
+    pub(crate) short: bool,
     /// What a person should know of it.
     pub(crate) notes: Vec<String>,
 }
@@ -46,7 +48,10 @@ impl Layout {
         // A row of nearly as many cells is no title, but one that lacks some: what comes after it is refused where it is read.
         let short = |row: &Row| row.cells.len() <= (cells / 2).max(1);
         if titles.len() > MOST_BEFORE || !titles.iter().all(short) {
-            return Self::with_names_in(rows, rows[0].cells.len(), comment, asked, missing);
+            let mut layout =
+                Self::with_names_in(rows, rows[0].cells.len(), comment, asked, missing);
+            layout.short = layout.skip > 0 && lack_cells(rows);
+            return layout;
         }
         let mut layout = match names {
             Some((names, trailing)) => Self {
@@ -54,6 +59,7 @@ impl Layout {
                 names,
                 cells,
                 trailing,
+                short: false,
                 notes: Vec::new(),
             },
             None => Self::with_names_in(table, cells, comment, asked, missing),
@@ -80,6 +86,7 @@ impl Layout {
             names: Vec::new(),
             cells,
             trailing: false,
+            short: false,
             notes: Vec::new(),
         };
         let Some((first, rest)) = table.split_first() else {
@@ -87,15 +94,22 @@ impl Layout {
         };
         let numbers = first.cells.iter().all(|cell| cell.parse::<f64>().is_ok());
         let comment = comment.filter(|comment| comment.len() == cells && asked.is_none());
+        let declared = if declare_types(rest) { 2 } else { 0 };
+        let rest = &rest[declared..];
         let found = match asked {
             Some(asked) => asked,
+            None if declared > 0 => true,
             None if rest.is_empty() => comment.is_none() && !numbers,
             None => has_names(&first.cells, rest, missing),
         };
         let row = shortened(&first.cells.join(", "));
         if found {
-            layout.skip = 1;
-            layout.trailing = last_is_empty(table, cells);
+            layout.skip = 1 + declared;
+            if declared > 0 {
+                let note = "two lines below the names, with types and roles as Orange writes them, were passed over";
+                layout.notes.push(note.into());
+            }
+            layout.trailing = first.cells[cells - 1].is_empty() && last_is_empty(rest, cells);
             layout.names = first.cells.clone();
             if numbers && asked.is_none() {
                 layout.notes.push(format!("the first row counts, and was taken for names: `{row}`; `--no-header` says that it has values"));
@@ -164,6 +178,45 @@ fn names_above(
 
 fn has_names(first: &[String], rest: &[Row], missing: &Missing) -> bool {
     header::found(first, rest.iter().map(|row| row.cells.as_slice()), missing)
+}
+
+/// Whether the rows below the first, which has the most cells, lack cells at their end, as where the last ones are written only if there
+/// is something in them. Rows that all lack as many rather have a name too many above them.
+fn lack_cells(rows: &[Row]) -> bool {
+    let lengths: Vec<usize> = rows.iter().map(|row| row.cells.len()).collect();
+    let (first, rest) = lengths.split_first().unwrap_or((&0, &[]));
+    let short = rest.iter().filter(|length| *length < first).count();
+    let different = rest.iter().any(|length| *length != rest[0]);
+    short > 1 && different && rest.iter().all(|length| length <= first)
+}
+
+/// Whether the first two rows have the types of the columns and what they are for.
+fn declare_types(rows: &[Row]) -> bool {
+    const TYPES: [&str; 8] = [
+        "c",
+        "d",
+        "s",
+        "t",
+        "continuous",
+        "discrete",
+        "string",
+        "time",
+    ];
+    const ROLES: [&str; 7] = ["", "class", "meta", "ignore", "weight", "i", "m"];
+    let [types, roles, _, ..] = rows else {
+        return false;
+    };
+    // The values of a discrete column may be written for its type.
+    let is_type =
+        |cell: &String| TYPES.contains(&cell.as_str()) || cell.contains(' ') || cell.is_empty();
+    let is_role = |cell: &String| ROLES.contains(&cell.as_str()) || cell.contains('=');
+    let some = types
+        .cells
+        .iter()
+        .any(|cell| TYPES.contains(&cell.as_str()));
+    let few =
+        roles.cells.iter().filter(|cell| !cell.is_empty()).count() * 2 <= roles.cells.len().max(2);
+    some && few && types.cells.iter().all(is_type) && roles.cells.iter().all(is_role)
 }
 
 /// Whether rows of this many cells have nothing in the last one.

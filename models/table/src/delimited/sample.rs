@@ -1,6 +1,9 @@
 //! The beginning of a text, which is looked at before the text is read.
 
-use super::records::{Dialect, Fault, Records};
+use super::{
+    dialect::usual,
+    records::{Dialect, Fault, Records},
+};
 use crate::{charset::windows_1252, table::MOST_COLUMNS};
 
 /// How many rows are looked at.
@@ -25,8 +28,15 @@ pub(crate) struct Row {
 }
 
 impl<'a> Sample<'a> {
-    /// The first rows in this dialect; `None` if the text cannot be in it.
+    /// The first rows in this dialect, without comments between them; `None` if the text cannot be in it.
     pub(crate) fn rows(self, dialect: Dialect) -> Option<Vec<Row>> {
+        let mut rows = self.all_rows(dialect)?;
+        let cells = usual(&rows);
+        rows.retain(|row| row.cells.len() == cells || !row.cells[0].starts_with('#'));
+        Some(rows)
+    }
+
+    fn all_rows(self, dialect: Dialect) -> Option<Vec<Row>> {
         let mut records = Records::new(self.bytes, dialect, self.line, MOST_COLUMNS);
         let (mut rows, mut cells): (Vec<Row>, usize) = (Vec::new(), 0);
         loop {
