@@ -156,8 +156,9 @@ fn what_is_no_row_is_passed_over() {
         ["1.5|x|~", "1.5|x|~", "2.5|y|7", "3.5|z|~"]
     );
     // Rows that are written as far as there is something in them.
-    let short = frame("a,b,c\n1,x,2\n3\n5,y\n7,z,8\n");
-    assert_eq!(cells(&short)[1..], ["1|x|2", "3|~|~", "5|y|~", "7|z|8"]);
+    let rows = "1,x,2\n".repeat(9);
+    let short = frame(format!("a,b,c\n{rows}3\n5,y\n7,z,8\n"));
+    assert_eq!(cells(&short)[10..], ["3|~|~", "5|y|~", "7|z|8"]);
     assert!(
         short.notes[0].contains("2 rows have fewer cells"),
         "{:?}",

@@ -64,6 +64,7 @@ impl Layout {
             },
             None => Self::with_names_in(table, cells, comment, asked, missing),
         };
+        layout.short = start == 0 && layout.skip > 0 && lack_cells(rows);
         layout.skip += start;
         layout.notes.extend(
             titles
@@ -181,13 +182,13 @@ fn has_names(first: &[String], rest: &[Row], missing: &Missing) -> bool {
 }
 
 /// Whether the rows below the first, which has the most cells, lack cells at their end, as where the last ones are written only if there
-/// is something in them. Rows that all lack as many rather have a name too many above them.
+/// is something in them: one in twenty at least, as a few are rather damaged. Rows that all lack as many rather have a name too many above them.
 fn lack_cells(rows: &[Row]) -> bool {
     let lengths: Vec<usize> = rows.iter().map(|row| row.cells.len()).collect();
     let (first, rest) = lengths.split_first().unwrap_or((&0, &[]));
     let short = rest.iter().filter(|length| *length < first).count();
     let different = rest.iter().any(|length| *length != rest[0]);
-    short > 1 && different && rest.iter().all(|length| length <= first)
+    short > 1 && short * 20 >= rest.len() && different && rest.iter().all(|length| length <= first)
 }
 
 /// Whether the first two rows have the types of the columns and what they are for.
