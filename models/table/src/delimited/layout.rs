@@ -186,6 +186,9 @@ fn has_names(first: &[String], rest: &[Row], missing: &Missing) -> bool {
 fn lack_cells(rows: &[Row]) -> bool {
     let lengths: Vec<usize> = rows.iter().map(|row| row.cells.len()).collect();
     let (first, rest) = lengths.split_first().unwrap_or((&0, &[]));
+    // Notes below the table are no rows.
+    let last = rest.iter().rposition(|length| *length > first / 2);
+    let rest = &rest[..last.map_or(0, |last| last + 1)];
     let short = rest.iter().filter(|length| *length < first).count();
     let different = rest.iter().any(|length| *length != rest[0]);
     short > 1 && short * 20 >= rest.len() && different && rest.iter().all(|length| length <= first)
