@@ -107,12 +107,11 @@ fn archive(stream: &mut Stream<'_>, options: &ReadOptions) -> Result<Frame> {
 #[cfg(not(any(feature = "packed", feature = "excel")))]
 fn archive(stream: &mut Stream<'_>, _: &ReadOptions) -> Result<Frame> {
     let path = stream.path.into();
-    // A workbook begins with the list of its parts.
-    match stream
-        .start()
-        .windows(15)
-        .any(|part| part == b"[Content_Types]")
-    {
+    // A workbook begins with one of these parts.
+    let parts: [&[u8]; 3] = [b"[Content_Types]", b"docProps/", b"xl/"];
+    let start = stream.start();
+    let has = |part: &[u8]| start.windows(part.len()).any(|bytes| bytes == part);
+    match parts.into_iter().any(has) {
         true => Err(Error::NotBuilt {
             path,
             format: "an Excel workbook",
