@@ -16,6 +16,8 @@ pub(crate) enum ColumnBuilder {
     Numbers(Numbers),
     /// All cells are kept as they are written.
     Texts(Texts),
+    /// The file says that they are numbers, or moments in seconds.
+    Typed { values: Vec<f64>, moments: bool },
 }
 
 /// Cells that are written as programs write numbers.
@@ -81,10 +83,19 @@ impl ColumnBuilder {
         })
     }
 
+    /// A column of numbers, or of moments in seconds; other cells are missing.
+    pub(crate) fn of_numbers(moments: bool) -> Self {
+        Self::Typed {
+            values: Vec::new(),
+            moments,
+        }
+    }
+
     /// Adds a trimmed cell. Of the first `kept` rows the texts are kept: if the column turns out to be none of numbers, they are as they
     /// were written, and later numbers are in their shortest form.
     pub(crate) fn push(&mut self, text: &str, missing: &Missing, kept: usize) {
         match self {
+            Self::Typed { values, .. } => values.push(f64::NAN),
             Self::Texts(texts) => texts.push(text, missing),
             Self::Numbers(numbers) => {
                 if !numbers.push(text, missing, kept) {
@@ -99,6 +110,7 @@ impl ColumnBuilder {
     /// Adds a cell that is missing.
     pub(crate) fn push_missing(&mut self, kept: usize) {
         match self {
+            Self::Typed { values, .. } => values.push(f64::NAN),
             Self::Texts(texts) => texts.codes.push(MISSING),
             Self::Numbers(numbers) => numbers.put(f64::NAN, "", kept),
         }
@@ -110,6 +122,7 @@ impl ColumnBuilder {
             return self.push_missing(kept);
         }
         match self {
+            Self::Typed { values, .. } => values.push(number),
             Self::Numbers(numbers) if numbers.values.len() >= kept => numbers.values.push(number),
             _ => self.push(&number.to_string(), missing, kept),
         }
@@ -118,6 +131,7 @@ impl ColumnBuilder {
     /// Makes room for more cells.
     pub(crate) fn reserve(&mut self, more: usize) {
         match self {
+            Self::Typed { values, .. } => values.reserve_exact(more),
             Self::Texts(texts) => texts.codes.reserve_exact(more),
             Self::Numbers(numbers) => numbers.values.reserve_exact(more),
         }
@@ -126,6 +140,7 @@ impl ColumnBuilder {
     /// How many cells there are.
     pub(crate) fn len(&self) -> usize {
         match self {
+            Self::Typed { values, .. } => values.len(),
             Self::Texts(texts) => texts.codes.len(),
             Self::Numbers(numbers) => numbers.values.len(),
         }
@@ -233,7 +248,7 @@ impl Texts {
     fn push(&mut self, text: &str, missing: &Missing) {
         // What a file says is a text may be `NA`.
         let missing = if self.said {
-            missing.said(text)
+            text.is_empty() || missing.said(text)
         } else {
             missing.text(text)
         };

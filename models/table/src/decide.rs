@@ -43,6 +43,14 @@ impl Decided {
                 None => Self::of_texts(numbers.turned(), missing),
             },
             ColumnBuilder::Texts(texts) => Self::of_texts(texts, missing),
+            ColumnBuilder::Typed { values, moments } => {
+                let cells = if moments {
+                    Cells::Times(values)
+                } else {
+                    Cells::Numbers(values)
+                };
+                Self::Cells(cells, Remarks::default())
+            }
         }
     }
 
@@ -142,73 +150,89 @@ impl Texts {
         let cells = self.cells_by_level();
         let mut numbers = Vec::with_capacity(self.levels.len());
         let (mut odd, mut odd_cells, mut finite) = (Vec::new(), 0, 0);
-        let mut units: Vec<&str> = Vec::new();
-        let (mut parentheses, mut example) = (false, None);
+        let mut seen = Seen::default();
         for ((code, text), cells) in (0_u32..).zip(self.levels.iter()).zip(&cells) {
             let amount = Amount::of(text);
-            let number = amount.and_then(|amount| amount.read(style));
-            if number.is_none() {
+            let number = amount.and_then(|amount| Some((amount, amount.read(style)?)));
+            if let Some((amount, number)) = number {
+                seen.add(text, amount, number, style);
+            } else {
                 odd.push(code);
                 let infinite = plain(text.as_bytes(), b'.') == Plain::Infinite;
                 finite += usize::from(!infinite);
                 odd_cells += if infinite { 0 } else { *cells };
-            } else if let Some(amount) = amount {
-                parentheses |= amount.parentheses;
-                if let Some(unit) = amount.unit
-                    && !units.contains(&unit)
-                {
-                    units.push(unit);
-                }
-                if text.parse::<f64>().is_err() {
-                    example.get_or_insert((text.to_owned(), number.unwrap_or_default()));
-                }
             }
-            numbers.push(
-                number
-                    .filter(|number| !missing.number(*number))
-                    .unwrap_or(f64::NAN),
-            );
+            let number = number.map(|(_, number)| number);
+            let number = number.filter(|number| !missing.number(*number));
+            numbers.push(number.unwrap_or(f64::NAN));
         }
-        // Two currencies are not to be compared, and a number in parentheses is a footnote as often as an amount.
-        let amounts =
-            units.len() <= 1 && (!parentheses || !units.is_empty() || style.words().is_some());
-        if !amounts || !few(finite, odd_cells, cells.iter().sum()) {
+        if !seen.are_amounts() || !few(finite, odd_cells, cells.iter().sum()) {
             return (self.into_texts(missing), Remarks::default());
         }
         let first = self.codes.iter().position(|code| odd.contains(code));
-        let remarks = Remarks {
-            odd: first.map(|first| {
-                let texts = odd.iter().map(|code| self.levels.get(*code).to_owned());
-                let cells = odd.iter().map(|code| cells[*code as usize]).sum();
-                (texts.collect(), cells, first)
-            }),
-            style: example
-                .filter(|_| style.is_remarkable() || !units.is_empty() || parentheses)
-                .map(|(text, number)| {
-                    let unit = units.first().map(|unit| match *unit {
-                        "%" => "per cent".to_owned(),
-                        unit => format!("`{unit}`"),
-                    });
-                    let parentheses = parentheses.then(|| "parentheses for minus".to_owned());
-                    let words: Vec<String> = style
-                        .words()
-                        .into_iter()
-                        .chain(unit)
-                        .chain(parentheses)
-                        .collect();
-                    let text = shortened(&text);
-                    match words.is_empty() {
-                        true => format!("`{text}` is read as {number}"),
-                        false => format!("`{text}` is read as {number}: {}", words.join(", ")),
-                    }
-                }),
-            commas: style.decimal == b',',
-        };
+        let odd = first.map(|first| {
+            let texts = odd.iter().map(|code| self.levels.get(*code).to_owned());
+            let cells = odd.iter().map(|code| cells[*code as usize]).sum();
+            (texts.collect(), cells, first)
+        });
         let number = |code: &u32| numbers.get(*code as usize).copied().unwrap_or(f64::NAN);
-        (
-            Cells::Numbers(self.codes.iter().map(number).collect()),
-            remarks,
-        )
+        let numbers = Cells::Numbers(self.codes.iter().map(number).collect());
+        let remarks = Remarks {
+            odd,
+            style: seen.words(style),
+            commas: seen.commas,
+        };
+        (numbers, remarks)
+    }
+}
+
+/// What there is in the numbers of a column beside digits.
+#[derive(Default)]
+struct Seen<'a> {
+    units: Vec<&'a str>,
+    parentheses: bool,
+    commas: bool,
+    thousands: bool,
+    /// The first number that is not written as programs do.
+    example: Option<(&'a str, f64)>,
+}
+
+impl<'a> Seen<'a> {
+    fn add(&mut self, text: &'a str, amount: Amount<'a>, number: f64, style: Style) {
+        let (commas, thousands) = style.seen(amount);
+        self.commas |= commas;
+        self.thousands |= thousands;
+        self.parentheses |= amount.parentheses;
+        if let Some(unit) = amount.unit
+            && !self.units.contains(&unit)
+        {
+            self.units.push(unit);
+        }
+        if text.parse::<f64>().is_err() {
+            self.example.get_or_insert((text, number));
+        }
+    }
+
+    /// Whether they are amounts of one kind: two currencies are not to be compared, and a number in parentheses is a footnote as often
+    /// as an amount of money.
+    fn are_amounts(&self) -> bool {
+        self.units.len() <= 1 && (!self.parentheses || !self.units.is_empty() || self.thousands)
+    }
+
+    fn words(&self, style: Style) -> Option<String> {
+        let (text, number) = self.example?;
+        let unit = self.units.first().map(|unit| match *unit {
+            "%" => "per cent".to_owned(),
+            unit => format!("`{unit}`"),
+        });
+        let thousands = self.thousands.then(|| style.thousands());
+        let parentheses = self.parentheses.then(|| "parentheses for minus".to_owned());
+        let words: Vec<String> = [thousands, unit, parentheses]
+            .into_iter()
+            .flatten()
+            .collect();
+        let text = shortened(text);
+        (!words.is_empty()).then(|| format!("`{text}` is read as {number}: {}", words.join(", ")))
     }
 }
 

@@ -1,13 +1,13 @@
 //! Cells that are there and hold nothing.
 
 /// What stands for a value that is missing, as other readers of tables have it. `none` is not among them: it is an answer as often.
-const MISSING: [&str; 20] = [
+const MISSING: [&str; 21] = [
     "", "NA", "N/A", "n/a", "<NA>", "#NA", "#N/A", "NaN", "nan", "-NaN", "-nan", "NULL", "null",
-    "Null", "None", "NAN", "?", "-", ".", "\\N",
+    "Null", "None", "NAN", "?", "-", ".", "\\N", "<null>",
 ];
 
 /// The longest of them.
-const LONGEST: usize = 4;
+const LONGEST: usize = 6;
 
 /// Which cells are missing.
 #[derive(Debug, Default)]

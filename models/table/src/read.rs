@@ -3,12 +3,14 @@
 use std::{io::Read, path::Path};
 
 use crate::{
-    delimited,
+    arff, delimited,
     error::{Error, Result},
     frame::Frame,
+    json,
     options::ReadOptions,
     signature::Signature,
     stream::Stream,
+    svmlight,
 };
 
 /// How much of a text is looked at before it is read.
@@ -105,12 +107,11 @@ fn archive(stream: &mut Stream<'_>, options: &ReadOptions) -> Result<Frame> {
 #[cfg(not(any(feature = "packed", feature = "excel")))]
 fn archive(stream: &mut Stream<'_>, _: &ReadOptions) -> Result<Frame> {
     let path = stream.path.into();
-    // A workbook begins with the list of its parts.
-    match stream
-        .start()
-        .windows(15)
-        .any(|part| part == b"[Content_Types]")
-    {
+    // A workbook begins with one of these parts.
+    let parts: [&[u8]; 3] = [b"[Content_Types]", b"docProps/", b"xl/"];
+    let start = stream.start();
+    let has = |part: &[u8]| start.windows(part.len()).any(|bytes| bytes == part);
+    match parts.into_iter().any(has) {
         true => Err(Error::NotBuilt {
             path,
             format: "an Excel workbook",
@@ -125,31 +126,63 @@ fn archive(stream: &mut Stream<'_>, _: &ReadOptions) -> Result<Frame> {
 }
 
 /// The table in a workbook, of which these are the bytes.
+#[cfg(feature = "excel")]
 pub(crate) fn workbook(
     stream: &Stream<'_>,
     bytes: Vec<u8>,
     options: &ReadOptions,
 ) -> Result<Frame> {
-    let _ = (bytes, options);
+    let damaged = || damaged(stream, "Excel workbook");
+    guarded(|| crate::excel::parse(stream, bytes, options)).unwrap_or_else(|| Err(damaged()))
+}
+
+#[cfg(not(feature = "excel"))]
+pub(crate) fn workbook(stream: &Stream<'_>, _: Vec<u8>, _: &ReadOptions) -> Result<Frame> {
+    let path = stream.path.into();
     Err(Error::NotBuilt {
-        path: stream.path.into(),
+        path,
         format: "an Excel workbook",
         feature: "excel",
     })
 }
 
 /// The table in a Parquet file.
+#[cfg(feature = "parquet")]
+fn columns(stream: &mut Stream<'_>, options: &ReadOptions) -> Result<Frame> {
+    let bytes = stream.rest()?;
+    guarded(|| crate::parquet::parse(stream, bytes, options))
+        .unwrap_or_else(|| Err(damaged(stream, "Parquet file")))
+}
+
+#[cfg(not(feature = "parquet"))]
 fn columns(stream: &mut Stream<'_>, _: &ReadOptions) -> Result<Frame> {
+    let path = stream.path.into();
     Err(Error::NotBuilt {
-        path: stream.path.into(),
+        path,
         format: "a Parquet file",
         feature: "parquet",
     })
 }
 
+/// What `read` returns, or nothing if it panics, as libraries of binary formats may on damaged files.
+#[cfg(any(feature = "excel", feature = "parquet"))]
+fn guarded<T>(read: impl FnOnce() -> T) -> Option<T> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(read)).ok()
+}
+
+#[cfg(any(feature = "excel", feature = "parquet"))]
+fn damaged(stream: &Stream<'_>, format: &'static str) -> Error {
+    let reason = "its parts contradict each other".into();
+    Error::Damaged {
+        path: stream.path.into(),
+        format,
+        reason,
+    }
+}
+
 /// The table in a text.
 fn text(stream: &mut Stream<'_>, options: &ReadOptions) -> Result<Frame> {
-    let charset = stream.decode()?;
+    stream.decode()?;
     let (start, whole) = sample(stream)?;
     if start.trim_ascii().is_empty() {
         return Err(Error::Empty {
@@ -165,7 +198,15 @@ fn text(stream: &mut Stream<'_>, options: &ReadOptions) -> Result<Frame> {
             byte: 0,
         });
     }
-    delimited::parse(stream, &start, whole, charset, options)
+    if arff::is_arff(&start) {
+        arff::parse(stream, &start, options)
+    } else if json::is_json(&start) {
+        json::parse(stream, &start, options)
+    } else if svmlight::is_svmlight(&start, whole) {
+        svmlight::parse(stream, &start, options)
+    } else {
+        delimited::parse(stream, &start, whole, options)
+    }
 }
 
 /// The beginning of a text, and whether it is all of it.

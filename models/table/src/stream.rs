@@ -27,6 +27,7 @@ pub(crate) struct Stream<'a> {
     start: Vec<u8>,
     /// What it was packed in, the outermost first.
     pub(crate) packed: Vec<&'static str>,
+    charset: Option<&'static str>,
     progress: Rc<Progress>,
     /// How long the file is, as it lies on disk.
     length: Option<u64>,
@@ -109,6 +110,7 @@ impl<'a> Stream<'a> {
             bytes: Box::new(io::BufReader::with_capacity(1 << 16, bytes)),
             start: Vec::new(),
             packed: Vec::new(),
+            charset: None,
             progress,
             length,
             given: 0,
@@ -176,11 +178,11 @@ impl<'a> Stream<'a> {
     ///
     /// # Errors
     /// Those of reading it.
-    pub(crate) fn decode(&mut self) -> Result<Option<&'static str>> {
+    pub(crate) fn decode(&mut self) -> Result<()> {
         let marked =
             |start: &[u8]| start.starts_with(b"\xef\xbb\xbf") || Order::of(start).is_some();
         if !marked(&self.start) {
-            return Ok(None);
+            return Ok(());
         }
         let order = Order::of(&self.start);
         let mut bytes = std::mem::replace(&mut self.bytes, Box::new(io::empty()));
@@ -194,7 +196,15 @@ impl<'a> Stream<'a> {
                 .map_err(|source| self.fault(source))?;
             self.start.drain(..3);
         }
-        Ok(order.map(|_| "UTF-16"))
+        self.charset = order.map(|_| "UTF-16");
+        Ok(())
+    }
+
+    /// What kind of file it is, in words.
+    pub(crate) fn described(&self, format: &str) -> String {
+        let words = std::iter::once(format).chain(self.charset);
+        let words: Vec<&str> = words.chain(self.packed.iter().copied()).collect();
+        words.join(", ")
     }
 
     /// How far the file has been read, to be looked at while it is.
@@ -317,4 +327,33 @@ fn unpacked<'a>(
         format,
         feature: "packed",
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn compress(plain: &[u8]) -> Vec<u8> {
+        use std::io::Write;
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        encoder.write_all(plain).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    #[test]
+    fn what_unpacks_to_too_much_is_refused() {
+        let packed = compress(&[b'0'; 2000]);
+        let unpacked = |most| {
+            let stream = Stream::new(Path::new("a.csv"), packed.as_slice(), None).unwrap();
+            let mut stream = stream.at_most(most);
+            stream.unpack(Packing::Gzip).unwrap();
+            stream.rest()
+        };
+        assert_eq!(unpacked(2000).unwrap().len(), 2000);
+        let message = unpacked(1999).unwrap_err().to_string();
+        assert!(
+            message.contains("a.csv") && message.contains("1999"),
+            "{message}"
+        );
+    }
 }

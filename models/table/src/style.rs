@@ -201,20 +201,25 @@ impl Style {
         most(b',') > most(b'.')
     }
 
-    /// Whether it is more than digits with a point or comma.
-    pub(crate) fn is_remarkable(self) -> bool {
-        self.thousands.is_some()
+    /// What of it is seen in a number of this style: a decimal comma, and separators of thousands.
+    pub(crate) fn seen(self, amount: Amount<'_>) -> (bool, bool) {
+        let has = |byte: u8| match byte {
+            b' ' => amount.digits.contains([' ', '\u{a0}', '\u{202f}']),
+            b'\'' => amount.digits.contains(['\'', '\u{2019}']),
+            other => amount.digits.contains(char::from(other)),
+        };
+        (
+            self.decimal == b',' && has(b','),
+            self.thousands.is_some_and(has),
+        )
     }
 
-    /// What a person should know of it: nothing of digits with a point.
-    pub(crate) fn words(self) -> Option<String> {
-        let thousands = self.thousands.map(|thousands| match thousands {
-            b' ' => "spaces between thousands".to_owned(),
-            other => format!("`{}` between thousands", char::from(other)),
-        });
-        let decimal = (self.decimal == b',').then(|| "a decimal comma".to_owned());
-        let words: Vec<String> = decimal.into_iter().chain(thousands).collect();
-        (!words.is_empty()).then(|| words.join(", "))
+    /// What is between thousands, in words.
+    pub(crate) fn thousands(self) -> String {
+        match self.thousands {
+            Some(b' ') => "spaces between thousands".into(),
+            other => format!("`{}` between thousands", char::from(other.unwrap_or(b','))),
+        }
     }
 }
 
@@ -246,7 +251,7 @@ mod tests {
             read(&["1.234.567,8", "12"], false),
             all(&[1_234_567.8, 12.])
         );
-        assert_eq!(read(&["1.234", "3,14"], false), all(&[1234., 3.14]));
+        assert_eq!(read(&["1.234", "3,15"], false), all(&[1234., 3.15]));
         assert_eq!(
             read(&["1 234", "5\u{202f}000,5"], false),
             all(&[1234., 5000.5])
@@ -255,7 +260,7 @@ mod tests {
             read(&["1'234", "1\u{2019}000.5"], false),
             all(&[1234., 1000.5])
         );
-        assert_eq!(read(&["3,14", "1,234"], false), all(&[3.14, 1.234]));
+        assert_eq!(read(&["3,15", "1,234"], false), all(&[3.15, 1.234]));
         assert_eq!(read(&["0,538", "1,234"], false), all(&[0.538, 1.234]));
         assert_eq!(read(&["1.234", "2.5"], true), all(&[1.234, 2.5]));
     }

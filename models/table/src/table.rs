@@ -6,7 +6,7 @@ use crate::{
     column::ColumnBuilder,
     decide::Decided,
     error::{Error, Result, listed, shortened},
-    frame::{Cells, Column, Frame},
+    frame::{Column, Frame},
     missing::Missing,
     names::distinct,
 };
@@ -34,7 +34,7 @@ pub(crate) struct Builder<'a> {
 }
 
 impl<'a> Builder<'a> {
-    /// A table without rows, of columns with these names; numbers have the decimal points `decimals`.
+    /// A table without rows, of columns with these names.
     pub(crate) fn new(
         path: &'a Path,
         missing: Missing,
@@ -52,6 +52,21 @@ impl<'a> Builder<'a> {
             lines: Vec::new(),
             next_line: 0,
             room: 0,
+        }
+    }
+
+    /// A table whose columns have all of their cells.
+    #[cfg(feature = "parquet")]
+    pub(crate) fn of_columns(
+        path: &'a Path,
+        missing: Missing,
+        names: Vec<String>,
+        columns: Vec<ColumnBuilder>,
+    ) -> Self {
+        let rows = columns.first().map_or(0, ColumnBuilder::len);
+        Self {
+            rows,
+            ..Self::new(path, missing, names, columns)
         }
     }
 
@@ -112,7 +127,7 @@ impl<'a> Builder<'a> {
     /// Adds a column, which is missing in all rows before the one under way.
     pub(crate) fn add_column(&mut self, name: String, mut column: ColumnBuilder) -> usize {
         for _ in 1..self.rows {
-            column.push_missing(0);
+            column.push_missing(self.kept);
         }
         self.names.push(name);
         self.columns.push(column);
@@ -183,36 +198,6 @@ impl<'a> Builder<'a> {
 
 fn kept(columns: usize) -> usize {
     (KEPT / columns.max(1)).clamp(100, 50_000)
-}
-
-/// A table whose columns were read as a whole.
-pub(crate) fn of_columns(
-    path: &Path,
-    format: String,
-    columns: Vec<(String, Cells)>,
-    notes: Vec<String>,
-) -> Result<Frame> {
-    let (names, cells): (Vec<_>, Vec<_>) = columns.into_iter().unzip();
-    let rows = cells.first().map_or(0, Cells::len);
-    if rows == 0 {
-        return Err(Error::Empty {
-            path: path.into(),
-            expected: "rows",
-        });
-    }
-    let (names, renamed) = distinct(names);
-    let columns = names
-        .into_iter()
-        .zip(cells)
-        .map(|(name, cells)| Column { name, cells });
-    Ok(Frame {
-        name: stem(path),
-        format,
-        rows,
-        columns: columns.collect(),
-        notes: [notes, renamed].concat(),
-        lines: Vec::new(),
-    })
 }
 
 /// The name of a table read from `path`: the file's, without the extension and that of what it is packed with.

@@ -92,7 +92,7 @@ pub(crate) fn usual(rows: &[Row]) -> usize {
 /// From 0 to 1: how alike the rows are, and how clean the cells.
 fn score(rows: &[Row], dialect: Dialect, missing: &Missing) -> f64 {
     // The first row may be a title, or names of which one is missing.
-    let body = if rows.len() > 2 { &rows[1..] } else { rows };
+    let body = if rows.len() > 4 { &rows[1..] } else { rows };
     let usual = usual(body);
     let alike: Vec<&Row> = body.iter().filter(|row| row.cells.len() == usual).collect();
     if alike.is_empty() {
@@ -103,23 +103,28 @@ fn score(rows: &[Row], dialect: Dialect, missing: &Missing) -> f64 {
         .take(LOOKED_AT)
         .flat_map(|row| row.cells.iter().take(LOOKED_AT));
     let (clean, count) = cells.fold((0., 0.), |(sum, count), cell| {
-        (sum + clean(cell, dialect, missing), count + 1.)
+        (sum + clean(cell, usual, dialect, missing), count + 1.)
     });
-    let share = alike.len() as f64 / body.len() as f64;
-    // A text that no separator divides has a single column.
+    // The names of columns may be one fewer than those.
+    let names = usize::from(body[0].cells.len().abs_diff(usual) == 1 && body.len() > 2);
+    let share = (alike.len() + names) as f64 / body.len() as f64;
+    // A text that no separator divides has a single column, of which no cell should have one.
     let single = if usual == 1 { 0.9 } else { 1. };
     single * share * share * clean / count
 }
 
 /// How much a cell looks like one that was cut out where it should.
-fn clean(cell: &str, dialect: Dialect, missing: &Missing) -> f64 {
+fn clean(cell: &str, usual: usize, dialect: Dialect, missing: &Missing) -> f64 {
     let number = || {
         Amount::of(cell)
             .is_some_and(|amount| STYLES.iter().any(|style| amount.read(*style).is_some()))
     };
     let quoted = |quote: char| cell.starts_with(quote) || cell.ends_with(quote);
+    let single = usual == 1 && cell.contains([',', ';', '\t', '|']);
     if missing.text(cell) {
         0.9
+    } else if single && !cell.contains(", ") {
+        0.1
     } else if cell.parse::<f64>().is_ok() || is_moment(cell) {
         1.
     } else if number() {
@@ -130,7 +135,7 @@ fn clean(cell: &str, dialect: Dialect, missing: &Missing) -> f64 {
         .bytes()
         .any(|byte| matches!(byte, b'\t' | b';' | b'|') && byte != dialect.separator)
     {
-        0.2
+        0.4
     } else if cell.contains(", ") {
         0.5
     } else if cell.contains(',') {

@@ -17,6 +17,8 @@ pub(crate) struct Layout {
     pub(crate) cells: usize,
     /// The last cell of each row is empty, and there is no column of it.
     pub(crate) trailing: bool,
+    /// Rows may lack cells at their end.
+    pub(crate) short: bool,
     /// What a person should know of it.
     pub(crate) notes: Vec<String>,
 }
@@ -46,7 +48,10 @@ impl Layout {
         // A row of nearly as many cells is no title, but one that lacks some: what comes after it is refused where it is read.
         let short = |row: &Row| row.cells.len() <= (cells / 2).max(1);
         if titles.len() > MOST_BEFORE || !titles.iter().all(short) {
-            return Self::with_names_in(rows, rows[0].cells.len(), comment, asked, missing);
+            let mut layout =
+                Self::with_names_in(rows, rows[0].cells.len(), comment, asked, missing);
+            layout.short = layout.skip > 0 && lack_cells(rows);
+            return layout;
         }
         let mut layout = match names {
             Some((names, trailing)) => Self {
@@ -54,25 +59,23 @@ impl Layout {
                 names,
                 cells,
                 trailing,
+                short: false,
                 notes: Vec::new(),
             },
             None => Self::with_names_in(table, cells, comment, asked, missing),
         };
+        layout.short = start == 0 && layout.skip > 0 && lack_cells(rows);
         layout.skip += start;
-        layout.notes.extend(titles.first().map(|first| {
-            let first = shortened(&first.cells.join(", "));
-            match titles.len() {
-                1 => format!("a line before the table was passed over: `{first}`"),
-                lines => format!(
-                    "{lines} lines before the table were passed over, the first of them `{first}`"
-                ),
-            }
-        }));
+        layout.notes.extend(
+            titles
+                .first()
+                .map(|first| passed_over(titles.len(), &first.cells.join(", "))),
+        );
         layout
     }
 
     /// The layout of rows that are all of the table: the first has the names, or there are none.
-    fn with_names_in(
+    pub(crate) fn with_names_in(
         table: &[Row],
         cells: usize,
         comment: Option<Vec<String>>,
@@ -84,6 +87,7 @@ impl Layout {
             names: Vec::new(),
             cells,
             trailing: false,
+            short: false,
             notes: Vec::new(),
         };
         let Some((first, rest)) = table.split_first() else {
@@ -91,15 +95,22 @@ impl Layout {
         };
         let numbers = first.cells.iter().all(|cell| cell.parse::<f64>().is_ok());
         let comment = comment.filter(|comment| comment.len() == cells && asked.is_none());
+        let declared = if declare_types(rest) { 2 } else { 0 };
+        let rest = &rest[declared..];
         let found = match asked {
             Some(asked) => asked,
+            None if declared > 0 => true,
             None if rest.is_empty() => comment.is_none() && !numbers,
             None => has_names(&first.cells, rest, missing),
         };
         let row = shortened(&first.cells.join(", "));
         if found {
-            layout.skip = 1;
-            layout.trailing = last_is_empty(table, cells);
+            layout.skip = 1 + declared;
+            if declared > 0 {
+                let note = "two lines below the names, with types and roles as Orange writes them, were passed over";
+                layout.notes.push(note.into());
+            }
+            layout.trailing = first.cells[cells - 1].is_empty() && last_is_empty(rest, cells);
             layout.names = first.cells.clone();
             if numbers && asked.is_none() {
                 layout.notes.push(format!("the first row counts, and was taken for names: `{row}`; `--no-header` says that it has values"));
@@ -121,6 +132,17 @@ impl Layout {
         }
         layout.names.truncate(cells - usize::from(layout.trailing));
         layout
+    }
+}
+
+/// What to say of lines that are before the table.
+pub(crate) fn passed_over(lines: usize, first: &str) -> String {
+    let first = shortened(first);
+    match lines {
+        1 => format!("a line before the table was passed over: `{first}`"),
+        _ => {
+            format!("{lines} lines before the table were passed over, the first of them `{first}`")
+        }
     }
 }
 
@@ -157,6 +179,48 @@ fn names_above(
 
 fn has_names(first: &[String], rest: &[Row], missing: &Missing) -> bool {
     header::found(first, rest.iter().map(|row| row.cells.as_slice()), missing)
+}
+
+/// Whether the rows below the first, which has the most cells, lack cells at their end, as where the last ones are written only if there
+/// is something in them: one in twenty at least, as a few are rather damaged. Rows that all lack as many rather have a name too many above them.
+fn lack_cells(rows: &[Row]) -> bool {
+    let lengths: Vec<usize> = rows.iter().map(|row| row.cells.len()).collect();
+    let (first, rest) = lengths.split_first().unwrap_or((&0, &[]));
+    // Notes below the table are no rows.
+    let last = rest.iter().rposition(|length| *length > first / 2);
+    let rest = &rest[..last.map_or(0, |last| last + 1)];
+    let short = rest.iter().filter(|length| *length < first).count();
+    let different = rest.iter().any(|length| *length != rest[0]);
+    short > 1 && short * 20 >= rest.len() && different && rest.iter().all(|length| length <= first)
+}
+
+/// Whether the first two rows have the types of the columns and what they are for.
+fn declare_types(rows: &[Row]) -> bool {
+    const TYPES: [&str; 8] = [
+        "c",
+        "d",
+        "s",
+        "t",
+        "continuous",
+        "discrete",
+        "string",
+        "time",
+    ];
+    const ROLES: [&str; 7] = ["", "class", "meta", "ignore", "weight", "i", "m"];
+    let [types, roles, _, ..] = rows else {
+        return false;
+    };
+    // The values of a discrete column may be written for its type.
+    let is_type =
+        |cell: &String| TYPES.contains(&cell.as_str()) || cell.contains(' ') || cell.is_empty();
+    let is_role = |cell: &String| ROLES.contains(&cell.as_str()) || cell.contains('=');
+    let some = types
+        .cells
+        .iter()
+        .any(|cell| TYPES.contains(&cell.as_str()));
+    let few =
+        roles.cells.iter().filter(|cell| !cell.is_empty()).count() * 2 <= roles.cells.len().max(2);
+    some && few && types.cells.iter().all(is_type) && roles.cells.iter().all(is_role)
 }
 
 /// Whether rows of this many cells have nothing in the last one.

@@ -1,6 +1,7 @@
 //! Text whose cells are separated: CSV in all of its dialects.
 
 mod dialect;
+mod fill;
 mod header;
 mod layout;
 mod records;
@@ -9,26 +10,28 @@ mod sample;
 use std::io::{Cursor, Read};
 
 use crate::{
-    charset::windows_1252,
     column::ColumnBuilder,
     error::{Error, Result},
     frame::Frame,
     missing::Missing,
     options::ReadOptions,
-    stream::{Reach, Stream},
+    stream::Stream,
     style::{Amount, Style},
     table::{Builder, MOST_COLUMNS},
 };
-use layout::Layout;
+use fill::{Passed, fill};
+pub(crate) use layout::Layout;
+#[cfg(feature = "excel")]
+pub(crate) use layout::passed_over;
 use records::{Fault, Records};
-use sample::{Row, Sample};
+pub(crate) use sample::Row;
+use sample::Sample;
 
-/// The table in a text, of which `start` has been read already; `whole` says that there is no more. `charset` is what it was in.
+/// The table in a text, of which `start` has been read already; `whole` says that there is no more.
 pub(crate) fn parse(
     stream: &mut Stream<'_>,
     start: &[u8],
     whole: bool,
-    charset: Option<&'static str>,
     options: &ReadOptions,
 ) -> Result<Frame> {
     let path = stream.path;
@@ -54,7 +57,9 @@ pub(crate) fn parse(
         .rows(dialect)?;
         row.into_iter().next().map(|row| row.cells)
     });
-    let layout = Layout::of(&rows, comment, options.header, &missing);
+    let mut layout = Layout::of(&rows, comment, options.header, &missing);
+    // Which cells are missing between blanks cannot be told.
+    layout.short &= !dialect.is_blank();
     let rows = rows.get(layout.skip..).unwrap_or_default();
     let columns = layout.names.len();
     let read = read_by_column(rows, columns, &missing);
@@ -70,20 +75,18 @@ pub(crate) fn parse(
             lines => format!("{lines} lines of comments before the table were passed over"),
         });
     }
+    if dialect.quote.is_none() {
+        let note = "quotes are read as any other character: they are not in pairs";
+        builder.notes.push(note.into());
+    }
     builder.notes.extend(layout.notes.iter().cloned());
 
     let reach = stream.reach();
     let place = start.len() - sample.bytes.len();
     let bytes = Cursor::new(&start[place..]).chain(&mut *stream);
     let mut records = Records::new(bytes, dialect, sample.line, MOST_COLUMNS);
-    let mut other_charset = None;
-    let result = fill(
-        &mut builder,
-        &mut records,
-        &layout,
-        &reach,
-        &mut other_charset,
-    );
+    let mut passed = Passed::default();
+    let result = fill(&mut builder, &mut records, &layout, &reach, &mut passed);
     drop(records);
     match result {
         Ok(()) => {}
@@ -114,56 +117,13 @@ pub(crate) fn parse(
             });
         }
     }
-    if let Some((line, text)) = other_charset {
-        builder.notes.push(format!("some cells are not in UTF-8, and were read as Windows-1252: `{text}` in line {line} is the first"));
-    }
-    let mut format = match columns {
+    builder.notes.extend(passed.notes());
+    let format = match columns {
         1 => "text of one column".to_owned(),
         _ if dialect.separator == b',' => "CSV".to_owned(),
         _ => format!("CSV separated by {}", dialect.words()),
     };
-    for word in charset.iter().chain(&stream.packed) {
-        format = format!("{format}, {word}");
-    }
-    builder.finish(format, commas)
-}
-
-/// Takes in the rows.
-fn fill<R: Read>(
-    builder: &mut Builder<'_>,
-    records: &mut Records<R>,
-    layout: &Layout,
-    reach: &Reach,
-    other_charset: &mut Option<(u64, String)>,
-) -> std::result::Result<(), Fault> {
-    for _ in 0..layout.skip {
-        records.advance()?;
-    }
-    let columns = layout.names.len();
-    while records.advance()? {
-        let line = records.line();
-        if records.len() != layout.cells
-            || (layout.trailing && records.cells().last().is_some_and(|cell| !cell.is_empty()))
-        {
-            return Err(Fault::Ragged {
-                line,
-                found: records.len(),
-            });
-        }
-        builder.make_room(reach.share());
-        builder.begin_row(Some(line));
-        for (column, cell) in records.cells().take(columns).enumerate() {
-            match str::from_utf8(cell) {
-                Ok(text) => builder.push(column, text),
-                Err(_) => {
-                    let text = windows_1252(cell);
-                    builder.push(column, &text);
-                    other_charset.get_or_insert_with(|| (line, crate::error::shortened(&text)));
-                }
-            }
-        }
-    }
-    Ok(())
+    builder.finish(stream.described(&format), commas)
 }
 
 /// How many cells each style reads, column by column; none if the column has other texts.

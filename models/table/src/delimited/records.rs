@@ -61,7 +61,9 @@ pub(crate) struct Records<R> {
     /// The line of the byte at `at`.
     line: u64,
     /// The line on which the row under way begins.
-    row: u64,
+    start: u64,
+    /// There is a blank line before it.
+    after_blank: bool,
     cells: Vec<u8>,
     ends: Vec<usize>,
     /// The bytes at which a cell without quotes may end.
@@ -91,7 +93,8 @@ impl<R: Read> Records<R> {
             buffer: Vec::new(),
             at: 0,
             line,
-            row: line,
+            start: line,
+            after_blank: false,
             cells: Vec::new(),
             ends: Vec::new(),
             stops,
@@ -100,11 +103,13 @@ impl<R: Read> Records<R> {
 
     /// Goes on to the next row that is not blank; whether there is one.
     pub(crate) fn advance(&mut self) -> Result<bool, Fault> {
+        self.after_blank = false;
         loop {
             self.cells.clear();
             self.ends.clear();
             while matches!(self.peek()?, Some(b'\n' | b'\r')) {
                 self.end_line()?;
+                self.after_blank = true;
             }
             if self.dialect.is_blank() {
                 self.skip_blanks()?;
@@ -112,12 +117,12 @@ impl<R: Read> Records<R> {
             if self.peek()?.is_none() {
                 return Ok(false);
             }
-            self.row = self.line;
+            self.start = self.line;
             loop {
                 let after = self.read_cell()?;
                 self.ends.push(self.cells.len());
                 if self.ends.len() > self.most || self.cells.len() > LONGEST {
-                    return Err(Fault::TooMany(self.row));
+                    return Err(Fault::TooMany(self.start));
                 }
                 if after == After::Row {
                     break;
@@ -126,12 +131,23 @@ impl<R: Read> Records<R> {
             if self.ends.len() > 1 || !self.cells.trim_ascii().is_empty() {
                 return Ok(true);
             }
+            self.after_blank = true;
         }
     }
 
+    /// Whether there is a blank line before the row.
+    pub(crate) fn is_after_blank(&self) -> bool {
+        self.after_blank
+    }
+
+    /// Whether the row is a comment among rows of `cells` cells.
+    pub(crate) fn is_comment(&self, cells: usize) -> bool {
+        self.len() != cells && self.cells.trim_ascii_start().first() == Some(&b'#')
+    }
+
     /// The line on which the row begins.
-    pub(crate) fn line(&self) -> u64 {
-        self.row
+    pub(crate) fn row_line(&self) -> u64 {
+        self.start
     }
 
     /// How many cells the row has.
@@ -202,7 +218,7 @@ impl<R: Read> Records<R> {
                 None => return Ok(After::Row),
                 Some(_) if length.is_none() => {
                     if self.cells.len() > LONGEST {
-                        return Err(Fault::TooMany(self.row));
+                        return Err(Fault::TooMany(self.start));
                     }
                 }
                 Some(b'\n' | b'\r') => {
@@ -242,10 +258,10 @@ impl<R: Read> Records<R> {
             self.cells.extend_from_slice(&rest[..length]);
             self.at += length;
             if self.cells.len() > LONGEST {
-                return Err(Fault::OpenQuote(self.row));
+                return Err(Fault::OpenQuote(self.start));
             }
             match self.peek()? {
-                None => return Err(Fault::OpenQuote(self.row)),
+                None => return Err(Fault::OpenQuote(self.start)),
                 Some(b'\n' | b'\r') => {
                     self.end_line()?;
                     self.cells.push(b'\n');
@@ -296,7 +312,7 @@ mod tests {
             let cells = records
                 .cells()
                 .map(|cell| String::from_utf8(cell.to_vec()).unwrap());
-            rows.push((records.line(), cells.collect()));
+            rows.push((records.row_line(), cells.collect()));
         }
         rows
     }

@@ -1,6 +1,9 @@
 //! The beginning of a text, which is looked at before the text is read.
 
-use super::records::{Dialect, Fault, Records};
+use super::{
+    dialect::usual,
+    records::{Dialect, Fault, Records},
+};
 use crate::{charset::windows_1252, table::MOST_COLUMNS};
 
 /// How many rows are looked at.
@@ -21,13 +24,19 @@ pub(crate) struct Sample<'a> {
 
 /// A row of it.
 pub(crate) struct Row {
-    pub(crate) line: u64,
     pub(crate) cells: Vec<String>,
 }
 
 impl<'a> Sample<'a> {
-    /// The first rows in this dialect; `None` if the text cannot be in it.
+    /// The first rows in this dialect, without comments between them; `None` if the text cannot be in it.
     pub(crate) fn rows(self, dialect: Dialect) -> Option<Vec<Row>> {
+        let mut rows = self.all_rows(dialect)?;
+        let cells = usual(&rows);
+        rows.retain(|row| row.cells.len() == cells || !row.cells[0].starts_with('#'));
+        Some(rows)
+    }
+
+    fn all_rows(self, dialect: Dialect) -> Option<Vec<Row>> {
         let mut records = Records::new(self.bytes, dialect, self.line, MOST_COLUMNS);
         let (mut rows, mut cells): (Vec<Row>, usize) = (Vec::new(), 0);
         loop {
@@ -35,7 +44,6 @@ impl<'a> Sample<'a> {
                 Ok(true) if rows.len() < ROWS && (cells < CELLS || rows.len() < 3) => {
                     cells += records.len();
                     rows.push(Row {
-                        line: records.line(),
                         cells: records.cells().map(text).collect(),
                     });
                 }
