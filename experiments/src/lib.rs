@@ -3,6 +3,7 @@
 pub mod cli;
 pub mod compare;
 pub mod error;
+pub mod page;
 pub mod plot;
 pub mod record;
 pub mod train;

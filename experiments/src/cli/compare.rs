@@ -1,12 +1,12 @@
 //! The command line of `compare`.
 
 use super::{
-    Machine, Words, note_renamed_fields, print_json, run_folder, say, stop_on_ctrl_c, write,
+    Machine, Words, note_renamed_fields, output, print_json, run_folder, say, stop_on_ctrl_c, write,
 };
 use crate::compare::{self, CompareConfig};
 use crate::record::observer::Progress;
 use crate::record::run_directory::write_json;
-use crate::{Registry, Result, plot::pictures};
+use crate::{Registry, Result, page, plot::pictures};
 use clap::Parser;
 use std::path::{Path, PathBuf};
 
@@ -58,7 +58,8 @@ pub(super) fn compare(words: &Words, registry: &Registry) -> Result<()> {
     let lines = compare::compare(&config, &out, &workers, &mut progress)?;
     let report = compare::report(&config, &lines);
     write_json(&out.join("report.json"), &report)?;
-    let drawn = pictures::draw_comparison(&out)?;
+    let mut drawn = pictures::draw_comparison(&out)?;
+    drawn.extend(output::page(page::comparison(&out, &drawn)));
     if arguments.json {
         print_json(&report.methods)?;
     } else {

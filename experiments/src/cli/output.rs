@@ -3,7 +3,7 @@
 use crate::{Error, Result};
 use std::fmt::Display;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use trimtab_env::files::{is_standard_output, renamed};
 
 /// Writes to the standard output, at once.
@@ -29,6 +29,13 @@ pub(super) fn tell(out: &Path, line: impl Display) -> Result<()> {
         return Ok(());
     }
     say(line)
+}
+
+/// The page of a run, if it could be written: the run is whole without it.
+pub(super) fn page(written: Result<PathBuf>) -> Option<PathBuf> {
+    written
+        .inspect_err(|error| eprintln!("warning: the page is not written: {error}"))
+        .ok()
 }
 
 /// One JSON object a line.

@@ -1,11 +1,11 @@
 //! The command line of `plot`.
 
-use super::{Words, say, tell};
-use crate::{Result, plot::pictures};
+use super::{Words, output, say, tell};
+use crate::{Result, page, plot::pictures};
 use clap::Parser;
 use std::path::PathBuf;
 
-/// Draws the pictures of runs again, from their records.
+/// Draws the pictures of runs and writes their pages again, from their records.
 #[derive(Parser)]
 #[command(
     name = "plot",
@@ -35,11 +35,16 @@ pub(super) fn plot(words: &Words) -> Result<()> {
         }
         (None, runs) => {
             for run in runs {
-                let drawn = if pictures::is_comparison(run) {
-                    pictures::draw_comparison(run)?
+                let (mut drawn, written) = if pictures::is_comparison(run) {
+                    let drawn = pictures::draw_comparison(run)?;
+                    let written = page::comparison(run, &drawn);
+                    (drawn, written)
                 } else {
-                    pictures::draw(run)?
+                    let drawn = pictures::draw(run)?;
+                    let written = page::experiment(run, &drawn);
+                    (drawn, written)
                 };
+                drawn.extend(output::page(written));
                 for path in drawn {
                     say(path.display())?;
                 }

@@ -1,14 +1,14 @@
 //! The command line of `train`.
 
 use super::source::ConfigSource;
-use super::{Machine, Words, known, run_folder, say, stop_on_ctrl_c, write};
+use super::{Machine, Words, known, output, run_folder, say, stop_on_ctrl_c, write};
 use crate::record::observer::{Both, Progress};
 use crate::record::run_directory::read_events;
 use crate::record::summary::{self, Summary};
 use crate::record::tensorboard::TensorBoard;
 use crate::train::config::EnvironmentConfig;
 use crate::train::runner::{self, recorded_references};
-use crate::{Config, Error, Registry, Result, plot::pictures};
+use crate::{Config, Error, Registry, Result, page, plot::pictures};
 use clap::Parser;
 use std::path::PathBuf;
 use trimtab_env::Part;
@@ -85,7 +85,8 @@ pub(super) fn train(words: &Words, registry: &Registry) -> Result<()> {
     let references = recorded_references(&read_events(&out)?);
     write(summary::table(&summary, &references))?;
     let clock = std::time::Instant::now();
-    pictures::draw(&out)?;
+    let drawn = pictures::draw(&out)?;
+    output::page(page::experiment(&out, &drawn));
     say(phases(&summary, clock.elapsed().as_secs_f64()))?;
     say(format_args!("everything is in {}", out.display()))?;
     Ok(())

@@ -121,6 +121,13 @@ impl Canvas<'_> {
             .draw(&Circle::new(place(&centre), fine(radius), style))
     }
 
+    /// A ring that sets off the point in it.
+    pub(super) fn ring(&self, centre: Point, colour: RGBColor) -> Result<(), Failure> {
+        self.disc(centre, 11.0, WHITE)?;
+        self.disc(centre, 9.5, colour)?;
+        self.disc(centre, 5.5, WHITE)
+    }
+
     /// A diagonal cross.
     pub(super) fn cross(
         &self,

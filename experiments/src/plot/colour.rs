@@ -51,6 +51,12 @@ pub(super) fn controllers<'a>(
         .collect()
 }
 
+/// The colour half way to white, for what stands behind.
+pub(super) fn lighter(RGBColor(r, g, b): RGBColor) -> RGBColor {
+    let half = |channel: u8| channel / 2 + 128;
+    RGBColor(half(r), half(g), half(b))
+}
+
 /// Viridis (Smith and van der Walt 2015) at eighths, linear in between.
 const VIRIDIS: [[f64; 3]; 9] = [
     [68.0, 1.0, 84.0],

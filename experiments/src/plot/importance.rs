@@ -2,17 +2,15 @@
 
 use super::Error;
 use super::axis::Axis;
-use super::canvas::{Anchor, WIDTH, draw};
+use super::canvas::{WIDTH, draw};
 use super::colour::METHODS;
 use super::legend::{Mark, legend};
 use super::panel::{Bounds, Panel, TITLE_ROOM, X_LABEL_ROOM, title};
+use super::rows;
 use crate::train::explain::Importance;
 use plotters::style::Color;
 use std::path::Path;
 
-/// Height of the bar of one feature with the room around it.
-const ROW: f64 = 34.0;
-const NAME_SIZE: f64 = 21.0;
 /// The most features that are drawn.
 const MOST: usize = 20;
 
@@ -31,17 +29,13 @@ pub fn importance(path: &Path, heads: &[&str], importances: &[Importance]) -> Re
     }
     let x = Axis::linear(0.0, 1.05 * largest.max(1e-3), 8);
     let y = Axis::linear(0.0, 1.0, 1);
-    let height = 200.0 + ROW * shown.len() as f64;
-    draw(path, height as u32, |canvas| {
+    draw(path, rows::height(shown.len()), |canvas| {
         title(
             canvas,
             "What moves the policy: permutation importance of its features",
         )?;
-        let mut left: f64 = 60.0;
-        for importance in shown {
-            left = left.max(canvas.text_width(&importance.feature, NAME_SIZE)?);
-        }
-        let (left, right) = (left + 44.0, f64::from(WIDTH) - 30.0);
+        let left = rows::left(canvas, shown.iter().map(|i| i.feature.as_str()))?;
+        let right = f64::from(WIDTH) - 30.0;
         let entries: Vec<(Mark, String)> = heads
             .iter()
             .zip(METHODS.iter().cycle())
@@ -64,12 +58,7 @@ pub fn importance(path: &Path, heads: &[&str], importances: &[Importance]) -> Re
         let pitch = (bounds.bottom - top) / shown.len() as f64;
         for (row, importance) in shown.iter().enumerate() {
             let middle = top + pitch * (row as f64 + 0.5);
-            canvas.text(
-                &importance.feature,
-                (left - 14.0, middle),
-                Anchor::Right,
-                NAME_SIZE,
-            )?;
+            rows::name(canvas, &importance.feature, (left, middle))?;
             let mut from = 0.0;
             for (head, colour) in importance.heads.iter().zip(METHODS.iter().cycle()) {
                 if let (Some(a), Some(b)) = (panel.across(from), panel.across(from + head)) {

@@ -18,6 +18,10 @@ pub(super) enum Mark {
     Dot(RGBColor),
     FaintDot(RGBColor),
     Cross(RGBColor),
+    /// A ring around a point of a line.
+    Ring(RGBColor),
+    /// A name alone.
+    None,
 }
 
 /// Draws the entries from `top_left`, in as many rows as they need within `width`, and returns the bottom.
@@ -47,6 +51,8 @@ pub(super) fn legend(
             Mark::Dot(colour) => canvas.disc(centre, 7.0, colour)?,
             Mark::FaintDot(colour) => canvas.disc(centre, 4.0, colour.mix(0.4))?,
             Mark::Cross(colour) => canvas.cross(centre, 7.0, colour)?,
+            Mark::Ring(colour) => canvas.ring(centre, colour)?,
+            Mark::None => {}
         }
         canvas.text(&name, (x + MARK + 10.0, y), Anchor::Left, SIZE)?;
         x += entry + GAP;

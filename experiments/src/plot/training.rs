@@ -3,7 +3,7 @@
 use super::Error;
 use super::axis::{Axis, Scale};
 use super::canvas::{WIDTH, draw};
-use super::colour::{BLACK, controllers};
+use super::colour::{BLACK, GREY, controllers, lighter};
 use super::legend::{Mark, legend};
 use super::panel::{Bounds, Panel, TITLE_ROOM, X_LABEL_ROOM, Y_LABEL_ROOM, title};
 use super::statistics::drawable;
@@ -14,18 +14,24 @@ use trimtab_env::tuning::Segment;
 const HEIGHT: u32 = 1200;
 /// Room between two panels.
 const GAP: f64 = 18.0;
+/// By what factor the training loss may widen the axis of the losses.
+const STRETCH: f64 = 5.0;
 
 /// What one controller did, as lines over the cost in modelled seconds.
 struct Trace {
     colour: RGBColor,
     /// Validation loss at the end of each segment.
     loss: Vec<(f64, f64)>,
+    /// Mean training loss of each half of a segment, in its middle.
+    training_loss: Vec<(f64, f64)>,
     /// The settings and the utilisation at both ends of each segment.
     learning_rate: Vec<(f64, f64)>,
     batch_size: Vec<(f64, f64)>,
     utilisation: Vec<(f64, f64)>,
     /// Where segments diverged, with the best loss until then.
     diverged: Vec<(f64, f64)>,
+    /// Where the weights with the best validation loss are from, with their loss.
+    kept: Option<(f64, f64)>,
 }
 
 /// One of the lines of a trace.
@@ -36,10 +42,12 @@ impl Trace {
         let mut trace = Self {
             colour,
             loss: vec![],
+            training_loss: vec![],
             learning_rate: vec![],
             batch_size: vec![],
             utilisation: vec![],
             diverged: vec![],
+            kept: kept(segments),
         };
         for segment in segments.iter().filter(|segment| drawable(segment.spent)) {
             let end = segment.spent;
@@ -56,6 +64,14 @@ impl Trace {
             trace
                 .utilisation
                 .extend(ends.map(|x| (x, segment.report.utilisation)));
+            if let Some(train) = segment.report.train.filter(|_| drawable(cost)) {
+                let half = |share: f64| end - cost * (1.0 - share);
+                let halves = [
+                    (half(0.25), train.first_half),
+                    (half(0.75), train.second_half),
+                ];
+                trace.training_loss.extend(halves);
+            }
             if let Some(validation) = &segment.report.validation {
                 trace.loss.push((end, validation.loss));
             }
@@ -67,9 +83,36 @@ impl Trace {
     }
 }
 
-/// Draws trainings of one task over their cost: validation loss, learning rate, batch size and utilisation, one
-/// colour a controller. Segments that diverged are crosses at the best loss until then. Several trainings of the same
-/// controller share its colour.
+/// Where the best weights are from: cost and validation loss at the end of the segment in which the best loss was reached.
+/// `None` where no segment was better than the start, or where it cannot be told.
+fn kept(segments: &[Segment]) -> Option<(f64, f64)> {
+    let best = segments.last()?.best_loss;
+    let first = segments
+        .iter()
+        .position(|segment| segment.best_loss == best)?;
+    let segment = &segments[first];
+    let loss = segment.report.validation.as_ref()?.loss;
+    // The first segment may have been worse than the start, whose loss is in no segment.
+    let improved = first > 0 || loss == best;
+    (improved && !segment.report.diverged && drawable(segment.spent))
+        .then_some((segment.spent, loss))
+}
+
+/// The parts of a line whose values are no further from `range` than it may be stretched, so that losses of a training
+/// that go to 0 do not flatten the others.
+fn within(points: &[(f64, f64)], (low, high): (f64, f64)) -> Vec<Vec<(f64, f64)>> {
+    let near = |point: &(f64, f64)| point.1 >= low / STRETCH && point.1 <= high * STRETCH;
+    let parts = points.chunk_by(|a, b| near(a) == near(b));
+    parts
+        .filter(|part| near(&part[0]))
+        .map(<[_]>::to_vec)
+        .collect()
+}
+
+/// Draws trainings of one task over their cost: validation and training loss, learning rate, batch size and utilisation, one
+/// colour a controller. Segments that diverged are crosses at the best loss until then, and rings are where the best weights
+/// are from. Several trainings of the same controller share its colour. Training losses are drawn as far as they are within
+/// a factor of five of the validation losses.
 ///
 /// # Errors
 /// [`Error::Missing`] if no training has a segment with a finite cost.
@@ -97,6 +140,25 @@ pub fn training(path: &Path, task: &str, runs: &[(String, Vec<Segment>)]) -> Res
     if traces.iter().any(|trace| !trace.diverged.is_empty()) {
         entries.push((Mark::Cross(BLACK), "diverged".to_owned()));
     }
+    let validation = (traces.iter())
+        .flat_map(|trace| trace.loss.iter().chain(&trace.diverged))
+        .map(|p| p.1);
+    let range = validation
+        .clone()
+        .filter(|loss| drawable(*loss) && *loss > 0.0)
+        .fold((f64::INFINITY, 0.0), |(low, high): (f64, f64), loss| {
+            (low.min(loss), high.max(loss))
+        });
+    let training: Vec<Vec<Vec<(f64, f64)>>> = traces
+        .iter()
+        .map(|trace| within(&trace.training_loss, range))
+        .collect();
+    if training.iter().any(|parts| !parts.is_empty()) {
+        entries.push((Mark::Thin(GREY), "training loss".to_owned()));
+    }
+    if traces.iter().any(|trace| trace.kept.is_some()) {
+        entries.push((Mark::Ring(BLACK), "best weights".to_owned()));
+    }
 
     let around = |scale, ticks, of: Line| {
         let values = traces
@@ -104,19 +166,15 @@ pub fn training(path: &Path, task: &str, runs: &[(String, Vec<Segment>)]) -> Res
             .flat_map(|trace| of(trace).iter().map(|p| p.1));
         Axis::around(scale, values, ticks)
     };
-    let loss = (traces.iter())
-        .flat_map(|trace| trace.loss.iter().chain(&trace.diverged))
-        .map(|p| p.1);
+    let loss = validation.chain(training.iter().flatten().flatten().map(|p| p.1));
     let ends = (traces.iter()).flat_map(|trace| trace.utilisation.iter().map(|p| p.0));
     let x = Axis::around(Scale::Linear, ends, 8);
     let rate: Line = |trace| &trace.learning_rate;
     let size: Line = |trace| &trace.batch_size;
     let panels: [(&str, Axis, Line); 4] = [
-        (
-            "validation loss",
-            Axis::around(Scale::Log10, loss, 9),
-            |trace| &trace.loss,
-        ),
+        ("loss", Axis::around(Scale::Log10, loss, 9), |trace| {
+            &trace.loss
+        }),
         ("learning rate", around(Scale::Log10, 5, rate), rate),
         ("batch size", around(Scale::Log2, 5, size), size),
         ("utilisation", Axis::linear(-0.03, 1.03, 6), |trace| {
@@ -150,6 +208,14 @@ pub fn training(path: &Path, task: &str, runs: &[(String, Vec<Segment>)]) -> Res
                 y,
             };
             panel.grid(label)?;
+            if i == 0 {
+                for (trace, parts) in traces.iter().zip(&training) {
+                    for part in parts {
+                        let places = panel.places(part.iter().copied());
+                        canvas.line(&places, lighter(trace.colour), 1.5)?;
+                    }
+                }
+            }
             for (drawn, trace) in traces.iter().enumerate() {
                 let width = 2.5 + widening * (traces.len() - 1 - drawn) as f64;
                 let places = panel.places(points(trace).iter().copied());
@@ -167,6 +233,9 @@ pub fn training(path: &Path, task: &str, runs: &[(String, Vec<Segment>)]) -> Res
                             canvas.cross((across, height), 8.0, trace.colour)?;
                         }
                     }
+                    if let Some(place) = trace.kept.and_then(|kept| panel.place(kept)) {
+                        canvas.ring(place, trace.colour)?;
+                    }
                 }
             }
             let last = i + 1 == panels.len();
@@ -181,7 +250,7 @@ pub fn training(path: &Path, task: &str, runs: &[(String, Vec<Segment>)]) -> Res
 mod tests {
     use super::super::canvas::{dimensions, folder};
     use super::*;
-    use trimtab_env::{Report, Settings, Validation};
+    use trimtab_env::{Report, Settings, TrainLoss, Validation};
 
     fn segment(index: usize, loss: f64, rate: f64, size: usize) -> Segment {
         let diverged = !loss.is_finite();
@@ -191,6 +260,7 @@ mod tests {
             report: Report {
                 cost: 2.0,
                 diverged,
+                train: TrainLoss::of(&[loss * 0.9, loss * 0.8]),
                 validation: (!diverged).then(|| Validation {
                     loss,
                     ..Validation::default()
@@ -275,6 +345,38 @@ mod tests {
             error.contains("a.png") && error.contains("`digits`"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn the_best_weights_are_where_the_loss_was_lowest() {
+        let with_best = |index, loss, best| Segment {
+            best_loss: best,
+            ..segment(index, loss, 0.1, 8)
+        };
+        let run = [
+            with_best(0, 3.0, 3.0),
+            with_best(1, 1.0, 1.0),
+            with_best(2, 2.0, 1.0),
+        ];
+        assert_eq!(kept(&run), Some((4.0, 1.0)));
+        assert_eq!(kept(&run[..1]), Some((2.0, 3.0)));
+        // Nothing was better than the start.
+        assert_eq!(kept(&[with_best(0, 3.0, 2.5)]), None);
+        assert_eq!(kept(&[with_best(0, f64::NAN, 2.5)]), None);
+        assert_eq!(kept(&[]), None);
+    }
+
+    #[test]
+    fn training_losses_far_below_are_left_out() {
+        let points = [
+            (1.0, 1.0),
+            (2.0, 0.3),
+            (3.0, 1e-9),
+            (4.0, f64::NAN),
+            (5.0, 0.4),
+        ];
+        let parts = within(&points, (1.0, 2.0));
+        assert_eq!(parts, [vec![(1.0, 1.0), (2.0, 0.3)], vec![(5.0, 0.4)]]);
     }
 
     #[test]

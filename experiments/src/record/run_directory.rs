@@ -10,6 +10,7 @@
 //! policy.json       the trained policy
 //! summary.json      figures
 //! plots/            pictures, all drawn from the above
+//! report.html       the figures and the pictures as one page
 //! ```
 
 use crate::record::events::Event;
