@@ -22,13 +22,15 @@ pub struct TabularConfig {
     pub hidden: Vec<usize>,
     /// The nonlinearity.
     pub activation: Activation,
-    /// Networks of an ensemble, which share their hidden layers (TabM-mini).
+    /// Networks of an ensemble, which share their hidden layers (TabM-mini). Each costs as much as one alone. Against one, four lowered
+    /// the RMSE of 10 tables by 2.6 % on average and eight by 4.1 %; the accuracy on 10 others did not rise.
     pub members: usize,
     /// How many inputs, the first, are numbers; the others are indicators. `None` if all are numbers.
     pub numbers: Option<usize>,
     /// How every number is embedded; `None` leaves it as it is.
     pub embedding: Option<EmbeddingConfig>,
-    /// The share of every label that is spread evenly over all classes in training: RealMLP-TD has 0.1.
+    /// The share of every label that is spread evenly over all classes in training. RealMLP-TD has 0.1, which under the servo did not raise
+    /// the accuracy: 0 by default.
     pub label_smoothing: f64,
     /// How fast parts of the network learn.
     pub rates: PartRates,
@@ -39,7 +41,7 @@ impl Default for TabularConfig {
         Self {
             hidden: vec![128, 128],
             activation: Activation::Relu,
-            members: 16,
+            members: 1,
             numbers: None,
             embedding: Some(EmbeddingConfig::default()),
             label_smoothing: 0.0,
@@ -71,7 +73,8 @@ impl Default for EmbeddingConfig {
 }
 
 /// The learning rates of parts of the network, in multiples of that of the hidden matrices. They hold under optimisers whose updates
-/// do not depend on the size of the gradient, such as Adam: a part learns `v` where its weights are `rate v`.
+/// do not depend on the size of the gradient, such as Adam: a part learns `v` where its weights are `rate v`. RealMLP-TD has 0.1 for
+/// embeddings and 6 for scales; under the servo, which takes the size of updates from all weights together, 0.3 and 6 were worse than 1.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PartRates {
@@ -392,5 +395,111 @@ impl Tabular {
             return both;
         }
         Tensor::cat(vec![both, input.slice([0..batch, numbers..inputs])], 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::weights::flat_state;
+    use trimtab_env::stream;
+
+    /// Five inputs, of which three are numbers; every part learns at a rate of its own.
+    fn config() -> TabularConfig {
+        TabularConfig {
+            hidden: vec![64, 4],
+            members: 3,
+            numbers: Some(3),
+            rates: PartRates {
+                embedding: 0.5,
+                scales: 4.0,
+                ..PartRates::default()
+            },
+            ..TabularConfig::default()
+        }
+    }
+
+    #[test]
+    fn weights_begin_as_they_are_said_to() {
+        let config = config();
+        let sizes = config.sizes(5, 2);
+        assert_eq!(sizes.embedded(), 5 + 3 * 3);
+        let initial = config.initial(&sizes, &mut stream(1, "weights", 0));
+        assert_eq!(
+            initial,
+            config.initial(&sizes, &mut stream(1, "weights", 0))
+        );
+        assert_ne!(
+            initial,
+            config.initial(&sizes, &mut stream(2, "weights", 0))
+        );
+        let mut rest = initial.as_slice();
+        for (part, size) in sizes.tensors() {
+            let (numbers, others) = rest.split_at(size);
+            rest = others;
+            let factor = config.factor(part);
+            let largest = numbers
+                .iter()
+                .fold(0f32, |most, x| most.max((x * factor).abs()));
+            match part {
+                Part::Frequencies => assert!(largest < 0.5, "{largest}"),
+                Part::Phases => assert!(largest <= PI && largest > 0.8 * PI),
+                // A sign for each member and input, shared by a number and its embedding.
+                Part::Scales => {
+                    for member in numbers.chunks(14) {
+                        assert!(member.iter().all(|x| x.abs() * factor == 1.0));
+                        for number in member[..12].chunks(4) {
+                            assert!(number.iter().all(|x| *x == number[0]));
+                        }
+                    }
+                }
+                Part::Matrix { inputs } => assert!(largest <= 1.0 / (inputs as f32).sqrt()),
+                _ => {}
+            }
+        }
+        assert!(rest.is_empty());
+        // One member sees its inputs as they are.
+        let alone = TabularConfig {
+            members: 1,
+            ..config
+        };
+        let scales = alone.signs(&alone.sizes(5, 2), 1.0, &mut stream(1, "weights", 0));
+        assert_eq!(scales, [1.0; 14]);
+    }
+
+    /// One number and one indicator, one wave, one hidden unit, by hand.
+    #[test]
+    fn outputs_are_those_of_the_formula() {
+        let config = TabularConfig {
+            hidden: vec![1],
+            members: 2,
+            numbers: Some(1),
+            embedding: Some(EmbeddingConfig {
+                waves: 1,
+                width: 1,
+                ..EmbeddingConfig::default()
+            }),
+            rates: PartRates::default(),
+            ..TabularConfig::default()
+        };
+        let sizes = config.sizes(2, 1);
+        let device = Device::flex();
+        let model = Tabular::new(&config, &sizes, &mut stream(3, "weights", 0), &device);
+        let mut w = Vec::new();
+        flat_state(&model, &mut w);
+        let [x, indicator] = [0.7f32, -1.0];
+        let embedded = [x, w[3] + w[2] * (TAU * w[0] * x + w[1]).cos(), indicator];
+        let member = |member: usize| {
+            let seen = (0..3).map(|i| embedded[i] * w[4 + 3 * member + i] * w[10 + i]);
+            let hidden = (seen.sum::<f32>() + w[13]).max(0.0);
+            hidden * w[14 + member] + w[16 + member]
+        };
+        let input = Tensor::from_data(TensorData::new(vec![x, indicator], [1, 2]), &device);
+        let got: Vec<f32> = model.members(input.clone()).into_data().iter().collect();
+        for (index, value) in got.iter().enumerate() {
+            assert!((value - member(index)).abs() < 1e-6, "{index}: {value}");
+        }
+        let together: f32 = model.forward(input).into_scalar();
+        assert!((together - (member(0) + member(1)) / 2.0).abs() < 1e-6);
     }
 }

@@ -72,6 +72,10 @@ fn models_that_cannot_be_built_are_named() {
             ["model.patch", "8x8"],
         ),
         (
+            "(data: Embedded(\"letter\"), model: Tabular((numbers: Some(17))), optimizer: Adam())",
+            ["model.numbers", "at most the 16 inputs of `letter`"],
+        ),
+        (
             "(data: Embedded(\"letter\"), model: Transformer((blocks: 0)), optimizer: Sgd())",
             ["model.blocks", "from 1 to"],
         ),
@@ -101,6 +105,15 @@ fn sizes_out_of_bounds_are_named_before_anything_is_allocated() {
             "model.width",
         ),
         ("Transformer((width: 65536, blocks: 1000))", "GB of memory"),
+        ("Tabular((members: 0))", "model.members"),
+        ("Tabular((hidden: []))", "model.hidden"),
+        ("Tabular((hidden: [64, 0]))", "model.hidden[1]"),
+        (
+            "Tabular((embedding: Some((waves: 0))))",
+            "model.embedding.waves",
+        ),
+        ("Tabular((label_smoothing: 1.5))", "model.label_smoothing"),
+        ("Tabular((rates: (scales: 0)))", "model.rates.scales"),
     ] {
         let text = format!("(data: Embedded(\"digits\"), model: {model}, optimizer: Sgd())");
         let task = parse(&text);

@@ -308,38 +308,48 @@ fn trainings_are_those_of_autodiff() {
         every: 0.4,
         lasting: 0.2,
     };
-    let tasks = [
-        MlpTask::new("digits", digits(), &[19, 8], Activation::Tanh),
-        MlpTask::new("wine", Arc::new(wine), &[16], Activation::Gelu),
-    ];
-    for (task, (delayed_classes, noise)) in tasks
-        .iter()
-        .zip([(Some(delayed_classes), Some(noise)), (None, None)])
-    {
-        for optimizer in optimizers() {
-            let config = TraineeConfig {
-                optimizer,
-                gradient_samples: 3,
-                validation_rows: Some(60),
-                delayed_classes,
-                intermittent_label_noise: noise,
-                metrics: match task.split().train.targets {
-                    Targets::Classes { .. } => vec![Metric::F1(Average::Macro)],
-                    Targets::Values(_) => vec![Metric::R2],
-                },
-                ..Default::default()
-            };
-            let lr = optimizer.default_learning_rate();
-            let device = Device::flex();
-            let mut program = TaskTrainee::new(task.clone(), config.clone(), &device).unwrap();
-            let mut autodiff =
-                TaskTrainee::new(Differentiated(task.clone()), config, &device).unwrap();
-            assert!(program.written_out.is_some() && autodiff.written_out.is_none());
-            assert_eq!(program.spec(), autodiff.spec());
-            let (program, autodiff) = (trace(&mut program, lr), trace(&mut autodiff, lr));
-            for (index, (a, b)) in program.iter().zip(&autodiff).enumerate() {
-                assert!(alike(a, b), "{optimizer:?} {index}: {a:?} {b:?}");
-            }
+    let tabular = TabularConfig {
+        hidden: vec![12],
+        members: 3,
+        label_smoothing: 0.1,
+        ..TabularConfig::default()
+    };
+    let wine = Arc::new(wine);
+    let digit_task = MlpTask::new("digits", digits(), &[19, 8], Activation::Tanh);
+    same_under_all_optimizers(&digit_task, Some(delayed_classes), Some(noise));
+    let wine_task = MlpTask::new("wine", Arc::clone(&wine), &[16], Activation::Gelu);
+    same_under_all_optimizers(&wine_task, None, None);
+    let embedded = TabularTask::new("wine", wine, tabular);
+    same_under_all_optimizers(&embedded, None, None);
+}
+
+fn same_under_all_optimizers<T: Task + Clone>(
+    task: &T,
+    delayed_classes: Option<crate::DelayedClasses>,
+    noise: Option<crate::IntermittentLabelNoise>,
+) {
+    for optimizer in optimizers() {
+        let config = TraineeConfig {
+            optimizer,
+            gradient_samples: 3,
+            validation_rows: Some(60),
+            delayed_classes,
+            intermittent_label_noise: noise,
+            metrics: match task.split().train.targets {
+                Targets::Classes { .. } => vec![Metric::F1(Average::Macro)],
+                Targets::Values(_) => vec![Metric::R2],
+            },
+            ..Default::default()
+        };
+        let lr = optimizer.default_learning_rate();
+        let device = Device::flex();
+        let mut program = TaskTrainee::new(task.clone(), config.clone(), &device).unwrap();
+        let mut autodiff = TaskTrainee::new(Differentiated(task.clone()), config, &device).unwrap();
+        assert!(program.written_out.is_some() && autodiff.written_out.is_none());
+        assert_eq!(program.spec(), autodiff.spec());
+        let (program, autodiff) = (trace(&mut program, lr), trace(&mut autodiff, lr));
+        for (index, (a, b)) in program.iter().zip(&autodiff).enumerate() {
+            assert!(alike(a, b), "{optimizer:?} {index}: {a:?} {b:?}");
         }
     }
 }
