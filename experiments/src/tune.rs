@@ -6,7 +6,8 @@
 //! |---|---|
 //! | a tuning from beginning to end | [`tune()`](tune()) |
 //! | the model as files, and its predictions | [`TrainedModel`] |
-//! | the files of the folder | `folder` |
+//! | the files of the folder, its pictures, its page | `folder`, `pictures`, `page` |
+//! | what probabilities are worth, which columns matter | `temperature`, `importance` |
 //! | what is said of each segment | [`line()`] |
 //!
 //! ```no_run
@@ -29,6 +30,8 @@
 mod budget;
 mod folder;
 mod importance;
+mod page;
+mod pictures;
 mod report;
 mod runs;
 mod temperature;
@@ -54,6 +57,7 @@ use trimtab_models::tasks::custom::{Extensions, TrainedWeights};
 use trimtab_models::{DataConfig, TaskConfig, TrainConfig, Underway};
 
 use importance::permutation_importance;
+use pictures::Tested;
 use report::{baselines, calibration, evaluate, test_report, with_defaults};
 use runs::best_of_runs;
 
@@ -222,6 +226,7 @@ pub fn tune(
         segments: &segments,
         budget,
         report: &report,
+        tested: &Tested::new(&model, &split.test, device)?,
         test,
     };
     folder::write(out, contents)?;

@@ -5,12 +5,14 @@
 //! model.bpk       the weights with the best validation loss, as a record of burn
 //! schedule.ron    the settings that held, each from its share of the budget
 //! segments.jsonl  everything that was recorded, one segment a line
-//! report.json     figures of the test split
-//! tune.png        the training as a picture
+//! report.json     what was understood and done, and figures of the test split
+//! report.html     the same as a page, with the pictures in it
+//! tune.png        the training as a picture; `pictures` has the others
 //! test.csv        of embedded data: the test rows
 //! ```
 
-use super::{TrainedModel, TuneReport};
+use super::pictures::{self, Tested};
+use super::{TrainedModel, TuneReport, page};
 use crate::record::run_directory::{append_lines, write_json, write_whole};
 use crate::{Error, Result, plot};
 use std::path::{Path, PathBuf};
@@ -25,6 +27,8 @@ pub(super) struct Contents<'a> {
     /// What the training was allowed to cost.
     pub budget: Cost,
     pub report: &'a TuneReport,
+    /// What the model says of the test rows.
+    pub tested: &'a Tested,
     /// `test.csv`, if there is to be one.
     pub test: Option<String>,
 }
@@ -82,19 +86,21 @@ pub(super) fn write(out: &Path, contents: Contents) -> Result<()> {
         .map_err(|error| Error::config("schedule.ron", error, "it cannot be written"))?;
     write_whole(&part.join("schedule.ron"), (schedule + "\n").as_bytes())?;
     append_lines(&part.join("segments.jsonl"), contents.segments)?;
-    write_report(&part, contents.report)?;
     let run = ("tuned".to_owned(), contents.segments.to_vec());
     plot::training(&part.join("tune.png"), contents.name, &[run])?;
+    pictures::draw(&part, contents.model, contents.tested, contents.report)?;
+    write_report(&part, contents.report)?;
     if let Some(test) = contents.test {
         write_whole(&part.join("test.csv"), test.as_bytes())?;
     }
     std::fs::rename(&part, out).map_err(Error::file(out))
 }
 
-/// Writes the figures, in place of those that are there.
+/// Writes the figures, in place of those that are there, as records and as a page.
 ///
 /// # Errors
 /// [`Error::File`].
 pub(super) fn write_report(folder: &Path, report: &TuneReport) -> Result<()> {
-    write_json(&folder.join("report.json"), report)
+    write_json(&folder.join("report.json"), report)?;
+    page::write(folder, report)
 }

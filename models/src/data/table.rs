@@ -213,7 +213,11 @@ fn target_column(path: &Path, frame: &Frame, target: &str) -> Result<usize> {
         _ => Err(Error::MissingTarget {
             path: path.into(),
             target: target.to_owned(),
-            near: did_you_mean(target, names()),
+            near: match headless(frame) {
+                true => " (the first row is no name but a row like the others, by its looks: --header says that it names the columns)"
+                    .to_owned(),
+                false => did_you_mean(target, names()),
+            },
             columns: names().map(str::to_owned).collect(),
         }),
     }
@@ -447,12 +451,16 @@ pub(super) fn numeric(
     Dataset::new(frame.name.clone(), [1, 1, names.len()], inputs, targets)
 }
 
+/// Whether the columns of a file have no names.
+fn headless(frame: &Frame) -> bool {
+    let mut numbered = frame.columns.iter().zip(1..);
+    numbered.all(|(column, number)| column.name == format!("column_{number}"))
+}
+
 /// How another file like this one is to be read.
 fn reading_again(frame: &Frame, reading: &ReadOptions) -> ReadOptions {
-    let headless = (frame.columns.iter().zip(1..))
-        .all(|(column, number)| column.name == format!("column_{number}"));
     ReadOptions {
-        header: reading.header.or(headless.then_some(false)),
+        header: reading.header.or(headless(frame).then_some(false)),
         // Looked for again: a file of new rows may have another one.
         separator: reading.separator,
         ..reading.clone()
