@@ -54,12 +54,16 @@ use std::time::Instant;
 use trimtab_models::data::{Dataset, Targets, split_rows};
 use trimtab_models::tasks::config::PreparedTask;
 use trimtab_models::tasks::custom::{Extensions, TrainedWeights};
-use trimtab_models::{DataConfig, TaskConfig, TrainConfig, Underway};
+use trimtab_models::{DataConfig, Next, TaskConfig, TrainConfig, Underway};
 
+use budget::Patience;
 use importance::permutation_importance;
 use pictures::Tested;
 use report::{baselines, calibration, evaluate, test_report, with_defaults};
 use runs::best_of_runs;
+
+/// What is said of a training that ends early.
+const ENOUGH: &str = "no better validation loss for half of the budget: the rest is not needed";
 
 /// Up to this many classes are not too many for any number of rows.
 const FEW_CLASSES: usize = 20;
@@ -138,6 +142,7 @@ pub fn tune(
         None => names(&task),
     };
     let (mut begun, mut stopped, mut budget) = (false, false, 0.0);
+    let (mut patience, mut enough) = (Patience::default(), false);
     // What cannot be said is no reason to lose a training.
     let mut unsaid = None;
     let mut unwritable = None;
@@ -156,11 +161,17 @@ pub fn tune(
         match now {
             Underway::Probed(_) => return ControlFlow::Continue(()),
             Underway::Begun(_) => {}
-            Underway::Ended(ended) => budget = ended.budget,
+            Underway::Ended(ended) => {
+                budget = ended.budget;
+                enough = !patience.goes_on(&ended);
+                if enough && ended.next != Next::Over && unsaid.is_none() {
+                    unsaid = say(ENOUGH).err();
+                }
+            }
         }
         // Of the last segment too, which may have been cut short.
         stopped = interrupted.load(Ordering::SeqCst);
-        if stopped || tune.budget.is_over(start) {
+        if stopped || enough || tune.budget.is_over(start) {
             ControlFlow::Break(())
         } else {
             ControlFlow::Continue(())

@@ -5,8 +5,8 @@ use burn::tensor::Device;
 use std::time::{Duration, Instant};
 use trimtab_env::settings::LEARNING_RATE;
 use trimtab_env::{CostModel, Settings};
-use trimtab_models::TrainConfig;
 use trimtab_models::tasks::config::PreparedTask;
+use trimtab_models::{Ended, TrainConfig};
 
 /// How long is trained.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -15,20 +15,43 @@ pub enum TuneBudget {
     Epochs(f64),
     /// About so long by the clock of this machine, which it then depends on.
     Time(Duration),
-    /// As many passes as there are updates in [`UPDATES`], at least [`FEWEST`] and at most [`MOST`].
+    /// 200 passes for up to 8,000 rows, fewer for more, and at least 20.
     FromRows,
 }
 
-/// Updates of a budget that follows from the rows.
-const UPDATES: f64 = 6000.0;
-/// Passes of a budget that follows from the rows.
-const FEWEST: f64 = 10.0;
+/// Rows that are seen in all, in a budget that follows from the rows: the 200 passes are those that 20 tables of up to 8,000 training rows
+/// are better with than with 20, 60 or 600; what is beyond that size is not measured.
+const ROWS_SEEN: f64 = 1.6e6;
+/// Passes of such a budget.
+const FEWEST: f64 = 20.0;
 const MOST: f64 = 200.0;
 
 /// Passes for so many training rows, rounded.
 fn from_rows(rows: usize) -> f64 {
-    let pass = rows as f64 / trimtab_env::Budget::REFERENCE_BATCH as f64;
-    (UPDATES / pass.max(1.0)).clamp(FEWEST, MOST).round()
+    (ROWS_SEEN / rows.max(1) as f64).clamp(FEWEST, MOST).round()
+}
+
+/// Ends a training whose best validation loss is long ago.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Patience {
+    best: f64,
+    /// The share of the budget that was spent when it was best.
+    at: f64,
+    begun: bool,
+}
+
+impl Patience {
+    /// The share of the budget without a better loss after which a training ends.
+    const SHARE: f64 = 0.5;
+
+    /// Whether the training goes on after this segment.
+    pub(super) fn goes_on(&mut self, ended: &Ended) -> bool {
+        let share = ended.segment.spent / ended.budget;
+        if !self.begun || ended.segment.best_loss < self.best {
+            (self.best, self.at, self.begun) = (ended.segment.best_loss, share, true);
+        }
+        share - self.at < Self::SHARE
+    }
 }
 
 impl TuneBudget {
@@ -118,7 +141,7 @@ mod tests {
 
     #[test]
     fn small_tables_are_seen_more_often() {
-        for (rows, epochs) in [(10, 200.0), (1920, 200.0), (6400, 60.0), (64_000, 10.0)] {
+        for (rows, epochs) in [(10, 200.0), (8000, 200.0), (16_000, 100.0), (640_000, 20.0)] {
             assert_eq!(from_rows(rows), epochs, "{rows}");
         }
     }

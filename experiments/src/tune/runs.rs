@@ -1,5 +1,6 @@
 //! The runs after the first, as work that is handed out.
 
+use super::budget::Patience;
 use super::line;
 use crate::record::observer::Quiet;
 use crate::work::{Work, Workers};
@@ -75,10 +76,13 @@ impl Work for Runs<'_> {
         number: &usize,
         advance: &dyn Fn(u64),
     ) -> Result<Self::Answer> {
-        let mut lines = Vec::new();
+        let (mut lines, mut patience) = (Vec::new(), Patience::default());
         let mut watch = |now: Underway| {
             lines.push(line(&now));
-            ControlFlow::Continue(())
+            match now {
+                Underway::Ended(ended) if !patience.goes_on(&ended) => ControlFlow::Break(()),
+                _ => ControlFlow::Continue(()),
+            }
         };
         let run = (self.task).train(self.training, *number, self.device, &mut watch)?;
         advance(1);
