@@ -1,17 +1,16 @@
 //! The page of a comparison: what failed, the methods, the tasks, the pictures. From the records alone.
 
+mod failures;
+mod tasks;
+
 use super::{Cell, Page, Section, Table, Tone, pictures};
 use crate::Result;
 use crate::compare::record::Line;
 use crate::compare::rivals::Rivals;
-use crate::compare::{self, CompareConfig, CompareRecord, MethodReport, Report};
+use crate::compare::{self, CompareConfig, CompareRecord, Report};
 use crate::record::run_directory::{read_json, read_lines};
-use crate::record::summary::log_ratio;
 use crate::train::config::to_ron;
 use std::path::{Path, PathBuf};
-
-/// Losses that differ by less are shown as alike.
-const ALIKE: f64 = 0.05;
 
 /// Writes the page of the comparison in the folder `run`, with these pictures, as `report.html`, and returns its path.
 ///
@@ -29,16 +28,9 @@ pub fn comparison(run: &Path, drawn: &[PathBuf]) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// A task with the log ratio of each method's loss to the baseline's there, in the order of the report.
-struct Row<'a> {
-    task: &'a str,
-    baseline: f64,
-    ratios: Vec<f64>,
-}
-
 fn page(config: &CompareConfig, lines: &[Line], report: &Report) -> Page {
     let records: Vec<&CompareRecord> = lines.iter().filter_map(Line::result).collect();
-    let rows = rows(&records, report);
+    let rows = tasks::rows(&records, report);
     let others = || {
         report
             .methods
@@ -60,9 +52,9 @@ fn page(config: &CompareConfig, lines: &[Line], report: &Report) -> Page {
     );
     let mut page = Page::new(format!("{}: methods of tuning compared", config.name))
         .lead(lead)
-        .section(failures(&records, report, &rows))
+        .section(failures::section(&records, report, &rows))
         .section(methods(report))
-        .section(tasks(report, &rows));
+        .section(tasks::section(report, &rows));
     if let Some(rivals) = &report.rivals {
         page = page.section(against_rivals(rivals));
     }
@@ -80,143 +72,46 @@ fn are(number: usize) -> String {
     format!("{number} {}", if number == 1 { "is" } else { "are" })
 }
 
-fn mean(values: &[f64]) -> f64 {
-    values.iter().sum::<f64>() / values.len() as f64
-}
-
-/// The tasks, in the order of the records.
-fn rows<'a>(records: &[&'a CompareRecord], report: &Report) -> Vec<Row<'a>> {
-    let mut tasks: Vec<&str> = Vec::new();
-    for record in records {
-        if !tasks.contains(&record.task.as_str()) {
-            tasks.push(&record.task);
-        }
-    }
-    let row = |task: &'a str| {
-        let losses = |method: &str| -> Vec<(u64, f64)> {
-            let own = records.iter();
-            let own = own.filter(|record| record.task == task && record.method == method);
-            own.map(|record| (record.seed, record.ledger.best()))
-                .collect()
-        };
-        let baseline = losses(&report.baseline);
-        let ratio = |method: &MethodReport| {
-            let own = losses(&method.method);
-            let pairs = own.iter().filter_map(|(seed, loss)| {
-                let (_, other) = baseline.iter().find(|(other, _)| other == seed)?;
-                Some(log_ratio(*loss, *other))
-            });
-            mean(&pairs.collect::<Vec<_>>())
-        };
-        Row {
-            task,
-            baseline: mean(&baseline.iter().map(|(_, loss)| *loss).collect::<Vec<_>>()),
-            ratios: report.methods.iter().map(ratio).collect(),
-        }
-    };
-    tasks.into_iter().map(row).collect()
-}
-
-/// What went wrong, and where each method is at its worst.
-fn failures(records: &[&CompareRecord], report: &Report, rows: &[Row]) -> Section {
-    struct Failure<'a> {
-        method: &'a MethodReport,
-        without: usize,
-        missed: usize,
-        worst: Option<(&'a str, f64)>,
-    }
-    let tasks = rows.len();
-    let mut failures: Vec<Failure> = report
-        .methods
-        .iter()
-        .enumerate()
-        .map(|(index, method)| {
-            let own = records.iter().filter(|r| r.method == method.method);
-            let ratios = rows.iter().map(|row| (row.task, row.ratios[index]));
-            let worst = ratios.filter(|(_, ratio)| ratio.is_finite() && *ratio > 0.0);
-            Failure {
-                method,
-                without: own.filter(|r| !r.ledger.best().is_finite()).count(),
-                missed: method.times.iter().filter(|time| time.is_none()).count(),
-                worst: worst.max_by(|a, b| a.1.total_cmp(&b.1)),
-            }
-        })
-        .collect();
-    failures.sort_by(|a, b| {
-        let order = |f: &Failure| (f.without, f.missed, f.worst.map_or(0.0, |(_, ratio)| ratio));
-        let (a, b) = (order(a), order(b));
-        (b.0, b.1).cmp(&(a.0, a.1)).then(b.2.total_cmp(&a.2))
-    });
-    let table = Table::new("Where each method fails, those first that fail most")
-        .text("method")
-        .number("runs without a loss")
-        .number("diverged segments a run")
-        .number(format!("targets missed, of {tasks}"))
-        .text(format!("worst task against {}", report.baseline))
-        .number("log ratio there");
-    let table = table.rows(failures.into_iter().map(|failure| {
-        let Failure {
-            method,
-            without,
-            missed,
-            worst,
-        } = failure;
-        [
-            method.starred().into(),
-            Cell::count(without as u64).toned(bad_if(without > 0)),
-            Cell::decimal(method.divergences, 2).toned(bad_if(method.divergences > 0.0)),
-            Cell::count(missed as u64),
-            Cell::maybe(worst, |(task, _)| task.into()),
-            Cell::maybe(worst, |(_, ratio)| Cell::signed(ratio, 3)),
-        ]
-    }));
-    Section::new("What failed").table(table).note(
-        "A target is missed where the median run never reaches it. A star marks what was chosen with hindsight on the very \
-         task.",
-    )
-}
-
-fn bad_if(bad: bool) -> Tone {
-    if bad { Tone::Bad } else { Tone::Plain }
-}
-
 fn methods(report: &Report) -> Section {
     let table = Table::new("Methods, the best score first")
         .text("method")
-        .text("rules")
-        .number("runs")
-        .number("budgets")
-        .number("before")
-        .number("break-even")
+        .text("verdict")
+        .number(format!("loss to {} [95 %]", report.baseline))
+        .number("wins")
+        .number("loss to target [95 %]")
         .number("reached")
         .number("time")
         .number("score")
+        .text("rules")
         .number("score within rules")
-        .number("loss to target [95 %]")
-        .number(format!("loss to {} [95 %]", report.baseline))
-        .number("wins")
-        .text("verdict");
+        .number("runs")
+        .number("budgets")
+        .number("before")
+        .number("break-even");
     let table = table.rows(report.methods.iter().map(|row| {
         let verdict = match row.verdict.as_str() {
             "better" => Tone::Good,
             "worse" => Tone::Bad,
             _ => Tone::Plain,
         };
+        // What is behind the colon says how many runs, which is in a column of its own.
+        let title = row.ruleset.title();
+        let rules = title.split(':').next().unwrap_or(title);
         [
             row.starred().into(),
-            row.ruleset.title().into(),
+            Cell::from(row.verdict.as_str()).toned(verdict),
+            Cell::maybe(row.difference, |difference| Cell::difference(difference, 3)),
+            Cell::percent(row.wins, 0),
+            Cell::maybe(row.loss, |loss| Cell::difference(loss, 3)),
+            Cell::percent(row.reached, 0),
+            Cell::maybe(row.time_to_target, |time| Cell::decimal(time, 2)),
+            Cell::decimal(row.score, 3),
+            rules.into(),
+            Cell::decimal(row.ruleset_score, 3),
             Cell::decimal(row.runs, 1),
             Cell::decimal(row.budgets, 2),
             Cell::decimal(row.earlier, 0),
             Cell::maybe(row.break_even, break_even),
-            Cell::percent(row.reached, 0),
-            Cell::maybe(row.time_to_target, |time| Cell::decimal(time, 2)),
-            Cell::decimal(row.score, 3),
-            Cell::decimal(row.ruleset_score, 3),
-            Cell::maybe(row.loss, |loss| Cell::difference(loss, 3)),
-            Cell::maybe(row.difference, |difference| Cell::difference(difference, 3)),
-            Cell::percent(row.wins, 0),
-            Cell::from(row.verdict.as_str()).toned(verdict),
         ]
     }));
     Section::new("Methods").table(table).note(
@@ -236,43 +131,6 @@ fn break_even(after: compare::break_even::BreakEven) -> Cell {
         BreakEven::NoSearch => f64::NAN,
     };
     Cell::keyed(after.to_string(), uses)
-}
-
-fn tasks(report: &Report, rows: &[Row]) -> Section {
-    let mut table = Table::new(format!(
-        "Log ratio of the final validation loss to that of {}, mean over the seeds",
-        report.baseline
-    ))
-    .text("task")
-    .number("target")
-    .number(format!("loss of {}", report.baseline));
-    let shown: Vec<usize> = (0..report.methods.len())
-        .filter(|index| report.methods[*index].method != report.baseline)
-        .collect();
-    for index in &shown {
-        table = table.number(report.methods[*index].starred());
-    }
-    let table = table.rows(rows.iter().map(|row| {
-        let target = report.targets.iter().find(|(task, _)| task == row.task);
-        let ratios = shown.iter().map(|index| match row.ratios[*index] {
-            f64::INFINITY => Cell::from("failed").toned(Tone::Bad),
-            ratio if ratio > ALIKE => Cell::signed(ratio, 3).toned(Tone::Bad),
-            ratio if ratio < -ALIKE => Cell::signed(ratio, 3).toned(Tone::Good),
-            ratio => Cell::signed(ratio, 3),
-        });
-        [
-            row.task.into(),
-            Cell::maybe(target, |(_, loss)| Cell::number(*loss)),
-            Cell::number(row.baseline),
-        ]
-        .into_iter()
-        .chain(ratios)
-        .collect::<Vec<_>>()
-    }));
-    Section::new("Tasks").table(table).note(format!(
-        "Below 0 is better than {}. Colours mark losses that differ by more than 5 %.",
-        report.baseline
-    ))
 }
 
 fn against_rivals(rivals: &Rivals) -> Section {
@@ -316,7 +174,7 @@ fn against_rivals(rivals: &Rivals) -> Section {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::check;
+    use super::super::document::tests::check;
     use super::*;
     use crate::compare::Ledger;
     use crate::compare::config::COMPARE;

@@ -5,16 +5,14 @@ mod evaluation;
 use super::{Cell, Page, Section, Table, pictures};
 use crate::record::events::{EpisodeRecord, EvaluationRecord, Event, ReferenceRecord, Spec};
 use crate::record::run_directory::{read_events, read_json};
-use crate::record::summary::{Summary, first_and_last, log_ratio};
+use crate::record::summary::{Summary, first_and_last};
 use crate::train::config::EnvironmentConfig;
 use crate::{Config, Result};
+use evaluation::MOST_TASKS;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use trimtab_agent::RolloutConfig;
 use trimtab_env::{Budget, TuningConfig};
-
-/// Nobody reads a table of hundreds of tasks.
-const MOST_TASKS: usize = 24;
 
 /// The records of an experiment, sorted by what they are.
 #[derive(Default)]
@@ -130,7 +128,8 @@ fn trained(config: &Config, spec: &Spec, records: &Records, summary: Option<&Sum
     if !records.episodes.is_empty() {
         let (first, last) = first_and_last(&records.episodes);
         let returns =
-            format!("{first:.2} in the first tenth of the episodes, {last:.2} in the last");
+            format!("{first:.2} in the first tenth of the episodes, {last:.2} in the last")
+                .replace('-', "−");
         facts.push(("Mean return", returns));
     }
     if let Some(summary) = summary {
@@ -166,9 +165,10 @@ fn tasks(environment: &EnvironmentConfig) -> Table {
     }))
 }
 
-/// A part of a config as it is written in one.
+/// A part of a config in one line, as it is written in one.
 fn compact(part: &impl Serialize) -> String {
-    ron::to_string(part).unwrap_or_default()
+    let style = ron::ser::PrettyConfig::default().depth_limit(0);
+    ron::ser::to_string_pretty(part, style).unwrap_or_default()
 }
 
 /// The grid's winners. A learning rate of 0 stands for a base controller in the place of a grid.
@@ -192,28 +192,9 @@ fn fixed_settings(references: &[ReferenceRecord]) -> Section {
     Section::new("Fixed settings").table(table.rows(rows))
 }
 
-/// The log ratios of the policy's losses to those of another controller, over the tasks.
-fn ratios(evaluations: &[EvaluationRecord], task: &str, other: &str) -> Vec<f64> {
-    let loss = |controller: &str, seed: Option<u64>| -> Vec<(u64, f64)> {
-        evaluations
-            .iter()
-            .filter(|record| record.task == task && record.controller == controller)
-            .filter(|record| seed.is_none_or(|seed| record.seed == seed))
-            .filter_map(|r| Some((r.seed, *r.outcome.get("best_validation_loss")?)))
-            .collect()
-    };
-    loss("policy", None)
-        .into_iter()
-        .filter_map(|(seed, own)| {
-            let (_, other) = loss(other, Some(seed)).into_iter().next()?;
-            Some(log_ratio(own, other)).filter(|ratio| ratio.is_finite())
-        })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::tests::check;
+    use super::super::document::tests::check;
     use super::*;
     use crate::train::config::QUICKSTART;
 
@@ -260,7 +241,7 @@ mod tests {
         let place = |text: &str| html.find(text).unwrap();
         assert!(place("bad &lt;task&gt;") < place(">good<"));
         // Twice and half the loss: the same on average, and nothing is known.
-        assert!(html.contains("1.000 times the validation loss"), "{html}");
+        assert!(html.contains("1.00 times the validation loss"), "{html}");
         assert!(html.contains("+0.693") && html.contains("−0.693"));
     }
 

@@ -59,7 +59,8 @@ impl Picture {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Page, Section, tests::check};
+    use super::super::document::tests::check;
+    use super::super::{Page, Section};
     use super::*;
 
     #[test]

@@ -18,6 +18,9 @@ const HALF: f64 = 0.008;
 /// Bins of predictions: the mean of the predicted probabilities, the share of them that is right, and how many there are.
 type Bins = [(f64, f64, u64)];
 
+/// Bins of one model with a name and a colour.
+type Named = (&'static str, RGBColor, Vec<(f64, f64, u64)>);
+
 /// Draws how often predictions are right over the probability that they were given, with the line of those that mean what
 /// they say, and below it how many there are; of the same model before its calibration too, if that is given. Empty bins
 /// are left out.
@@ -36,7 +39,7 @@ pub fn reliability(
             .collect()
     };
     // The earlier ones first, so that the others are drawn over them.
-    let mut lines: Vec<(&str, RGBColor, Vec<(f64, f64, u64)>)> = Vec::new();
+    let mut lines: Vec<Named> = Vec::new();
     if let Some(before) = before.map(full).filter(|before| !before.is_empty()) {
         lines.push(("before calibration", VERMILLION, before));
     }

@@ -1,7 +1,7 @@
 //! Predicted numbers over the true ones, and how far they are apart.
 
 use super::Error;
-use super::axis::{Axis, Scale};
+use super::axis::{Axis, Scale, plain};
 use super::canvas::{Failure, WIDTH, draw};
 use super::colour::{BLACK, BLUE, VERMILLION, sequential};
 use super::legend::{Mark, legend};
@@ -15,6 +15,9 @@ use std::path::Path;
 const HEIGHT: u32 = 720;
 /// Up to this many points each is a disc; of more the cells of a fine grid are coloured by how many they hold.
 const FEW: usize = 1500;
+/// Size of the names of the axes, and most room for the target's name in them.
+const LABEL_SIZE: f64 = 23.0;
+const TARGET_ROOM: f64 = 190.0;
 /// Side of such a cell in pixels.
 const CELL: f64 = 7.0;
 const SHADES: usize = 16;
@@ -53,7 +56,7 @@ pub fn residuals(
         Axis::around(Scale::Linear, both(), 8),
     );
     let bins = Bins::new(&errors);
-    let across = Axis::linear(bins.low, bins.high, 5);
+    let across = Axis::linear(bins.low, bins.high, 6);
     let highest = bins.counts.iter().copied().max().unwrap_or(0);
     let up = Axis::linear(0.0, 1.06 * highest as f64, 8).counted();
     let few = pairs.len() <= FEW;
@@ -70,11 +73,22 @@ pub fn residuals(
             let text = format!("rows in one place, darker for more ({} rows)", pairs.len());
             (Mark::Dot(sequential(SHADES / 3, SHADES)), text)
         };
+        let ends = if bins.cut {
+            ", all beyond in the bins at the ends"
+        } else {
+            ""
+        };
         let entries = [
             points,
             (Mark::Dashes(BLACK), "predicted = true".to_owned()),
-            (Mark::Line(VERMILLION), format!("mean residual {mean:.4}")),
-            (Mark::Band(BLUE), format!("residuals, RMSE {root:.4}")),
+            (
+                Mark::Line(VERMILLION),
+                format!("mean residual {}", short(mean)),
+            ),
+            (
+                Mark::Band(BLUE),
+                format!("residuals, RMSE {}{ends}", short(root)),
+            ),
         ];
         let room = right - Y_LABEL_ROOM;
         let top = legend(canvas, (Y_LABEL_ROOM, TITLE_ROOM), room, &entries)? + 12.0;
@@ -92,6 +106,7 @@ pub fn residuals(
             x: &x,
             y: &y,
         };
+        let target = canvas.fitted(target, LABEL_SIZE, TARGET_ROOM)?;
         scatter.grid(&format!("predicted {target}"))?;
         if few {
             for place in scatter.places(pairs.iter().copied()) {
@@ -134,9 +149,13 @@ pub fn residuals(
                 }
             }
         }
-        let ends = if bins.cut { " (ends: all beyond)" } else { "" };
-        histogram.frame(Some(&format!("predicted − true{ends}")))
+        histogram.frame(Some(&format!("predicted − true {target}")))
     })
+}
+
+/// A number with four digits that count.
+fn short(value: f64) -> String {
+    plain(format!("{value:.3e}").parse().unwrap_or(value))
 }
 
 /// Cells of a fine grid, darker for more points in steps of equal ratio.

@@ -1,5 +1,7 @@
 //! A training segment by segment: what happened and what each controller did.
 
+mod trace;
+
 use super::Error;
 use super::axis::{Axis, Scale};
 use super::canvas::{WIDTH, draw};
@@ -7,8 +9,8 @@ use super::colour::{BLACK, GREY, controllers, lighter};
 use super::legend::{Mark, legend};
 use super::panel::{Bounds, Panel, TITLE_ROOM, X_LABEL_ROOM, Y_LABEL_ROOM, title};
 use super::statistics::drawable;
-use plotters::style::RGBColor;
 use std::path::Path;
+use trace::Trace;
 use trimtab_env::tuning::Segment;
 
 const HEIGHT: u32 = 1200;
@@ -17,86 +19,8 @@ const GAP: f64 = 18.0;
 /// By what factor the training loss may widen the axis of the losses.
 const STRETCH: f64 = 5.0;
 
-/// What one controller did, as lines over the cost in modelled seconds.
-struct Trace {
-    colour: RGBColor,
-    /// Validation loss at the end of each segment.
-    loss: Vec<(f64, f64)>,
-    /// Mean training loss of each half of a segment, in its middle.
-    training_loss: Vec<(f64, f64)>,
-    /// The settings and the utilisation at both ends of each segment.
-    learning_rate: Vec<(f64, f64)>,
-    batch_size: Vec<(f64, f64)>,
-    utilisation: Vec<(f64, f64)>,
-    /// Where segments diverged, with the best loss until then.
-    diverged: Vec<(f64, f64)>,
-    /// Where the weights with the best validation loss are from, with their loss.
-    kept: Option<(f64, f64)>,
-}
-
 /// One of the lines of a trace.
 type Line = fn(&Trace) -> &[(f64, f64)];
-
-impl Trace {
-    fn new(segments: &[Segment], colour: RGBColor) -> Self {
-        let mut trace = Self {
-            colour,
-            loss: vec![],
-            training_loss: vec![],
-            learning_rate: vec![],
-            batch_size: vec![],
-            utilisation: vec![],
-            diverged: vec![],
-            kept: kept(segments),
-        };
-        for segment in segments.iter().filter(|segment| drawable(segment.spent)) {
-            let end = segment.spent;
-            let cost = segment.report.cost;
-            let ends = [if drawable(cost) { end - cost } else { end }, end];
-            let settings = &segment.settings;
-            // A setting that a training does not have leaves its panel empty.
-            if let Ok(rate) = settings.learning_rate() {
-                trace.learning_rate.extend(ends.map(|x| (x, rate)));
-            }
-            if let Ok(size) = settings.batch_size() {
-                trace.batch_size.extend(ends.map(|x| (x, size as f64)));
-            }
-            trace
-                .utilisation
-                .extend(ends.map(|x| (x, segment.report.utilisation)));
-            if let Some(train) = segment.report.train.filter(|_| drawable(cost)) {
-                let half = |share: f64| end - cost * (1.0 - share);
-                let halves = [
-                    (half(0.25), train.first_half),
-                    (half(0.75), train.second_half),
-                ];
-                trace.training_loss.extend(halves);
-            }
-            if let Some(validation) = &segment.report.validation {
-                trace.loss.push((end, validation.loss));
-            }
-            if segment.report.diverged {
-                trace.diverged.push((end, segment.best_loss));
-            }
-        }
-        trace
-    }
-}
-
-/// Where the best weights are from: cost and validation loss at the end of the segment in which the best loss was reached.
-/// `None` where no segment was better than the start, or where it cannot be told.
-fn kept(segments: &[Segment]) -> Option<(f64, f64)> {
-    let best = segments.last()?.best_loss;
-    let first = segments
-        .iter()
-        .position(|segment| segment.best_loss == best)?;
-    let segment = &segments[first];
-    let loss = segment.report.validation.as_ref()?.loss;
-    // The first segment may have been worse than the start, whose loss is in no segment.
-    let improved = first > 0 || loss == best;
-    (improved && !segment.report.diverged && drawable(segment.spent))
-        .then_some((segment.spent, loss))
-}
 
 /// The parts of a line whose values are no further from `range` than it may be stretched, so that losses of a training
 /// that go to 0 do not flatten the others.
@@ -172,9 +96,11 @@ pub fn training(path: &Path, task: &str, runs: &[(String, Vec<Segment>)]) -> Res
     let rate: Line = |trace| &trace.learning_rate;
     let size: Line = |trace| &trace.batch_size;
     let panels: [(&str, Axis, Line); 4] = [
-        ("loss", Axis::around(Scale::Log10, loss, 9), |trace| {
-            &trace.loss
-        }),
+        (
+            "validation loss",
+            Axis::around(Scale::Log10, loss, 9),
+            |trace| &trace.loss,
+        ),
         ("learning rate", around(Scale::Log10, 5, rate), rate),
         ("batch size", around(Scale::Log2, 5, size), size),
         ("utilisation", Axis::linear(-0.03, 1.03, 6), |trace| {
@@ -249,6 +175,7 @@ pub fn training(path: &Path, task: &str, runs: &[(String, Vec<Segment>)]) -> Res
 #[cfg(test)]
 mod tests {
     use super::super::canvas::{dimensions, folder};
+    use super::trace::kept;
     use super::*;
     use trimtab_env::{Report, Settings, TrainLoss, Validation};
 

@@ -1,11 +1,13 @@
 //! How good the policy is against the other controllers.
 
 use super::super::{Cell, Section, Table};
-use super::{MOST_TASKS, ratios};
 use crate::record::events::EvaluationRecord;
 use crate::record::statistics::{Interval, paired};
-use crate::record::summary::{self, ControllerSummary};
+use crate::record::summary::{self, ControllerSummary, log_ratio};
 use std::collections::BTreeSet;
+
+/// Nobody reads a table of hundreds of tasks.
+pub(super) const MOST_TASKS: usize = 24;
 
 /// The policy against another controller on the same tasks and seeds.
 pub(super) struct Difference {
@@ -40,6 +42,25 @@ pub(super) fn differences(evaluations: &[EvaluationRecord], seed: u64) -> Vec<Di
     differences
 }
 
+/// The log ratios of the policy's losses to those of another controller, over the tasks.
+fn ratios(evaluations: &[EvaluationRecord], task: &str, other: &str) -> Vec<f64> {
+    let loss = |controller: &str, seed: Option<u64>| -> Vec<(u64, f64)> {
+        evaluations
+            .iter()
+            .filter(|record| record.task == task && record.controller == controller)
+            .filter(|record| seed.is_none_or(|seed| record.seed == seed))
+            .filter_map(|r| Some((r.seed, *r.outcome.get("best_validation_loss")?)))
+            .collect()
+    };
+    loss("policy", None)
+        .into_iter()
+        .filter_map(|(seed, own)| {
+            let (_, other) = loss(other, Some(seed)).into_iter().next()?;
+            Some(log_ratio(own, other)).filter(|ratio| ratio.is_finite())
+        })
+        .collect()
+}
+
 /// The names in the order in which they come first.
 fn distinct<'a>(names: impl Iterator<Item = &'a String>) -> Vec<&'a str> {
     let mut distinct: Vec<&str> = Vec::new();
@@ -51,14 +72,26 @@ fn distinct<'a>(names: impl Iterator<Item = &'a String>) -> Vec<&'a str> {
     distinct
 }
 
+/// The controllers that say most: what somebody does who tunes nothing, and what who tries a whole grid.
+const REFERENCES: [&str; 2] = ["best_static", "default"];
+
 /// The result in one sentence; `None` where there are no losses to compare.
 pub(super) fn sentence(differences: &[Difference]) -> Option<String> {
-    let each: Vec<String> = differences
-        .iter()
+    let known = |difference: &&Difference| REFERENCES.contains(&difference.against.as_str());
+    let shown = if differences.iter().any(|difference| known(&difference)) {
+        differences.iter().filter(known).collect()
+    } else {
+        differences
+            .iter()
+            .take(REFERENCES.len())
+            .collect::<Vec<_>>()
+    };
+    let each: Vec<String> = shown
+        .into_iter()
         .map(|difference| {
             let Interval { mean, low, high } = difference.interval;
             format!(
-                "{:.3} times the validation loss of {} (95 % interval {:.3} to {:.3})",
+                "{:.2} times the validation loss of {} (95 % interval {:.2} to {:.2})",
                 mean.exp(),
                 difference.against,
                 low.exp(),
@@ -70,7 +103,7 @@ pub(super) fn sentence(differences: &[Difference]) -> Option<String> {
     let listed = if before.is_empty() {
         last.clone()
     } else {
-        format!("{}, and {last}", before.join(", "))
+        format!("{} and {last}", before.join(", "))
     };
     Some(format!(
         "On seeds that it was not trained on, the policy ends with {listed}."
@@ -96,8 +129,8 @@ pub(super) fn section(
     }
     section
         .table(by_task(differences))
-        .table(controllers("Controllers over all tasks", &all, evaluations))
-        .table(controllers("Controllers on each task", shown, evaluations))
+        .table(controllers("Controllers over all tasks", &all, evaluations, false))
+        .table(controllers("Controllers on each task", shown, evaluations, true))
         .note(
             "Log ratios are means of the logarithm of the policy's best validation loss over the other's with the same \
              seed, below 0 where the policy is better, with the central 95 % of a bootstrap over tasks and seeds. Losses \
@@ -166,13 +199,18 @@ fn by_task(differences: &[Difference]) -> Table {
     }))
 }
 
+/// The figures of controllers; with `each`, one row a controller and task.
 fn controllers(
     caption: &str,
     rows: &[ControllerSummary],
     evaluations: &[EvaluationRecord],
+    each: bool,
 ) -> Table {
-    let table = Table::new(caption)
-        .text("task")
+    let mut table = Table::new(caption);
+    if each {
+        table = table.text("task");
+    }
+    let table = table
         .text("controller")
         .number("runs")
         .number("validation loss")
@@ -187,8 +225,8 @@ fn controllers(
         });
         let segments = own.flat_map(|record| &record.segments);
         let diverged = segments.filter(|segment| segment.report.diverged).count();
-        [
-            row.task.as_str().into(),
+        let task = each.then(|| Cell::from(row.task.as_str()));
+        let figures = [
             row.controller.as_str().into(),
             Cell::count(row.runs as u64),
             Cell::maybe(row.validation_loss, |loss| Cell::estimate(loss, 4)),
@@ -199,7 +237,8 @@ fn controllers(
             Cell::percent(row.reached, 0),
             Cell::count(diverged as u64),
             Cell::estimate(row.total_reward, 2),
-        ]
+        ];
+        task.into_iter().chain(figures).collect::<Vec<_>>()
     }))
 }
 
