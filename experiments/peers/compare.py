@@ -63,14 +63,14 @@ def run_tune(binary: Path, table: Table, paths: tuple[Path, Path], seed: int) ->
     """The figure of `tune` on the test rows, and its time."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "out"
-        files = ["--data", str(paths[0]), "--test", str(paths[1]), "--out", str(out)]
-        command = [str(binary), *files, "--target", table.target, "--kind", table.kind, "--seed", str(seed)]
+        files = ["--data", paths[0].name, "--test", paths[1].name, "--out", str(out)]
+        command = [str(binary.resolve()), *files, "--target", table.target, "--kind", table.kind, "--seed", str(seed)]
         before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-        done = subprocess.run(command, capture_output=True, text=True)
+        done = subprocess.run(command, cwd=paths[0].parent, capture_output=True, text=True)
         wall, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
         cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
         if done.returncode != 0:
-            return {"failed": done.stderr.strip()[:300] or f"exit code {done.returncode}"}
+            return {"failed": done.stderr.strip().removeprefix("error: ")[:300] or f"exit code {done.returncode}"}
         metrics = json.loads((out / "report.json").read_text())["tuned"]["metrics"]
     figure = metrics["accuracy" if table.kind == "classification" else "rmse"]
     return {"figure": figure, "wall": wall, "cpu": cpu}
