@@ -20,7 +20,7 @@ use trimtab_experiments::tune::{Inputs, TrainedModel};
 use trimtab_experiments::{Config, Registry};
 use trimtab_models::ModelConfig;
 use trimtab_models::data::{
-    CsvOptions, SplitConfig, Standardise, Standardiser, TargetKind, parse_csv, parse_idx, split,
+    SplitConfig, Standardise, Standardiser, TableConfig, TargetKind, parse_idx, split_table,
 };
 
 /// How many cases each target takes.
@@ -195,6 +195,7 @@ fn fuzz_tables() {
         TargetKind::Classification,
         TargetKind::Regression,
     ];
+    let folder = Folder::new("tables");
     each_case("tables", 10, |rng| {
         let mut text = String::from("a,b,y\n");
         for _ in 0..rng.random_range(1..30) {
@@ -208,24 +209,23 @@ fn fuzz_tables() {
         } else {
             text.into_bytes()
         };
-        let options = CsvOptions {
-            target: "y".to_owned(),
+        let path = folder.0.join("fuzz.csv");
+        std::fs::write(&path, &bytes).unwrap();
+        let config = TableConfig {
             kind: kinds[rng.random_range(0..kinds.len())],
+            ..TableConfig::new(path, "y")
         };
-        let Ok(table) = parse_csv(Path::new("fuzz.csv"), &bytes, &options) else {
-            return;
-        };
-        table.data.check().unwrap();
         for standardise in [
             Standardise::PerFeature,
+            Standardise::Robust,
             Standardise::Global,
             Standardise::None,
         ] {
-            let config = SplitConfig {
+            let split = SplitConfig {
                 standardise,
                 ..SplitConfig::default()
             };
-            if let Ok(split) = split(&table.data, &config) {
+            if let Ok((split, _)) = split_table(&config, &split, Ok) {
                 for part in [&split.train, &split.validation, &split.test] {
                     part.check().unwrap();
                 }
@@ -303,7 +303,10 @@ fn fuzz_models() {
             scale: vec![1.0; 3],
             target_mean: 0.0,
             target_scale: 1.0,
+            target_log: None,
+            clip: None,
         },
+        temperature: 1.0,
         weights: (0..26).map(|weight| weight as f32 / 26.0).collect(),
         models: Default::default(),
     };

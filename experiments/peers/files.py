@@ -18,9 +18,9 @@ from pathlib import Path
 from tables import folder
 
 # For each package its files and the column that a person would predict. The files are of all formats that the packages
-# have and were chosen before any was tried. Without a header, the column is a number, -1 for the last. A file in
-# svmlight format says itself what is predicted.
-FILES: dict[str, dict[str, str | None]] = {
+# have and were chosen before any was tried. Without a header, the column is a number, -1 for the last. In
+# svmlight files it is called `label`.
+FILES: dict[str, dict[str, str]] = {
     "ISLP": {
         "data/BrainCancer.csv": "status",
         "data/Carseats.csv": "Sales",
@@ -109,7 +109,7 @@ FILES: dict[str, dict[str, str | None]] = {
         "we/data/benchmark/wordsim353.tsv": "-1",
     },
     "river": {
-        "datasets/banana.zip": None,
+        "datasets/banana.zip": "label",
         "datasets/segment.csv.zip": "category",
         "datasets/shuttle.csv.gz": "anomaly",
         "datasets/solar-flare.csv.zip": "c-class-flares",

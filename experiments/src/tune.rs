@@ -121,7 +121,12 @@ pub fn tune(
     let (device, interrupted) = (&workers.device, workers.interrupted);
     let models = workers.registry.extensions();
     folder::check_new(out)?;
-    let mut task = prepare(tune, models, say)?;
+    // What cannot be said is no reason to lose a training.
+    let mut unsaid = None;
+    let mut task = prepare(tune, models, &mut |line| {
+        unsaid = say(line).err();
+        Ok(())
+    })?;
     let metrics = metrics(&task.split().train.targets);
     if tune.compare_defaults {
         task = task.with_metrics(metrics.clone());
@@ -131,20 +136,20 @@ pub fn tune(
         epochs: tune.budget.epochs(&task, &tune.training, device, start)?,
         ..tune.training.clone()
     };
-    say(&words::description(
-        &task,
-        training.epochs,
-        tune.from.is_some(),
-    ))?;
-    say(&heading())?;
+    for line in [
+        words::description(&task, training.epochs, tune.from.is_some()),
+        heading(),
+    ] {
+        if unsaid.is_none() {
+            unsaid = say(&line).err();
+        }
+    }
     let names = match &tune.from {
         Some(model) => (model.inputs.clone(), model.target.clone()),
         None => names(&task),
     };
     let (mut begun, mut stopped, mut budget) = (false, false, 0.0);
     let (mut patience, mut enough) = (Patience::default(), false);
-    // What cannot be said is no reason to lose a training.
-    let mut unsaid = None;
     let mut unwritable = None;
     let mut watch = |now: Underway| {
         if !begun {
@@ -221,7 +226,6 @@ pub fn tune(
         seed: training.seed,
         epochs: training.epochs,
         model: task.name().to_owned(),
-        seconds: start.elapsed().as_secs_f64(),
     };
     let test = match &config.data {
         DataConfig::Embedded(embedded) => {

@@ -52,8 +52,8 @@ fn bad_configs_are_explained_and_leave_nothing_behind() {
         ),
         (
             "Embedded(\"digits\")",
-            "Csv(path: \"text.csv\", target: \"y\")",
-            &["text.csv", "abc"],
+            "Csv(path: \"text.csv\", target: \"y\", kind: Regression)",
+            &["text.csv", "line 2", "column `y`", "`u`"],
         ),
         (
             "Embedded(\"digits\")",

@@ -222,10 +222,10 @@ mod tests {
             .set("environment.Tuning.cost.Modelled.per_example=2e-5")
             .unwrap();
         config
-            .set("environment.Tuning.tasks.0.data=Csv(path: \"a, (b.csv\", target: \"y\", kind: Regression)")
+            .set("environment.Tuning.tasks.0.data=Table(path: \"a, (b.csv\", target: \"y\", kind: Regression)")
             .unwrap();
         config
-            .set("environment.Tuning.tasks.0.data.Csv.target=\"z: \\\"z\"")
+            .set("environment.Tuning.tasks.0.data.Table.target=\"z: \\\"z\"")
             .unwrap();
         config.set("training.rollout=Episodes(5)").unwrap();
         config

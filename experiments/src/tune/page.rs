@@ -73,7 +73,6 @@ pub(super) fn write(folder: &Path, report: &TuneReport) -> Result<()> {
             ),
         ),
         ("seed", report.seed.to_string()),
-        ("seconds", format!("{:.1}", report.seconds)),
         ("loss", report.loss.clone()),
     ];
     page.section(looks)

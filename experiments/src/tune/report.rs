@@ -50,8 +50,6 @@ pub struct TuneReport {
     pub epochs: f64,
     /// What the model is.
     pub model: String,
-    /// Seconds that the training and the reports took.
-    pub seconds: f64,
 }
 
 /// What was learned from.

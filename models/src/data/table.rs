@@ -460,7 +460,7 @@ fn headless(frame: &Frame) -> bool {
 /// How another file like this one is to be read.
 fn reading_again(frame: &Frame, reading: &ReadOptions) -> ReadOptions {
     ReadOptions {
-        header: reading.header.or(headless(frame).then_some(false)),
+        header: Some(!headless(frame)),
         // Looked for again: a file of new rows may have another one.
         separator: reading.separator,
         ..reading.clone()

@@ -213,10 +213,6 @@ fn a_test_file_takes_the_place_of_a_share_of_the_data() {
             &["bad.csv", "column `answer`", "`on the line`", "`in`"],
         ),
         (
-            Some(wrong.replacen("?,", "?,tall ", 1)),
-            &["bad.csv", "line 2", "`height, mm`"],
-        ),
-        (
             Some("answer,width,\"height, mm\"\n".to_owned()),
             &["bad.csv", "rows"],
         ),
