@@ -54,16 +54,12 @@ use std::time::Instant;
 use trimtab_models::data::{Dataset, Targets, split_rows};
 use trimtab_models::tasks::config::PreparedTask;
 use trimtab_models::tasks::custom::{Extensions, TrainedWeights};
-use trimtab_models::{DataConfig, Next, TaskConfig, TrainConfig, Underway};
+use trimtab_models::{DataConfig, TaskConfig, TrainConfig, Underway};
 
-use budget::Patience;
 use importance::permutation_importance;
 use pictures::Tested;
 use report::{baselines, calibration, evaluate, test_report, with_defaults};
 use runs::best_of_runs;
-
-/// What is said of a training that ends early.
-const ENOUGH: &str = "no better validation loss for half of the budget: the rest is not needed";
 
 /// Up to this many classes are not too many for any number of rows.
 const FEW_CLASSES: usize = 20;
@@ -149,7 +145,6 @@ pub fn tune(
         None => names(&task),
     };
     let (mut begun, mut stopped, mut budget) = (false, false, 0.0);
-    let (mut patience, mut enough) = (Patience::default(), false);
     let mut unwritable = None;
     let mut watch = |now: Underway| {
         if !begun {
@@ -166,17 +161,11 @@ pub fn tune(
         match now {
             Underway::Probed(_) => return ControlFlow::Continue(()),
             Underway::Begun(_) => {}
-            Underway::Ended(ended) => {
-                budget = ended.budget;
-                enough = !patience.goes_on(&ended);
-                if enough && ended.next != Next::Over && unsaid.is_none() {
-                    unsaid = say(ENOUGH).err();
-                }
-            }
+            Underway::Ended(ended) => budget = ended.budget,
         }
         // Of the last segment too, which may have been cut short.
         stopped = interrupted.load(Ordering::SeqCst);
-        if stopped || enough || tune.budget.is_over(start) {
+        if stopped || tune.budget.is_over(start) {
             ControlFlow::Break(())
         } else {
             ControlFlow::Continue(())

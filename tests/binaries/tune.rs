@@ -5,6 +5,7 @@ mod fine_tuning;
 #[cfg(unix)]
 mod interrupted;
 mod options;
+mod tables;
 
 use super::{Folder, bad, good};
 use burn::module::Module;
@@ -79,7 +80,8 @@ fn classes_are_tuned_and_predicted() {
     let text = classes();
     std::fs::write(folder.0.join("data.csv"), &text).unwrap();
     let arguments = [
-        "--data", "data.csv", "--target", "answer", "--hidden", "32,32", "--epochs", "100",
+        "--data", "data.csv", "--target", "answer", "--model", "mlp", "--hidden", "32,32",
+        "--epochs", "100",
     ];
     let output = tune(
         &folder,
@@ -290,7 +292,7 @@ fn what_is_wrong_with_data_is_said_by_file_column_and_line() {
         &["new.csv", "`height, mm`", "`width`, `h`"],
     );
     wrong("width,\"height, mm\"\n", &["new.csv", "rows"]);
-    wrong("width,\"height, mm\"\n1\n", &["new.csv", "line 2"]);
+    wrong("width,\"height, mm\"\n1,2\n1\n", &["new.csv", "line "]);
     assert!(!folder.0.join("predictions.csv").exists());
     // A cell that is no number is taken as missing, with a word.
     std::fs::write(

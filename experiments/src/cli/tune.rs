@@ -73,7 +73,7 @@ struct TuneArguments {
     /// Widths of the hidden layers; by default 64,64 for `mlp`
     #[arg(long, value_delimiter = ',')]
     hidden: Vec<usize>,
-    /// Networks of the ensemble of `tabular`, which share their hidden layers; by default 4 for values and 1 for classes
+    /// Networks of the ensemble of `tabular`, which share their hidden layers; by default 4
     #[arg(long, conflicts_with_all = ["channels", "from"])]
     members: Option<usize>,
     /// Channels of the convolutions: a convolutional network, for images
@@ -332,7 +332,7 @@ impl TuneArguments {
                 ModelConfig::Tabular(TabularConfig {
                     hidden: hidden.unwrap_or(&usual.hidden).clone(),
                     activation: activation.unwrap_or(usual.activation),
-                    members: self.members.or(usual.members),
+                    members: self.members.unwrap_or(usual.members),
                     ..usual
                 })
             }

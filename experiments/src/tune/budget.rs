@@ -5,8 +5,8 @@ use burn::tensor::Device;
 use std::time::{Duration, Instant};
 use trimtab_env::settings::LEARNING_RATE;
 use trimtab_env::{CostModel, Settings};
+use trimtab_models::TrainConfig;
 use trimtab_models::tasks::config::PreparedTask;
-use trimtab_models::{Ended, TrainConfig};
 
 /// How long is trained.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -29,29 +29,6 @@ const MOST: f64 = 200.0;
 /// Passes for so many training rows, rounded.
 fn from_rows(rows: usize) -> f64 {
     (ROWS_SEEN / rows.max(1) as f64).clamp(FEWEST, MOST).round()
-}
-
-/// Ends a training whose best validation loss is long ago.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Patience {
-    best: f64,
-    /// The share of the budget that was spent when it was best.
-    at: f64,
-    begun: bool,
-}
-
-impl Patience {
-    /// The share of the budget without a better loss after which a training ends.
-    const SHARE: f64 = 0.5;
-
-    /// Whether the training goes on after this segment.
-    pub(super) fn goes_on(&mut self, ended: &Ended) -> bool {
-        let share = ended.segment.spent / ended.budget;
-        if !self.begun || ended.segment.best_loss < self.best {
-            (self.best, self.at, self.begun) = (ended.segment.best_loss, share, true);
-        }
-        share - self.at < Self::SHARE
-    }
 }
 
 impl TuneBudget {

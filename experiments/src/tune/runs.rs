@@ -1,6 +1,5 @@
 //! The runs after the first, as work that is handed out.
 
-use super::budget::Patience;
 use super::line;
 use crate::record::observer::Quiet;
 use crate::work::{Work, Workers};
@@ -76,13 +75,10 @@ impl Work for Runs<'_> {
         number: &usize,
         advance: &dyn Fn(u64),
     ) -> Result<Self::Answer> {
-        let (mut lines, mut patience) = (Vec::new(), Patience::default());
+        let mut lines = Vec::new();
         let mut watch = |now: Underway| {
             lines.push(line(&now));
-            match now {
-                Underway::Ended(ended) if !patience.goes_on(&ended) => ControlFlow::Break(()),
-                _ => ControlFlow::Continue(()),
-            }
+            ControlFlow::Continue(())
         };
         let run = (self.task).train(self.training, *number, self.device, &mut watch)?;
         advance(1);

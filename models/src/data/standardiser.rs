@@ -97,9 +97,10 @@ impl Standardiser {
         Self::with_inputs(mean, scale, (&data.targets, rows), standardise)
     }
 
-    /// The statistics of features, each given as its numbers in the training rows, and of the targets of these rows.
+    /// The statistics of features, each given as its numbers in the training rows, and of the targets of these rows. Those after the first
+    /// `numbers_first` are indicators or have two numbers alone: `Robust` brings them to 0 and 1.
     pub(super) fn of_columns<I: Iterator<Item = f64> + Clone>(
-        features: usize,
+        (features, numbers_first): (usize, usize),
         numbers: impl Fn(usize) -> I,
         targets: (&Targets<f64>, &[usize]),
         standardise: Standardise,
@@ -107,6 +108,7 @@ impl Standardiser {
         let (mean, scale): (Vec<f64>, Vec<f64>) = (0..features)
             .map(|feature| match standardise {
                 Standardise::PerFeature => of_numbers(numbers(feature)),
+                Standardise::Robust if feature >= numbers_first => from_0_to_1(numbers(feature)),
                 Standardise::Robust => robust(numbers(feature)),
                 Standardise::Global => of_numbers((0..features).flat_map(&numbers)),
                 Standardise::None => (0., 1.),
@@ -270,6 +272,18 @@ fn robust(numbers: impl Iterator<Item = f64>) -> (f64, f64) {
     let usable = |scale: &f64| *scale > 0. && scale.is_finite();
     let scale = [quartiles, half].into_iter().find(usable);
     (quantile(0.5), scale.unwrap_or(1.))
+}
+
+/// The lowest of some numbers, and their range; 1 if that is 0.
+fn from_0_to_1(numbers: impl Iterator<Item = f64>) -> (f64, f64) {
+    let ends = (f64::INFINITY, f64::NEG_INFINITY);
+    let (low, high) = numbers.fold(ends, |(low, high), x| (low.min(x), high.max(x)));
+    let range = high - low;
+    if range.is_finite() && range > 0. {
+        (low, range)
+    } else {
+        (if low.is_finite() { low } else { 0. }, 1.)
+    }
 }
 
 /// Mean and standard deviation of some numbers, as those of a column of [`statistics`].
@@ -482,7 +496,7 @@ mod tests {
         ] {
             let column = |feature: usize| inputs.iter().skip(feature).step_by(3).copied();
             let by_columns =
-                Standardiser::of_columns(3, column, (&train.targets, &rows), standardise);
+                Standardiser::of_columns((3, 3), column, (&train.targets, &rows), standardise);
             let by_rows = Standardiser::fit(&train, standardise);
             if standardise == Standardise::Global {
                 assert!((by_columns.mean[0] / by_rows.mean[0] - 1.).abs() < 1e-12);

@@ -72,7 +72,7 @@ impl LogTarget {
     /// The standardiser with the logarithm of the target, if it is chosen; `values` are those of the validation rows.
     fn choose(self, split: &Split, train: &[f64], validation: &[f64]) -> Option<Standardiser> {
         let lowest = train.iter().copied().fold(f64::INFINITY, f64::min);
-        if self == Self::Never || !(lowest >= 0.0) || skewness(train) < 1.0 {
+        if self == Self::Never || lowest < 0.0 || skewness(train) < 1.0 {
             return None;
         }
         let shift = if lowest > 0.0 { 0.0 } else { 1.0 };
@@ -261,7 +261,7 @@ pub fn split_table(
     let bound = bind(path, &preprocessor, &table.frame)?;
     let (targets, features) = (&data.targets, &bound);
     let standardiser = Standardiser::of_columns(
-        bound.features(),
+        (bound.features(), preprocessor.numbers()),
         |feature| train.iter().map(move |row| features.value(feature, *row)),
         (targets, &rows.train),
         split.standardise,

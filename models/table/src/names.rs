@@ -9,6 +9,7 @@ pub(crate) fn distinct(names: Vec<String>) -> (Vec<String>, Vec<String>) {
     let mut taken: HashSet<String> = HashSet::new();
     let mut numbers: HashMap<String, usize> = HashMap::new();
     let names: Vec<String> = names.iter().map(|name| name.trim().to_owned()).collect();
+    let names = unquoted(names);
     let all: HashSet<&str> = names.iter().map(String::as_str).collect();
     let (mut nameless, mut renamed, mut given) = (Vec::new(), Vec::new(), Vec::new());
     for (at, name) in names.iter().enumerate() {
@@ -42,6 +43,13 @@ pub(crate) fn distinct(names: Vec<String>) -> (Vec<String>, Vec<String>) {
     (given, nameless.into_iter().chain(renamed).collect())
 }
 
+/// Names without the single quotes that all of them are in.
+fn unquoted(names: Vec<String>) -> Vec<String> {
+    let bare = |name: &String| Some(name.strip_prefix('\'')?.strip_suffix('\'')?.to_owned());
+    let all: Option<Vec<String>> = names.iter().map(bare).collect();
+    all.filter(|all| !all.is_empty()).unwrap_or(names)
+}
+
 /// Names for columns that have none.
 pub(crate) fn numbered(columns: usize) -> Vec<String> {
     (1..=columns)
@@ -52,6 +60,13 @@ pub(crate) fn numbered(columns: usize) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn single_quotes_go_where_all_names_have_them() {
+        assert_eq!(given(&["'a'", " 'b c' "]).0, ["a", "b c"]);
+        assert_eq!(given(&["'a'", "b"]).0, ["'a'", "b"]);
+        assert_eq!(given(&["'", "'"]).0, ["'", "'_2"]);
+    }
 
     fn given(names: &[&str]) -> (Vec<String>, Vec<String>) {
         distinct(names.iter().map(ToString::to_string).collect())

@@ -36,6 +36,9 @@ enum Encoder {
         fill: f64,
         /// Whether one more feature says that it is missing: it was in a training row.
         gaps: bool,
+        /// Whether the training rows have two numbers alone. It is then as good as an indicator, and stands among these.
+        #[serde(default)]
+        two: bool,
     },
     /// A feature for each level that is 1 where it is this one, else 0 (one-hot). Two levels and nothing else need one feature.
     Category {
@@ -140,10 +143,12 @@ impl Encoder {
     /// Its number, if it has one, and its other features.
     fn parts(&self) -> (Option<Part>, Vec<Part>) {
         match self {
-            Self::Number { fill, gaps } => (
-                Some(Part::Value(*fill)),
-                gaps.then_some(Part::Gap).into_iter().collect(),
-            ),
+            Self::Number { fill, gaps, two } => {
+                let number = Part::Value(*fill);
+                let others = two.then_some(number).into_iter();
+                let others = others.chain(gaps.then_some(Part::Gap)).collect();
+                ((!two).then_some(number), others)
+            }
             Self::Category {
                 levels,
                 other: false,
@@ -312,6 +317,7 @@ impl Preprocessor {
             encoder: Encoder::Number {
                 fill: 0.0,
                 gaps: false,
+                two: false,
             },
         };
         Self {
@@ -408,9 +414,17 @@ fn encoder(column: &Column, rows: &[usize], used: Use) -> Result<Encoder, String
                 .iter()
                 .map(|&row| cells[row])
                 .filter(|cell| !cell.is_nan());
+            let two = {
+                let mut other = there
+                    .clone()
+                    .filter(|cell| Some(*cell) != there.clone().next());
+                let second = other.next();
+                second.is_some() && other.all(|cell| Some(cell) == second)
+            };
             Encoder::Number {
                 fill: median(there.collect()),
                 gaps,
+                two,
             }
         }
         Use::Category { levels, other } => Encoder::Category {

@@ -194,7 +194,7 @@ proptest! {
         let config = TabularConfig {
             hidden,
             activation,
-            members: Some(members),
+            members,
             numbers: Some(numbers),
             embedding: embedding.map(|(waves, width)| EmbeddingConfig { waves, width, frequency: 0.5 }),
             label_smoothing: 0.1,
@@ -310,7 +310,7 @@ fn trainings_are_those_of_autodiff() {
     };
     let tabular = TabularConfig {
         hidden: vec![12],
-        members: Some(3),
+        members: 3,
         label_smoothing: 0.1,
         ..TabularConfig::default()
     };

@@ -106,7 +106,7 @@ fn score(rows: &[Row], dialect: Dialect, missing: &Missing) -> f64 {
         (sum + clean(cell, usual, dialect, missing), count + 1.)
     });
     // The names of columns may be one fewer than those.
-    let names = usize::from(body[0].cells.len().abs_diff(usual) == 1 && body.len() > 2);
+    let names = usize::from(body[0].cells.len() + 1 == usual && body.len() > 2);
     let share = (alike.len() + names) as f64 / body.len() as f64;
     // A text that no separator divides has a single column, of which no cell should have one.
     let single = if usual == 1 { 0.9 } else { 1. };
@@ -184,6 +184,7 @@ mod tests {
             ("name\ttext\nx y\ta, b; c\nz w\td e\n", '\t'),
             ("a,b,c\n1,foo;bar,3\n2,x;y,4\n", ','),
             ("38, Private, 7\n39, Local-gov, 8\n", ','),
+            ("width,\"height, mm\"\n1,2\n\n1,two\n", ','),
             (
                 "when,b\n2014-12-01 08:46:37,5\n2014-12-01 08:46:38,6\n",
                 ',',
