@@ -292,7 +292,9 @@ fn what_is_wrong_with_data_is_said_by_file_column_and_line() {
         &["new.csv", "`height, mm`", "`width`, `h`"],
     );
     wrong("width,\"height, mm\"\n", &["new.csv", "rows"]);
-    wrong("width,\"height, mm\"\n1,2\n1\n", &["new.csv", "line "]);
+    let rows = "1,2\n".repeat(8);
+    let ragged = format!("width,\"height, mm\"\n{rows}1\n");
+    wrong(&ragged, &["new.csv", "line 10", "1 cells"]);
     assert!(!folder.0.join("predictions.csv").exists());
     // A cell that is no number is taken as missing, with a word.
     std::fs::write(
@@ -331,10 +333,12 @@ fn what_is_wrong_with_data_is_said_by_file_column_and_line() {
         *model.pointer_mut(part).unwrap() = to;
         std::fs::write(folder.0.join("runs/tune/model.json"), model.to_string()).unwrap();
     };
-    change("/model/Mlp/hidden", serde_json::json!([5]));
+    change("/model/Tabular/hidden", serde_json::json!([5]));
     wrong(row, &["model.bpk", "not the weights of this model"]);
-    change("/inputs/Columns", serde_json::json!(["width"]));
-    wrong(row, &["model.json", "1 columns"]);
+    change("/inputs/Table/preprocessor/columns", serde_json::json!([]));
+    wrong(row, &["model.json", "0 features"]);
+    change("/temperature", serde_json::json!(-1.0));
+    wrong(row, &["model.json", "temperature"]);
     let patched =
         serde_json::json!({"Transformer": {"width": 8, "heads": 2, "blocks": 1, "patch": 0}});
     change("/model", patched);
