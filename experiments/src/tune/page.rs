@@ -44,7 +44,12 @@ pub(super) fn write(folder: &Path, report: &TuneReport) -> Result<()> {
         "A model that predicts `{}` ({}) from {}. It was trained on {} rows, decisions were made on {}, and the figures below are of {} others.",
         data.target, data.kind, data.file, data.train_rows, data.validation_rows, data.test_rows
     );
-    let mut page = Page::new(format!("{}: {}", data.target, data.file)).lead(lead);
+    let file = Path::new(&data.file)
+        .file_name()
+        .map_or(data.file.clone(), |name| {
+            name.to_string_lossy().into_owned()
+        });
+    let mut page = Page::new(format!("{} from {file}", data.target)).lead(lead);
     if report.interrupted {
         page = page.lead("The training was stopped before its end: this is the best model so far.");
     }
@@ -96,7 +101,11 @@ fn figures(report: &TuneReport) -> Section {
         .iter()
         .map(|(name, metrics)| (name.as_str(), metrics));
     let all: Vec<_> = named.chain(baselines).collect();
-    let mut table = Table::new("On the test rows, in the unit of the target").text("metric");
+    let caption = match report.calibration {
+        Some(_) => "On the test rows",
+        None => "On the test rows, in the unit of the target",
+    };
+    let mut table = Table::new(caption).text("metric");
     for (name, _) in &all {
         table = table.number(name.replace('_', " "));
     }

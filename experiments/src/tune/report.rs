@@ -134,7 +134,7 @@ pub(super) fn baselines(
         let predicted = match &model.classes {
             Some(_) => predicted,
             None => {
-                let restore = |value: &f64| model.standardiser.restore_target(*value as f32);
+                let restore = |value: &f64| model.standardiser.restore_prediction(*value as f32);
                 predicted.iter().map(restore).collect()
             }
         };

@@ -310,7 +310,7 @@ impl TrainedModel {
             None => {
                 let restored = outputs
                     .iter()
-                    .map(|value| self.standardiser.restore_target(*value as f32));
+                    .map(|value| self.standardiser.restore_prediction(*value as f32));
                 Predicted::Values(restored.collect())
             }
         })

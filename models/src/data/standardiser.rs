@@ -62,9 +62,7 @@ impl TargetLog {
     }
 
     fn back(self, logarithm: f64) -> f64 {
-        let [low, high] = self.range;
-        let target = logarithm.min(f64::MAX.ln()).exp() - self.shift;
-        target.max(low).min(high)
+        logarithm.min(f64::MAX.ln()).exp() - self.shift
     }
 }
 
@@ -238,10 +236,22 @@ impl Standardiser {
         values.iter().map(|value| self.target(*value)).collect()
     }
 
-    /// A prediction of a standardised target, in the units that the target came in.
-    pub fn restore_target(&self, prediction: f32) -> f64 {
-        let restored = f64::from(prediction) * self.target_scale + self.target_mean;
+    /// A standardised target in the units that it came in.
+    pub fn restore_target(&self, target: f32) -> f64 {
+        let restored = f64::from(target) * self.target_scale + self.target_mean;
         self.target_log.map_or(restored, |log| log.back(restored))
+    }
+
+    /// A prediction of a standardised target, in the units that the target came in: where it is of a logarithm, not beyond the targets of
+    /// the training rows.
+    pub fn restore_prediction(&self, prediction: f32) -> f64 {
+        let restored = self.restore_target(prediction);
+        match self.target_log {
+            None => restored,
+            Some(TargetLog {
+                range: [low, high], ..
+            }) => restored.max(low).min(high),
+        }
     }
 }
 
@@ -479,8 +489,9 @@ mod tests {
             assert!((shifted.restore_target(shifted.target(value)) / value - 1.0).abs() < 1e-6);
         }
         // Predictions do not leave the range of the training rows.
-        assert_eq!(log.restore_target(1e30), 1000.0);
-        assert_eq!(log.restore_target(-1e30), 1.0);
+        assert_eq!(log.restore_prediction(1e30), 1000.0);
+        assert_eq!(log.restore_prediction(-1e30), 1.0);
+        assert!(log.restore_target(1e30).is_finite());
         assert!(log.target(-5.0).is_finite());
     }
 

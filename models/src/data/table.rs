@@ -88,7 +88,7 @@ impl LogTarget {
             let errors = linear
                 .iter()
                 .zip(validation)
-                .map(|(y, truth)| (standardiser.restore_target(*y as f32) - truth).powi(2));
+                .map(|(y, truth)| (standardiser.restore_prediction(*y as f32) - truth).powi(2));
             errors.sum::<f64>().sqrt()
         };
         (error(&log) < Self::BETTER * error(plain)).then_some(log)
