@@ -19,6 +19,7 @@ mod fit;
 mod options;
 mod output;
 mod plot;
+mod predict;
 mod source;
 mod train;
 mod tune;
@@ -104,7 +105,7 @@ impl Command {
             Self::Benchmark => benchmark::benchmark(words, registry),
             Self::Compare => compare::compare(words, registry),
             Self::Tune => tune::tune(words, registry),
-            Self::Predict => tune::predict(words, registry),
+            Self::Predict => predict::predict(words, registry),
             Self::Fit => fit::fit(words, registry),
             Self::Calibrate => calibrate::calibrate(words, registry),
         })

@@ -1,19 +1,20 @@
-//! The command lines of `tune` and `predict`.
+//! The command line of `tune`.
 
-use super::{Backend, Machine, Words, say, stop_on_ctrl_c, tell};
-use crate::record::run_directory::write_whole;
+mod columns;
+
+use super::{Machine, Words, say, stop_on_ctrl_c};
 use crate::train::config::{MOST_RUNS, check_setting, parse_ron};
 use crate::tune::{self, Inputs, TrainedModel, Tune, TuneBudget, parse_time};
 use crate::{Error, Registry, Result};
 use clap::{Parser, ValueEnum};
+use columns::ColumnArguments;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use trimtab_agent::Policy;
 use trimtab_env::bounds::check_count;
 use trimtab_env::{RecordedSchedule, ResidualPolicy, TestReport};
 use trimtab_models::data::{
-    ColumnOptions, Embedded, LogTarget, ReadOptions, SplitConfig, Standardise, TableConfig,
-    TargetKind,
+    Embedded, LogTarget, SplitConfig, Standardise, TableConfig, TargetKind,
 };
 use trimtab_models::mlp::Activation;
 use trimtab_models::network::tabular::TabularConfig;
@@ -123,86 +124,6 @@ struct TuneArguments {
     compare_defaults: bool,
     #[command(flatten)]
     machine: Machine,
-}
-
-/// What is said of a table and its columns.
-#[derive(clap::Args)]
-#[command(next_help_heading = "Tables")]
-struct ColumnArguments {
-    /// What separates the cells of a text file; by default it is found
-    #[arg(long, value_name = "CHARACTER", requires = "target", value_parser = separator)]
-    separator: Option<char>,
-    /// The first row names the columns, whatever it looks like
-    #[arg(long, requires = "target", conflicts_with = "no_header")]
-    header: bool,
-    /// The first row is a row like the others; columns are called column_1, column_2, ..
-    #[arg(long, requires = "target")]
-    no_header: bool,
-    /// Further spellings of a cell that is missing, such as -999
-    #[arg(
-        long,
-        value_name = "CELLS",
-        value_delimiter = ',',
-        requires = "target",
-        allow_hyphen_values = true
-    )]
-    missing: Vec<String>,
-    /// The sheet of an Excel file; by default the first
-    #[arg(long, value_name = "NAME", requires = "target")]
-    sheet: Option<String>,
-    /// Columns whose numbers are names of categories
-    #[arg(
-        long,
-        value_name = "COLUMNS",
-        value_delimiter = ',',
-        requires = "target"
-    )]
-    categorical: Vec<String>,
-    /// Columns to leave out
-    #[arg(
-        long,
-        value_name = "COLUMNS",
-        value_delimiter = ',',
-        requires = "target"
-    )]
-    ignore: Vec<String>,
-    /// The column that tells rows apart: it is kept beside predictions, and is no feature
-    #[arg(long, value_name = "COLUMN", requires = "target")]
-    id: Option<String>,
-}
-
-/// A separator as it is typed in a shell.
-fn separator(text: &str) -> std::result::Result<char, String> {
-    let mut characters = text.chars();
-    match (text, characters.next(), characters.next()) {
-        ("tab" | "\\t", ..) => Ok('\t'),
-        ("space", ..) => Ok(' '),
-        (_, Some(one), None) if one.is_ascii() => Ok(one),
-        _ => Err("give one character, or `tab` or `space`".to_owned()),
-    }
-}
-
-impl ColumnArguments {
-    fn reading(&self) -> ReadOptions {
-        ReadOptions {
-            separator: self.separator,
-            header: match (self.header, self.no_header) {
-                (true, _) => Some(true),
-                (_, true) => Some(false),
-                _ => None,
-            },
-            missing: self.missing.clone(),
-            sheet: self.sheet.clone(),
-        }
-    }
-
-    fn options(&self) -> ColumnOptions {
-        ColumnOptions {
-            categorical: self.categorical.clone(),
-            ignore: self.ignore.clone(),
-            id: self.id.clone(),
-        }
-    }
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -480,51 +401,4 @@ pub(super) fn tune(words: &Words, registry: &Registry) -> Result<()> {
         "to predict: predict --model {} --data {new} --out predictions.csv",
         model.display()
     ))
-}
-
-/// Predicts new rows with a model that `tune` trained.
-#[derive(Parser)]
-#[command(
-    name = "predict",
-    version,
-    after_help = "Example:
-  predict --model runs/tune/model.json --data new.csv --out predictions.csv"
-)]
-struct PredictArguments {
-    /// The model's model.json, with its model.bpk beside it
-    #[arg(long)]
-    model: PathBuf,
-    /// Table with the columns that the model was trained on, in any order; or IDX file of images
-    #[arg(long)]
-    data: PathBuf,
-    /// The predictions, a row for each row
-    #[arg(long, default_value = "predictions.csv")]
-    out: PathBuf,
-    #[command(flatten)]
-    backend: Backend,
-}
-
-/// The command `predict`.
-pub(super) fn predict(words: &Words, registry: &Registry) -> Result<()> {
-    let arguments: PredictArguments = words.parse();
-    let device = arguments.backend.device()?;
-    let model = TrainedModel::load_with(&arguments.model, registry.extensions())?;
-    let inputs = model.inputs(&arguments.data)?;
-    let text = model.csv(
-        &model.predict(&inputs.inputs, &device)?,
-        inputs.ids.as_deref(),
-    );
-    write_whole(&arguments.out, text.as_bytes())?;
-    for note in &inputs.notes {
-        tell(&arguments.out, format_args!("note: {note}"))?;
-    }
-    tell(
-        &arguments.out,
-        format_args!(
-            "{} predictions of `{}` are in {}",
-            inputs.rows,
-            model.target,
-            arguments.out.display()
-        ),
-    )
 }

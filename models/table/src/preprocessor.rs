@@ -1,12 +1,17 @@
 //! The columns of a table as numbers: fitted on training rows, saved with a model, applied to every other row.
 
-use std::collections::HashMap;
+mod bound;
+mod period;
+#[cfg(test)]
+mod tests;
 
 use serde::{Deserialize, Serialize};
 
 use crate::schema::{ColumnOptions, Understood, Use, kind, suspicious};
 use crate::times::Format;
-use crate::{Cells, Column, Frame, MISSING};
+use crate::{Cells, Column, Frame};
+pub use bound::Bound;
+use period::Period;
 
 /// How the columns of a table become numbers. All of it follows from the training rows.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -55,67 +60,6 @@ enum Encoder {
         gaps: bool,
         periods: Vec<Period>,
     },
-}
-
-/// What comes back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-enum Period {
-    Year,
-    Week,
-    Day,
-}
-
-const DAY: f64 = 86400.0;
-
-impl Period {
-    /// In seconds. A year is that of the calendar in the mean.
-    fn seconds(self) -> f64 {
-        match self {
-            Self::Year => 365.2425 * DAY,
-            Self::Week => 7.0 * DAY,
-            Self::Day => DAY,
-        }
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Year => "year",
-            Self::Week => "week",
-            Self::Day => "day",
-        }
-    }
-
-    /// Those that can be told from these moments: they last long enough, and are not all the same within one.
-    fn of(moments: &[f64]) -> Vec<Self> {
-        let low = moments.iter().copied().fold(f64::INFINITY, f64::min);
-        let high = moments.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let varies = |part: &dyn Fn(f64) -> f64| {
-            moments
-                .iter()
-                .any(|moment| part(*moment) != part(moments[0]))
-        };
-        let all = [Self::Year, Self::Week, Self::Day];
-        let told = |period: &Self| match period {
-            Self::Year => high - low > 60.0 * DAY,
-            // Days of the week mean nothing where each moment is the first of a month.
-            Self::Week => {
-                high - low > 3.0 * DAY
-                    && varies(&|moment| (moment / DAY).floor().rem_euclid(7.0))
-                    && !monthly(moments)
-            }
-            Self::Day => varies(&|moment| moment.rem_euclid(DAY)),
-        };
-        all.into_iter().filter(told).collect()
-    }
-}
-
-/// Whether every moment is the beginning of a month.
-fn monthly(moments: &[f64]) -> bool {
-    use chrono::{DateTime, Datelike};
-    let first = |moment: &f64| {
-        DateTime::from_timestamp(*moment as i64, 0).is_some_and(|time| time.day() == 1)
-    };
-    moments.iter().all(first)
 }
 
 /// What a feature is of its column.
@@ -474,180 +418,3 @@ fn moments(cells: &Cells, format: Option<&Format>) -> Vec<f64> {
         }
     }
 }
-
-/// The same text for the same number, however it is written.
-fn canonical(text: &str) -> String {
-    match text.trim().parse::<f64>() {
-        Ok(number) if number.is_finite() => (number + 0.0).to_string(),
-        _ => text.to_owned(),
-    }
-}
-
-impl Encoder {
-    fn bind<'a>(&self, column: &'a Column, notes: &mut Vec<String>) -> BoundColumn<'a> {
-        let name = &column.name;
-        match (self, &column.cells) {
-            (Self::Number { .. }, Cells::Numbers(cells) | Cells::Times(cells)) => {
-                BoundColumn::Borrowed(cells)
-            }
-            (Self::Number { .. }, Cells::Texts { codes, levels }) => {
-                let each: Vec<f64> = levels
-                    .iter()
-                    .map(|level| {
-                        level
-                            .trim()
-                            .parse()
-                            .ok()
-                            .filter(|n: &f64| n.is_finite())
-                            .unwrap_or(f64::NAN)
-                    })
-                    .collect();
-                let odd = |code: &&u32| {
-                    each.get(**code as usize)
-                        .is_some_and(|number| number.is_nan())
-                };
-                let count = codes.iter().filter(odd).count();
-                if let Some(first) = codes.iter().find(|code| odd(code)) {
-                    notes.push(format!(
-                        "`{name}` is no number in {count} rows (`{}`): taken as missing",
-                        levels[*first as usize]
-                    ));
-                }
-                BoundColumn::Owned(
-                    codes
-                        .iter()
-                        .map(|code| each.get(*code as usize).copied().unwrap_or(f64::NAN))
-                        .collect(),
-                )
-            }
-            (Self::Time { format, .. }, cells) => {
-                BoundColumn::Owned(moments(cells, format.as_ref()))
-            }
-            (
-                Self::Category {
-                    levels: known,
-                    other,
-                    ..
-                },
-                cells,
-            ) => {
-                let (others, missing) = Self::places(known, *other);
-                let unseen = if *other { others } else { NOWHERE };
-                let place: HashMap<String, u32> = known
-                    .iter()
-                    .map(|level| canonical(level))
-                    .zip(0..)
-                    .collect();
-                let place = |text: &str| place.get(&canonical(text)).copied();
-                let (mut rows_unseen, mut first) = (0usize, None);
-                let places: Vec<u32> = match cells {
-                    Cells::Texts { codes, levels } => {
-                        let each: Vec<Option<u32>> =
-                            levels.iter().map(|level| place(level)).collect();
-                        codes
-                            .iter()
-                            .map(|code| {
-                                if *code == MISSING {
-                                    return missing;
-                                }
-                                each[*code as usize].unwrap_or_else(|| {
-                                    rows_unseen += 1;
-                                    first.get_or_insert_with(|| levels[*code as usize].clone());
-                                    unseen
-                                })
-                            })
-                            .collect()
-                    }
-                    Cells::Numbers(cells) | Cells::Times(cells) => {
-                        let mut seen: HashMap<u64, Option<u32>> = HashMap::new();
-                        cells
-                            .iter()
-                            .map(|cell| {
-                                if cell.is_nan() {
-                                    return missing;
-                                }
-                                let at = *seen
-                                    .entry(cell.to_bits())
-                                    .or_insert_with(|| place(&cell.to_string()));
-                                at.unwrap_or_else(|| {
-                                    rows_unseen += 1;
-                                    first.get_or_insert_with(|| cell.to_string());
-                                    unseen
-                                })
-                            })
-                            .collect()
-                    }
-                };
-                if let (Some(first), false) = (first, *other) {
-                    notes.push(format!("`{name}` has levels in {rows_unseen} rows that no training row has (`{first}`): taken as none of the known ones"));
-                }
-                BoundColumn::Places(places)
-            }
-        }
-    }
-}
-
-/// The place of a level that there is no feature for.
-const NOWHERE: u32 = u32::MAX;
-
-/// The features of the rows of a table.
-#[derive(Debug, Clone)]
-pub struct Bound<'a> {
-    features: Vec<(usize, Part)>,
-    columns: Vec<BoundColumn<'a>>,
-    notes: Vec<String>,
-}
-
-#[derive(Debug, Clone)]
-enum BoundColumn<'a> {
-    Borrowed(&'a [f64]),
-    Owned(Vec<f64>),
-    Places(Vec<u32>),
-}
-
-impl Bound<'_> {
-    /// How many features there are.
-    pub fn features(&self) -> usize {
-        self.features.len()
-    }
-
-    /// What in this table the training rows had not: sentences.
-    pub fn notes(&self) -> &[String] {
-        &self.notes
-    }
-
-    /// A feature of a row; always finite.
-    ///
-    /// # Panics
-    /// If there is no such row or feature.
-    pub fn value(&self, feature: usize, row: usize) -> f64 {
-        let (column, part) = self.features[feature];
-        let cell = match &self.columns[column] {
-            BoundColumn::Borrowed(cells) => cells[row],
-            BoundColumn::Owned(cells) => cells[row],
-            BoundColumn::Places(places) => {
-                let place = places[row];
-                return match part {
-                    Part::Second if place > 1 => 0.5,
-                    Part::Second => f64::from(place),
-                    Part::Level(level) => f64::from(u8::from(level == place)),
-                    Part::Value(_) | Part::Gap | Part::Sine(_) | Part::Cosine(_) => 0.0,
-                };
-            }
-        };
-        let angle =
-            |period: Period| std::f64::consts::TAU * (cell / period.seconds()).rem_euclid(1.0);
-        match part {
-            Part::Gap => f64::from(u8::from(cell.is_nan())),
-            Part::Value(fill) if cell.is_nan() => fill,
-            Part::Value(_) => cell,
-            Part::Sine(_) | Part::Cosine(_) if cell.is_nan() => 0.0,
-            Part::Sine(period) => angle(period).sin(),
-            Part::Cosine(period) => angle(period).cos(),
-            Part::Level(_) | Part::Second => 0.0,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests;

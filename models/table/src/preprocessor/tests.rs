@@ -1,4 +1,6 @@
+use super::period::DAY;
 use super::*;
+use crate::MISSING;
 use proptest::prelude::*;
 
 fn numbers(name: &str, cells: &[f64]) -> Column {

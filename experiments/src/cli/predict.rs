@@ -1,0 +1,55 @@
+//! The command line of `predict`.
+
+use super::{Backend, Words, tell};
+use crate::record::run_directory::write_whole;
+use crate::tune::TrainedModel;
+use crate::{Registry, Result};
+use clap::Parser;
+use std::path::PathBuf;
+
+/// Predicts new rows with a model that `tune` trained.
+#[derive(Parser)]
+#[command(
+    name = "predict",
+    version,
+    after_help = "Example:
+  predict --model runs/tune/model.json --data new.csv --out predictions.csv"
+)]
+struct PredictArguments {
+    /// The model's model.json, with its model.bpk beside it
+    #[arg(long)]
+    model: PathBuf,
+    /// Table with the columns that the model was trained on, in any order; or IDX file of images
+    #[arg(long)]
+    data: PathBuf,
+    /// The predictions, a row for each row
+    #[arg(long, default_value = "predictions.csv")]
+    out: PathBuf,
+    #[command(flatten)]
+    backend: Backend,
+}
+
+/// The command `predict`.
+pub(super) fn predict(words: &Words, registry: &Registry) -> Result<()> {
+    let arguments: PredictArguments = words.parse();
+    let device = arguments.backend.device()?;
+    let model = TrainedModel::load_with(&arguments.model, registry.extensions())?;
+    let inputs = model.inputs(&arguments.data)?;
+    let text = model.csv(
+        &model.predict(&inputs.inputs, &device)?,
+        inputs.ids.as_deref(),
+    );
+    write_whole(&arguments.out, text.as_bytes())?;
+    for note in &inputs.notes {
+        tell(&arguments.out, format_args!("note: {note}"))?;
+    }
+    tell(
+        &arguments.out,
+        format_args!(
+            "{} predictions of `{}` are in {}",
+            inputs.rows,
+            model.target,
+            arguments.out.display()
+        ),
+    )
+}
