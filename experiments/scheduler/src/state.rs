@@ -1,0 +1,309 @@
+//! What is known: the units that wait, those in hand, and the workers. Every look-up that a decision needs costs O(log n).
+
+mod workers;
+
+pub use workers::Worker;
+
+use crate::command::Command;
+use crate::error::{Error, Result, Why};
+use crate::unit::{Unit, UnitId, WorkerId};
+use serde::{Deserialize, Serialize};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use workers::Workers;
+
+/// How many units are where.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Units submitted so far: those that wait, are in hand, done and failed.
+    pub submitted: usize,
+    /// Units that wait here.
+    pub waiting: usize,
+    /// Units at workers: running, waiting there, or being paused.
+    pub in_hand: usize,
+    /// Units with an answer.
+    pub done: usize,
+    /// Units that will never be done.
+    pub failed: usize,
+    /// How often a unit was lost with its worker.
+    pub lost: usize,
+    /// Workers that are up.
+    pub workers: usize,
+}
+
+/// How far a unit in hand is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// On its way to the worker, or waiting there.
+    Assigned,
+    /// The worker does it.
+    Running,
+    /// The worker was asked to pause it.
+    Pausing,
+}
+
+/// A unit that has not ended.
+#[derive(Clone, Debug)]
+struct Entry {
+    unit: Unit,
+    /// How many units were submitted before.
+    arrival: u64,
+    /// The workers with which it was lost.
+    lost_with: Vec<WorkerId>,
+    /// Who has it; nobody while it waits.
+    holder: Option<(WorkerId, Stage)>,
+}
+
+/// Order of the units that wait: high priority first, then in the order of arrival.
+type Place = (Reverse<i32>, u64);
+
+/// What a strategy decides on.
+#[derive(Clone, Debug, Default)]
+pub struct State {
+    now: f64,
+    quota: usize,
+    counts: Counts,
+    units: HashMap<UnitId, Entry>,
+    ended: HashSet<UnitId>,
+    waiting: BTreeMap<Place, UnitId>,
+    /// Lowest priority first, and the latest arrival among equals.
+    running: BTreeSet<(i32, Reverse<u64>, UnitId)>,
+    pausing: usize,
+    workers: Workers,
+}
+
+impl State {
+    /// Nothing yet.
+    pub(crate) fn new(quota: usize) -> Self {
+        Self {
+            quota,
+            ..Self::default()
+        }
+    }
+
+    /// The second of the last event. It never goes back.
+    pub fn now(&self) -> f64 {
+        self.now
+    }
+
+    /// How many units are where.
+    pub fn counts(&self) -> Counts {
+        Counts {
+            waiting: self.waiting.len(),
+            in_hand: self.in_hand(),
+            workers: self.workers.all().len(),
+            ..self.counts
+        }
+    }
+
+    /// Most units in hand at once.
+    pub fn quota(&self) -> usize {
+        self.quota
+    }
+
+    /// How many units are at workers.
+    pub fn in_hand(&self) -> usize {
+        self.units.len() - self.waiting.len()
+    }
+
+    /// How many units workers were asked to pause and still have.
+    pub fn pausing(&self) -> usize {
+        self.pausing
+    }
+
+    /// The unit to assign next; none if nothing waits or the quota is used up.
+    pub fn first_waiting(&self) -> Option<Unit> {
+        let room = self.in_hand() < self.quota;
+        self.waiting().next().filter(|_| room)
+    }
+
+    /// All units that wait, in their order, whatever the quota.
+    pub fn waiting(&self) -> impl Iterator<Item = Unit> + '_ {
+        (self.waiting.iter()).map(|(&(Reverse(priority), _), &id)| Unit { id, priority })
+    }
+
+    /// The units that workers do and are not about to pause, with their workers: lowest priority first, the latest arrival among equals.
+    pub fn running(&self) -> impl Iterator<Item = (Unit, WorkerId)> + '_ {
+        (self.running.iter()).filter_map(|&(priority, _, id)| {
+            let (worker, _) = self.units.get(&id)?.holder?;
+            Some((Unit { id, priority }, worker))
+        })
+    }
+
+    /// Who has a unit, and how far it is there.
+    pub fn holder(&self, unit: UnitId) -> Option<(WorkerId, Stage)> {
+        self.units.get(&unit)?.holder
+    }
+
+    /// A worker that is up.
+    pub fn worker(&self, id: WorkerId) -> Option<&Worker> {
+        self.workers.get(id)
+    }
+
+    /// All workers that are up, by number.
+    pub fn workers(&self) -> impl ExactSizeIterator<Item = &Worker> {
+        self.workers.all()
+    }
+
+    /// The worker with the next higher number; after the last, and after none, the first.
+    pub fn next_worker(&self, after: Option<WorkerId>) -> Option<&Worker> {
+        let next = after.and_then(|id| self.workers.after(id));
+        next.or_else(|| self.workers.all().next())
+    }
+
+    /// The worker with the fewest units for each of its slots; the lowest number among equals. If any worker has a free slot, this one
+    /// does.
+    pub fn least_loaded(&self) -> Option<&Worker> {
+        self.workers.least_loaded()
+    }
+}
+
+/// What the scheduler does to it.
+impl State {
+    pub(crate) fn set_now(&mut self, at: f64) {
+        self.now = self.now.max(at);
+    }
+
+    pub(crate) fn set_quota(&mut self, quota: usize) {
+        self.quota = quota;
+    }
+
+    /// A new unit waits. False if its number was used before.
+    pub(crate) fn submit(&mut self, unit: Unit) -> bool {
+        if self.units.contains_key(&unit.id) || self.ended.contains(&unit.id) {
+            return false;
+        }
+        let arrival = self.counts.submitted as u64;
+        self.counts.submitted += 1;
+        let entry = Entry {
+            unit,
+            arrival,
+            lost_with: Vec::new(),
+            holder: None,
+        };
+        self.waiting.insert(entry.place(), unit.id);
+        self.units.insert(unit.id, entry);
+        true
+    }
+
+    /// Whether a unit has not ended.
+    ///
+    /// # Errors
+    /// [`Error::UnknownUnit`].
+    pub(crate) fn open(&self, unit: UnitId) -> Result<bool> {
+        if self.units.contains_key(&unit) {
+            return Ok(true);
+        }
+        let ended = self.ended.contains(&unit);
+        ended.then_some(false).ok_or(Error::UnknownUnit(unit))
+    }
+
+    /// Carries out what a strategy asked for.
+    pub(crate) fn carry_out(&mut self, command: Command) -> std::result::Result<(), Why> {
+        let (Command::Assign { unit, worker } | Command::Preempt { unit, worker }) = command else {
+            return Err(Why::Withdrawal);
+        };
+        let room = self.in_hand() < self.quota;
+        let entry = self.units.get_mut(&unit).ok_or(Why::NoSuchUnit)?;
+        self.workers.get(worker).ok_or(Why::NoSuchWorker)?;
+        match (command, entry.holder) {
+            (Command::Assign { .. }, None) if room => {
+                entry.holder = Some((worker, Stage::Assigned));
+                self.waiting.remove(&entry.place());
+                self.workers.give(worker, unit);
+            }
+            (Command::Assign { .. }, None) => return Err(Why::Quota),
+            (Command::Assign { .. }, Some(_)) => return Err(Why::InHand),
+            (_, Some((holder, _))) if holder != worker => return Err(Why::NotThere),
+            (_, None) => return Err(Why::NotThere),
+            (_, Some((_, Stage::Pausing))) => return Err(Why::Pausing),
+            (_, Some(_)) => {
+                entry.holder = Some((worker, Stage::Pausing));
+                self.running.remove(&entry.rank());
+                self.pausing += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// An assigned unit runs.
+    pub(crate) fn begin(&mut self, unit: UnitId) {
+        if let Some(entry) = self.units.get_mut(&unit)
+            && let Some((_, stage @ Stage::Assigned)) = &mut entry.holder
+        {
+            *stage = Stage::Running;
+            self.running.insert(entry.rank());
+        }
+    }
+
+    /// A unit in hand waits in its old place again.
+    pub(crate) fn put_back(&mut self, unit: UnitId) {
+        if self.release(unit).is_some()
+            && let Some(entry) = self.units.get(&unit)
+        {
+            self.waiting.insert(entry.place(), unit);
+        }
+    }
+
+    /// A unit in hand was lost and waits in its old place again. All workers with which it was lost.
+    pub(crate) fn lose(&mut self, unit: UnitId, worker: WorkerId) -> Vec<WorkerId> {
+        self.counts.lost += 1;
+        self.put_back(unit);
+        let Some(entry) = self.units.get_mut(&unit) else {
+            return Vec::new();
+        };
+        entry.lost_with.push(worker);
+        entry.lost_with.clone()
+    }
+
+    /// A unit has ended. Who had it, if it was in hand.
+    pub(crate) fn end(&mut self, unit: UnitId, done: bool) -> Option<WorkerId> {
+        let holder = self.release(unit);
+        let entry = self.units.remove(&unit)?;
+        self.waiting.remove(&entry.place());
+        self.ended.insert(unit);
+        self.counts.done += usize::from(done);
+        self.counts.failed += usize::from(!done);
+        holder
+    }
+
+    pub(crate) fn worker_up(&mut self, worker: WorkerId, slots: usize) -> bool {
+        self.workers.up(worker, slots)
+    }
+
+    /// A worker is gone. The units it had, in the order in which they would wait; they are still to be lost.
+    pub(crate) fn worker_down(&mut self, worker: WorkerId) -> Option<Vec<UnitId>> {
+        let mut units: Vec<_> = self.workers.down(worker)?.into_iter().collect();
+        units.sort_by_key(|unit| self.units.get(unit).map(Entry::place));
+        Some(units)
+    }
+
+    pub(crate) fn elsewhere(&mut self, worker: WorkerId, units: usize) {
+        self.workers.elsewhere(worker, units);
+    }
+
+    /// Takes a unit from its worker. Who had it.
+    fn release(&mut self, unit: UnitId) -> Option<WorkerId> {
+        let entry = self.units.get_mut(&unit)?;
+        let (worker, stage) = entry.holder.take()?;
+        match stage {
+            Stage::Assigned => {}
+            Stage::Running => {
+                self.running.remove(&entry.rank());
+            }
+            Stage::Pausing => self.pausing -= 1,
+        }
+        self.workers.take(worker, unit);
+        Some(worker)
+    }
+}
+
+impl Entry {
+    fn place(&self) -> Place {
+        (Reverse(self.unit.priority), self.arrival)
+    }
+
+    fn rank(&self) -> (i32, Reverse<u64>, UnitId) {
+        (self.unit.priority, Reverse(self.arrival), self.unit.id)
+    }
+}
