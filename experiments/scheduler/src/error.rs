@@ -92,3 +92,11 @@ pub(crate) fn finite(field: &str, seconds: f64) -> Result<f64> {
         "give a finite number of seconds",
     ))
 }
+
+/// A number above 0 that can be used.
+pub(crate) fn positive(field: &str, value: f64) -> Result<()> {
+    if value > 0.0 && value.is_finite() {
+        return Ok(());
+    }
+    Err(Error::value(field, value, "give a finite number above 0"))
+}

@@ -1,7 +1,7 @@
 //! Which unit of work goes to which worker: a state machine without threads and without a clock.
 //!
 //! Input: events, each with the second at which it happened. Output: commands. What brings the events is called the driver: a program
-//! that talks to real workers, or the simulation in virtual time. Both run the same code.
+//! that talks to real workers, or the [simulation] in virtual time. Both run the same code.
 //!
 //! | to find | look in |
 //! |---|---|
@@ -10,6 +10,7 @@
 //! | what a strategy can ask | [`State`] |
 //! | what happens, as it happens | [`Observer`], [`Change`] |
 //! | fair shares of a cluster that several schedulers use | [`mod@shares`] |
+//! | what a strategy is worth before anything runs | [`simulation`] |
 //!
 //! ```
 //! use trimtab_scheduler::{Command, Limits, Scheduler, StrategyConfig, Unit, UnitId, WorkerId};
@@ -58,6 +59,7 @@ mod command;
 mod error;
 mod scheduler;
 pub mod shares;
+pub mod simulation;
 mod state;
 pub mod strategy;
 mod unit;

@@ -130,6 +130,11 @@ impl State {
         })
     }
 
+    /// Whether a unit waits or is in hand.
+    pub fn has(&self, unit: UnitId) -> bool {
+        self.units.contains_key(&unit)
+    }
+
     /// Who has a unit, and how far it is there.
     pub fn holder(&self, unit: UnitId) -> Option<(WorkerId, Stage)> {
         self.units.get(&unit)?.holder
@@ -170,7 +175,7 @@ impl State {
 
     /// A new unit waits. False if its number was used before.
     pub(crate) fn submit(&mut self, unit: Unit) -> bool {
-        if self.units.contains_key(&unit.id) || self.ended.contains(&unit.id) {
+        if self.has(unit.id) || self.ended.contains(&unit.id) {
             return false;
         }
         let arrival = self.counts.submitted as u64;
@@ -191,7 +196,7 @@ impl State {
     /// # Errors
     /// [`Error::UnknownUnit`].
     pub(crate) fn open(&self, unit: UnitId) -> Result<bool> {
-        if self.units.contains_key(&unit) {
+        if self.has(unit) {
             return Ok(true);
         }
         let ended = self.ended.contains(&unit);
