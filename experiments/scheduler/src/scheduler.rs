@@ -243,10 +243,9 @@ impl Scheduler {
     /// A time that is no number, a unit that was never submitted.
     pub fn done(&mut self, unit: UnitId, worker: WorkerId, at: f64) -> Result<bool> {
         self.clock(at)?;
-        if !self.state.open(unit)? {
-            return Ok(false);
-        }
-        let holder = self.state.end(unit, true);
+        let Some(holder) = self.state.end(unit, true) else {
+            return self.state.open(unit);
+        };
         self.tell(Change::Done { unit, worker });
         if let Some(other) = holder.filter(|&holder| holder != worker) {
             self.withdrawals.push((unit, other));
@@ -305,8 +304,10 @@ impl Scheduler {
     /// How far a unit is at a worker; none if that worker does not have it.
     fn stage(&mut self, unit: UnitId, worker: WorkerId, at: f64) -> Result<Option<Stage>> {
         self.clock(at)?;
-        self.state.open(unit)?;
         let holder = self.state.holder(unit);
+        if holder.is_none() {
+            self.state.open(unit)?;
+        }
         Ok(holder.filter(|held| held.0 == worker).map(|held| held.1))
     }
 }

@@ -1,5 +1,6 @@
 //! What is known: the units that wait, those in hand, and the workers. Every look-up that a decision needs costs O(log n).
 
+mod ended;
 mod workers;
 
 pub use workers::Worker;
@@ -7,9 +8,11 @@ pub use workers::Worker;
 use crate::command::Command;
 use crate::error::{Error, Result, Why};
 use crate::unit::{Unit, UnitId, WorkerId};
+use ended::Ended;
 use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::hash_map;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use workers::Workers;
 
 /// How many units are where.
@@ -57,6 +60,9 @@ struct Entry {
 /// Order of the units that wait: high priority first, then in the order of arrival.
 type Place = (Reverse<i32>, u64);
 
+/// Order of the units that run.
+type Rank = (i32, Reverse<u64>, UnitId);
+
 /// What a strategy decides on.
 #[derive(Clone, Debug, Default)]
 pub struct State {
@@ -64,10 +70,10 @@ pub struct State {
     quota: usize,
     counts: Counts,
     units: HashMap<UnitId, Entry>,
-    ended: HashSet<UnitId>,
+    ended: Ended,
     waiting: BTreeMap<Place, UnitId>,
     /// Lowest priority first, and the latest arrival among equals.
-    running: BTreeSet<(i32, Reverse<u64>, UnitId)>,
+    running: BTreeSet<Rank>,
     pausing: usize,
     workers: Workers,
 }
@@ -175,19 +181,21 @@ impl State {
 
     /// A new unit waits. False if its number was used before.
     pub(crate) fn submit(&mut self, unit: Unit) -> bool {
-        if self.has(unit.id) || self.ended.contains(&unit.id) {
+        let hash_map::Entry::Vacant(vacant) = self.units.entry(unit.id) else {
+            return false;
+        };
+        if self.ended.contains(unit.id) {
             return false;
         }
-        let arrival = self.counts.submitted as u64;
-        self.counts.submitted += 1;
         let entry = Entry {
             unit,
-            arrival,
+            arrival: self.counts.submitted as u64,
             lost_with: Vec::new(),
             holder: None,
         };
+        self.counts.submitted += 1;
         self.waiting.insert(entry.place(), unit.id);
-        self.units.insert(unit.id, entry);
+        vacant.insert(entry);
         true
     }
 
@@ -199,7 +207,7 @@ impl State {
         if self.has(unit) {
             return Ok(true);
         }
-        let ended = self.ended.contains(&unit);
+        let ended = self.ended.contains(unit);
         ended.then_some(false).ok_or(Error::UnknownUnit(unit))
     }
 
@@ -243,10 +251,12 @@ impl State {
 
     /// A unit in hand waits in its old place again.
     pub(crate) fn put_back(&mut self, unit: UnitId) {
-        if self.release(unit).is_some()
-            && let Some(entry) = self.units.get(&unit)
+        if let Some(entry) = self.units.get_mut(&unit)
+            && let Some(holder) = entry.holder.take()
         {
+            let rank = entry.rank();
             self.waiting.insert(entry.place(), unit);
+            self.release(rank, holder);
         }
     }
 
@@ -261,15 +271,19 @@ impl State {
         entry.lost_with.clone()
     }
 
-    /// A unit has ended. Who had it, if it was in hand.
-    pub(crate) fn end(&mut self, unit: UnitId, done: bool) -> Option<WorkerId> {
-        let holder = self.release(unit);
+    /// A unit has ended. Who had it, if anybody; nothing if there is no such unit, or no more.
+    pub(crate) fn end(&mut self, unit: UnitId, done: bool) -> Option<Option<WorkerId>> {
         let entry = self.units.remove(&unit)?;
-        self.waiting.remove(&entry.place());
+        match entry.holder {
+            Some(holder) => self.release(entry.rank(), holder),
+            None => {
+                self.waiting.remove(&entry.place());
+            }
+        }
         self.ended.insert(unit);
         self.counts.done += usize::from(done);
         self.counts.failed += usize::from(!done);
-        holder
+        Some(entry.holder.map(|(worker, _)| worker))
     }
 
     pub(crate) fn worker_up(&mut self, worker: WorkerId, slots: usize) -> bool {
@@ -287,19 +301,16 @@ impl State {
         self.workers.elsewhere(worker, units);
     }
 
-    /// Takes a unit from its worker. Who had it.
-    fn release(&mut self, unit: UnitId) -> Option<WorkerId> {
-        let entry = self.units.get_mut(&unit)?;
-        let (worker, stage) = entry.holder.take()?;
+    /// Takes a unit from who has it.
+    fn release(&mut self, rank: Rank, (worker, stage): (WorkerId, Stage)) {
         match stage {
             Stage::Assigned => {}
             Stage::Running => {
-                self.running.remove(&entry.rank());
+                self.running.remove(&rank);
             }
             Stage::Pausing => self.pausing -= 1,
         }
-        self.workers.take(worker, unit);
-        Some(worker)
+        self.workers.take(worker, rank.2);
     }
 }
 
@@ -308,7 +319,7 @@ impl Entry {
         (Reverse(self.unit.priority), self.arrival)
     }
 
-    fn rank(&self) -> (i32, Reverse<u64>, UnitId) {
+    fn rank(&self) -> Rank {
         (self.unit.priority, Reverse(self.arrival), self.unit.id)
     }
 }

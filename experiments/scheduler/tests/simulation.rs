@@ -257,7 +257,7 @@ fn measured_times_are_drawn() {
         };
         simulation.run(vec![stream(times)], strategy).unwrap()
     };
-    let (least_load, round_robin) = (run(central()), run(Box::new(RoundRobin::default())));
+    let (least_load, round_robin) = (run(central()), run(Box::<RoundRobin>::default()));
     // The same units: 1000 s, and 16 s more for each long one, of which there are 250 with a standard deviation of 13.7.
     let busy = |figures: &Figures| figures.utilisation * 10.0 * figures.seconds;
     assert!((busy(&least_load) - busy(&round_robin)).abs() < 1e-6);
