@@ -35,7 +35,7 @@ impl Default for Limits {
 /// Decides which unit goes to which worker.
 ///
 /// It is told every event with the second at which it happened, and answers with commands when asked. Events may come late, twice, or
-/// in an order that makes no sense; each says whether it changed anything. Times that go back count as the latest so far.
+/// in an order that makes no sense; each says whether it changed anything. Seconds count from 0; times that go back count as the latest so far.
 pub struct Scheduler {
     state: State,
     strategy: Box<dyn Strategy>,

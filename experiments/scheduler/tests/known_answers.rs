@@ -8,6 +8,9 @@ use trimtab_scheduler::{Command, State, Strategy};
 
 #[derive(Deserialize)]
 struct Known {
+    /// Each its own.
+    #[serde(skip)]
+    seed: u64,
     system: String,
     servers: usize,
     #[serde(default)]
@@ -36,7 +39,11 @@ fn known(system: &str, lines: usize) -> Vec<Known> {
     ];
     let known: Vec<Known> = (all.iter())
         .flat_map(|file| file.lines())
-        .map(|line| serde_json::from_str(line).expect("a known answer"))
+        .zip(1..)
+        .map(|(line, seed)| Known {
+            seed,
+            ..serde_json::from_str(line).expect("a known answer")
+        })
         .filter(|known: &Known| known.system == system)
         .collect();
     assert_eq!(known.len(), lines, "{system}");
@@ -86,7 +93,7 @@ impl Known {
     fn simulation(&self) -> Simulation {
         Simulation {
             workers: self.servers,
-            seed: 1,
+            seed: self.seed,
             ..Simulation::default()
         }
     }
