@@ -1,0 +1,539 @@
+//! A worker: takes units from its queue, does them, and reports.
+//!
+//! Whatever happens to the link, a unit that was begun is finished, its result is kept on disk while it cannot be delivered, and it counts
+//! once: the first result of a unit is the one that is stored.
+//!
+//! | to find | look in |
+//! |---|---|
+//! | what a worker takes, in which order, and how it leaves | this file |
+//! | the units that it has, and their leases | `in_hand` |
+//! | the threads that do them | `slots` |
+//! | results on their way, also over a cut link and a restart | `outbox` |
+
+mod in_hand;
+mod outbox;
+mod slots;
+
+pub use slots::{Done, Executor, Order};
+
+use crate::message::{
+    Answer, Content, Fingerprint, Goodbye, Heartbeat, Hello, MOST_INLINE, Message, Payload, Reason,
+    Returned, Task,
+};
+use crate::name::Name;
+use crate::server::{Notice, Server};
+use crate::store::{Store, Stored};
+use crate::{Error, Result};
+use async_nats::jetstream;
+use async_nats::jetstream::message::AckKind;
+use futures_util::StreamExt;
+use in_hand::InHand;
+use outbox::Outbox;
+use slots::{Finished, Slots};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc;
+
+/// How a worker works.
+#[derive(Clone)]
+pub struct WorkerOptions {
+    /// Its name, of this process alone; [`WorkerOptions::new`] makes one of host and process.
+    pub name: Name,
+    /// The machine, for people.
+    pub host: String,
+    /// How many units it does at once.
+    pub slots: usize,
+    /// Where it keeps results that cannot be delivered. Nothing is written anywhere else.
+    pub folder: PathBuf,
+    /// After so long an unacknowledged unit is delivered to it again.
+    pub ack_wait: Duration,
+    /// How long it may finish what it has once it is asked to leave.
+    pub drain: Duration,
+    /// What its bits depend on.
+    pub fingerprint: Fingerprint,
+    /// Told of what happens.
+    pub notice: Notice,
+}
+
+impl WorkerOptions {
+    /// A worker with so many slots that keeps its results below `folder`.
+    pub fn new(slots: usize, folder: PathBuf, fingerprint: Fingerprint, notice: Notice) -> Self {
+        let host = hostname();
+        let unique: u32 = rand::random();
+        Self {
+            name: Name::of(&format!("{host:.40}-{}-{unique:08x}", std::process::id())),
+            host,
+            slots: slots.max(1),
+            folder,
+            ack_wait: Duration::from_secs(30),
+            drain: Duration::from_secs(30),
+            fingerprint,
+            notice,
+        }
+    }
+}
+
+/// The name of this machine, as its environment says it.
+pub fn hostname() -> String {
+    let told = std::env::var("HOSTNAME").ok();
+    let told = told.or_else(|| std::fs::read_to_string("/etc/hostname").ok());
+    let told = told.map(|name| name.trim().to_owned());
+    told.filter(|name| !name.is_empty())
+        .unwrap_or_else(|| "host".to_owned())
+}
+
+/// What a worker did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Units done.
+    pub done: u64,
+    /// Units that failed.
+    pub failed: u64,
+    /// Units that went back.
+    pub returned: u64,
+}
+
+/// Joins the cluster and works until `stop` is set; then finishes what it has and leaves.
+///
+/// # Errors
+/// [`Error::Connect`] and [`Error::Server`] if it cannot join. Once it has, a link that is down is waited for.
+pub fn work(
+    server: &Server,
+    options: &WorkerOptions,
+    executor: &dyn Executor,
+    stop: &AtomicBool,
+) -> Result<Summary> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .map_err(|error| Error::server("threads", error))?;
+    let outbox = Outbox::open(&options.folder)?;
+    let joined = runtime.block_on(async {
+        let client = server
+            .connect(options.name.as_str(), options.notice.clone())
+            .await?;
+        Store::open(client, &server.namespace, server.lease).await
+    })?;
+    let worker = Arc::new(Worker {
+        store: joined,
+        options: options.clone(),
+        outbox,
+        in_hand: InHand::default(),
+        sequence: AtomicU64::new(0),
+        counts: Mutex::default(),
+        busy_micros: AtomicU64::new(0),
+        leaving: AtomicBool::new(false),
+        begun: Instant::now(),
+    });
+    let summary = std::thread::scope(|scope| {
+        let (slots, free) = Slots::start(
+            scope,
+            options.slots,
+            executor,
+            &worker.store,
+            runtime.handle(),
+        );
+        runtime.block_on(worker.clone().run(slots, free, executor, stop))
+    })?;
+    runtime.shutdown_timeout(Duration::from_millis(200));
+    Ok(summary)
+}
+
+pub(crate) struct Worker {
+    store: Store,
+    options: WorkerOptions,
+    outbox: Outbox,
+    in_hand: InHand,
+    sequence: AtomicU64,
+    counts: Mutex<Summary>,
+    busy_micros: AtomicU64,
+    leaving: AtomicBool,
+    begun: Instant,
+}
+
+impl Worker {
+    async fn run(
+        self: Arc<Self>,
+        slots: Slots,
+        mut free: mpsc::UnboundedReceiver<usize>,
+        executor: &dyn Executor,
+        stop: &AtomicBool,
+    ) -> Result<Summary> {
+        let lane = self
+            .store
+            .lane(&self.options.name, self.options.ack_wait)
+            .await?;
+        let control = self.store.control_subject(self.options.name.as_str());
+        let control = self.store.client.subscribe(control).await;
+        let control = control.map_err(|error| Error::server("control messages", error))?;
+        let background = [
+            tokio::spawn(self.clone().beat()),
+            tokio::spawn(self.clone().hold()),
+            tokio::spawn(self.clone().listen(control)),
+            tokio::spawn(self.clone().deliver_earlier()),
+        ];
+        let messages = lane
+            .stream()
+            .max_messages_per_batch(1)
+            .expires(Duration::from_secs(30))
+            .heartbeat(Duration::from_secs(5))
+            .messages()
+            .await;
+        let mut messages = messages.map_err(|error| Error::server("units", error))?;
+        // The highest lead seen of each run: tasks of a lower one are out of date.
+        let mut leads = BTreeMap::new();
+        // One unit waits here while all slots are busy, so that none is idle for a round trip.
+        while let Some(next) = unless(stop, messages.next()).await {
+            // A broken link shows as an error; the stream goes on by itself.
+            let Some(Ok(message)) = next else {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                continue;
+            };
+            let Some(task) = self.accept(&message, &mut leads).await else {
+                continue;
+            };
+            let key = task.key.clone();
+            self.in_hand.take(&task, message);
+            let Some(Some(slot)) = unless(stop, free.recv()).await else {
+                self.give_back(&task, Reason::Leaving).await;
+                break;
+            };
+            let Some(halt) = self.in_hand.begin(&key) else {
+                // It was cancelled or preempted before it began.
+                slots.release(slot);
+                continue;
+            };
+            let progress = self.progress(&task);
+            let finished = slots.begin(slot, task.clone(), halt, progress);
+            let worker = self.clone();
+            tokio::spawn(async move { worker.finish(task, finished.await.ok()).await });
+        }
+        self.leaving.store(true, Ordering::SeqCst);
+        self.drain(executor).await;
+        background.iter().for_each(|task| task.abort());
+        self.leave().await;
+        Ok(*self.counts.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The unit in a message, if it is to be done here.
+    async fn accept(
+        &self,
+        message: &jetstream::Message,
+        leads: &mut BTreeMap<Name, u64>,
+    ) -> Option<Task> {
+        let refuse = |problem: String| {
+            (self.options.notice)(&format!("a unit is refused: {problem}"));
+        };
+        let decoded = Message::decode(&message.payload);
+        let task = match decoded {
+            Ok(Message {
+                payload: Payload::Task(task),
+                ..
+            }) => task,
+            Ok(_) => {
+                refuse("the message is no unit".to_owned());
+                return self.drop_message(message).await;
+            }
+            Err(error) => {
+                refuse(error.to_string());
+                return self.drop_message(message).await;
+            }
+        };
+        let lead = leads.entry(task.run.clone()).or_insert(task.lead);
+        *lead = task.lead.max(*lead);
+        if task.lead < *lead || self.in_hand.has(&task.key) {
+            return self.drop_message(message).await;
+        }
+        if let Some(difference) = task.fingerprint.difference(&self.options.fingerprint) {
+            let reason = format!("worker {} cannot do it: {difference}", self.options.name);
+            refuse(reason.clone());
+            self.tell(
+                &task.run,
+                Payload::Returned(Returned {
+                    key: task.key.clone(),
+                    worker: self.options.name.clone(),
+                    reason: Reason::Broken(reason),
+                }),
+            )
+            .await;
+            return self.drop_message(message).await;
+        }
+        Some(task)
+    }
+
+    async fn drop_message(&self, message: &jetstream::Message) -> Option<Task> {
+        // What is not dropped comes again, and is refused again.
+        message.ack_with(AckKind::Term).await.ok();
+        None
+    }
+
+    /// Says how far a unit is, at most five times a second.
+    fn progress(self: &Arc<Self>, task: &Task) -> slots::Progress {
+        let (sender, mut steps) = mpsc::unbounded_channel::<u64>();
+        let (worker, run, key) = (self.clone(), task.run.clone(), task.key.clone());
+        tokio::spawn(async move {
+            let mut total = 0;
+            while let Some(first) = steps.recv().await {
+                total += first;
+                while let Ok(more) = steps.try_recv() {
+                    total += more;
+                }
+                let progress = crate::message::Progress {
+                    key: key.clone(),
+                    worker: worker.options.name.clone(),
+                    steps: total,
+                };
+                tokio::time::sleep(Duration::from_millis(200)).await;
+                // The answer tells all of it.
+                if worker.in_hand.has(&key) {
+                    worker.tell(&run, Payload::Progress(progress)).await;
+                }
+            }
+        });
+        sender
+    }
+
+    /// Reports what a slot has finished.
+    async fn finish(&self, task: Task, finished: Option<Finished>) {
+        let Some(finished) = finished else {
+            let reason = Reason::Broken("its thread ended".to_owned());
+            return self.give_back(&task, reason).await;
+        };
+        let micros = finished.time.as_micros() as u64;
+        self.busy_micros.fetch_add(micros, Ordering::Relaxed);
+        let outcome = match finished.done {
+            Done::Answer(answer) => Ok(Content::Inline(answer)),
+            Done::Failed(reason) => Err(reason),
+            Done::Paused(state) => {
+                let content = self.stored(Content::Inline(state)).await;
+                let reason = content
+                    .map_or_else(|error| Reason::Broken(error.to_string()), Reason::Preempted);
+                return self.give_back(&task, reason).await;
+            }
+            Done::Broken(reason) => return self.give_back(&task, Reason::Broken(reason)).await,
+            Done::Abandoned => return self.give_back(&task, Reason::Leaving).await,
+        };
+        {
+            let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+            match outcome {
+                Ok(_) => counts.done += 1,
+                Err(_) => counts.failed += 1,
+            }
+        }
+        let answer = Answer {
+            run: task.run.clone(),
+            key: task.key.clone(),
+            worker: self.options.name.clone(),
+            steps: finished.steps,
+            seconds: finished.time.as_secs_f64(),
+            outcome,
+        };
+        self.deliver(answer).await;
+        self.in_hand.acknowledge(&task.key).await;
+    }
+
+    /// Delivers an answer, however long that takes. Once it takes long, the answer is on disk until it is delivered.
+    async fn deliver(&self, answer: Answer) {
+        let mut kept = None;
+        loop {
+            let attempt = async {
+                let mut sent = answer.clone();
+                if let Ok(content) = sent.outcome {
+                    sent.outcome = Ok(self.stored(content).await?);
+                }
+                let subject = self
+                    .store
+                    .result_subject(answer.run.as_str(), answer.key.as_str());
+                let message = self.message(Payload::Answer(sent)).encode()?;
+                self.store.deliver(&subject, &message).await
+            };
+            let outcome = tokio::time::timeout(Duration::from_secs(2), attempt).await;
+            match outcome {
+                Ok(Ok(Stored::First)) => break,
+                Ok(Ok(Stored::AlreadyThere)) => {
+                    let answered = Payload::Answered(answer.key.clone());
+                    self.tell(&answer.run, answered).await;
+                    break;
+                }
+                Ok(Err(Error::Message(problem))) => {
+                    (self.options.notice)(&format!("an answer cannot be sent: {problem}"));
+                    break;
+                }
+                Ok(Err(_)) | Err(_) => {}
+            }
+            if kept.is_none() {
+                let written = self
+                    .outbox
+                    .keep(&answer, &self.message(Payload::Answer(answer.clone())));
+                match written {
+                    Ok(path) => kept = Some(path),
+                    Err(error) => (self.options.notice)(&format!(
+                        "{error}; the result is kept in memory alone"
+                    )),
+                }
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        if let Some(path) = kept {
+            self.outbox.drop(&path);
+        }
+    }
+
+    /// Content as it goes into a message.
+    async fn stored(&self, content: Content) -> Result<Content> {
+        match content {
+            Content::Inline(bytes) if bytes.len() > MOST_INLINE => {
+                Ok(Content::Stored(self.store.put(&bytes).await?))
+            }
+            other => Ok(other),
+        }
+    }
+
+    /// Delivers what an earlier process of this folder could not.
+    async fn deliver_earlier(self: Arc<Self>) {
+        for (path, answer) in self.outbox.earlier() {
+            self.deliver(answer).await;
+            self.outbox.drop(&path);
+            (self.options.notice)("a result of an earlier process is delivered");
+        }
+    }
+
+    async fn give_back(&self, task: &Task, reason: Reason) {
+        {
+            let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+            counts.returned += 1;
+        }
+        let returned = Returned {
+            key: task.key.clone(),
+            worker: self.options.name.clone(),
+            reason,
+        };
+        self.tell(&task.run, Payload::Returned(returned)).await;
+        self.in_hand.acknowledge(&task.key).await;
+    }
+
+    /// Tells the coordinator of a run. What gets lost it finds out by itself.
+    async fn tell(&self, run: &Name, payload: Payload) {
+        let subject = self.store.event_subject(run.as_str());
+        if let Ok(bytes) = self.message(payload).encode() {
+            self.store.client.publish(subject, bytes.into()).await.ok();
+        }
+    }
+
+    fn message(&self, payload: Payload) -> Message {
+        let sequence = self.sequence.fetch_add(1, Ordering::Relaxed);
+        Message { sequence, payload }
+    }
+
+    fn heartbeat(&self) -> Heartbeat {
+        let counts = *self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        Heartbeat {
+            hello: Hello {
+                worker: self.options.name.clone(),
+                host: self.options.host.clone(),
+                slots: self.options.slots as u32,
+                fingerprint: self.options.fingerprint.clone(),
+            },
+            in_hand: self.in_hand.list(),
+            done: counts.done,
+            seconds: self.begun.elapsed().as_secs_f64(),
+            busy_seconds: self.busy_micros.load(Ordering::Relaxed) as f64 / 1e6,
+            leaving: self.leaving.load(Ordering::SeqCst),
+        }
+    }
+
+    /// Renews the lease.
+    async fn beat(self: Arc<Self>) {
+        loop {
+            self.beat_once().await;
+            tokio::time::sleep(self.store.lease / 4).await;
+        }
+    }
+
+    async fn beat_once(&self) {
+        let key = format!("member.{}", self.options.name);
+        if let Ok(bytes) = self.message(Payload::Heartbeat(self.heartbeat())).encode() {
+            let put = self.store.leases.put(key, bytes.into());
+            tokio::time::timeout(self.store.lease / 4, put).await.ok();
+        }
+    }
+
+    /// Keeps the server from delivering units again that are in hand.
+    async fn hold(self: Arc<Self>) {
+        loop {
+            tokio::time::sleep(self.options.ack_wait / 3).await;
+            self.in_hand.extend().await;
+        }
+    }
+
+    /// Hears what coordinators say to this worker.
+    async fn listen(self: Arc<Self>, mut control: async_nats::Subscriber) {
+        while let Some(message) = control.next().await {
+            match Message::decode(&message.payload).map(|message| message.payload) {
+                Ok(Payload::Cancel(key)) => {
+                    if self.in_hand.cancel(&key) {
+                        self.in_hand.acknowledge(&key).await;
+                    }
+                }
+                Ok(Payload::Preempt(key)) => {
+                    if let Some(task) = self.in_hand.preempt(&key) {
+                        // It had not begun: there is nothing to keep.
+                        self.give_back(&task, Reason::Leaving).await;
+                    }
+                }
+                Ok(Payload::Goodbye(Goodbye { reason, .. })) => (self.options.notice)(&reason),
+                Ok(_) => {}
+                Err(error) => (self.options.notice)(&error.to_string()),
+            }
+        }
+    }
+
+    /// Finishes what is in hand, or abandons it when the time is over.
+    async fn drain(&self, executor: &dyn Executor) {
+        self.beat_once().await;
+        let begun = Instant::now();
+        let mut abandoned = false;
+        while !self.in_hand.is_empty() {
+            if begun.elapsed() > self.options.drain && !abandoned {
+                abandoned = true;
+                executor.abandon();
+            }
+            // A result that cannot be delivered is on disk, and is delivered by the next process.
+            if begun.elapsed() > self.options.drain + Duration::from_secs(10) {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    async fn leave(&self) {
+        let key = format!("member.{}", self.options.name);
+        let leave = async {
+            self.store.leases.delete(key).await.ok();
+            let lane = self.options.name.as_str();
+            self.store.tasks.delete_consumer(lane).await.ok();
+            self.store.client.flush().await.ok();
+        };
+        tokio::time::timeout(Duration::from_secs(2), leave)
+            .await
+            .ok();
+    }
+}
+
+/// What the work gives, or `None` once `stop` is set.
+async fn unless<T>(stop: &AtomicBool, work: impl Future<Output = T>) -> Option<T> {
+    let mut work = std::pin::pin!(work);
+    loop {
+        if stop.load(Ordering::SeqCst) {
+            return None;
+        }
+        let wait = tokio::time::timeout(Duration::from_millis(50), &mut work);
+        if let Ok(outcome) = wait.await {
+            return Some(outcome);
+        }
+    }
+}

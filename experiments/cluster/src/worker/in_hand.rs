@@ -1,0 +1,124 @@
+//! The units that a worker has taken, and their leases.
+
+use crate::message::Task;
+use crate::name::Hash;
+use async_nats::jetstream;
+use async_nats::jetstream::message::AckKind;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// Units by their names.
+#[derive(Default)]
+pub(super) struct InHand(Mutex<BTreeMap<Hash, Held>>);
+
+struct Held {
+    task: Task,
+    message: Arc<jetstream::Message>,
+    state: State,
+}
+
+enum State {
+    Waiting,
+    /// Set to make it stand still.
+    Running(Arc<AtomicBool>),
+    /// Nobody needs it any more.
+    Cancelled,
+}
+
+impl InHand {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Hash, Held>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn take(&self, task: &Task, message: jetstream::Message) {
+        let held = Held {
+            task: task.clone(),
+            message: Arc::new(message),
+            state: State::Waiting,
+        };
+        self.lock().insert(task.key.clone(), held);
+    }
+
+    /// What halts the unit, which is running from now on; `None` if it is not to be begun.
+    pub(super) fn begin(&self, key: &Hash) -> Option<Arc<AtomicBool>> {
+        let mut all = self.lock();
+        let held = all.get_mut(key)?;
+        if let State::Cancelled = held.state {
+            return None;
+        }
+        let halt = Arc::new(AtomicBool::new(false));
+        held.state = State::Running(halt.clone());
+        Some(halt)
+    }
+
+    pub(super) fn has(&self, key: &Hash) -> bool {
+        self.lock().contains_key(key)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.lock().is_empty()
+    }
+
+    /// Each, and whether it is running.
+    pub(super) fn list(&self) -> Vec<(Hash, bool)> {
+        let all = self.lock();
+        let each = all.iter();
+        each.map(|(key, held)| (key.clone(), matches!(held.state, State::Running(_))))
+            .collect()
+    }
+
+    /// Drops a unit that has not begun; whether it had not. One that is running is finished: its result may be of use.
+    pub(super) fn cancel(&self, key: &Hash) -> bool {
+        match self.lock().get_mut(key) {
+            Some(held) if matches!(held.state, State::Waiting) => {
+                held.state = State::Cancelled;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Makes a running unit stand still at the end of its segment. One that has not begun is returned at once.
+    pub(super) fn preempt(&self, key: &Hash) -> Option<Task> {
+        let mut all = self.lock();
+        let held = all.get_mut(key)?;
+        match &held.state {
+            State::Running(halt) => {
+                halt.store(true, Ordering::SeqCst);
+                None
+            }
+            State::Waiting => {
+                held.state = State::Cancelled;
+                Some(held.task.clone())
+            }
+            State::Cancelled => None,
+        }
+    }
+
+    /// The unit is dealt with: the server may forget it, and so do we.
+    pub(super) async fn acknowledge(&self, key: &Hash) {
+        let message = self.lock().get(key).map(|held| held.message.clone());
+        if let Some(message) = message {
+            // A server that does not hear it delivers the unit again; then its result is already there.
+            let acknowledged = message.double_ack();
+            tokio::time::timeout(Duration::from_secs(5), acknowledged)
+                .await
+                .ok();
+        }
+        self.lock().remove(key);
+    }
+
+    /// Says of each that it is still under way.
+    pub(super) async fn extend(&self) {
+        let messages: Vec<_> = self
+            .lock()
+            .values()
+            .map(|held| held.message.clone())
+            .collect();
+        for message in messages {
+            message.ack_with(AckKind::Progress).await.ok();
+        }
+    }
+}

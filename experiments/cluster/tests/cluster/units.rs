@@ -1,0 +1,245 @@
+//! Units on one server: the order of answers, workers that come and go, units that fail.
+
+use crate::process::{
+    LEASE, Process, Squares, numbers, run_options, square, squares, worker_options,
+};
+use crate::servers::{at, one};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use trimtab_cluster::worker::{Summary, work};
+use trimtab_cluster::{Coordinator, Error, Server};
+
+/// Plays `play` while workers with so many slots each are here.
+fn with_workers<T>(
+    server: &Server,
+    folder: &Path,
+    slots: &[usize],
+    play: impl FnOnce() -> T,
+) -> (T, Vec<Summary>) {
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let start = |(index, slots): (usize, &usize)| {
+            let options = worker_options(&folder.join(format!("w{index}")), *slots);
+            let stop = &stop;
+            scope.spawn(move || work(server, &options, &Squares, stop).unwrap())
+        };
+        let workers: Vec<_> = slots.iter().enumerate().map(start).collect();
+        let outcome = play();
+        stop.store(true, Ordering::SeqCst);
+        let summaries = workers.into_iter().map(|worker| worker.join().unwrap());
+        (outcome, summaries.collect())
+    })
+}
+
+fn wanted(units: &[String]) -> Vec<Vec<u8>> {
+    units.iter().map(|unit| square(unit.as_bytes())).collect()
+}
+
+#[test]
+fn answers_come_in_order_and_each_unit_is_done_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(running) = one(folder.path()) else {
+        return;
+    };
+    let running = [running];
+    let server = at(&running);
+    let units = numbers(300);
+    let (answers, summaries) = with_workers(&server, folder.path(), &[1, 3], || {
+        let coordinator = Coordinator::start(&server, run_options("order")).unwrap();
+        let answers = squares(&coordinator, 1, &units).unwrap();
+        assert_eq!(coordinator.counts().done, 300);
+        coordinator.finish();
+        answers
+    });
+    assert_eq!(answers, wanted(&units));
+    let done: u64 = summaries.iter().map(|summary| summary.done).sum();
+    assert_eq!(done, 300);
+    assert!(summaries.iter().all(|summary| summary.done > 0));
+}
+
+#[test]
+fn the_same_asked_twice_is_done_once_and_what_was_answered_is_not_asked_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(running) = one(folder.path()) else {
+        return;
+    };
+    let running = [running];
+    let server = at(&running);
+    let units: Vec<String> = (0..60).map(|index| (index % 7).to_string()).collect();
+    let ((), summaries) = with_workers(&server, folder.path(), &[2], || {
+        for _ in 0..2 {
+            // Without `finish`, as if it had been killed after the last answer.
+            let coordinator = Coordinator::start(&server, run_options("twice")).unwrap();
+            assert_eq!(squares(&coordinator, 1, &units).unwrap(), wanted(&units));
+        }
+    });
+    assert_eq!(summaries[0].done, 7);
+}
+
+#[test]
+fn a_unit_that_fails_is_the_error_of_the_first_and_is_tried_again_by_the_next_coordinator() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(running) = one(folder.path()) else {
+        return;
+    };
+    let running = [running];
+    let server = at(&running);
+    let mut units = numbers(20);
+    units[5] = "f".to_owned();
+    units[11] = "f".to_owned();
+    let ((), summaries) = with_workers(&server, folder.path(), &[2], || {
+        for _ in 0..2 {
+            let coordinator = Coordinator::start(&server, run_options("fails")).unwrap();
+            match squares(&coordinator, 1, &units) {
+                Err(Error::Unit { index: 5, reason }) => assert_eq!(reason, "no such number"),
+                other => panic!("{other:?}"),
+            }
+            // The coordinator is still good.
+            assert_eq!(
+                squares(&coordinator, 1, &numbers(3)).unwrap(),
+                wanted(&numbers(3))
+            );
+        }
+    });
+    assert!(summaries[0].failed >= 2, "{summaries:?}");
+}
+
+#[test]
+fn a_unit_that_breaks_down_is_given_up_after_three_more_tries_with_its_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(running) = one(folder.path()) else {
+        return;
+    };
+    let running = [running];
+    let server = at(&running);
+    let units = vec!["3".to_owned(), "b".to_owned(), "4".to_owned()];
+    let (outcome, summaries) = with_workers(&server, folder.path(), &[1, 1], || {
+        let coordinator = Coordinator::start(&server, run_options("breaks")).unwrap();
+        squares(&coordinator, 1, &units)
+    });
+    match outcome {
+        Err(Error::Unit { index: 1, reason }) => assert!(reason.contains("lost"), "{reason}"),
+        other => panic!("{other:?}"),
+    }
+    let returned: u64 = summaries.iter().map(|summary| summary.returned).sum();
+    assert_eq!(returned, 4);
+}
+
+/// A unit that kills every process that touches it does not take the whole cluster down with it.
+#[test]
+fn a_unit_that_kills_its_worker_is_given_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(running) = one(folder.path()) else {
+        return;
+    };
+    let running = [running];
+    let server = at(&running);
+    let _workers: Vec<Process> = (0..5)
+        .map(|index| Process::worker(&server, &folder.path().join(format!("w{index}")), 1))
+        .collect();
+    let coordinator = Coordinator::start(&server, run_options("kills")).unwrap();
+    match squares(&coordinator, 1, &["x".to_owned()]) {
+        Err(Error::Unit { index: 0, reason }) => assert!(reason.contains('4'), "{reason}"),
+        other => panic!("{other:?}"),
+    }
+    // One worker is left, and good.
+    assert_eq!(
+        squares(&coordinator, 1, &numbers(3)).unwrap(),
+        wanted(&numbers(3))
+    );
+}
+
+#[test]
+fn a_worker_that_is_stopped_past_its_lease_and_woken_counts_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(running) = one(folder.path()) else {
+        return;
+    };
+    let running = [running];
+    let server = at(&running);
+    let stopped = Process::worker(&server, &folder.path().join("stopped"), 1);
+    let units = numbers(6);
+    std::thread::scope(|scope| {
+        let played = scope.spawn(|| {
+            let coordinator = Coordinator::start(&server, run_options("stopped")).unwrap();
+            let answers = squares(&coordinator, 400, &units).unwrap();
+            (answers, coordinator.counts())
+        });
+        std::thread::sleep(Duration::from_millis(900));
+        stopped.signal("-STOP");
+        let other = Process::worker(&server, &folder.path().join("other"), 1);
+        std::thread::sleep(LEASE + Duration::from_millis(800));
+        stopped.signal("-CONT");
+        let (answers, counts) = played.join().unwrap();
+        assert_eq!(answers, wanted(&units));
+        assert_eq!(counts.done, 6);
+        assert!(counts.lost > 0, "{counts:?}");
+        drop(other);
+    });
+}
+
+#[test]
+fn a_worker_that_leaves_finishes_what_it_has_and_hands_back_the_rest() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(running) = one(folder.path()) else {
+        return;
+    };
+    let running = [running];
+    let server = at(&running);
+    let stop = AtomicBool::new(false);
+    let units = numbers(8);
+    std::thread::scope(|scope| {
+        let leaving = {
+            let (server, stop) = (&server, &stop);
+            let options = worker_options(&folder.path().join("leaving"), 1);
+            scope.spawn(move || work(server, &options, &Squares, stop).unwrap())
+        };
+        let played = scope.spawn(|| {
+            let coordinator = Coordinator::start(&server, run_options("leaves")).unwrap();
+            let answers = squares(&coordinator, 300, &units).unwrap();
+            (answers, coordinator.counts())
+        });
+        std::thread::sleep(Duration::from_millis(1000));
+        stop.store(true, Ordering::SeqCst);
+        let summary = leaving.join().unwrap();
+        assert!(summary.done >= 1, "{summary:?}");
+        let _other = Process::worker(&server, &folder.path().join("other"), 1);
+        let (answers, counts) = played.join().unwrap();
+        assert_eq!(answers, wanted(&units));
+        assert_eq!(counts.lost, 0, "nothing was lost by leaving");
+    });
+}
+
+#[test]
+fn work_ends_when_it_is_interrupted_and_the_next_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(running) = one(folder.path()) else {
+        return;
+    };
+    let running = [running];
+    let server = at(&running);
+    let units = numbers(40);
+    let ((), summaries) = with_workers(&server, folder.path(), &[1], || {
+        let interrupted = AtomicBool::new(false);
+        let coordinator = Coordinator::start(&server, run_options("interrupted")).unwrap();
+        let batch = trimtab_cluster::coordinator::Batch {
+            job: coordinator.put(b"20").unwrap(),
+            shared: coordinator.put(b"").unwrap(),
+            count: units.len(),
+            unit: &|index| (units[index].clone().into_bytes(), 0),
+            interrupted: &interrupted,
+            trace: None,
+        };
+        let outcome = coordinator.each(&batch, &mut |_| {}, &mut |index, _| {
+            interrupted.store(index >= 5, Ordering::SeqCst);
+            Ok::<(), Error>(())
+        });
+        assert!(matches!(outcome, Err(Error::Interrupted)), "{outcome:?}");
+        drop(coordinator);
+        let coordinator = Coordinator::start(&server, run_options("interrupted")).unwrap();
+        assert_eq!(squares(&coordinator, 20, &units).unwrap(), wanted(&units));
+    });
+    // What was done before the interruption was not done again, but for what was in hand just then.
+    assert!((40..=42).contains(&summaries[0].done), "{summaries:?}");
+}
