@@ -20,10 +20,13 @@ mod options;
 mod output;
 mod plot;
 mod predict;
+mod server;
 mod source;
 mod train;
 mod tune;
 mod words;
+#[cfg(feature = "cluster")]
+mod work;
 
 use ending::{INTERRUPTED, exit, stop_on_ctrl_c};
 use options::{Backend, Machine, Threads, run_folder};
@@ -59,11 +62,14 @@ pub enum Command {
     Fit,
     /// Fits the cost model to the machine.
     Calibrate,
+    /// Does the work of runs elsewhere.
+    #[cfg(feature = "cluster")]
+    Work,
 }
 
 impl Command {
     /// All of them, with what they do in a line.
-    const ALL: [(&str, Command, &str); 10] = [
+    const ALL: &[(&str, Command, &str)] = &[
         ("train", Command::Train, "trains an agent and compares it"),
         (
             "evaluate",
@@ -94,6 +100,8 @@ impl Command {
             Command::Calibrate,
             "fits the cost model to this machine",
         ),
+        #[cfg(feature = "cluster")]
+        ("work", Command::Work, "does the work of runs elsewhere"),
     ];
 
     fn run(self, words: &Words, registry: &Registry) -> ExitCode {
@@ -108,6 +116,8 @@ impl Command {
             Self::Predict => predict::predict(words, registry),
             Self::Fit => fit::fit(words, registry),
             Self::Calibrate => calibrate::calibrate(words, registry),
+            #[cfg(feature = "cluster")]
+            Self::Work => work::work(words, registry),
         })
     }
 

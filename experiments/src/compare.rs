@@ -40,7 +40,7 @@ pub mod run;
 mod runs;
 mod search;
 pub mod table;
-mod work;
+pub(crate) mod work;
 
 pub use config::CompareConfig;
 pub use ledger::Ledger;

@@ -99,6 +99,13 @@ pub enum Error {
         /// What does not fit.
         problem: String,
     },
+    /// What came over a wire is not what it should be.
+    #[error("units and answers do not fit: {0}; run the same program everywhere")]
+    Wire(String),
+    /// Machines do not work together.
+    #[cfg(feature = "cluster")]
+    #[error(transparent)]
+    Cluster(trimtab_cluster::Error),
     /// Work was interrupted. Whoever handed it out says what was kept, and how to go on.
     #[error("interrupted")]
     Halted,
@@ -160,5 +167,15 @@ impl Error {
     pub fn file(path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self::File { path, source }
+    }
+}
+
+#[cfg(feature = "cluster")]
+impl From<trimtab_cluster::Error> for Error {
+    fn from(error: trimtab_cluster::Error) -> Self {
+        match error {
+            trimtab_cluster::Error::Interrupted => Self::Halted,
+            other => Self::Cluster(other),
+        }
     }
 }

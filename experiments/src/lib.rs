@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
 pub mod cli;
+#[cfg(feature = "cluster")]
+pub mod cluster;
 pub mod compare;
 pub mod error;
 pub mod page;

@@ -33,7 +33,7 @@ mod importance;
 mod page;
 mod pictures;
 mod report;
-mod runs;
+pub(crate) mod runs;
 mod temperature;
 mod trained_model;
 mod words;

@@ -1,6 +1,8 @@
 //! The real binaries, as a user runs them: bad input, interruption, resumption, threads.
 
 mod benchmark;
+#[cfg(feature = "cluster")]
+mod cluster;
 mod compare;
 mod damaged;
 mod places;

@@ -195,7 +195,7 @@ impl Coordinator {
     }
 
     /// Ends the run: its answers are dropped, and its name is free. Without this they stay, for a coordinator that goes on.
-    pub fn finish(self) {
+    pub fn finish(&self) {
         let run = self.options.run.as_str();
         let end = async {
             self.store.withdraw("*", run, "*").await.ok();

@@ -1,5 +1,6 @@
 //! The command line of `benchmark`.
 
+use super::server::Elsewhere;
 use super::{INTERRUPTED, Threads, Words, print_json, say};
 use crate::record::observer::Progress;
 use crate::train::config::MOST_RUNS;
@@ -35,6 +36,8 @@ struct Benchmark {
     json: bool,
     #[command(flatten)]
     threads: Threads,
+    #[command(flatten)]
+    elsewhere: Elsewhere,
 }
 
 /// The command `benchmark`.
@@ -53,6 +56,7 @@ pub(super) fn benchmark(words: &Words, registry: &Registry) -> Result<()> {
     let jobs = arguments.threads.jobs()?;
     let device = trimtab_models::device("flex")?;
     let workers = Workers::new(jobs, device, registry, &INTERRUPTED);
+    let workers = arguments.elsewhere.join(workers, "flex", None)?;
     let mut progress = Progress::default();
     for (index, benchmark) in selected.iter().enumerate() {
         let records = benchmark.run(arguments.seeds, &workers, &mut progress)?;
@@ -65,5 +69,6 @@ pub(super) fn benchmark(words: &Words, registry: &Registry) -> Result<()> {
         }
         say(benchmark::table_row(benchmark, &records))?;
     }
+    workers.finish();
     Ok(())
 }

@@ -53,9 +53,10 @@ pub(super) fn compare(words: &Words, registry: &Registry) -> Result<()> {
     let config = config.with_policies(folder)?;
     stop_on_ctrl_c()?;
     let out = run_folder(arguments.out.as_deref(), &config.name);
-    let workers = arguments.machine.workers(registry)?;
+    let workers = arguments.machine.workers(registry, Some(&out))?;
     let mut progress = Progress::default();
     let lines = compare::compare(&config, &out, &workers, &mut progress)?;
+    workers.finish();
     let report = compare::report(&config, &lines);
     write_json(&out.join("report.json"), &report)?;
     let mut drawn = pictures::draw_comparison(&out)?;

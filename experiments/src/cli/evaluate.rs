@@ -49,7 +49,7 @@ pub(super) fn evaluate(words: &Words, registry: &Registry) -> Result<()> {
             .clone()
             .unwrap_or_else(|| arguments.run.join("policy.json")),
     )?;
-    let workers = arguments.machine.workers(registry)?;
+    let workers = arguments.machine.workers(registry, None)?;
     let mut summary: Summary = read_json(&arguments.run.join("summary.json"))?;
     let references = recorded_references(&read_events(&arguments.run)?);
     // The run's own evaluation used the seeds before this one.
@@ -64,6 +64,7 @@ pub(super) fn evaluate(words: &Words, registry: &Registry) -> Result<()> {
         }
         None => evaluation::named(&config, &policy, FIRST, &workers, &mut progress)?,
     };
+    workers.finish();
     (summary.evaluation, summary.tasks) = summary::controllers(&records);
     summary.paired = summary::paired(&records);
     write(summary::table(&summary, &references))?;

@@ -38,9 +38,10 @@ pub(super) fn fit(words: &Words, registry: &Registry) -> Result<()> {
     };
     stop_on_ctrl_c()?;
     let out = run_folder(arguments.out.as_deref(), &config.name);
-    let workers = arguments.machine.workers(registry)?;
+    let workers = arguments.machine.workers(registry, Some(&out))?;
     let mut progress = Progress::default();
     let fit = fit::fit(&config, &out, &workers, &mut progress)?;
+    workers.finish();
     say(format_args!(
         "{} runs; on {} tasks that it has not played the fit is {:+.3} ± {:.3} from where it began (mean log ratio of the best validation loss), better on {:.0} %",
         fit.runs,

@@ -1,6 +1,7 @@
 //! Options that several commands share: threads, backend, folders.
 
 use super::ending::INTERRUPTED;
+use super::server::Elsewhere;
 use crate::{Registry, Result, Workers};
 use burn::tensor::Device;
 use std::path::{Path, PathBuf};
@@ -16,6 +17,8 @@ pub(super) struct Machine {
     pub(super) threads: Threads,
     #[command(flatten)]
     pub(super) backend: Backend,
+    #[command(flatten)]
+    pub(super) elsewhere: Elsewhere,
 }
 
 /// How much happens at once.
@@ -41,11 +44,16 @@ impl Backend {
 }
 
 impl Machine {
-    /// Workers on this device, which share the cores.
-    pub(super) fn workers<'a>(&self, registry: &'a Registry) -> Result<Workers<'a>> {
+    /// Workers on this device, which share the cores; or those of a cluster, for a run that writes to `folder`.
+    pub(super) fn workers<'a>(
+        &self,
+        registry: &'a Registry,
+        folder: Option<&Path>,
+    ) -> Result<Workers<'a>> {
         let (device, jobs) = (self.backend.device()?, self.threads.jobs()?);
         trimtab_models::divide_cores(&self.backend.device, jobs);
-        Ok(Workers::new(jobs, device, registry, &INTERRUPTED))
+        let workers = Workers::new(jobs, device, registry, &INTERRUPTED);
+        self.elsewhere.join(workers, &self.backend.device, folder)
     }
 }
 

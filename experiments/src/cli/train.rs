@@ -62,7 +62,7 @@ pub(super) fn train(words: &Words, registry: &Registry) -> Result<()> {
     {
         known("train --resume --out", &out, &config, registry)?;
     }
-    let workers = arguments.machine.workers(registry)?;
+    let workers = arguments.machine.workers(registry, Some(&out))?;
     let mut board = (arguments.tensorboard).then(|| TensorBoard::new(&out.join("tensorboard")));
     let mut observer = Both(Progress::default(), board.as_mut());
     let summary = if arguments.resume {
@@ -82,6 +82,7 @@ pub(super) fn train(words: &Words, registry: &Registry) -> Result<()> {
         eprintln!("warning: the curves for TensorBoard are not whole: {error}");
     }
     let summary = summary?;
+    workers.finish();
     let references = recorded_references(&read_events(&out)?);
     write(summary::table(&summary, &references))?;
     let clock = std::time::Instant::now();

@@ -350,7 +350,8 @@ fn fresh(folder: &Path) -> Result<PathBuf> {
 /// The command `tune`.
 pub(super) fn tune(words: &Words, registry: &Registry) -> Result<()> {
     let arguments: TuneArguments = words.parse();
-    let workers = arguments.machine.workers(registry)?;
+    arguments.machine.threads.jobs()?;
+    arguments.machine.backend.device()?;
     check_count("--runs", arguments.runs, 1..=MOST_RUNS)?;
     let rate = arguments
         .learning_rate
@@ -372,7 +373,9 @@ pub(super) fn tune(words: &Words, registry: &Registry) -> Result<()> {
         None => fresh(Path::new("runs/tune"))?,
     };
     stop_on_ctrl_c()?;
+    let workers = arguments.machine.workers(registry, Some(out))?;
     let report = tune::tune(&tune, out, &workers, &mut |line| say(line))?;
+    workers.finish();
     if let Some(before) = &report.before {
         say(figures("before", before))?;
     }

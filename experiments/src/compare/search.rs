@@ -17,7 +17,7 @@ use trimtab_env::{ContextServo, Cost, Environment, Outcome, SearchSpace, Setting
 
 /// A search on one task with one seed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Search {
+pub(crate) struct Search {
     pub(super) task: usize,
     pub(super) seed: u64,
     pub(super) searcher: SearcherConfig,
@@ -32,7 +32,7 @@ pub(super) struct Search {
 
 /// The result of a search.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Searched {
+pub(crate) struct Searched {
     pub(super) ledger: Ledger,
     /// Of the best trial.
     pub(super) outcome: Outcome,

@@ -2,17 +2,18 @@
 
 use super::search::{Search, Searched, search};
 use crate::Result;
-use crate::work::Work;
-use crate::work::trainings::{Played, Training, Trainings};
+use crate::work::trainings::{Played, Training, Trainings, TrainingsRecipe};
+use crate::work::{Place, Portable, Recipe, Work};
 use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
 use trimtab_env::TuningEnv;
 
 /// Trainings and searches.
-pub(super) struct Methods<'a>(pub(super) Trainings<'a>);
+pub(crate) struct Methods<'a>(pub(super) Trainings<'a>);
 
 /// What one method does on one task with one seed.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) enum Unit {
+pub(crate) enum Unit {
     /// One training.
     Training(Training),
     /// Several.
@@ -21,7 +22,7 @@ pub(super) enum Unit {
 
 /// Its result.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) enum Answer {
+pub(crate) enum Answer {
     /// Of one training.
     Training(Played),
     /// Of several.
@@ -56,5 +57,26 @@ impl Work for Methods<'_> {
                 Ok(Answer::Search(searched))
             }
         }
+    }
+
+    fn recipe(&self) -> Result<Option<Recipe>> {
+        Recipe::of(self).map(Some)
+    }
+}
+
+impl<'r> Portable<'r> for Methods<'r> {
+    const KIND: &'static str = "methods";
+    type Config = TrainingsRecipe;
+
+    fn config(&self) -> TrainingsRecipe {
+        self.0.config()
+    }
+
+    fn files(&self) -> Vec<PathBuf> {
+        self.0.files()
+    }
+
+    fn make(config: TrainingsRecipe, place: &Place<'r>) -> Result<Self> {
+        Ok(Self(Trainings::make(config, place)?))
     }
 }

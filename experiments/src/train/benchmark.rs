@@ -5,9 +5,10 @@ use crate::record::summary::Estimate;
 use crate::train::config::parse_ron;
 use crate::train::evaluation::{Episode, episode};
 use crate::work::registry::Parameters;
-use crate::work::{Work, Workers};
+use crate::work::{Place, Portable, Recipe, Work, Workers};
 use crate::{Error, Registry, Result};
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::time::Instant;
 use trimtab_agent::{
     Algorithm, Collector, Learner, Policy, PolicyConfig, PolicyController, RolloutConfig, Selection,
@@ -162,8 +163,8 @@ pub fn select(
 }
 
 /// Trainings of a benchmark's learner, each with a seed.
-struct Learning<'a> {
-    benchmark: &'a Benchmark,
+pub(crate) struct Learning<'a> {
+    benchmark: Cow<'a, Benchmark>,
     registry: &'a Registry,
 }
 
@@ -186,6 +187,26 @@ impl Work for Learning<'_> {
     ) -> Result<BenchmarkRecord> {
         self.benchmark.run_seed(self.registry, *seed, advance)
     }
+
+    fn recipe(&self) -> Result<Option<Recipe>> {
+        Recipe::of(self).map(Some)
+    }
+}
+
+impl<'r> Portable<'r> for Learning<'r> {
+    const KIND: &'static str = "learning";
+    type Config = Benchmark;
+
+    fn config(&self) -> Benchmark {
+        self.benchmark.clone().into_owned()
+    }
+
+    fn make(benchmark: Benchmark, place: &Place<'r>) -> Result<Self> {
+        Ok(Self {
+            benchmark: Cow::Owned(benchmark),
+            registry: place.registry,
+        })
+    }
 }
 
 impl Benchmark {
@@ -204,7 +225,7 @@ impl Benchmark {
         }
         observer.begin(Phase::TrainingSteps, seeds * self.steps, 0);
         let work = Learning {
-            benchmark: self,
+            benchmark: Cow::Borrowed(self),
             registry: workers.registry,
         };
         let seeds: Vec<u64> = (1..=seeds).collect();

@@ -7,8 +7,9 @@ use crate::work::controllers::{ControllerConfig, DEFAULT_BATCH};
 use crate::work::environments::Tuning;
 use crate::work::registry::Parameters;
 use crate::work::trainings::{Training, Trainings};
-use crate::work::{Work, Workers};
+use crate::work::{Place, Portable, Recipe, Work, Workers};
 use crate::{Config, Error, Registry, Result, train::reference};
+use serde::{Deserialize, Serialize};
 use trimtab_agent::{
     Controller, Decision, NoOp, Policy, PolicyController, RandomController, Selection, Situation,
 };
@@ -119,9 +120,11 @@ pub fn named(
         return Ok(Vec::new());
     };
     let work = Named {
-        name,
-        parameters,
-        policy,
+        episodes: NamedRecipe {
+            name: name.clone(),
+            parameters: parameters.clone(),
+            policy: policy.clone(),
+        },
         registry: workers.registry,
     };
     policy.check(work.bench()?.spec())?;
@@ -138,11 +141,17 @@ pub fn named(
 }
 
 /// Episodes of a named environment, by the policy or by random choices.
-struct Named<'a> {
-    name: &'a str,
-    parameters: &'a Parameters,
-    policy: &'a Policy,
+pub(crate) struct Named<'a> {
+    episodes: NamedRecipe,
     registry: &'a Registry,
+}
+
+/// All that they are made from.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct NamedRecipe {
+    name: String,
+    parameters: Parameters,
+    policy: Policy,
 }
 
 impl Work for Named<'_> {
@@ -153,7 +162,10 @@ impl Work for Named<'_> {
     type Bench = Box<dyn Environment>;
 
     fn bench(&self) -> Result<Self::Bench> {
-        self.registry.build(self.name, self.parameters, Part::Test)
+        let NamedRecipe {
+            name, parameters, ..
+        } = &self.episodes;
+        self.registry.build(name, parameters, Part::Test)
     }
 
     fn answer(
@@ -164,7 +176,7 @@ impl Work for Named<'_> {
         advance: &dyn Fn(u64),
     ) -> Result<EvaluationRecord> {
         let mut controller: Box<dyn Controller> = if *by_policy {
-            let policy = self.policy.clone();
+            let policy = self.episodes.policy.clone();
             Box::new(PolicyController::new(policy, Selection::Greedy))
         } else {
             Box::new(RandomController::new(environment.spec().clone()))
@@ -173,11 +185,31 @@ impl Work for Named<'_> {
         advance(1);
         Ok(EvaluationRecord {
             controller: controller.name().to_owned(),
-            task: self.name.to_owned(),
+            task: self.episodes.name.clone(),
             seed: *seed,
             total_reward: episode.total_reward,
             outcome: episode.outcome,
             segments: Vec::new(),
+        })
+    }
+
+    fn recipe(&self) -> Result<Option<Recipe>> {
+        Recipe::of(self).map(Some)
+    }
+}
+
+impl<'r> Portable<'r> for Named<'r> {
+    const KIND: &'static str = "named";
+    type Config = NamedRecipe;
+
+    fn config(&self) -> NamedRecipe {
+        self.episodes.clone()
+    }
+
+    fn make(episodes: NamedRecipe, place: &Place<'r>) -> Result<Self> {
+        Ok(Self {
+            episodes,
+            registry: place.registry,
         })
     }
 }

@@ -1,9 +1,12 @@
 //! Rollouts as work that is handed out: the environments of a config, and parts of rollouts that are played in them.
 
 use crate::train::config::{Config, EnvironmentConfig};
-use crate::work::environments::{Goal, Tuning};
-use crate::work::{Work, Workers};
+use crate::work::environments::{Goal, Tuning, TuningRecipe};
+use crate::work::{Place, Portable, Recipe, Work, Workers};
 use crate::{Error, Registry, Result};
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use std::path::PathBuf;
 use trimtab_agent::rollout::plan::{Part, Played, Standing};
 use trimtab_agent::{Policy, RolloutConfig};
 use trimtab_env::wrappers::SelfCritical;
@@ -39,9 +42,9 @@ pub fn tuning(config: &Config, workers: &Workers) -> Result<Option<Tuning>> {
 /// Parts of rollouts in the environments of a config.
 pub struct Rollouts<'a> {
     /// The config.
-    pub config: &'a Config,
+    pub config: Cow<'a, Config>,
     /// Its tasks, if it is about trainings.
-    pub tuning: Option<&'a Tuning>,
+    pub tuning: Option<Cow<'a, Tuning>>,
     /// What a good training of each reaches.
     pub goals: Vec<Goal>,
     /// Where named environments are.
@@ -54,7 +57,7 @@ impl Rollouts<'_> {
     /// # Errors
     /// What does not fit, by field.
     pub fn environment(&self) -> Result<Box<dyn Environment>> {
-        let environment: Box<dyn Environment> = match (self.tuning, &self.config.environment) {
+        let environment: Box<dyn Environment> = match (&self.tuning, &self.config.environment) {
             (Some(tuning), _) => Box::new(tuning.environment(&self.goals)?),
             (None, EnvironmentConfig::Named { name, parameters }) => {
                 self.registry.build(name, parameters, Instances::Train)?
@@ -119,5 +122,45 @@ impl Work for Rollouts<'_> {
             Part::Steps { steps, .. } => *steps as u64,
         });
         Ok(played)
+    }
+
+    fn recipe(&self) -> Result<Option<Recipe>> {
+        Recipe::of(self).map(Some)
+    }
+}
+
+/// All that [`Rollouts`] are made from.
+#[derive(Serialize, Deserialize)]
+pub struct RolloutsRecipe {
+    config: Config,
+    tuning: Option<TuningRecipe>,
+    goals: Vec<Goal>,
+}
+
+impl<'r> Portable<'r> for Rollouts<'r> {
+    const KIND: &'static str = "rollouts";
+    type Config = RolloutsRecipe;
+
+    fn config(&self) -> RolloutsRecipe {
+        RolloutsRecipe {
+            config: self.config.clone().into_owned(),
+            tuning: self.tuning.as_ref().map(|tuning| tuning.recipe()),
+            goals: self.goals.clone(),
+        }
+    }
+
+    fn files(&self) -> Vec<PathBuf> {
+        let tuning = self.tuning.as_ref();
+        tuning.map_or(Vec::new(), |tuning| tuning.files())
+    }
+
+    fn make(recipe: RolloutsRecipe, place: &Place<'r>) -> Result<Self> {
+        let tuning = recipe.tuning.map(|tuning| Tuning::make(tuning, place));
+        Ok(Self {
+            config: Cow::Owned(recipe.config),
+            tuning: tuning.transpose()?.map(Cow::Owned),
+            goals: recipe.goals,
+            registry: place.registry,
+        })
     }
 }

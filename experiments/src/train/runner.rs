@@ -10,6 +10,7 @@ use crate::train::{evaluation, reference};
 use crate::work::Workers;
 use crate::work::environments::Tuning;
 use crate::{Config, Error, Result};
+use std::borrow::Cow;
 use std::path::Path;
 use std::time::Instant;
 use trimtab_agent::rollout::plan::Plan;
@@ -62,8 +63,8 @@ fn rollouts<'a>(
     workers: &Workers<'a>,
 ) -> Rollouts<'a> {
     Rollouts {
-        config,
-        tuning,
+        config: Cow::Borrowed(config),
+        tuning: tuning.map(Cow::Borrowed),
         goals: reference::goals(references),
         registry: workers.registry,
     }

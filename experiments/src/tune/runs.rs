@@ -2,10 +2,14 @@
 
 use super::line;
 use crate::record::observer::Quiet;
-use crate::work::{Work, Workers};
+use crate::work::environments::TaskRecipe;
+use crate::work::{Place, Portable, Recipe, Work, Workers};
 use crate::{Error, Result};
 use burn::tensor::Device;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
 use trimtab_models::steering::train::offsets;
 use trimtab_models::tasks::config::PreparedTask;
 use trimtab_models::tasks::custom::TrainedWeights;
@@ -23,9 +27,9 @@ pub(super) fn best_of_runs(
     let mut best = first;
     let loss = |run: &TrainedWeights| run.outcome["best_validation_loss"];
     let work = Runs {
-        task,
-        training,
-        device: &workers.device,
+        task: Cow::Borrowed(task),
+        training: Cow::Borrowed(training),
+        device: workers.device.clone(),
     };
     let numbers: Vec<usize> = (1..training.runs).collect();
     let runs = workers.begin(&work);
@@ -51,10 +55,10 @@ pub(super) fn best_of_runs(
 }
 
 /// Runs of a training, each by its number.
-struct Runs<'a> {
-    task: &'a PreparedTask,
-    training: &'a TrainConfig,
-    device: &'a Device,
+pub(crate) struct Runs<'a> {
+    task: Cow<'a, PreparedTask>,
+    training: Cow<'a, TrainConfig>,
+    device: Device,
 }
 
 impl Work for Runs<'_> {
@@ -80,8 +84,48 @@ impl Work for Runs<'_> {
             lines.push(line(&now));
             ControlFlow::Continue(())
         };
-        let run = (self.task).train(self.training, *number, self.device, &mut watch)?;
+        let run = (self.task).train(&self.training, *number, &self.device, &mut watch)?;
         advance(1);
         Ok((lines, run))
+    }
+
+    /// A policy is not part of a config: runs with one stay here.
+    fn recipe(&self) -> Result<Option<Recipe>> {
+        match self.training.policy {
+            Some(_) => Ok(None),
+            None => Recipe::of(self).map(Some),
+        }
+    }
+}
+
+/// All that runs are made from.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct RunsRecipe {
+    task: TaskRecipe,
+    training: TrainConfig,
+}
+
+impl<'r> Portable<'r> for Runs<'r> {
+    const KIND: &'static str = "runs";
+    type Config = RunsRecipe;
+
+    fn config(&self) -> RunsRecipe {
+        RunsRecipe {
+            task: TaskRecipe::of(&self.task, 1.0),
+            training: self.training.clone().into_owned(),
+        }
+    }
+
+    fn files(&self) -> Vec<PathBuf> {
+        let files = self.task.config().data.files();
+        files.into_iter().map(Path::to_owned).collect()
+    }
+
+    fn make(recipe: RunsRecipe, place: &Place<'r>) -> Result<Self> {
+        Ok(Self {
+            task: Cow::Owned(recipe.task.make(place, &[])?),
+            training: Cow::Owned(recipe.training),
+            device: place.device.clone(),
+        })
     }
 }

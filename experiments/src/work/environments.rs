@@ -1,9 +1,11 @@
 //! From the configs of tasks to environments.
 
+use crate::work::portable::Place;
 use crate::{Error, Result};
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 use trimtab_agent::controller::ContextServoController;
 use trimtab_env::servo::context_servo::Steering;
 use trimtab_env::tuning::Instance;
@@ -144,6 +146,93 @@ impl Tuning {
             })
             .collect::<trimtab_models::Result<Vec<_>>>()?;
         Ok(TuningEnv::new(instances, self.process.clone())?)
+    }
+}
+
+/// All that [`Tuning`] is made from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TuningRecipe {
+    tasks: Vec<TaskRecipe>,
+    cost: CostModel,
+    process: TuningConfig,
+}
+
+/// All that a prepared task is made from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TaskRecipe {
+    task: TaskConfig,
+    budget: f64,
+    /// Those that runs begin with, where they do not follow from the config.
+    weights: Option<Vec<f32>>,
+}
+
+impl TaskRecipe {
+    /// That of this task, with this factor on its budget.
+    pub fn of(task: &PreparedTask, budget: f64) -> Self {
+        Self {
+            task: TaskConfig {
+                name: Some(task.name().to_owned()),
+                ..task.config().clone()
+            },
+            budget,
+            weights: task.given_weights().map(<[f32]>::to_vec),
+        }
+    }
+
+    /// The task, where its files are elsewhere. Data that an earlier one has read are not read again.
+    ///
+    /// # Errors
+    /// Whatever is wrong with it.
+    pub fn make(self, place: &Place, earlier: &[PreparedTask]) -> Result<PreparedTask> {
+        let data = self.task.data.with_files(|path| place.file(path))?;
+        let task = TaskConfig { data, ..self.task };
+        let task = task.prepare_with(place.registry.extensions(), earlier)?;
+        Ok(match self.weights {
+            Some(weights) => task.fine_tuning(weights)?,
+            None => task,
+        })
+    }
+}
+
+impl Tuning {
+    /// All that it is made from, but the files.
+    pub fn recipe(&self) -> TuningRecipe {
+        let tasks = self.tasks.iter().zip(&self.budgets);
+        let tasks = tasks.map(|(task, budget)| TaskRecipe::of(task, *budget));
+        TuningRecipe {
+            tasks: tasks.collect(),
+            cost: self.cost,
+            process: self.process.clone(),
+        }
+    }
+
+    /// The files that its data are from.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let each = self
+            .tasks
+            .iter()
+            .flat_map(|task| task.config().data.files());
+        let files: BTreeSet<PathBuf> = each.map(Path::to_owned).collect();
+        files.into_iter().collect()
+    }
+
+    /// The same tasks, where their files are elsewhere.
+    ///
+    /// # Errors
+    /// Whatever is wrong with a task.
+    pub fn make(recipe: TuningRecipe, place: &Place) -> Result<Self> {
+        let (mut tasks, mut budgets) = (Vec::new(), Vec::new());
+        for task in recipe.tasks {
+            budgets.push(task.budget);
+            tasks.push(task.make(place, &tasks)?);
+        }
+        Ok(Self {
+            tasks,
+            budgets,
+            cost: recipe.cost,
+            process: recipe.process,
+            device: place.device.clone(),
+        })
     }
 }
 

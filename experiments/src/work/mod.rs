@@ -3,7 +3,7 @@
 //! Input: units of one kind, as plain data: what to play, on which task, with which seed. Output: their answers, in the order of the
 //! units, whoever did them. `train`, `evaluate`, grids, `compare`, `fit`, `benchmark` and `tune --runs` all hand out their work here.
 //! Threads of this process ([`trimtab_env::mdp::threads`]) are one kind of worker; since units and answers can be written and read,
-//! other machines can be another.
+//! other machines are another (feature `cluster`).
 //!
 //! | to find | look in |
 //! |---|---|
@@ -11,6 +11,8 @@
 //! | one training under a controller, the unit of most work | [`trainings`] |
 //! | the controller of a training, as a config | [`controllers`] |
 //! | from a config to environments | [`environments`] |
+//! | work that another process can make again | [`portable`] |
+//! | workers that are no threads of this process | [`Elsewhere`] |
 //! | environments, models, controllers and searchers by name, also a program's own | [`registry`] |
 //!
 //! ```
@@ -43,9 +45,16 @@
 //! ```
 
 pub mod controllers;
+#[cfg(feature = "cluster")]
+pub mod elsewhere;
 pub mod environments;
+pub mod portable;
 pub mod registry;
 pub mod trainings;
+
+#[cfg(feature = "cluster")]
+pub use elsewhere::Elsewhere;
+pub use portable::{Place, Portable, Recipe};
 
 use crate::record::observer::Observer;
 use crate::{Error, Registry, Result};
@@ -95,9 +104,17 @@ pub trait Work: Sync {
         unit: &Self::Unit,
         advance: &dyn Fn(u64),
     ) -> Result<Self::Answer>;
+
+    /// What another process makes this work from; `None`, the default, for work that is done by threads of this process alone.
+    ///
+    /// # Errors
+    /// As [`Recipe::of`].
+    fn recipe(&self) -> Result<Option<Recipe>> {
+        Ok(None)
+    }
 }
 
-/// Who does work: so many threads of this process.
+/// Who does work: so many threads of this process, or workers elsewhere.
 #[derive(Clone, Debug)]
 pub struct Workers<'a> {
     /// How many units are done at once.
@@ -109,6 +126,9 @@ pub struct Workers<'a> {
     /// Set from outside to stop: no further unit is begun, and one that was under way counts for nothing, since its segments may have
     /// been cut short.
     pub interrupted: &'a AtomicBool,
+    /// Who does it instead of threads, for work that has a recipe.
+    #[cfg(feature = "cluster")]
+    pub elsewhere: Option<std::sync::Arc<dyn Elsewhere>>,
 }
 
 impl<'a> Workers<'a> {
@@ -124,6 +144,8 @@ impl<'a> Workers<'a> {
             device,
             registry,
             interrupted,
+            #[cfg(feature = "cluster")]
+            elsewhere: None,
         }
     }
 
@@ -134,6 +156,14 @@ impl<'a> Workers<'a> {
             workers: self,
             work,
             benches: (0..benches).map(|_| Mutex::new(None)).collect(),
+        }
+    }
+
+    /// Everything is done, and written: what workers elsewhere keep for whoever goes on may be dropped.
+    pub fn finish(&self) {
+        #[cfg(feature = "cluster")]
+        if let Some(elsewhere) = &self.elsewhere {
+            elsewhere.finish();
         }
     }
 
@@ -168,6 +198,19 @@ impl<W: Work> Session<'_, W> {
         observer: &mut dyn Observer,
         each: impl FnMut(usize, W::Answer) -> Result<()>,
     ) -> Result<()> {
+        #[cfg(feature = "cluster")]
+        if let Some(elsewhere) = &self.workers.elsewhere
+            && let Some(recipe) = self.work.recipe()?
+        {
+            let interrupted = self.workers.interrupted;
+            return elsewhere::each::<W>(
+                elsewhere.as_ref(),
+                (&recipe, shared, units),
+                interrupted,
+                observer,
+                each,
+            );
+        }
         let work = |worker: usize, index: usize, advance: &dyn Fn(u64)| {
             self.workers.go_on()?;
             let unit = &units[index];

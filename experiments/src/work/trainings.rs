@@ -1,11 +1,12 @@
 //! Trainings: each under a controller, on a task, with a seed. Most work is made of them.
 
-use super::Work;
 use super::controllers::ControllerConfig;
-use super::environments::{Goal, Tuning};
+use super::environments::{Goal, Tuning, TuningRecipe};
+use super::{Place, Portable, Recipe, Work};
 use crate::{Registry, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use trimtab_agent::Policy;
 use trimtab_agent::controller::{Found, run};
 use trimtab_env::{Cost, Environment, Outcome, Segment, TuningEnv};
@@ -117,6 +118,44 @@ impl Work for Trainings<'_> {
         };
         advance(1);
         Ok(played)
+    }
+
+    fn recipe(&self) -> Result<Option<Recipe>> {
+        Recipe::of(self).map(Some)
+    }
+}
+
+/// All that [`Trainings`] are made from.
+#[derive(Serialize, Deserialize)]
+pub struct TrainingsRecipe {
+    tuning: TuningRecipe,
+    goals: Vec<Goal>,
+    policies: BTreeMap<String, Policy>,
+}
+
+impl<'r> Portable<'r> for Trainings<'r> {
+    const KIND: &'static str = "trainings";
+    type Config = TrainingsRecipe;
+
+    fn config(&self) -> TrainingsRecipe {
+        TrainingsRecipe {
+            tuning: self.tuning.recipe(),
+            goals: self.goals.clone(),
+            policies: self.policies.clone(),
+        }
+    }
+
+    fn files(&self) -> Vec<PathBuf> {
+        self.tuning.files()
+    }
+
+    fn make(config: TrainingsRecipe, place: &Place<'r>) -> Result<Self> {
+        Ok(Self {
+            tuning: Tuning::make(config.tuning, place)?,
+            goals: config.goals,
+            policies: config.policies,
+            registry: place.registry,
+        })
     }
 }
 

@@ -4,7 +4,7 @@ use crate::data::{
     ColumnOptions, Embedded, LogTarget, ReadOptions, TableConfig, TargetKind, Teacher,
 };
 use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Where data come from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -24,6 +24,42 @@ pub enum DataConfig {
         /// Labels, `u8`.
         labels: PathBuf,
     },
+}
+
+impl DataConfig {
+    /// The files that it reads.
+    pub fn files(&self) -> Vec<&Path> {
+        match self {
+            Self::Embedded(_) | Self::Teacher(_) => Vec::new(),
+            Self::Table(table) => {
+                let all = [Some(&table.path), table.test.as_ref()];
+                all.into_iter().flatten().map(PathBuf::as_path).collect()
+            }
+            Self::Idx { images, labels } => vec![images, labels],
+        }
+    }
+
+    /// The same data, from files elsewhere.
+    ///
+    /// # Errors
+    /// Those of `elsewhere`.
+    pub fn with_files<E>(
+        &self,
+        elsewhere: impl Fn(&Path) -> std::result::Result<PathBuf, E>,
+    ) -> std::result::Result<Self, E> {
+        Ok(match self {
+            Self::Embedded(_) | Self::Teacher(_) => self.clone(),
+            Self::Table(table) => Self::Table(TableConfig {
+                path: elsewhere(&table.path)?,
+                test: table.test.as_deref().map(&elsewhere).transpose()?,
+                ..table.clone()
+            }),
+            Self::Idx { images, labels } => Self::Idx {
+                images: elsewhere(images)?,
+                labels: elsewhere(labels)?,
+            },
+        })
+    }
 }
 
 /// The same as it is written in configs.

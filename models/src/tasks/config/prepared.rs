@@ -79,6 +79,12 @@ impl PreparedTask {
         Ok(self)
     }
 
+    /// The weights that runs begin with, if they were given by [`PreparedTask::fine_tuning`] and do not follow from the config.
+    pub fn given_weights(&self) -> Option<&[f32]> {
+        let follow = self.config.pretraining.is_some();
+        self.from().filter(|_| !follow)
+    }
+
     /// The task's name.
     pub fn name(&self) -> &str {
         &self.name

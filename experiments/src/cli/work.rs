@@ -1,0 +1,79 @@
+//! The command line of `work`.
+
+use super::options::{Backend, Threads};
+use super::server::{Credentials, notice};
+use super::{INTERRUPTED, Words, say};
+use crate::cluster::{Hands, fingerprint};
+use crate::{Error, Registry, Result};
+use clap::Parser;
+use std::path::PathBuf;
+use std::time::Duration;
+use trimtab_cluster::worker::{WorkerOptions, work as work_for};
+
+/// Does the work of runs elsewhere, until it is told to stop.
+#[derive(Parser)]
+#[command(
+    name = "work",
+    version,
+    after_help = "Examples:
+  work                                          for a server on this machine, on all cores
+  work --server nats://10.0.0.1:4222 --jobs 8   for one elsewhere, eight units at once
+
+SIGTERM and Ctrl-C make it finish the units that it has, hand back the others, and leave; a second one ends it at once."
+)]
+struct Work {
+    /// The server, such as nats://host:4222; several of a cluster with commas
+    #[arg(long, default_value = "nats://127.0.0.1:4222")]
+    server: String,
+    #[command(flatten)]
+    threads: Threads,
+    #[command(flatten)]
+    backend: Backend,
+    /// Where data are kept, and results while they cannot be delivered
+    #[arg(long, default_value = "worker")]
+    folder: PathBuf,
+    /// Seconds that it may finish what it has once it is told to stop
+    #[arg(long, default_value_t = 30)]
+    drain: u64,
+    #[command(flatten)]
+    credentials: Credentials,
+}
+
+/// The command `work`.
+pub(super) fn work(words: &Words, registry: &Registry) -> Result<()> {
+    let arguments: Work = words.parse();
+    let (jobs, device) = (arguments.threads.jobs()?, arguments.backend.device()?);
+    let backend = &arguments.backend.device;
+    trimtab_models::divide_cores(backend, jobs);
+    let fingerprint = fingerprint(backend, &device, registry)?;
+    let folder = arguments.folder;
+    std::fs::create_dir_all(&folder).map_err(Error::file(&folder))?;
+    let hands = Hands::new(jobs, device, registry, &folder);
+    let options = WorkerOptions {
+        drain: Duration::from_secs(arguments.drain),
+        ..WorkerOptions::new(jobs, folder, fingerprint, notice())
+    };
+    leave_when_told()?;
+    let server = arguments.credentials.server(&arguments.server);
+    eprintln!(
+        "worker {} works for {}, {jobs} at once",
+        options.name,
+        server.shown()
+    );
+    let summary = work_for(&server, &options, &hands, &INTERRUPTED)?;
+    say(format_args!(
+        "{} units done, {} failed, {} handed back",
+        summary.done, summary.failed, summary.returned
+    ))
+}
+
+/// The first signal is a wish to leave, which lets units under way come to their end; a second one ends everything.
+fn leave_when_told() -> Result<()> {
+    use std::sync::atomic::Ordering;
+    ctrlc::set_handler(|| {
+        if INTERRUPTED.swap(true, Ordering::SeqCst) {
+            std::process::exit(130);
+        }
+    })
+    .map_err(|error| Error::config("Ctrl-C", error, "the handler could not be set"))
+}

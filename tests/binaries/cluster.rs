@@ -1,0 +1,192 @@
+//! The real binaries on a cluster: the same bits as on one machine, whoever does the work and whatever happens to them. They need
+//! `nats-server` in the path or in `NATS_SERVER`, and pass without it with a word; with `NATS_SERVER_REQUIRED` set they fail.
+
+use super::{Folder, bits, good};
+use std::net::{TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// A process that ends with the test.
+struct Running(Child);
+
+impl Running {
+    fn start(command: &mut Command) -> Self {
+        Self(
+            command
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn()
+                .unwrap(),
+        )
+    }
+
+    fn signal(&self, signal: &str) {
+        let pid = self.0.id().to_string();
+        Command::new("kill").args([signal, &pid]).status().unwrap();
+    }
+
+    fn kill(&mut self) {
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// A server of the folder's own, and its address.
+fn server(folder: &Folder) -> Option<(Running, String)> {
+    let named = std::env::var_os("NATS_SERVER").map(PathBuf::from);
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut places = std::env::split_paths(&path).map(|place| place.join("nats-server"));
+    let program = named.or_else(|| places.find(|file| file.is_file()));
+    let Some(program) = program else {
+        assert!(std::env::var_os("NATS_SERVER_REQUIRED").is_none());
+        eprintln!("skipped: there is no nats-server in the path");
+        return None;
+    };
+    let port = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = port.local_addr().unwrap().port();
+    let store = folder.0.join("store");
+    let mut command = Command::new(program);
+    command.args(["-js", "-a", "127.0.0.1", "-p", &port.to_string(), "-sd"]);
+    let running = Running(command.arg(store).stderr(Stdio::null()).spawn().unwrap());
+    let begun = Instant::now();
+    while TcpStream::connect(("127.0.0.1", port)).is_err() {
+        assert!(begun.elapsed() < Duration::from_secs(20), "no server");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    Some((running, format!("nats://127.0.0.1:{port}")))
+}
+
+fn worker(folder: &Folder, address: &str, name: &str) -> Running {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_work"));
+    command.current_dir(&folder.0);
+    Running::start(command.args(["--server", address, "--jobs", "1", "--folder", name]))
+}
+
+#[test]
+fn a_run_on_a_cluster_is_the_same_bits_as_on_one_machine_and_workers_leave_when_told() {
+    let folder = Folder::new("cluster");
+    let Some((_server, address)) = server(&folder) else {
+        return;
+    };
+    good(&folder.run(&["small.ron", "--jobs", "2", "--out", "here"]));
+    let mut lost = worker(&folder, &address, "lost");
+    let mut kept = worker(&folder, &address, "kept");
+    let run = folder
+        .train(&["small.ron", "--workers", &address, "--out", "there"])
+        .stderr(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // One of the workers is killed in the middle of it.
+    let begun = Instant::now();
+    while !folder.0.join("there/events.jsonl").exists() {
+        assert!(
+            begun.elapsed() < Duration::from_secs(60),
+            "it does not begin"
+        );
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    lost.kill();
+    good(&run.wait_with_output().unwrap());
+    assert_eq!(bits(&folder, "here"), bits(&folder, "there"));
+
+    kept.signal("-TERM");
+    let begun = Instant::now();
+    while kept.0.try_wait().unwrap().is_none() {
+        assert!(
+            begun.elapsed() < Duration::from_secs(20),
+            "it does not leave"
+        );
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert!(kept.0.wait().unwrap().success());
+}
+
+#[test]
+fn a_killed_run_on_a_cluster_goes_on_to_the_same_bits() {
+    let folder = Folder::new("cluster-resumed");
+    let Some((_server, address)) = server(&folder) else {
+        return;
+    };
+    good(&folder.run(&["small.ron", "--jobs", "2", "--out", "here"]));
+    let _worker = worker(&folder, &address, "worker");
+    let mut run =
+        Running::start(&mut folder.train(&["small.ron", "--workers", &address, "--out", "there"]));
+    let begun = Instant::now();
+    while !folder.0.join("there/progress.json").exists() {
+        assert!(begun.elapsed() < Duration::from_secs(90), "no checkpoint");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    run.kill();
+    good(&folder.run(&["--resume", "--out", "there", "--workers", &address]));
+    assert_eq!(bits(&folder, "here"), bits(&folder, "there"));
+}
+
+/// Data travel by their content: the worker has only what it was sent.
+#[test]
+fn tables_comparisons_and_runs_travel() {
+    let folder = Folder::new("cluster-tables");
+    let Some((_server, address)) = server(&folder) else {
+        return;
+    };
+    let mut rows = String::from("a,b,y\n");
+    for row in 0_u32..240 {
+        let (a, b) = (row * 7 % 31, row * 13 % 17);
+        rows.push_str(&format!(
+            "{a},{b},{}\n",
+            if a > b { "more" } else { "less" }
+        ));
+    }
+    std::fs::write(folder.0.join("rows.csv"), rows).unwrap();
+    std::fs::create_dir(folder.0.join("far")).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_work"));
+    command.current_dir(folder.0.join("far"));
+    let _worker = Running::start(command.args(["--server", &address, "--jobs", "2"]));
+    let tune = |out: &str, more: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tune"));
+        command.current_dir(&folder.0);
+        command.args(["--data", "rows.csv", "--target", "y", "--model", "mlp"]);
+        command
+            .args(["--epochs", "2", "--runs", "3", "--out", out])
+            .args(more);
+        good(&command.output().unwrap());
+        std::fs::read(folder.0.join(out).join("model.bpk")).unwrap()
+    };
+    assert_eq!(tune("here", &[]), tune("there", &["--workers", &address]));
+    let sent = std::fs::read_dir(folder.0.join("far/worker/files")).unwrap();
+    assert_eq!(sent.count(), 1);
+
+    let compare = |out: &str, more: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_compare"));
+        command.current_dir(&folder.0);
+        command.args(["--seeds", "1", "--out", out]).args(more);
+        good(&command.output().unwrap());
+        std::fs::read_to_string(folder.0.join(out).join("records.jsonl")).unwrap()
+    };
+    assert_eq!(
+        compare("compared", &[]),
+        compare("compared-there", &["--workers", &address])
+    );
+}
+
+#[test]
+fn a_server_that_is_not_there_is_said_before_anything_is_written() {
+    let folder = Folder::new("cluster-nobody");
+    let output = folder.run(&[
+        "small.ron",
+        "--workers",
+        "nats://127.0.0.1:1",
+        "--out",
+        "no",
+    ]);
+    let said = super::bad(&output);
+    assert!(said.contains("nobody listens"), "{said}");
+    assert!(!folder.0.join("no").exists());
+}
