@@ -18,6 +18,9 @@ use std::time::{Duration, Instant};
 /// Rates are those of so long a time: workers say how they stand every few seconds.
 const WINDOW: Duration = Duration::from_secs(15);
 
+/// An answer that takes longer is said to be missing.
+const PATIENCE: Duration = Duration::from_secs(3);
+
 /// How soon a key is answered.
 const GLANCE: Duration = Duration::from_millis(100);
 
@@ -37,7 +40,10 @@ pub fn top(watcher: &Watcher, every: Duration, stop: &AtomicBool) -> Result<()> 
     });
     let mut terminal = ratatui::try_init().map_err(failed)?;
     let _restored = Restored;
-    let mut shown = Shown::default();
+    let mut shown = Shown {
+        every,
+        ..Shown::default()
+    };
     while !stop.load(Ordering::SeqCst) {
         for answer in answers.try_iter() {
             shown.take(answer);
@@ -95,6 +101,8 @@ pub(super) fn wish(key: KeyEvent) -> Wish {
 /// What is on the screen.
 #[derive(Default)]
 pub(super) struct Shown {
+    /// From one look to the next.
+    every: Duration,
     /// Snapshots of the window, the oldest first.
     snapshots: VecDeque<(Instant, Status)>,
     /// Why there is no newer one.
@@ -119,7 +127,7 @@ impl Shown {
     }
 
     pub(super) fn draw(&mut self, frame: &mut Frame) {
-        let Some((_, status)) = self.snapshots.back() else {
+        let Some((taken, status)) = self.snapshots.back() else {
             let problem = self.problem.as_deref().unwrap_or("asking the server");
             frame.render_widget(Line::raw(problem), frame.area());
             return;
@@ -151,8 +159,12 @@ impl Shown {
         } else {
             String::new()
         };
+        let age = taken.elapsed();
         let line = match &self.problem {
             Some(problem) => format!("no answer, it is tried again: {problem}"),
+            None if age > self.every + PATIENCE => {
+                format!("no answer for {:.0} s", age.as_secs_f64())
+            }
             None => format!("{rest}q ends"),
         };
         frame.render_widget(Line::raw(line), foot);
