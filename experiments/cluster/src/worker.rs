@@ -412,8 +412,9 @@ impl Worker {
             worker: self.options.name.clone(),
             reason,
         };
-        self.tell(&task.run, Payload::Returned(returned)).await;
+        // Once it is told the unit may come again at once, and what is in hand is not taken twice.
         self.in_hand.acknowledge(&task.key).await;
+        self.tell(&task.run, Payload::Returned(returned)).await;
     }
 
     /// Tells the coordinator of a run. What gets lost it finds out by itself.
