@@ -22,6 +22,8 @@ mod plot;
 mod predict;
 mod server;
 mod source;
+#[cfg(feature = "cluster")]
+mod status;
 mod train;
 mod tune;
 mod words;
@@ -65,6 +67,9 @@ pub enum Command {
     /// Does the work of runs elsewhere.
     #[cfg(feature = "cluster")]
     Work,
+    /// Says how a cluster stands.
+    #[cfg(feature = "cluster")]
+    Status,
 }
 
 impl Command {
@@ -102,6 +107,8 @@ impl Command {
         ),
         #[cfg(feature = "cluster")]
         ("work", Command::Work, "does the work of runs elsewhere"),
+        #[cfg(feature = "cluster")]
+        ("status", Command::Status, "says how a cluster stands"),
     ];
 
     fn run(self, words: &Words, registry: &Registry) -> ExitCode {
@@ -118,6 +125,8 @@ impl Command {
             Self::Calibrate => calibrate::calibrate(words, registry),
             #[cfg(feature = "cluster")]
             Self::Work => work::work(words, registry),
+            #[cfg(feature = "cluster")]
+            Self::Status => status::status(words),
         })
     }
 

@@ -412,8 +412,9 @@ impl Worker {
             worker: self.options.name.clone(),
             reason,
         };
-        self.tell(&task.run, Payload::Returned(returned)).await;
+        // Once it is told the unit may come again at once, and what is in hand is not taken twice.
         self.in_hand.acknowledge(&task.key).await;
+        self.tell(&task.run, Payload::Returned(returned)).await;
     }
 
     /// Tells the coordinator of a run. What gets lost it finds out by itself.
@@ -456,9 +457,14 @@ impl Worker {
 
     async fn beat_once(&self) {
         let key = format!("member.{}", self.options.name);
+        // For whoever supervises this process: it is alive although its link may be down, and it has joined once the server knows it.
+        std::fs::write(self.options.folder.join("alive"), b"").ok();
         if let Ok(bytes) = self.message(Payload::Heartbeat(self.heartbeat())).encode() {
             let put = self.store.leases.put(key, bytes.into());
-            tokio::time::timeout(self.store.lease / 4, put).await.ok();
+            let put = tokio::time::timeout(self.store.lease / 4, put).await;
+            if matches!(put, Ok(Ok(_))) {
+                std::fs::write(self.options.folder.join("joined"), b"").ok();
+            }
         }
     }
 

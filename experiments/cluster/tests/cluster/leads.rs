@@ -136,6 +136,8 @@ fn runs_share_the_workers_by_their_weights_and_a_strategy_is_changed_while_one_r
         let status = watcher.status().unwrap();
         assert_eq!(status.runs.len(), 2);
         assert_eq!(status.workers.len(), 1);
+        // A worker is heard of four times in a lease.
+        assert!(status.workers[0].silence < LEASE.as_secs_f64());
         let wish = watcher.wish_strategy(&Name::of("heavy"), "best");
         assert!(wish.unwrap_err().to_string().contains("round-robin"));
         watcher
