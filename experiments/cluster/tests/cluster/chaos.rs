@@ -19,6 +19,11 @@ fn kills() -> usize {
     asked.and_then(|text| text.parse().ok()).unwrap_or(12)
 }
 
+/// Enough that they last as long as the kills.
+fn units() -> usize {
+    600.max(20 * kills())
+}
+
 /// A worker whose link is cut finishes what it has, keeps it on disk, and delivers it when the link is back.
 #[test]
 fn a_result_outlives_a_cut_link() {
@@ -146,7 +151,7 @@ fn workers_coordinator_and_the_only_server_are_killed_and_every_unit_counts_once
     let Some(running) = one(folder.path()) else {
         return;
     };
-    play(&mut [running], folder.path(), 600);
+    play(&mut [running], folder.path(), units());
 }
 
 #[test]
@@ -155,5 +160,5 @@ fn workers_coordinator_and_one_of_three_servers_are_killed_and_every_unit_counts
     let Some(mut running) = three(folder.path()) else {
         return;
     };
-    play(&mut running, folder.path(), 600);
+    play(&mut running, folder.path(), units());
 }
