@@ -12,7 +12,7 @@
 //! | the controller of a training, as a config | [`controllers`] |
 //! | from a config to environments | [`environments`] |
 //! | work that another process can make again | [`portable`] |
-//! | workers that are no threads of this process | [`Elsewhere`] |
+//! | workers that are no threads of this process | `elsewhere` (feature `cluster`) |
 //! | environments, models, controllers and searchers by name, also a program's own | [`registry`] |
 //!
 //! ```
