@@ -1,6 +1,7 @@
 //! How many episodes a second two threads collect, relative to one, for the smallest MLP. Pairs are measured in turn, so
 //! that a drift of the machine cancels; the median of their ratios is printed.
 
+use std::borrow::Cow;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 use trimtab_agent::rollout::plan::Plan;
@@ -23,8 +24,8 @@ fn main() -> trimtab_experiments::Result<()> {
     let (one, two) = (workers(1)?, workers(2)?);
     let tuning = tuning(&config, &one)?;
     let work = Rollouts {
-        config: &config,
-        tuning: tuning.as_ref(),
+        config: Cow::Borrowed(&config),
+        tuning: tuning.as_ref().map(Cow::Borrowed),
         goals: Vec::new(),
         registry: &registry,
     };
