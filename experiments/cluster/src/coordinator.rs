@@ -19,6 +19,7 @@ pub use batch::Batch;
 use crate::lead::{Lead, RunState};
 use crate::message::{Fingerprint, Message, Payload};
 use crate::name::{Hash, Name};
+use crate::retry::retry;
 use crate::server::{Notice, Server};
 use crate::store::Store;
 use crate::worker::hostname;
@@ -92,7 +93,7 @@ struct Inner {
 }
 
 /// Since this coordinator leads.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Counts {
     /// Units whose answers came.
     pub done: u64,
@@ -100,6 +101,8 @@ pub struct Counts {
     pub failed: u64,
     /// Times that a unit was lost and handed out again.
     pub lost: u64,
+    /// Seconds that workers took for those whose answers came, together.
+    pub seconds: f64,
 }
 
 impl Coordinator {
@@ -144,7 +147,7 @@ impl Coordinator {
             let lead = Lead::take(&store, state, store.lease, &options.notice).await?;
             tokio::spawn(lead.clone().renew());
             // What an earlier lead handed out and nobody has done is handed out again.
-            store.withdraw("*", options.run.as_str(), "*").await?;
+            retry(|| store.withdraw("*", options.run.as_str(), "*")).await?;
             let events = events::read(&store, &options.run).await?;
             Ok::<_, Error>((store, lead, events))
         })?;
@@ -186,6 +189,11 @@ impl Coordinator {
         self.lock().counts
     }
 
+    /// How many units workers that are here can do at once.
+    pub fn slots(&self) -> usize {
+        self.lock().members.slots()
+    }
+
     /// Stores content for workers, under its name.
     ///
     /// # Errors
@@ -200,10 +208,6 @@ impl Coordinator {
         let end = async {
             self.store.withdraw("*", run, "*").await.ok();
             self.store.forget(run, "*").await.ok();
-            let filter = format!("lost.{run}.*");
-            let purged = self.store.runs.stream.purge();
-            let subject = format!("$KV.{}.{filter}", self.store.runs.name);
-            purged.filter(subject).await.ok();
         };
         self.runtime
             .block_on(async { tokio::time::timeout(Duration::from_secs(5), end).await })

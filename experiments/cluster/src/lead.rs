@@ -11,6 +11,7 @@ use crate::store::Store;
 use crate::{Error, Result};
 use async_nats::jetstream::kv::{CreateErrorKind, UpdateErrorKind};
 use serde::{Deserialize, Serialize};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -49,6 +50,8 @@ pub(crate) struct Lead {
     lease: Duration,
     /// The first revision of the key.
     pub(crate) token: u64,
+    /// Its last one, while it is ours.
+    revision: AtomicU64,
     /// What is written when it is renewed.
     pub(crate) state: Mutex<RunState>,
     /// Who leads now, if it is somebody else.
@@ -74,6 +77,7 @@ impl Lead {
                         store: store.clone(),
                         lease,
                         token,
+                        revision: AtomicU64::new(token),
                         state: Mutex::new(state),
                         deposed: Mutex::new(None),
                     }));
@@ -91,6 +95,7 @@ impl Lead {
                         store: store.clone(),
                         lease,
                         token: entry.revision,
+                        revision: AtomicU64::new(entry.revision),
                         state: Mutex::new(state),
                         deposed: Mutex::new(None),
                     }));
@@ -128,9 +133,9 @@ impl Lead {
 
     /// Renews it until somebody else has it.
     pub(crate) async fn renew(self: Arc<Self>) {
-        let mut revision = self.token;
         loop {
             tokio::time::sleep(self.lease / 4).await;
+            let revision = self.revision.load(Ordering::SeqCst);
             let (key, value) = {
                 let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
                 (key(&state.run), encoded(&state))
@@ -141,13 +146,13 @@ impl Lead {
                 .leases
                 .update(&key, value.clone().into(), revision);
             match tokio::time::timeout(self.lease / 4, renewed).await {
-                Ok(Ok(next)) => revision = next,
+                Ok(Ok(next)) => self.revision.store(next, Ordering::SeqCst),
                 Ok(Err(error)) if error.kind() == UpdateErrorKind::WrongLastRevision => {
                     match self.store.leases.entry(&key).await {
                         Ok(Some(entry)) => match decoded(&entry.value) {
                             // Our own, whose answer was lost on the way.
                             Some(other) if other.holder == self.holder() => {
-                                revision = entry.revision;
+                                self.revision.store(entry.revision, Ordering::SeqCst);
                             }
                             Some(other) => return self.depose(other.holder),
                             None => return self.depose("another program".to_owned()),
@@ -155,7 +160,7 @@ impl Lead {
                         // It ran out while the servers were away, and nobody has taken it.
                         Ok(None) => {
                             if let Ok(next) = self.store.leases.create(&key, value.into()).await {
-                                revision = next;
+                                self.revision.store(next, Ordering::SeqCst);
                             }
                         }
                         Err(_) => {}
@@ -192,14 +197,16 @@ impl Lead {
         }
     }
 
-    /// Gives it up.
+    /// Gives it up, unless somebody else has it already.
     pub(crate) async fn resign(&self) {
         let key = {
             let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
             key(&state.run)
         };
         // If this does not arrive the lease runs out.
-        self.store.leases.delete(key).await.ok();
+        let revision = Some(self.revision.load(Ordering::SeqCst));
+        let leases = &self.store.leases;
+        leases.delete_expect_revision(key, revision).await.ok();
     }
 }
 

@@ -183,7 +183,8 @@ impl Server {
             _ if has(&["refused"]) => {
                 format!("nobody listens there ({text}); start one with `nats-server -js`")
             }
-            _ if has(&["unknownissuer", "unknown issuer"]) => {
+            // An authority that was made anew has the name of the old one, so its signature is looked at, and is wrong.
+            _ if has(&["unknownissuer", "unknown issuer", "badsignature"]) => {
                 format!(
                     "its certificate is signed by nobody we trust ({text}); name the CA with --ca"
                 )

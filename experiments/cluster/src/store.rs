@@ -5,11 +5,13 @@
 //! | `_tasks` | a work queue: `<ns>.task.<worker>.<run>.<unit>` | a task is there until it is acknowledged |
 //! | `_results` | one message a subject: `<ns>.result.<run>.<unit>` | the first writer wins, so a result counts once |
 //! | `_leases` | a bucket whose keys end by themselves: leads and members | compare and set |
-//! | `_runs` | a bucket: wishes for a run, and how often units were lost | the same |
-//! | `_content` | an object store: data, configs, policies, by SHA-256 | none needed: readers check the name |
+//! | `_runs` | a bucket: wishes for a run | the same |
+//! | `_small` | a bucket: content of at most 512 KiB, such as policies, by SHA-256 | none needed: readers check the name |
+//! | `_content` | an object store: larger content, such as tables, by SHA-256 | the same |
 //!
 //! On a cluster of servers each has three replicas, kept equal by Raft.
 
+use crate::message::MOST_INLINE;
 use crate::name::{Hash, Name};
 use crate::retry::retry;
 use crate::{Error, Result};
@@ -42,6 +44,7 @@ pub(crate) struct Store {
     pub(crate) results: Stream,
     pub(crate) leases: kv::Store,
     pub(crate) runs: kv::Store,
+    small: kv::Store,
     content: ObjectStore,
     /// How long a key of `leases` lasts: as whoever made the bucket wished, for all.
     pub(crate) lease: Duration,
@@ -153,6 +156,7 @@ impl Store {
             tasks: retry(|| open(tasks.clone())).await?,
             results: retry(|| open(results.clone())).await?,
             runs: retry(|| open_bucket(bucket("runs", KEPT))).await?,
+            small: retry(|| open_bucket(bucket("small", KEPT))).await?,
             content: retry(content).await?,
             namespace: namespace.to_owned(),
             client,
@@ -280,18 +284,25 @@ impl Store {
         made.map_err(|error| Error::server("a queue for the worker", error))
     }
 
-    /// Stores content under its name.
+    /// Stores content under its name, from now on for as long as anything is kept.
     pub(crate) async fn put(&self, content: &[u8]) -> Result<Hash> {
         let name = Hash::of(content);
+        let problem = |error: &dyn std::fmt::Display| Error::server("storing content", error);
         retry(|| async {
-            // Under one name there is one content, so what is there is right.
-            if self.content.info(name.as_str()).await.is_ok() {
+            if content.len() <= MOST_INLINE {
+                // One message, where an object takes a dozen: a new policy comes with every update of an agent.
+                let put = self.small.put(name.as_str(), content.to_vec().into()).await;
+                return put.map(drop).map_err(|error| problem(&error));
+            }
+            // Under one name there is one content, so what is there is right, if it stays.
+            if let Ok(info) = self.content.info(name.as_str()).await
+                && info.modified.is_some_and(|time| is_fresh(time.into()))
+            {
                 return Ok(());
             }
             let mut reader = content;
             let put = self.content.put(name.as_str(), &mut reader).await;
-            put.map(drop)
-                .map_err(|error| Error::server("storing content", error))
+            put.map(drop).map_err(|error| problem(&error))
         })
         .await?;
         Ok(name)
@@ -304,6 +315,11 @@ impl Store {
             problem,
         };
         let content = retry(|| async {
+            match self.small.get(name.as_str()).await {
+                Ok(Some(content)) => return Ok(content.to_vec()),
+                Ok(None) => {}
+                Err(error) => return Err(wrong(error.to_string())),
+            }
             let got = self.content.get(name.as_str()).await;
             let mut object = got.map_err(|error| wrong(format!("it is not there: {error}")))?;
             let size = object.info().size as u64;
@@ -322,6 +338,11 @@ impl Store {
         }
         Ok(content)
     }
+}
+
+/// Whether what was stored then stays for another half of the time that anything is kept.
+fn is_fresh(stored: std::time::SystemTime) -> bool {
+    stored.elapsed().is_ok_and(|age| age < KEPT / 2)
 }
 
 /// Between two tries of what has to succeed some day.

@@ -1,7 +1,7 @@
 //! Doing units that come from elsewhere.
 
 use super::Job;
-use super::kinds::{Opened, open};
+use super::kinds::{Opened, Units, may_succeed_elsewhere, open};
 use crate::work::Place;
 use crate::work::elsewhere::from_bytes;
 use crate::{Error, Registry, Result};
@@ -104,11 +104,9 @@ impl Executor for Hands<'_> {
             return Done::Abandoned;
         }
         match done {
-            Ok(answer) => Done::Answer(answer),
-            // What a server or a wire did to it may not happen again.
-            Err(error @ (Error::Cluster(_) | Error::Wire(_) | Error::File { .. })) => {
-                Done::Broken(error.to_string())
-            }
+            Ok(Units::Done(answers)) => Done::Answer(answers),
+            Ok(Units::Paused(answers)) => Done::Paused(answers),
+            Err(error) if may_succeed_elsewhere(&error) => Done::Broken(error.to_string()),
             Err(error) => Done::Failed(error.to_string()),
         }
     }

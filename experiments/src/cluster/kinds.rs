@@ -5,18 +5,28 @@ use crate::train::benchmark::Learning;
 use crate::train::evaluation::Named;
 use crate::train::rollouts::Rollouts;
 use crate::tune::runs::Runs;
-use crate::work::elsewhere::{from_bytes, to_bytes};
+use crate::work::elsewhere::{Answers, from_bytes, to_bytes};
 use crate::work::trainings::Trainings;
 use crate::work::{Place, Portable, Recipe, Work};
 use crate::{Error, Result};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use trimtab_cluster::Hash;
 use trimtab_cluster::worker::Order;
+use trimtab_env::interruption;
 
 /// Work that can be done here, of any kind.
 pub(super) trait Opened: Send + Sync {
-    /// Does a unit.
-    fn answer(&self, slot: usize, order: &Order) -> Result<Vec<u8>>;
+    /// Does units one after the other, which may be told to stand still between two of them.
+    fn answer(&self, slot: usize, order: &Order) -> Result<Units>;
+}
+
+/// What became of units that were handed out together: [`Answers`], as bytes.
+pub(super) enum Units {
+    /// All are done, or one has failed.
+    Done(Vec<u8>),
+    /// Those after these are still to be done.
+    Paused(Vec<u8>),
 }
 
 /// Opens work by the name of its kind.
@@ -87,14 +97,15 @@ impl<W: Work> Benched<W> {
     }
 }
 
-impl<W: Work + Send> Opened for Benched<W>
-where
-    W::Shared: Send + Sync,
-{
-    fn answer(&self, slot: usize, order: &Order) -> Result<Vec<u8>> {
-        let shared = self.shared(order)?;
-        let unit: W::Unit = from_bytes(order.unit)?;
-        let place = self.work.place(&unit).unwrap_or(slot);
+impl<W: Work> Benched<W> {
+    fn one(
+        &self,
+        slot: usize,
+        shared: &W::Shared,
+        unit: &W::Unit,
+        advance: &dyn Fn(u64),
+    ) -> Result<W::Answer> {
+        let place = self.work.place(unit).unwrap_or(slot);
         let bench = &self.benches[place % self.benches.len()];
         let mut bench = match bench.lock() {
             Ok(bench) => bench,
@@ -110,7 +121,46 @@ where
             Some(bench) => bench,
             empty => empty.insert(self.work.bench()?),
         };
-        let answer = self.work.answer(bench, &shared, &unit, order.progress)?;
-        to_bytes(&answer)
+        self.work.answer(bench, shared, unit, advance)
     }
+}
+
+impl<W: Work + Send> Opened for Benched<W>
+where
+    W::Shared: Send + Sync,
+{
+    fn answer(&self, slot: usize, order: &Order) -> Result<Units> {
+        let shared = self.shared(order)?;
+        let units: Vec<W::Unit> = from_bytes(order.unit)?;
+        let mut answers: Answers<W::Answer> = match order.continuation {
+            Some(before) => from_bytes(before)?,
+            None => Vec::with_capacity(units.len()),
+        };
+        for unit in &units[answers.len().min(units.len())..] {
+            if order.halt.load(Ordering::SeqCst) {
+                return Ok(Units::Paused(to_bytes(&answers)?));
+            }
+            match self.one(slot, &shared, unit, order.progress) {
+                Ok(answer) => answers.push(Ok(answer)),
+                Err(error) if may_succeed_elsewhere(&error) => return Err(error),
+                Err(error) => {
+                    answers.push(Err(error.to_string()));
+                    break;
+                }
+            }
+            if interruption::is_wished() {
+                // Its segments may have been cut short.
+                return Err(Error::Halted);
+            }
+        }
+        Ok(Units::Done(to_bytes(&answers)?))
+    }
+}
+
+/// What a server, a wire or a disk did to a unit may not happen again.
+pub(super) fn may_succeed_elsewhere(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::Cluster(_) | Error::Wire(_) | Error::File { .. }
+    )
 }

@@ -6,6 +6,7 @@ use crate::{Error, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fmt::Debug;
+use std::ops::Range;
 use std::sync::atomic::AtomicBool;
 
 /// Units as bytes, from which workers elsewhere make answers as bytes.
@@ -16,8 +17,8 @@ pub struct Handed<'a> {
     pub shared: Vec<u8>,
     /// How many there are.
     pub count: usize,
-    /// Each by its number.
-    pub unit: &'a dyn Fn(usize) -> Result<Vec<u8>>,
+    /// Those with these numbers, one after the other.
+    pub units: &'a dyn Fn(Range<usize>) -> Result<Vec<u8>>,
     /// Set from outside to stop.
     pub interrupted: &'a AtomicBool,
 }
@@ -27,7 +28,8 @@ pub trait Elsewhere: Debug + Send + Sync {
     /// Everything is done: answers that are kept for whoever goes on may be dropped.
     fn finish(&self);
 
-    /// Gives `each` the answers, with the number of the unit, in the order of the units; `advance` is told of progress.
+    /// Gives `each` the [`Answers`] as bytes, with the numbers of their units, in the order of the units; `advance` is told of progress.
+    /// How many units are done together is up to who hands them out.
     ///
     /// # Errors
     /// The error of the first unit that fails, or of `each`; [`Error::Halted`] if it was interrupted.
@@ -35,9 +37,12 @@ pub trait Elsewhere: Debug + Send + Sync {
         &self,
         handed: &Handed,
         advance: &mut dyn FnMut(u64),
-        each: &mut dyn FnMut(usize, Vec<u8>) -> Result<()>,
+        each: &mut dyn FnMut(Range<usize>, Vec<u8>) -> Result<()>,
     ) -> Result<()>;
 }
+
+/// Answers to units that were handed out together, in their order, up to the first that failed, with why it did.
+pub type Answers<A> = Vec<std::result::Result<A, String>>;
 
 /// As [`super::Session::each`].
 pub(super) fn each<W: Work>(
@@ -51,20 +56,29 @@ pub(super) fn each<W: Work>(
         recipe,
         shared: to_bytes(shared)?,
         count: units.len(),
-        unit: &|index| to_bytes(&units[index]),
+        units: &|range| to_bytes(&units[range]),
         interrupted,
     };
     let mut advance = |steps| observer.advance(steps);
-    elsewhere.each(&handed, &mut advance, &mut |index, answer| {
-        each(index, from_bytes(&answer)?)
+    elsewhere.each(&handed, &mut advance, &mut |range, answers| {
+        let answers: Answers<W::Answer> = from_bytes(&answers)?;
+        for (index, answer) in range.zip(answers) {
+            each(index, answer.map_err(|reason| failed(index, reason))?)?;
+        }
+        Ok(())
     })
+}
+
+/// The error of a unit that failed elsewhere.
+fn failed(index: usize, reason: String) -> Error {
+    Error::Cluster(trimtab_cluster::Error::Unit { index, reason })
 }
 
 /// A value as bytes: MessagePack with the names of fields, so that defaults and aliases hold as in files.
 ///
 /// # Errors
 /// [`Error::Wire`] for what cannot be written.
-pub fn to_bytes<T: Serialize>(value: &T) -> Result<Vec<u8>> {
+pub fn to_bytes<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>> {
     rmp_serde::to_vec_named(value).map_err(|error| Error::Wire(error.to_string()))
 }
 

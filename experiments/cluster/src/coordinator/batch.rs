@@ -6,6 +6,7 @@ use crate::message::{
     Answer, Content, Goodbye, Heartbeat, MOST_INLINE, Message, Payload, Reason, Task,
 };
 use crate::name::{Hash, Name};
+use crate::retry::retry;
 use crate::{Error, Result};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::PoisonError;
@@ -391,7 +392,8 @@ impl Underway<'_> {
     /// Takes the result that is stored for a unit, if it is.
     async fn look_up(&mut self, key: &Hash, advance: &mut dyn FnMut(u64)) -> Result<bool> {
         let (store, run) = (&self.coordinator.store, &self.coordinator.options.run);
-        let Some(stored) = store.result(run.as_str(), key.as_str()).await? else {
+        let stored = retry(|| store.result(run.as_str(), key.as_str()));
+        let Some(stored) = stored.await? else {
             return Ok(false);
         };
         match Message::decode(&stored)?.payload {
@@ -434,6 +436,7 @@ impl Underway<'_> {
             }
         }
         advance(answer.steps.saturating_sub(pending.steps));
+        self.inner.counts.seconds += answer.seconds.max(0.0);
         let outcome = match answer.outcome {
             Ok(Content::Inline(bytes)) => Ok(bytes),
             Ok(Content::Stored(name)) => Ok(store.get(&name).await?),
@@ -532,9 +535,11 @@ impl Underway<'_> {
             })
             .collect();
         for (id, worker, key) in not_taken {
-            store
-                .withdraw(name.as_str(), run.as_str(), key.as_str())
-                .await?;
+            let withdrawn = store.withdraw(name.as_str(), run.as_str(), key.as_str());
+            if withdrawn.await.is_err() {
+                // Servers that are away: it is asked for again with the next sign of life, or lost with the worker.
+                return Ok(());
+            }
             let scheduler = &mut self.inner.scheduler;
             scheduler.preempted(id, worker, now).map_err(scheduling)?;
             if let Some(pending) = self.units.get_mut(&id) {

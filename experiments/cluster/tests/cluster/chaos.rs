@@ -2,7 +2,7 @@
 
 use crate::link::Link;
 use crate::process::{
-    LEASE, Process, Squares, numbers, run_options, square, squares, worker_options,
+    AtEnd, LEASE, Process, Squares, numbers, run_options, square, squares, worker_options,
 };
 use crate::servers::{Running, at, one, three};
 use std::fs;
@@ -41,6 +41,7 @@ fn a_result_outlives_a_cut_link() {
     let stop = AtomicBool::new(false);
     let (own, units) = (folder.path().join("far"), numbers(1));
     std::thread::scope(|scope| {
+        let _end = AtEnd(&stop);
         let worker = scope.spawn(|| work(&far, &worker_options(&own, 1), &Squares, &stop).unwrap());
         let played = scope.spawn(|| {
             let coordinator = Coordinator::start(&server, run_options("cut")).unwrap();

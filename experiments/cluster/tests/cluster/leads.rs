@@ -1,15 +1,17 @@
 //! Who leads a run, and which workers it takes.
 
-use crate::process::{LEASE, Process, Squares, numbers, run_options, squares, worker_options};
-use crate::servers::{at, one};
+use crate::process::{
+    AtEnd, LEASE, Process, Squares, fingerprint, numbers, run_options, squares, worker_options,
+};
+use crate::servers::{Raw, at, one};
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use trimtab_cluster::message::Fingerprint;
+use trimtab_cluster::message::{Content, Fingerprint, Message, Payload, Task};
 use trimtab_cluster::status::Watcher;
 use trimtab_cluster::worker::work;
-use trimtab_cluster::{Coordinator, Error, Name};
+use trimtab_cluster::{Coordinator, Error, Hash, Name};
 
 #[test]
 fn two_coordinators_of_one_run_cannot_both_lead() {
@@ -54,6 +56,103 @@ fn the_lead_of_a_dead_coordinator_runs_out() {
     assert!(begun.elapsed() < LEASE * 4, "{:?}", begun.elapsed());
 }
 
+/// A coordinator that was stopped for longer than its lease finds that another leads, and says so instead of going on.
+#[test]
+fn a_coordinator_whose_lead_was_taken_ends_with_the_name_of_who_leads() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(running) = one(folder.path()) else {
+        return;
+    };
+    let running = [running];
+    let server = at(&running);
+    let deposed = Coordinator::start(&server, run_options("deposed")).unwrap();
+    // The server drops a key that was not renewed; here it is dropped by hand.
+    let raw = Raw::connect(&server);
+    raw.run(async |context| {
+        let leases = context.get_key_value("trimtab_leases").await.unwrap();
+        leases.purge("lead.deposed").await.unwrap();
+    });
+    let leading = Coordinator::start(&server, run_options("deposed")).unwrap();
+    match squares(&deposed, 1, &numbers(3)) {
+        Err(Error::Deposed { run, holder }) => {
+            assert_eq!(run, "deposed");
+            assert!(holder.contains(&std::process::id().to_string()), "{holder}");
+        }
+        other => panic!("{other:?}"),
+    }
+    // Its end does not take the lead from who has it.
+    drop(deposed);
+    std::thread::sleep(LEASE);
+    match Coordinator::start(&server, run_options("deposed")) {
+        Err(Error::Led { .. }) => {}
+        Err(other) => panic!("{other}"),
+        Ok(_) => panic!("two lead"),
+    }
+    drop(leading);
+}
+
+/// What a coordinator hands out that no longer leads is done by nobody.
+#[test]
+fn a_unit_of_an_earlier_lead_is_dropped() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(running) = one(folder.path()) else {
+        return;
+    };
+    let running = [running];
+    let server = at(&running);
+    let stop = AtomicBool::new(false);
+    let options = worker_options(&folder.path().join("w"), 1);
+    let name = options.name.clone();
+    std::thread::scope(|scope| {
+        let _end = AtEnd(&stop);
+        let worker = scope.spawn(|| work(&server, &options, &Squares, &stop).unwrap());
+        let coordinator = Coordinator::start(&server, run_options("led")).unwrap();
+        squares(&coordinator, 1, &numbers(1)).unwrap();
+        let task = |number: &str, lead: u64| Task {
+            run: Name::of("led"),
+            key: Hash::of(number.as_bytes()),
+            attempt: 0,
+            lead,
+            fingerprint: fingerprint(),
+            job: coordinator.put(b"1").unwrap(),
+            shared: coordinator.put(b"").unwrap(),
+            unit: Content::Inline(number.as_bytes().to_vec()),
+            continuation: None,
+            trace: None,
+        };
+        let (earlier, later) = (task("7", 0), task("8", 1 << 40));
+        let raw = Raw::connect(&server);
+        raw.run(async |context| {
+            for task in [&earlier, &later] {
+                let subject = format!("trimtab.task.{name}.led.{}", task.key);
+                let payload = Payload::Task(task.clone());
+                let message = Message {
+                    sequence: 0,
+                    payload,
+                };
+                let bytes = message.encode().unwrap();
+                let sent = context.publish(subject, bytes.into()).await.unwrap();
+                sent.await.unwrap();
+            }
+            let results = context.get_stream("trimtab_results").await.unwrap();
+            let subject = |task: &Task| format!("trimtab.result.led.{}", task.key);
+            // Units are taken in their order: once the later one is done the earlier one was dropped.
+            while results
+                .get_last_raw_message_by_subject(&subject(&later))
+                .await
+                .is_err()
+            {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            let subject = subject(&earlier);
+            let dropped = results.get_last_raw_message_by_subject(&subject).await;
+            assert!(dropped.is_err(), "it was done");
+        });
+        stop.store(true, Ordering::SeqCst);
+        assert_eq!(worker.join().unwrap().done, 2);
+    });
+}
+
 #[test]
 fn a_worker_of_another_kind_gets_no_units_and_is_told_why() {
     let folder = tempfile::tempdir().unwrap();
@@ -71,6 +170,7 @@ fn a_worker_of_another_kind_gets_no_units_and_is_told_why() {
     };
     options.notice = Arc::new(move |line| listener.lock().unwrap().push(line.to_owned()));
     std::thread::scope(|scope| {
+        let _end = AtEnd(&stop);
         let other = scope.spawn(|| work(&server, &options, &Squares, &stop).unwrap());
         let good = worker_options(&folder.path().join("good"), 1);
         let good = scope.spawn({
@@ -100,6 +200,7 @@ fn runs_share_the_workers_by_their_weights_and_a_strategy_is_changed_while_one_r
     let server = at(&running);
     let stop = AtomicBool::new(false);
     let (heavy, light) = std::thread::scope(|scope| {
+        let _end = AtEnd(&stop);
         let options = worker_options(&folder.path().join("w"), 4);
         let (server, stop) = (&server, &stop);
         scope.spawn(move || work(server, &options, &Squares, stop).unwrap());

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use trimtab_cluster::coordinator::{Batch, RunOptions};
 use trimtab_cluster::message::Fingerprint;
@@ -29,6 +29,15 @@ pub fn notice() -> Notice {
             eprintln!("[{}] {line}", std::process::id());
         }
     })
+}
+
+/// Stops workers at the end of a scope, which would wait for them, also when a test fails.
+pub struct AtEnd<'a>(pub &'a AtomicBool);
+
+impl Drop for AtEnd<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
 }
 
 /// Squares a number, after so many milliseconds as the job says. A `b` breaks down, an `f` fails.

@@ -2,7 +2,10 @@
 
 use crate::process::notice;
 use crate::servers::{at, free_port, one, one_with, program};
+use data_encoding::BASE64URL_NOPAD;
+use nkeys::KeyPair;
 use std::fs;
+use std::path::{Path, PathBuf};
 use trimtab_cluster::status::Watcher;
 use trimtab_cluster::{Error, Server};
 
@@ -66,6 +69,166 @@ fn an_nkey_that_is_none_is_said_to_be_none() {
     Watcher::connect(&server, notice()).ok();
     server.credentials = Some(folder.path().join("missing.creds"));
     assert!(refused(&server).contains("missing.creds"));
+}
+
+#[test]
+fn the_seed_of_an_nkey_that_the_server_knows_lets_in_and_another_does_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let known = KeyPair::new_user();
+    let users = format!(
+        "authorization {{ users: [ {{ nkey: {} }} ] }}",
+        known.public_key()
+    );
+    let Some(running) = one_with(folder.path(), &users) else {
+        return;
+    };
+    let running = [running];
+    let mut server = at(&running);
+    let key = folder.path().join("worker.nk");
+    server.nkey = Some(key.clone());
+    fs::write(&key, KeyPair::new_user().seed().unwrap()).unwrap();
+    let said = refused(&server);
+    assert!(said.contains("the nkey in"), "{said}");
+    fs::write(&key, format!("{}\n", known.seed().unwrap())).unwrap();
+    Watcher::connect(&server, notice()).unwrap();
+}
+
+/// A claim of NATS, signed: a JWT whose algorithm is `ed25519-nkey`.
+fn signed(by: &KeyPair, subject: &str, name: &str, nats: &str) -> String {
+    let encode = |text: &str| BASE64URL_NOPAD.encode(text.as_bytes());
+    let header = encode(r#"{"typ":"JWT","alg":"ed25519-nkey"}"#);
+    let issuer = by.public_key();
+    let claims = format!(
+        r#"{{"jti":"{name}","iat":1700000000,"iss":"{issuer}","name":"{name}","sub":"{subject}","nats":{nats}}}"#
+    );
+    let text = format!("{header}.{}", encode(&claims));
+    let signature = BASE64URL_NOPAD.encode(&by.sign(text.as_bytes()).unwrap());
+    format!("{text}.{signature}")
+}
+
+#[test]
+fn credentials_of_an_account_with_jetstream_let_in_and_those_of_another_operator_do_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let (operator, user) = (KeyPair::new_operator(), KeyPair::new_user());
+    // A server with JetStream has an account for itself, too.
+    let [account, system] = [(); 2].map(|()| KeyPair::new_account());
+    let itself = signed(
+        &operator,
+        &operator.public_key(),
+        "operator",
+        r#"{"type":"operator","version":2}"#,
+    );
+    let unlimited = r#""subs":-1,"data":-1,"payload":-1,"imports":-1,"exports":-1,"wildcards":true,"conn":-1,"leaf":-1"#;
+    let storage = r#""mem_storage":-1,"disk_storage":-1,"streams":-1,"consumer":-1"#;
+    let rights = format!(r#"{{"type":"account","version":2,"limits":{{{unlimited},{storage}}}}}"#);
+    let preloaded = [
+        (&account, rights.as_str()),
+        (&system, r#"{"type":"account","version":2}"#),
+    ]
+    .map(|(account, rights)| {
+        let key = account.public_key();
+        let jwt = signed(&operator, &key, "account", rights);
+        format!("{key}: \"{jwt}\"")
+    });
+    let lines = format!(
+        "operator: \"{itself}\"\nsystem_account: {}\nresolver: MEMORY\nresolver_preload: {{ {} }}",
+        system.public_key(),
+        preloaded.join("\n")
+    );
+    let Some(running) = one_with(folder.path(), &lines) else {
+        return;
+    };
+    let running = [running];
+    let mut server = at(&running);
+    let path = folder.path().join("worker.creds");
+    server.credentials = Some(path.clone());
+    let write = |by: &KeyPair| {
+        let limits = r#"{"type":"user","version":2,"subs":-1,"data":-1,"payload":-1}"#;
+        let jwt = signed(by, &user.public_key(), "worker", limits);
+        let seed = user.seed().unwrap();
+        let text = format!(
+            "-----BEGIN NATS USER JWT-----\n{jwt}\n------END NATS USER JWT------\n\n\
+             -----BEGIN USER NKEY SEED-----\n{seed}\n------END USER NKEY SEED------\n"
+        );
+        fs::write(&path, text).unwrap();
+    };
+    write(&KeyPair::new_account());
+    let said = refused(&server);
+    assert!(said.contains("the credentials in"), "{said}");
+    write(&account);
+    Watcher::connect(&server, notice()).unwrap();
+}
+
+/// An authority, and what it signs for this name: certificate and key.
+struct Authority {
+    certificate: rcgen::Certificate,
+    issuer: rcgen::Issuer<'static, rcgen::KeyPair>,
+}
+
+impl Authority {
+    fn new() -> Self {
+        let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let key = rcgen::KeyPair::generate().unwrap();
+        Self {
+            certificate: params.self_signed(&key).unwrap(),
+            issuer: rcgen::Issuer::new(params, key),
+        }
+    }
+
+    fn sign(&self, folder: &Path, name: &str, host: &str) -> (PathBuf, PathBuf) {
+        let params = rcgen::CertificateParams::new(vec![host.to_owned()]).unwrap();
+        let key = rcgen::KeyPair::generate().unwrap();
+        let certificate = params.signed_by(&key, &self.issuer).unwrap();
+        let paths = ["pem", "key"].map(|kind| folder.join(format!("{name}.{kind}")));
+        fs::write(&paths[0], certificate.pem()).unwrap();
+        fs::write(&paths[1], key.serialize_pem()).unwrap();
+        paths.into()
+    }
+}
+
+#[test]
+fn tls_lets_in_who_trusts_the_authority_and_has_a_certificate_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (ours, another) = (Authority::new(), Authority::new());
+    let path = |name: &str| folder.path().join(name);
+    fs::write(path("ca.pem"), ours.certificate.pem()).unwrap();
+    fs::write(path("another.pem"), another.certificate.pem()).unwrap();
+    let (certificate, key) = ours.sign(folder.path(), "server", "localhost");
+    let lines = format!(
+        "tls {{ cert_file: {certificate:?}, key_file: {key:?}, ca_file: {:?}, verify: true }}",
+        path("ca.pem")
+    );
+    let Some(running) = one_with(folder.path(), &lines) else {
+        return;
+    };
+    let mut server = Server {
+        lease: crate::process::LEASE,
+        ca: Some(path("ca.pem")),
+        certificate: Some(ours.sign(folder.path(), "worker", "worker")),
+        ..Server::at(format!("tls://localhost:{}", running.port))
+    };
+    Watcher::connect(&server, notice()).unwrap();
+    // Its certificate is for another name.
+    let right = std::mem::replace(
+        &mut server.address,
+        format!("tls://127.0.0.1:{}", running.port),
+    );
+    let said = refused(&server);
+    assert!(said.contains("for another host"), "{said}");
+    server.address = right;
+    // We trust somebody else.
+    server.ca = Some(path("another.pem"));
+    let said = refused(&server);
+    assert!(said.contains("signed by nobody we trust"), "{said}");
+    // It asks for a certificate, and we have none.
+    server.ca = Some(path("ca.pem"));
+    server.certificate = None;
+    let said = refused(&server);
+    assert!(
+        said.contains("--certificate") || said.contains("TLS"),
+        "{said}"
+    );
 }
 
 #[test]

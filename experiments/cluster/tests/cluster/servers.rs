@@ -134,3 +134,29 @@ pub fn at(running: &[Running]) -> Server {
         ..Server::at(each.collect::<Vec<_>>().join(","))
     }
 }
+
+/// A client that is none of ours.
+pub struct Raw {
+    runtime: tokio::runtime::Runtime,
+    context: async_nats::jetstream::Context,
+}
+
+impl Raw {
+    pub fn connect(server: &Server) -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
+        let context = runtime.block_on(async {
+            let client = async_nats::connect(&server.address).await.unwrap();
+            async_nats::jetstream::new(client)
+        });
+        Self { runtime, context }
+    }
+
+    /// Does this.
+    pub fn run<T>(&self, work: impl AsyncFnOnce(&async_nats::jetstream::Context) -> T) -> T {
+        self.runtime.block_on(work(&self.context))
+    }
+}

@@ -1,13 +1,14 @@
 //! Units on one server: the order of answers, workers that come and go, units that fail.
 
 use crate::process::{
-    LEASE, Process, Squares, numbers, run_options, square, squares, worker_options,
+    AtEnd, LEASE, Process, Squares, numbers, run_options, square, squares, worker_options,
 };
-use crate::servers::{at, one};
+use crate::servers::{Raw, at, one};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use trimtab_cluster::worker::{Summary, work};
+use trimtab_cluster::worker::{Done, Executor, Order, Summary, work};
 use trimtab_cluster::{Coordinator, Error, Server};
 
 /// Plays `play` while workers with so many slots each are here.
@@ -19,6 +20,7 @@ fn with_workers<T>(
 ) -> (T, Vec<Summary>) {
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
+        let _end = AtEnd(&stop);
         let start = |(index, slots): (usize, &usize)| {
             let options = worker_options(&folder.join(format!("w{index}")), *slots);
             let stop = &stop;
@@ -126,6 +128,87 @@ fn a_unit_that_breaks_down_is_given_up_after_three_more_tries_with_its_reason() 
     assert_eq!(returned, 4);
 }
 
+/// Content is used by its name, and has to be what its name says.
+#[test]
+fn content_that_is_not_what_its_name_says_is_not_used() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(running) = one(folder.path()) else {
+        return;
+    };
+    let running = [running];
+    let server = at(&running);
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let mut options = run_options("content");
+    let listener = told.clone();
+    options.notice = Arc::new(move |line| listener.lock().unwrap().push(line.to_owned()));
+    let (outcome, summaries) = with_workers(&server, folder.path(), &[1], || {
+        let coordinator = Coordinator::start(&server, options).unwrap();
+        let batch = trimtab_cluster::coordinator::Batch {
+            job: coordinator.put(b"1").unwrap(),
+            shared: coordinator.put(b"").unwrap(),
+            count: 1,
+            unit: &|_| (b"3".to_vec(), 0),
+            interrupted: &AtomicBool::new(false),
+            trace: None,
+        };
+        let job = batch.job.to_string();
+        Raw::connect(&server).run(async |context| {
+            let small = context.get_key_value("trimtab_small").await.unwrap();
+            small.put(job, "2".into()).await.unwrap();
+        });
+        coordinator.each(&batch, &mut |_| {}, &mut |_, _| Ok::<(), Error>(()))
+    });
+    assert!(
+        matches!(outcome, Err(Error::Unit { index: 0, .. })),
+        "{outcome:?}"
+    );
+    assert_eq!(summaries[0].done, 0);
+    let told = told.lock().unwrap().join("\n");
+    assert!(
+        told.contains("what is stored there is something else"),
+        "{told}"
+    );
+}
+
+/// What does not fit into a message travels beside it, there and back.
+#[test]
+fn units_and_answers_of_megabytes_travel() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(running) = one(folder.path()) else {
+        return;
+    };
+    let running = [running];
+    let server = at(&running);
+    let padded = |number: &str| "0".repeat(3_000_000) + number;
+    let unit = padded("12");
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let _end = AtEnd(&stop);
+        let options = worker_options(&folder.path().join("w"), 1);
+        let (server, stop) = (&server, &stop);
+        scope.spawn(move || work(server, &options, &Padded, stop).unwrap());
+        let coordinator = Coordinator::start(server, run_options("large")).unwrap();
+        let answers = squares(&coordinator, 1, std::slice::from_ref(&unit)).unwrap();
+        stop.store(true, Ordering::SeqCst);
+        assert_eq!(answers[0], padded("144").into_bytes());
+    });
+}
+
+/// Squares a number, and pads it as it was padded.
+struct Padded;
+
+impl Executor for Padded {
+    fn execute(&self, _: usize, order: &Order) -> Done {
+        let zeros = order
+            .unit
+            .iter()
+            .take_while(|digit| **digit == b'0')
+            .count();
+        let (zeros, number) = order.unit.split_at(zeros);
+        Done::Answer([zeros, &square(number)].concat())
+    }
+}
+
 /// A unit that kills every process that touches it does not take the whole cluster down with it.
 #[test]
 fn a_unit_that_kills_its_worker_is_given_up() {
@@ -198,6 +281,7 @@ fn a_worker_that_leaves_finishes_what_it_has_and_hands_back_the_rest() {
     let stop = AtomicBool::new(false);
     let units = numbers(8);
     std::thread::scope(|scope| {
+        let _end = AtEnd(&stop);
         let leaving = {
             let (server, stop) = (&server, &stop);
             let options = worker_options(&folder.path().join("leaving"), 1);
