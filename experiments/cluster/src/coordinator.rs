@@ -26,7 +26,7 @@ use crate::worker::hostname;
 use crate::{Error, Result};
 use events::Event;
 use members::Members;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -84,12 +84,40 @@ struct Inner {
     failed: Arc<Mutex<Vec<(UnitId, String)>>>,
     /// Answers that are there already, to questions that were not asked yet.
     answered: BTreeSet<Hash>,
+    /// Units whose answers came last.
+    recent: Recent,
     /// Other runs, by their names.
     others: BTreeMap<Name, RunState>,
     next_unit: u64,
     begun: Instant,
     waits_since: Option<Instant>,
     counts: Counts,
+}
+
+/// The last keys that were added, as many as workers can have in hand when they say so.
+#[derive(Default)]
+struct Recent {
+    order: VecDeque<Hash>,
+    keys: BTreeSet<Hash>,
+}
+
+impl Recent {
+    const MOST: usize = 4096;
+
+    fn add(&mut self, key: Hash) {
+        if self.keys.insert(key.clone()) {
+            self.order.push_back(key);
+        }
+        if self.order.len() > Self::MOST
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.keys.remove(&oldest);
+        }
+    }
+
+    fn has(&self, key: &Hash) -> bool {
+        self.keys.contains(key)
+    }
 }
 
 /// Since this coordinator leads.
@@ -164,6 +192,7 @@ impl Coordinator {
                 members: Members::default(),
                 failed,
                 answered: BTreeSet::new(),
+                recent: Recent::default(),
                 others: BTreeMap::new(),
                 next_unit: 0,
                 begun: Instant::now(),

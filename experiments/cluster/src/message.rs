@@ -10,7 +10,7 @@ use rmp_serde::config::BytesMode;
 use serde::{Deserialize, Serialize};
 
 /// The version of the format.
-pub const VERSION: u16 = 1;
+pub const VERSION: u16 = 2;
 
 /// What every message begins with.
 const MARK: [u8; 2] = *b"TT";
@@ -97,8 +97,8 @@ pub struct Hello {
 pub struct Heartbeat {
     /// Who.
     pub hello: Hello,
-    /// The units that it has taken, and of each whether it is running.
-    pub in_hand: Vec<(Hash, bool)>,
+    /// The units that it has taken.
+    pub in_hand: Vec<Taken>,
     /// Units done since it joined.
     pub done: u64,
     /// Seconds since it joined.
@@ -107,6 +107,17 @@ pub struct Heartbeat {
     pub busy_seconds: f64,
     /// It takes no more units.
     pub leaving: bool,
+}
+
+/// A unit that a worker has taken.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Taken {
+    /// The run it belongs to.
+    pub run: Name,
+    /// The unit.
+    pub key: Hash,
+    /// Whether it is running; if not it is the next.
+    pub running: bool,
 }
 
 /// Bytes in the message, or in the store.

@@ -37,6 +37,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
+/// A worker that has had nothing to do for so long says so: shorter than a person notices, longer than a coordinator takes for the next unit.
+const IDLE: Duration = Duration::from_millis(100);
+
 /// How a worker works.
 #[derive(Clone)]
 pub struct WorkerOptions {
@@ -447,25 +450,38 @@ impl Worker {
         }
     }
 
-    /// Renews the lease.
+    /// Renews the lease, and says when there is nothing to do any more: another run may wait for that.
     async fn beat(self: Arc<Self>) {
         loop {
-            self.beat_once().await;
-            tokio::time::sleep(self.store.lease / 4).await;
+            let said = self.beat_once().await;
+            let due = tokio::time::Instant::now() + self.store.lease / 4;
+            while tokio::time::timeout_at(due, self.in_hand.emptied())
+                .await
+                .is_ok()
+            {
+                tokio::time::sleep(IDLE).await;
+                if said > 0 && self.in_hand.is_empty() {
+                    break;
+                }
+            }
         }
     }
 
-    async fn beat_once(&self) {
+    /// Says how this worker stands; how many units it has.
+    async fn beat_once(&self) -> usize {
         let key = format!("member.{}", self.options.name);
         // For whoever supervises this process: it is alive although its link may be down, and it has joined once the server knows it.
         std::fs::write(self.options.folder.join("alive"), b"").ok();
-        if let Ok(bytes) = self.message(Payload::Heartbeat(self.heartbeat())).encode() {
+        let heartbeat = self.heartbeat();
+        let in_hand = heartbeat.in_hand.len();
+        if let Ok(bytes) = self.message(Payload::Heartbeat(heartbeat)).encode() {
             let put = self.store.leases.put(key, bytes.into());
             let put = tokio::time::timeout(self.store.lease / 4, put).await;
             if matches!(put, Ok(Ok(_))) {
                 std::fs::write(self.options.folder.join("joined"), b"").ok();
             }
         }
+        in_hand
     }
 
     /// Keeps the server from delivering units again that are in hand.

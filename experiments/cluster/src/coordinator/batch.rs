@@ -3,7 +3,7 @@
 use super::events::Event;
 use super::{Coordinator, Inner, scheduler};
 use crate::message::{
-    Answer, Content, Goodbye, Heartbeat, MOST_INLINE, Message, Payload, Reason, Task,
+    Answer, Content, Goodbye, Heartbeat, MOST_INLINE, Message, Payload, Reason, Taken, Task,
 };
 use crate::name::{Hash, Name};
 use crate::retry::retry;
@@ -413,6 +413,7 @@ impl Underway<'_> {
             return Ok(());
         };
         self.by_key.remove(&answer.key);
+        self.inner.recent.add(answer.key);
         let now = self.inner.now();
         let by = self.inner.members.get(&answer.worker);
         let holder = pending.worker.as_ref().map(|(worker, _)| *worker);
@@ -499,18 +500,20 @@ impl Underway<'_> {
         let (id, new) = self.inner.members.seen(beat);
         let scheduler = &mut self.inner.scheduler;
         scheduler.worker_up(id, slots, now).map_err(scheduling)?;
-        let foreign = in_hand
-            .iter()
-            .filter(|(key, _)| !self.by_key.contains_key(key));
+        let foreign = in_hand.iter().filter(|taken| {
+            let own = taken.run == options.run;
+            // What has just been answered is as good as out of its hands.
+            !(own && (self.by_key.contains_key(&taken.key) || self.inner.recent.has(&taken.key)))
+        });
         let foreign = foreign.count();
         scheduler.elsewhere(id, foreign, now).map_err(scheduling)?;
-        for (key, running) in &in_hand {
-            if let Some(unit) = self.by_key.get(key)
+        for taken in &in_hand {
+            if let Some(unit) = self.by_key.get(&taken.key)
                 && let Some(pending) = self.units.get_mut(unit)
                 && pending.worker.as_ref().is_some_and(|(held, _)| *held == id)
             {
                 pending.since = Instant::now();
-                if *running {
+                if taken.running {
                     scheduler.started(*unit, id, now).map_err(scheduling)?;
                 }
             }
@@ -522,7 +525,7 @@ impl Underway<'_> {
     }
 
     /// Takes back what a worker that leaves has not yet taken.
-    async fn hold_back(&mut self, name: &Name, in_hand: &[(Hash, bool)]) -> Result<()> {
+    async fn hold_back(&mut self, name: &Name, in_hand: &[Taken]) -> Result<()> {
         let now = self.inner.now();
         let (store, run) = (&self.coordinator.store, &self.coordinator.options.run);
         let not_taken: Vec<(UnitId, WorkerId, Hash)> = self
@@ -530,7 +533,7 @@ impl Underway<'_> {
             .iter()
             .filter_map(|(id, pending)| {
                 let (worker, at) = pending.worker.as_ref()?;
-                let taken = in_hand.iter().any(|(key, _)| *key == pending.key);
+                let taken = in_hand.iter().any(|taken| taken.key == pending.key);
                 (at == name && !taken).then(|| (*id, *worker, pending.key.clone()))
             })
             .collect();

@@ -1,6 +1,6 @@
 //! The units that a worker has taken, and their leases.
 
-use crate::message::Task;
+use crate::message::{Taken, Task};
 use crate::name::Hash;
 use async_nats::jetstream;
 use async_nats::jetstream::message::AckKind;
@@ -8,10 +8,14 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use tokio::sync::Notify;
 
 /// Units by their names.
 #[derive(Default)]
-pub(super) struct InHand(Mutex<BTreeMap<Hash, Held>>);
+pub(super) struct InHand {
+    units: Mutex<BTreeMap<Hash, Held>>,
+    emptied: Notify,
+}
 
 struct Held {
     task: Task,
@@ -29,7 +33,7 @@ enum State {
 
 impl InHand {
     fn lock(&self) -> MutexGuard<'_, BTreeMap<Hash, Held>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.units.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn take(&self, task: &Task, message: jetstream::Message) {
@@ -61,12 +65,20 @@ impl InHand {
         self.lock().is_empty()
     }
 
-    /// Each, and whether it is running.
-    pub(super) fn list(&self) -> Vec<(Hash, bool)> {
+    /// Each.
+    pub(super) fn list(&self) -> Vec<Taken> {
         let all = self.lock();
-        let each = all.iter();
-        each.map(|(key, held)| (key.clone(), matches!(held.state, State::Running(_))))
-            .collect()
+        let each = all.iter().map(|(key, held)| Taken {
+            run: held.task.run.clone(),
+            key: key.clone(),
+            running: matches!(held.state, State::Running(_)),
+        });
+        each.collect()
+    }
+
+    /// Waits until the last unit is dealt with.
+    pub(super) async fn emptied(&self) {
+        self.emptied.notified().await;
     }
 
     /// Drops a unit that has not begun; whether it had not. One that is running is finished: its result may be of use.
@@ -107,7 +119,10 @@ impl InHand {
                 .await
                 .ok();
         }
-        self.lock().remove(key);
+        let mut all = self.lock();
+        if all.remove(key).is_some() && all.is_empty() {
+            self.emptied.notify_one();
+        }
     }
 
     /// Says of each that it is still under way.

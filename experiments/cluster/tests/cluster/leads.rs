@@ -11,7 +11,7 @@ use std::time::Duration;
 use trimtab_cluster::message::{Content, Fingerprint, Message, Payload, Task};
 use trimtab_cluster::status::Watcher;
 use trimtab_cluster::worker::work;
-use trimtab_cluster::{Coordinator, Error, Hash, Name};
+use trimtab_cluster::{Coordinator, Error, Hash, Name, Server};
 
 #[test]
 fn two_coordinators_of_one_run_cannot_both_lead() {
@@ -150,6 +150,34 @@ fn a_unit_of_an_earlier_lead_is_dropped() {
         });
         stop.store(true, Ordering::SeqCst);
         assert_eq!(worker.join().unwrap().done, 2);
+    });
+}
+
+/// What a worker did for one run keeps it from none of the next.
+#[test]
+fn the_next_run_begins_at_once_with_workers_that_were_busy_for_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(running) = one(folder.path()) else {
+        return;
+    };
+    let running = [running];
+    // Heartbeats are so rare here that the run would wait for the next.
+    let server = Server {
+        lease: Duration::from_secs(120),
+        ..at(&running)
+    };
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let _end = AtEnd(&stop);
+        let options = worker_options(&folder.path().join("w"), 1);
+        let (server, stop) = (&server, &stop);
+        scope.spawn(move || work(server, &options, &Squares, stop).unwrap());
+        let begun = std::time::Instant::now();
+        for run in ["first", "second", "third"] {
+            let coordinator = Coordinator::start(server, run_options(run)).unwrap();
+            squares(&coordinator, 30, &numbers(20)).unwrap();
+        }
+        assert!(begun.elapsed() < server.lease / 4, "{:?}", begun.elapsed());
     });
 }
 

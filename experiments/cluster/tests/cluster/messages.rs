@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use trimtab_cluster::message::{
     Answer, Content, Fingerprint, Goodbye, Heartbeat, Hello, Message, Payload, Progress, Reason,
-    Returned, Task, VERSION,
+    Returned, Taken, Task, VERSION,
 };
 use trimtab_cluster::{Hash, Name};
 
@@ -74,6 +74,10 @@ fn task() -> impl Strategy<Value = Task> {
     })
 }
 
+fn taken() -> impl Strategy<Value = Taken> {
+    (name(), hash(), any::<bool>()).prop_map(|(run, key, running)| Taken { run, key, running })
+}
+
 fn reason() -> impl Strategy<Value = Reason> {
     prop_oneof![
         content().prop_map(Reason::Preempted),
@@ -89,7 +93,7 @@ fn payload() -> impl Strategy<Value = Payload> {
         hello().prop_map(Payload::Hello),
         (
             hello(),
-            prop::collection::vec((hash(), any::<bool>()), 0..4),
+            prop::collection::vec(taken(), 0..4),
             any::<u64>(),
             finite,
             finite,

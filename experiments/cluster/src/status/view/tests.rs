@@ -2,7 +2,7 @@ use super::rows::{runs, workers};
 use super::table;
 use super::terminal::{Shown, Wish, wish};
 use crate::lead::RunState;
-use crate::message::{Fingerprint, Heartbeat, Hello};
+use crate::message::{Fingerprint, Heartbeat, Hello, Taken};
 use crate::name::{Hash, Name};
 use crate::status::{Status, WorkerState};
 use ratatui::Terminal;
@@ -19,6 +19,11 @@ fn fingerprint() -> Fingerprint {
 }
 
 fn worker(name: &str, in_hand: usize, done: u64, seconds: f64) -> WorkerState {
+    let taken = Taken {
+        run: Name::of("a"),
+        key: Hash::of(b""),
+        running: true,
+    };
     WorkerState {
         heartbeat: Heartbeat {
             hello: Hello {
@@ -27,7 +32,7 @@ fn worker(name: &str, in_hand: usize, done: u64, seconds: f64) -> WorkerState {
                 slots: 4,
                 fingerprint: fingerprint(),
             },
-            in_hand: vec![(Hash::of(b""), true); in_hand],
+            in_hand: vec![taken; in_hand],
             done,
             seconds,
             busy_seconds: 3.0 * seconds,
