@@ -206,6 +206,7 @@ impl Policy {
         Ok(ResidualPolicy {
             residual,
             choose: Arc::new(choose),
+            text: serde_json::to_vec(self).ok().map(Arc::from),
         })
     }
 
@@ -345,8 +346,11 @@ impl Policy {
         Self::parse(&read(path)?, path)
     }
 
-    /// A policy from the text of the file `path`.
-    fn parse(text: &[u8], path: &Path) -> Result<Self> {
+    /// A policy from text, which messages call `path`.
+    ///
+    /// # Errors
+    /// As [`Policy::load`].
+    pub fn parse(text: &[u8], path: &Path) -> Result<Self> {
         let policy: Self = parse_json(text, path, "policy", VERSION)?;
         let outputs = policy.spec.choices().iter().sum();
         if policy.actor.fits(policy.spec.features.len(), outputs) {

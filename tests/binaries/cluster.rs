@@ -153,8 +153,6 @@ fn tables_comparisons_and_runs_travel() {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tune"));
         command.current_dir(&folder.0);
         command.args(["--data", "rows.csv", "--target", "y", "--model", "mlp"]);
-        // A policy does not travel.
-        command.args(["--policy", "none"]);
         command
             .args(["--epochs", "2", "--runs", "3", "--out", out])
             .args(more);

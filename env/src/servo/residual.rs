@@ -26,6 +26,8 @@ pub struct ResidualPolicy {
     pub residual: Residual,
     /// How it chooses.
     pub choose: Choose,
+    /// The policy as whoever made this reads it, from which another process makes it again; none where it cannot.
+    pub text: Option<Arc<[u8]>>,
 }
 
 impl fmt::Debug for ResidualPolicy {

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use trimtab_agent::Policy;
 use trimtab_models::steering::train::offsets;
 use trimtab_models::tasks::config::PreparedTask;
 use trimtab_models::tasks::custom::TrainedWeights;
@@ -89,11 +90,11 @@ impl Work for Runs<'_> {
         Ok((lines, run))
     }
 
-    /// A policy is not part of a config: runs with one stay here.
+    /// A policy that is a program's own function stays here, and so do runs with it.
     fn recipe(&self) -> Result<Option<Recipe>> {
-        match self.training.policy {
-            Some(_) => Ok(None),
-            None => Recipe::of(self).map(Some),
+        match &self.training.policy {
+            Some(policy) if policy.text.is_none() => Ok(None),
+            _ => Recipe::of(self).map(Some),
         }
     }
 }
@@ -103,6 +104,8 @@ impl Work for Runs<'_> {
 pub(crate) struct RunsRecipe {
     task: TaskRecipe,
     training: TrainConfig,
+    /// The policy of the training, which is not part of a config.
+    policy: Option<Policy>,
 }
 
 impl<'r> Portable<'r> for Runs<'r> {
@@ -110,9 +113,15 @@ impl<'r> Portable<'r> for Runs<'r> {
     type Config = RunsRecipe;
 
     fn config(&self) -> RunsRecipe {
+        let text = self
+            .training
+            .policy
+            .as_ref()
+            .and_then(|policy| policy.text.as_deref());
         RunsRecipe {
             task: TaskRecipe::of(&self.task, 1.0),
             training: self.training.clone().into_owned(),
+            policy: text.and_then(|text| Policy::parse(text, Path::new("policy")).ok()),
         }
     }
 
@@ -122,9 +131,13 @@ impl<'r> Portable<'r> for Runs<'r> {
     }
 
     fn make(recipe: RunsRecipe, place: &Place<'r>) -> Result<Self> {
+        let policy = recipe.policy.map(|policy| policy.residual()).transpose()?;
         Ok(Self {
             task: Cow::Owned(recipe.task.make(place, &[])?),
-            training: Cow::Owned(recipe.training),
+            training: Cow::Owned(TrainConfig {
+                policy,
+                ..recipe.training
+            }),
             device: place.device.clone(),
         })
     }

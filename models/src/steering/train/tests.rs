@@ -170,6 +170,7 @@ fn it_is_an_episode_under_the_base_controller() {
             policy: policy.then(|| ResidualPolicy {
                 residual,
                 choose: choose.clone(),
+                text: None,
             }),
             ..config.clone()
         };

@@ -185,6 +185,7 @@ fn idle(lr: f64) -> ResidualPolicy {
             observation: ObservationConfig::default(),
         },
         choose: Arc::new(|_| Action::new(vec![1])),
+        text: None,
     }
 }
 
@@ -320,6 +321,7 @@ fn a_policy_sees_and_moves_the_same_in_a_tuner() {
             observation: ObservationConfig::default(),
         },
         choose: Arc::new(choice),
+        text: None,
     };
     let (tuner, _) = own_loop(optimizer, lr, |_, loss| loss, Some(policy));
     assert_same(&environment, &tuner);

@@ -184,6 +184,7 @@ fn what_cannot_be_is_refused_by_field() {
             observation: ObservationConfig::default(),
         },
         choose: Arc::new(|_| Action::new(vec![0])),
+        text: None,
     };
     let tuner = Tuner::new(&model, AdamConfig::new().init(), good).unwrap();
     let error = tuner.with_policy(policy).err().unwrap().to_string();
