@@ -9,10 +9,12 @@
 //! | units of one batch, from the first to the last answer | `batch` |
 //! | what the servers and the workers say, as events | `events` |
 //! | the workers by name and number | `members` |
+//! | what telemetry is told | `watched` |
 
 mod batch;
 mod events;
 mod members;
+mod watched;
 
 pub use batch::Batch;
 

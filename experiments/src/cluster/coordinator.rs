@@ -56,6 +56,18 @@ impl Cluster {
     }
 }
 
+/// The trace that units belong to.
+#[cfg(feature = "telemetry")]
+fn trace() -> Option<String> {
+    trimtab_telemetry::traceparent()
+}
+
+/// Without the feature there is none.
+#[cfg(not(feature = "telemetry"))]
+fn trace() -> Option<String> {
+    None
+}
+
 impl Elsewhere for Cluster {
     fn finish(&self) {
         self.coordinator.finish();
@@ -76,7 +88,7 @@ impl Elsewhere for Cluster {
             count: handed.count,
             unit: &|index| (units[index].clone(), 0),
             interrupted: handed.interrupted,
-            trace: None,
+            trace: trace(),
         };
         self.coordinator.each(&batch, advance, each)
     }

@@ -9,6 +9,7 @@ use burn::tensor::Device;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 use trimtab_cluster::worker::{Done, Order};
 use trimtab_cluster::{Executor, Hash};
 use trimtab_env::files::write_whole;
@@ -96,15 +97,33 @@ fn plain(path: &Path) -> String {
     if name.is_empty() { "file" } else { name }.to_owned()
 }
 
+/// A unit, as a part of the trace of whoever handed it out.
+fn span(slot: usize, order: &Order) -> tracing::Span {
+    let span = tracing::info_span!("unit", worker = slot as i64);
+    #[cfg(feature = "telemetry")]
+    if let Some(trace) = order.trace {
+        trimtab_telemetry::follow(&span, trace);
+    }
+    #[cfg(not(feature = "telemetry"))]
+    let _ = order;
+    span
+}
+
 impl Executor for Hands<'_> {
     fn execute(&self, slot: usize, order: &Order) -> Done {
+        let _span = span(slot, order).entered();
+        let clock = Instant::now();
         let done = self.job(order).and_then(|job| job.answer(slot, order));
         if interruption::is_wished() {
             // Its segments may have been cut short.
             return Done::Abandoned;
         }
         match done {
-            Ok(answer) => Done::Answer(answer),
+            Ok(answer) => {
+                let seconds = clock.elapsed().as_secs_f64();
+                tracing::info!(target: "trimtab::unit", seconds, "unit done");
+                Done::Answer(answer)
+            }
             // What a server or a wire did to it may not happen again.
             Err(error @ (Error::Cluster(_) | Error::Wire(_) | Error::File { .. })) => {
                 Done::Broken(error.to_string())

@@ -150,17 +150,14 @@ impl<S: Subscriber> Layer<S> for Measurements {
                 event.record(&mut fields);
                 self.segment(&fields);
             }
-            "trimtab::redelivery" => {
-                event.record(&mut fields);
-                fields.tell("units", |units| {
-                    self.redeliveries.add(units.max(0.0) as u64, &[])
-                });
-            }
             "trimtab::workers" => {
                 event.record(&mut fields);
                 fields.tell("utilisation", |share| self.utilisation.record(share, &[]));
                 fields.tell("queue", |units| self.queue.record(units, &[]));
                 fields.tell("leases", |workers| self.leases.record(workers, &[]));
+                fields.tell("redelivered", |units| {
+                    self.redeliveries.add(units.max(0.0) as u64, &[]);
+                });
             }
             _ => {}
         }

@@ -631,8 +631,10 @@ impl Underway<'_> {
         state.in_hand = counts.in_hand as u64;
         state.done = self.inner.counts.done;
         state.failed = self.inner.counts.failed;
+        let redelivered = self.inner.counts.lost.saturating_sub(state.lost);
         state.lost = self.inner.counts.lost;
         state.seconds = self.inner.now();
+        super::watched::tell(&state, &self.inner.members, redelivered);
         Ok(())
     }
 

@@ -52,10 +52,9 @@ fn run() {
     tracing::info!(target: "trimtab::episode", "episode ended");
     tracing::info!(target: "trimtab::update", "update done");
     tracing::info!(target: "trimtab::unit", "unit done");
-    tracing::info!(target: "trimtab::redelivery", units = 3_i64, "units are handed out again");
     tracing::info!(
         target: "trimtab::workers",
-        utilisation = 0.75, queue = 12_i64, leases = 2_i64,
+        utilisation = 0.75, queue = 12_i64, leases = 2_i64, redelivered = 3_i64,
         "workers"
     );
 }
