@@ -142,5 +142,6 @@ fn a_loss_that_is_no_number_counts_as_diverged() {
     assert_eq!(telemetry.value("trimtab_diverged_total"), Some(3.0));
     assert_eq!(telemetry.value("trimtab_segments_total"), Some(5.0));
     assert_eq!(telemetry.value("trimtab_loss"), Some(0.5));
-    assert_eq!(telemetry.value("trimtab_cost_seconds_total"), None);
+    assert_eq!(telemetry.value("trimtab_cost_seconds_total"), Some(0.0));
+    assert_eq!(telemetry.value("trimtab_queue"), None);
 }
