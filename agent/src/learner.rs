@@ -189,6 +189,7 @@ impl Learner {
     /// # Errors
     /// [`Error::NotFinite`] if a loss is not finite, a weight afterwards, or what the policy says of an observation of the rollout.
     pub fn update(&mut self, rollout: &[Trajectory], progress: f64) -> Result<Metrics> {
+        let _span = tracing::info_span!("update", update = self.updates as i64).entered();
         let common = self.algorithm.common().clone();
         let left = (1.0 - progress).clamp(0.0, 1.0);
         let annealed = |anneal: bool| if anneal { left } else { 1.0 };
@@ -229,6 +230,12 @@ impl Learner {
                 update: self.updates,
             });
         }
+        tracing::info!(
+            target: "trimtab::update",
+            learning_rate = schedule.learning_rate,
+            explained_variance = metrics.get("explained_variance").copied(),
+            "update done"
+        );
         Ok(metrics)
     }
 }

@@ -7,6 +7,7 @@
 //! | the commands, and a program that has all of them | this file |
 //! | options that several commands share | `options` |
 //! | Ctrl-C and exit codes; what is printed | `ending`, `output` |
+//! | workers on other machines; who watches a run | `server`, `telemetry` |
 //! | where a config comes from: a file, `--seed`, `--set` | `source` |
 
 mod benchmark;
@@ -24,6 +25,7 @@ mod server;
 mod source;
 #[cfg(feature = "cluster")]
 mod status;
+mod telemetry;
 mod train;
 mod tune;
 mod words;

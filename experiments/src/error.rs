@@ -106,6 +106,10 @@ pub enum Error {
     #[cfg(feature = "cluster")]
     #[error(transparent)]
     Cluster(trimtab_cluster::Error),
+    /// Nobody can be told of a run.
+    #[cfg(feature = "telemetry")]
+    #[error(transparent)]
+    Telemetry(trimtab_telemetry::Error),
     /// Work was interrupted. Whoever handed it out says what was kept, and how to go on.
     #[error("interrupted")]
     Halted,

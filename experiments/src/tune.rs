@@ -171,7 +171,9 @@ pub fn tune(
             ControlFlow::Continue(())
         }
     };
+    let span = tracing::info_span!("training", task = task.name()).entered();
     let first = task.train(training, 0, device, &mut watch)?;
+    drop(span);
     if let Some(unwritable) = unwritable {
         return Err(unwritable);
     }

@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// A process that ends with the test.
-struct Running(Child);
+pub(crate) struct Running(Child);
 
 impl Running {
     fn start(command: &mut Command) -> Self {
@@ -39,7 +39,7 @@ impl Drop for Running {
 }
 
 /// A server of the folder's own, and its address.
-fn server(folder: &Folder) -> Option<(Running, String)> {
+pub(crate) fn server(folder: &Folder) -> Option<(Running, String)> {
     let named = std::env::var_os("NATS_SERVER").map(PathBuf::from);
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut places = std::env::split_paths(&path).map(|place| place.join("nats-server"));

@@ -6,6 +6,7 @@ mod cluster;
 mod compare;
 mod damaged;
 mod places;
+mod telemetry;
 mod tune;
 mod wrong;
 

@@ -367,6 +367,16 @@ impl Recorder {
     }
 
     fn finish(mut self) -> (Trajectory, Observation) {
+        if self.trajectory.status.is_over() {
+            tracing::info!(
+                target: "trimtab::episode",
+                // A count, and no event of a trace: an episode may be a few steps of a toy.
+                parent: None,
+                total_reward = self.trajectory.episode_return(),
+                length = self.trajectory.episode_length() as i64,
+                "episode ended"
+            );
+        }
         self.trajectory
             .last_observation
             .clone_from(&self.observation.features);

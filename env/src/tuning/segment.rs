@@ -2,8 +2,13 @@
 
 use super::{Episode, Segment, TuningEnv, observe};
 use crate::tuning::reward::Progress;
-use crate::tuning::settings::LEARNING_RATE;
+use crate::tuning::settings::{BATCH_SIZE, LEARNING_RATE};
 use crate::{Error, Restore, Result, Settings, Status, Step, Termination, Trainee, Value};
+use std::time::Instant;
+
+/// A shorter segment, in seconds, is measured but is no event of a trace: that costs up to two microseconds, which is more than a
+/// percent of the shortest trainings.
+const SHORTEST_SHOWN: f64 = 0.001;
 
 impl Episode {
     /// Brings back weights, optimiser and base controller as they were at the best validation loss. The data go on.
@@ -39,7 +44,9 @@ impl TuningEnv {
         let spent_before = episode.spent;
         // What an earlier segment spent too much or too little is evened out here.
         let budget = config.segments.spent_after(index) * episode.budget - spent_before;
+        let clock = Instant::now();
         let report = instance.trainee.advance(&settings, budget)?;
+        let seconds = clock.elapsed().as_secs_f64();
         episode.spent += report.cost;
         episode.measured_update_ratio = report.gradients.map(|gradients| gradients.update_ratio);
         if let Some(steering) = &mut episode.steering {
@@ -111,6 +118,31 @@ impl TuningEnv {
             diverged,
             reached,
         }) as f32;
+
+        let shown = seconds >= SHORTEST_SHOWN;
+        tracing::info!(
+            target: "trimtab::segment",
+            parent: shown.then(|| tracing::Span::current().id()).flatten(),
+            index = index as i64,
+            loss = report.validation.as_ref().map(|validation| validation.loss),
+            learning_rate = settings.number(LEARNING_RATE).ok(),
+            batch_size = settings.number(BATCH_SIZE).ok().map(|size| size as i64),
+            updates = report.updates as i64,
+            cost = report.cost,
+            seconds,
+            diverged,
+            "segment ended"
+        );
+        if episode.status.is_over() {
+            tracing::info!(
+                target: "trimtab::training",
+                instance = episode.instance as i64,
+                best_loss = episode.best_loss,
+                cost = episode.spent,
+                divergences = episode.divergences as i64,
+                "training ended"
+            );
+        }
 
         // Encode.
         self.encoder.record(&report);

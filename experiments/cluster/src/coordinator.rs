@@ -7,12 +7,15 @@
 //! |---|---|
 //! | joining, content, the end | this file |
 //! | units of one batch, from the first to the last answer | `batch` |
+//! | signs of life, silence, shares, lost units | `batch/liveness` |
 //! | what the servers and the workers say, as events | `events` |
 //! | the workers by name and number | `members` |
+//! | what telemetry is told | `watched` |
 
 mod batch;
 mod events;
 mod members;
+mod watched;
 
 pub use batch::Batch;
 

@@ -8,21 +8,22 @@
 //! | what a worker takes, in which order, and how it leaves | this file |
 //! | the units that it has, and their leases | `in_hand` |
 //! | the threads that do them | `slots` |
-//! | results on their way, also over a cut link and a restart | `outbox` |
+//! | results on their way | `report` |
+//! | results that a cut link or a restart holds up | `outbox` |
+//! | signs of life | `heart` |
 
+mod heart;
 mod in_hand;
 mod outbox;
+mod report;
 mod slots;
 
 pub use slots::{Done, Executor, Order};
 
-use crate::message::{
-    Answer, Content, Fingerprint, Goodbye, Heartbeat, Hello, MOST_INLINE, Message, Payload, Reason,
-    Returned, Task,
-};
+use crate::message::{Fingerprint, Goodbye, Message, Payload, Reason, Returned, Task};
 use crate::name::Name;
 use crate::server::{Notice, Server};
-use crate::store::{Store, Stored};
+use crate::store::Store;
 use crate::{Error, Result};
 use async_nats::jetstream;
 use async_nats::jetstream::consumer::PullConsumer;
@@ -30,7 +31,7 @@ use async_nats::jetstream::message::AckKind;
 use futures_util::StreamExt;
 use in_hand::InHand;
 use outbox::Outbox;
-use slots::{Finished, Slots};
+use slots::Slots;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -40,9 +41,6 @@ use tokio::sync::mpsc;
 
 /// A pull ends after so long. One that a broken link swallowed is noticed five seconds later.
 const PULL: Duration = Duration::from_secs(5);
-
-/// A worker that has had nothing to do for so long says so: shorter than a person notices, longer than a coordinator takes for the next unit.
-const IDLE: Duration = Duration::from_millis(100);
 
 /// How a worker works.
 #[derive(Clone)]
@@ -291,111 +289,6 @@ impl Worker {
         sender
     }
 
-    /// Reports what a slot has finished.
-    async fn finish(&self, task: Task, finished: Option<Finished>) {
-        let Some(finished) = finished else {
-            let reason = Reason::Broken("its thread ended".to_owned());
-            return self.give_back(&task, reason).await;
-        };
-        let micros = finished.time.as_micros() as u64;
-        self.busy_micros.fetch_add(micros, Ordering::Relaxed);
-        let outcome = match finished.done {
-            Done::Answer(answer) => Ok(Content::Inline(answer)),
-            Done::Failed(reason) => Err(reason),
-            Done::Paused(state) => {
-                let content = self.stored(Content::Inline(state)).await;
-                let reason = content
-                    .map_or_else(|error| Reason::Broken(error.to_string()), Reason::Preempted);
-                return self.give_back(&task, reason).await;
-            }
-            Done::Broken(reason) => return self.give_back(&task, Reason::Broken(reason)).await,
-            Done::Abandoned => return self.give_back(&task, Reason::Leaving).await,
-        };
-        {
-            let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-            match outcome {
-                Ok(_) => counts.done += 1,
-                Err(_) => counts.failed += 1,
-            }
-        }
-        let answer = Answer {
-            run: task.run.clone(),
-            key: task.key.clone(),
-            worker: self.options.name.clone(),
-            steps: finished.steps,
-            seconds: finished.time.as_secs_f64(),
-            outcome,
-        };
-        self.deliver(answer).await;
-        self.in_hand.acknowledge(&task.key).await;
-    }
-
-    /// Delivers an answer, however long that takes. Once it takes long, the answer is on disk until it is delivered.
-    async fn deliver(&self, answer: Answer) {
-        let mut kept = None;
-        loop {
-            let attempt = async {
-                let mut sent = answer.clone();
-                if let Ok(content) = sent.outcome {
-                    sent.outcome = Ok(self.stored(content).await?);
-                }
-                let subject = self
-                    .store
-                    .result_subject(answer.run.as_str(), answer.key.as_str());
-                let message = self.message(Payload::Answer(sent)).encode()?;
-                self.store.deliver(&subject, &message).await
-            };
-            let outcome = tokio::time::timeout(Duration::from_secs(2), attempt).await;
-            match outcome {
-                Ok(Ok(Stored::First)) => break,
-                Ok(Ok(Stored::AlreadyThere)) => {
-                    let answered = Payload::Answered(answer.key.clone());
-                    self.tell(&answer.run, answered).await;
-                    break;
-                }
-                Ok(Err(Error::Message(problem))) => {
-                    (self.options.notice)(&format!("an answer cannot be sent: {problem}"));
-                    break;
-                }
-                Ok(Err(_)) | Err(_) => {}
-            }
-            if kept.is_none() {
-                let written = self
-                    .outbox
-                    .keep(&answer, &self.message(Payload::Answer(answer.clone())));
-                match written {
-                    Ok(path) => kept = Some(path),
-                    Err(error) => (self.options.notice)(&format!(
-                        "{error}; the result is kept in memory alone"
-                    )),
-                }
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-        if let Some(path) = kept {
-            self.outbox.drop(&path);
-        }
-    }
-
-    /// Content as it goes into a message.
-    async fn stored(&self, content: Content) -> Result<Content> {
-        match content {
-            Content::Inline(bytes) if bytes.len() > MOST_INLINE => {
-                Ok(Content::Stored(self.store.put(&bytes).await?))
-            }
-            other => Ok(other),
-        }
-    }
-
-    /// Delivers what an earlier process of this folder could not.
-    async fn deliver_earlier(self: Arc<Self>) {
-        for (path, answer) in self.outbox.earlier() {
-            self.deliver(answer).await;
-            self.outbox.drop(&path);
-            (self.options.notice)("a result of an earlier process is delivered");
-        }
-    }
-
     async fn give_back(&self, task: &Task, reason: Reason) {
         {
             let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
@@ -422,65 +315,6 @@ impl Worker {
     fn message(&self, payload: Payload) -> Message {
         let sequence = self.sequence.fetch_add(1, Ordering::Relaxed);
         Message { sequence, payload }
-    }
-
-    fn heartbeat(&self) -> Heartbeat {
-        let counts = *self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        Heartbeat {
-            hello: Hello {
-                worker: self.options.name.clone(),
-                host: self.options.host.clone(),
-                slots: self.options.slots as u32,
-                fingerprint: self.options.fingerprint.clone(),
-            },
-            in_hand: self.in_hand.list(),
-            done: counts.done,
-            seconds: self.begun.elapsed().as_secs_f64(),
-            busy_seconds: self.busy_micros.load(Ordering::Relaxed) as f64 / 1e6,
-            leaving: self.leaving.load(Ordering::SeqCst),
-        }
-    }
-
-    /// Renews the lease, and says when there is nothing to do any more: another run may wait for that.
-    async fn beat(self: Arc<Self>) {
-        loop {
-            let said = self.beat_once().await;
-            let due = tokio::time::Instant::now() + self.store.lease / 4;
-            while tokio::time::timeout_at(due, self.in_hand.emptied())
-                .await
-                .is_ok()
-            {
-                tokio::time::sleep(IDLE).await;
-                if said > 0 && self.in_hand.is_empty() {
-                    break;
-                }
-            }
-        }
-    }
-
-    /// Says how this worker stands; how many units it has.
-    async fn beat_once(&self) -> usize {
-        let key = format!("member.{}", self.options.name);
-        // For whoever supervises this process: it is alive although its link may be down, and it has joined once the server knows it.
-        std::fs::write(self.options.folder.join("alive"), b"").ok();
-        let heartbeat = self.heartbeat();
-        let in_hand = heartbeat.in_hand.len();
-        if let Ok(bytes) = self.message(Payload::Heartbeat(heartbeat)).encode() {
-            let put = self.store.leases.put(key, bytes.into());
-            let put = tokio::time::timeout(self.store.lease / 4, put).await;
-            if matches!(put, Ok(Ok(_))) {
-                std::fs::write(self.options.folder.join("joined"), b"").ok();
-            }
-        }
-        in_hand
-    }
-
-    /// Keeps the server from delivering units again that are in hand.
-    async fn hold(self: Arc<Self>) {
-        loop {
-            tokio::time::sleep(self.options.ack_wait / 3).await;
-            self.in_hand.extend().await;
-        }
     }
 
     /// Hears what coordinators say to this worker.

@@ -1,6 +1,7 @@
 //! The command line of `benchmark`.
 
 use super::server::Elsewhere;
+use super::telemetry::Watched;
 use super::{INTERRUPTED, Threads, Words, print_json, say};
 use crate::record::observer::Progress;
 use crate::train::config::MOST_RUNS;
@@ -38,6 +39,8 @@ struct Benchmark {
     threads: Threads,
     #[command(flatten)]
     elsewhere: Elsewhere,
+    #[command(flatten)]
+    watched: Watched,
 }
 
 /// The command `benchmark`.
@@ -55,6 +58,7 @@ pub(super) fn benchmark(words: &Words, registry: &Registry) -> Result<()> {
     check_count("--seeds", arguments.seeds as usize, 1..=MOST_RUNS)?;
     let jobs = arguments.threads.jobs()?;
     let device = trimtab_models::device("flex")?;
+    let _watch = arguments.watched.watch("benchmark")?;
     let workers = Workers::new(jobs, device, registry, &INTERRUPTED);
     let workers = arguments.elsewhere.join(workers, "flex", None)?;
     let mut progress = Progress::default();

@@ -53,6 +53,7 @@ pub(super) fn compare(words: &Words, registry: &Registry) -> Result<()> {
     let config = config.with_policies(folder)?;
     stop_on_ctrl_c()?;
     let out = run_folder(arguments.out.as_deref(), &config.name);
+    let _watch = arguments.machine.watched.watch("compare")?;
     let workers = arguments.machine.workers(registry, Some(&out))?;
     let mut progress = Progress::default();
     let lines = compare::compare(&config, &out, &workers, &mut progress)?;

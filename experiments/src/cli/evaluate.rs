@@ -49,6 +49,7 @@ pub(super) fn evaluate(words: &Words, registry: &Registry) -> Result<()> {
             .clone()
             .unwrap_or_else(|| arguments.run.join("policy.json")),
     )?;
+    let _watch = arguments.machine.watched.watch("evaluate")?;
     let workers = arguments.machine.workers(registry, None)?;
     let mut summary: Summary = read_json(&arguments.run.join("summary.json"))?;
     let references = recorded_references(&read_events(&arguments.run)?);

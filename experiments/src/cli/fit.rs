@@ -38,6 +38,7 @@ pub(super) fn fit(words: &Words, registry: &Registry) -> Result<()> {
     };
     stop_on_ctrl_c()?;
     let out = run_folder(arguments.out.as_deref(), &config.name);
+    let _watch = arguments.machine.watched.watch("fit")?;
     let workers = arguments.machine.workers(registry, Some(&out))?;
     let mut progress = Progress::default();
     let fit = fit::fit(&config, &out, &workers, &mut progress)?;

@@ -2,6 +2,7 @@
 
 use super::ending::INTERRUPTED;
 use super::server::Elsewhere;
+use super::telemetry::Watched;
 use crate::{Registry, Result, Workers};
 use burn::tensor::Device;
 use std::path::{Path, PathBuf};
@@ -19,6 +20,8 @@ pub(super) struct Machine {
     pub(super) backend: Backend,
     #[command(flatten)]
     pub(super) elsewhere: Elsewhere,
+    #[command(flatten)]
+    pub(super) watched: Watched,
 }
 
 /// How much happens at once.

@@ -62,6 +62,7 @@ pub(super) fn train(words: &Words, registry: &Registry) -> Result<()> {
     {
         known("train --resume --out", &out, &config, registry)?;
     }
+    let _watch = arguments.machine.watched.watch("train")?;
     let workers = arguments.machine.workers(registry, Some(&out))?;
     let mut board = (arguments.tensorboard).then(|| TensorBoard::new(&out.join("tensorboard")));
     let mut observer = Both(Progress::default(), board.as_mut());

@@ -373,6 +373,7 @@ pub(super) fn tune(words: &Words, registry: &Registry) -> Result<()> {
         None => fresh(Path::new("runs/tune"))?,
     };
     stop_on_ctrl_c()?;
+    let _watch = arguments.machine.watched.watch("tune")?;
     let workers = arguments.machine.workers(registry, Some(out))?;
     let report = tune::tune(&tune, out, &workers, &mut |line| say(line))?;
     workers.finish();

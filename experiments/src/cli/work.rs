@@ -2,6 +2,7 @@
 
 use super::options::{Backend, Threads};
 use super::server::{Credentials, notice};
+use super::telemetry::Watched;
 use super::{INTERRUPTED, Words, say};
 use crate::cluster::{Hands, fingerprint};
 use crate::{Error, Registry, Result};
@@ -37,6 +38,8 @@ struct Work {
     drain: u64,
     #[command(flatten)]
     credentials: Credentials,
+    #[command(flatten)]
+    watched: Watched,
 }
 
 /// The command `work`.
@@ -54,6 +57,7 @@ pub(super) fn work(words: &Words, registry: &Registry) -> Result<()> {
         ..WorkerOptions::new(jobs, folder, fingerprint, notice())
     };
     leave_when_told()?;
+    let _watch = arguments.watched.watch("work")?;
     let server = arguments.credentials.server(&arguments.server);
     eprintln!(
         "worker {} works for {}, {jobs} at once",

@@ -107,6 +107,18 @@ impl Cluster {
     }
 }
 
+/// The trace that units belong to.
+#[cfg(feature = "telemetry")]
+fn trace() -> Option<String> {
+    trimtab_telemetry::traceparent()
+}
+
+/// Without the feature there is none.
+#[cfg(not(feature = "telemetry"))]
+fn trace() -> Option<String> {
+    None
+}
+
 impl Elsewhere for Cluster {
     fn finish(&self) {
         self.coordinator.finish();
@@ -129,7 +141,7 @@ impl Elsewhere for Cluster {
             count: bundles.len(),
             unit: &|index| (units[index].clone(), 0),
             interrupted: handed.interrupted,
-            trace: None,
+            trace: trace(),
         };
         let before = self.coordinator.counts().seconds;
         let done = (self.coordinator).each(&batch, advance, &mut |index, answers| {

@@ -11,6 +11,7 @@ use crate::work::{Place, Portable, Recipe, Work};
 use crate::{Error, Result};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 use trimtab_cluster::Hash;
 use trimtab_cluster::worker::Order;
 use trimtab_env::interruption;
@@ -140,8 +141,13 @@ where
             if order.halt.load(Ordering::SeqCst) {
                 return Ok(Units::Paused(to_bytes(&answers)?));
             }
+            let clock = Instant::now();
             match self.one(slot, &shared, unit, order.progress) {
-                Ok(answer) => answers.push(Ok(answer)),
+                Ok(answer) => {
+                    let seconds = clock.elapsed().as_secs_f64();
+                    tracing::info!(target: "trimtab::unit", seconds, "unit done");
+                    answers.push(Ok(answer));
+                }
                 Err(error) if may_succeed_elsewhere(&error) => return Err(error),
                 Err(error) => {
                     answers.push(Err(error.to_string()));

@@ -70,6 +70,7 @@ pub(super) fn search(
         }
         chain.reverse();
         trials.insert(trial.id, trial.clone());
+        let _span = tracing::info_span!("trial", trial = trial.id as i64).entered();
         let training = derived_seed(search.seed, "trial", chain[0].id);
         let mut controller = Chain::new(environment, &chain, search.servo, training)?;
         let play = Play {

@@ -128,6 +128,7 @@ fn go_on(
         let clock = Instant::now();
         let policy = learner.policy();
         policy.check(&spec)?;
+        let span = tracing::info_span!("rollout", update = position.updates as i64).entered();
         let played = match session.all(&policy, &plan.parts(), observer) {
             Ok(played) => played,
             Err(Error::Halted) => {
@@ -140,6 +141,7 @@ fn go_on(
             }
             Err(other) => return Err(other),
         };
+        drop(span);
         let rollout = plan.take(played);
         phases.rollout += clock.elapsed().as_secs_f64();
 
@@ -183,12 +185,14 @@ fn go_on(
     policy.save(run.file("policy.json"))?;
 
     let clock = Instant::now();
+    let span = tracing::info_span!("evaluation").entered();
     let records = match &tuning {
         Some(tuning) => {
             evaluation::tuning(config, tuning, &references, &policy, 0, workers, observer)?
         }
         None => evaluation::named(config, &policy, 0, workers, observer)?,
     };
+    drop(span);
     phases.evaluation = clock.elapsed().as_secs_f64();
 
     let clock = Instant::now();
@@ -252,7 +256,9 @@ fn references(
     let Some(tuning) = tuning else {
         return Ok(Vec::new());
     };
+    let span = tracing::info_span!("reference").entered();
     let found = reference::find(config, tuning, workers, observer)?;
+    drop(span);
     run.record(
         &found
             .iter()

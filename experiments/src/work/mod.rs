@@ -13,6 +13,7 @@
 //! | from a config to environments | [`environments`] |
 //! | work that another process can make again | [`portable`] |
 //! | workers that are no threads of this process | `elsewhere` (feature `cluster`) |
+//! | how busy threads are, for telemetry | `busy` |
 //! | environments, models, controllers and searchers by name, also a program's own | [`registry`] |
 //!
 //! ```
@@ -44,6 +45,7 @@
 //! # Ok::<(), trimtab_experiments::Error>(())
 //! ```
 
+mod busy;
 pub mod controllers;
 #[cfg(feature = "cluster")]
 pub mod elsewhere;
@@ -59,6 +61,7 @@ pub use portable::{Place, Portable, Recipe};
 use crate::record::observer::Observer;
 use crate::{Error, Registry, Result};
 use burn::tensor::Device;
+use busy::Busy;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -211,6 +214,7 @@ impl<W: Work> Session<'_, W> {
                 each,
             );
         }
+        let busy = Busy::new(self.workers.jobs, units.len());
         let work = |worker: usize, index: usize, advance: &dyn Fn(u64)| {
             self.workers.go_on()?;
             let unit = &units[index];
@@ -223,7 +227,8 @@ impl<W: Work> Session<'_, W> {
                 Some(bench) => bench,
                 empty => empty.insert(self.work.bench()?),
             };
-            let answer = self.work.answer(bench, shared, unit, advance)?;
+            let done = || self.work.answer(bench, shared, unit, advance);
+            let answer = busy.with(worker, index, done)?;
             self.workers.go_on()?;
             Ok(answer)
         };

@@ -76,6 +76,9 @@ impl<'a> Trainings<'a> {
         let optimizer = training.optimizer.unwrap_or(task.config().optimizer);
         let begun = (optimizer, seed);
         let (policies, registry) = (&self.policies, self.registry);
+        let name = task.name();
+        let span = tracing::info_span!("training", task = name, seed = %seed);
+        let _span = span.entered();
         let mut controller =
             (training.controller).build(environment, task, begun, policies, registry)?;
         let total_reward = run(environment, controller.as_mut(), seed)?;
