@@ -76,11 +76,13 @@ fn count(number: &AtomicU64) {
     number.fetch_add(1, Ordering::Relaxed);
 }
 
+/// Name, unit, meaning, and where the number is.
+type Row<T> = (&'static str, &'static str, &'static str, fn(&Numbers) -> &T);
+
 impl Measurements {
     pub(crate) fn new(meter: &Meter) -> Self {
-        type Count = fn(&Numbers) -> &AtomicU64;
         let numbers = Arc::<Numbers>::default();
-        let counts: [(&'static str, &'static str, &'static str, Count); 8] = [
+        let counts: [Row<AtomicU64>; 8] = [
             ("trimtab.runs", "{run}", "Runs that were begun.", |all| {
                 &all.runs
             }),
@@ -137,12 +139,7 @@ impl Measurements {
                 })
                 .build();
         }
-        let lasts: [(
-            &'static str,
-            &'static str,
-            &'static str,
-            fn(&Numbers) -> &Last,
-        ); 6] = [
+        let lasts: [Row<Last>; 6] = [
             (
                 "trimtab.loss",
                 "",
