@@ -2,7 +2,6 @@
 //! `nats-server` in the path or in `NATS_SERVER`, and pass without it with a word; with `NATS_SERVER_REQUIRED` set they fail.
 
 use super::{Folder, bits, good};
-use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -49,18 +48,25 @@ pub(crate) fn server(folder: &Folder) -> Option<(Running, String)> {
         eprintln!("skipped: there is no nats-server in the path");
         return None;
     };
-    let port = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = port.local_addr().unwrap().port();
-    let store = folder.0.join("store");
+    // It takes a port of its own and writes it down once it listens. A port that is found for it may be anybody's by then, even that of whoever
+    // asks whether somebody listens there.
     let mut command = Command::new(program);
-    command.args(["-js", "-a", "127.0.0.1", "-p", &port.to_string(), "-sd"]);
-    let running = Running(command.arg(store).stderr(Stdio::null()).spawn().unwrap());
+    command.args(["-js", "-a", "127.0.0.1", "-p", "-1", "-sd"]);
+    command.arg(folder.0.join("store"));
+    command.arg("--ports_file_dir").arg(&folder.0);
+    let running = Running(command.stderr(Stdio::null()).spawn().unwrap());
+    let ports = format!("nats-server_{}.ports", running.0.id());
+    let ports = folder.0.join(ports);
     let begun = Instant::now();
-    while TcpStream::connect(("127.0.0.1", port)).is_err() {
+    loop {
+        let written = std::fs::read(&ports).unwrap_or_default();
+        let written: serde_json::Value = serde_json::from_slice(&written).unwrap_or_default();
+        if let Some(address) = written["nats"][0].as_str() {
+            return Some((running, address.to_owned()));
+        }
         assert!(begun.elapsed() < Duration::from_secs(20), "no server");
         std::thread::sleep(Duration::from_millis(20));
     }
-    Some((running, format!("nats://127.0.0.1:{port}")))
 }
 
 fn worker(folder: &Folder, address: &str, name: &str) -> Running {

@@ -133,6 +133,8 @@ fn prometheus_scrapes_the_values() {
         .spawn()
         .unwrap();
     let _server = Server(child);
+    // Whoever asks a port at which nobody listens yet may be given that port as its own.
+    std::thread::sleep(Duration::from_secs(2));
     let clock = Instant::now();
     for (query, wanted) in [
         ("trimtab_cost_seconds_total", "2"),
