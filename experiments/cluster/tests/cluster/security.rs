@@ -1,7 +1,7 @@
 //! Credentials and certificates: the messages say what is wrong.
 
 use crate::process::notice;
-use crate::servers::{at, free_port, one, one_with, program};
+use crate::servers::{at, free_port, listens, one, one_with, program};
 use data_encoding::BASE64URL_NOPAD;
 use nkeys::KeyPair;
 use std::fs;
@@ -246,7 +246,7 @@ fn a_server_without_jetstream_is_said_to_be_one() {
         .stderr(std::process::Stdio::null())
         .spawn()
         .unwrap();
-    while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+    while !listens(port) {
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
     let said = refused(&Server::at(format!("nats://127.0.0.1:{port}")));

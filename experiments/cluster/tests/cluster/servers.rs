@@ -34,7 +34,7 @@ impl Running {
             .spawn();
         self.child = Some(child.unwrap());
         let begun = Instant::now();
-        while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
+        while !listens(self.port) {
             assert!(begun.elapsed() < Duration::from_secs(20), "no server");
             std::thread::sleep(Duration::from_millis(20));
         }
@@ -71,6 +71,12 @@ pub fn program() -> Option<PathBuf> {
         eprintln!("skipped: there is no nats-server in the path");
     }
     program
+}
+
+/// Whether somebody else listens there: where nobody does, a connection from a port of the same number meets itself.
+pub fn listens(port: u16) -> bool {
+    let connected = TcpStream::connect(("127.0.0.1", port));
+    connected.is_ok_and(|stream| stream.local_addr().ok() != stream.peer_addr().ok())
 }
 
 /// A port that is free now.
