@@ -96,21 +96,8 @@ fn plain(path: &Path) -> String {
     if name.is_empty() { "file" } else { name }.to_owned()
 }
 
-/// A unit, as a part of the trace of whoever handed it out.
-fn span(slot: usize, order: &Order) -> tracing::Span {
-    let span = tracing::info_span!("unit", worker = slot as i64);
-    #[cfg(feature = "telemetry")]
-    if let Some(trace) = order.trace {
-        trimtab_telemetry::follow(&span, trace);
-    }
-    #[cfg(not(feature = "telemetry"))]
-    let _ = order;
-    span
-}
-
 impl Executor for Hands<'_> {
     fn execute(&self, slot: usize, order: &Order) -> Done {
-        let _span = span(slot, order).entered();
         let done = self.job(order).and_then(|job| job.answer(slot, order));
         if interruption::is_wished() {
             // Its segments may have been cut short.

@@ -141,6 +141,7 @@ where
             if order.halt.load(Ordering::SeqCst) {
                 return Ok(Units::Paused(to_bytes(&answers)?));
             }
+            let _span = span(slot, order).entered();
             let clock = Instant::now();
             match self.one(slot, &shared, unit, order.progress) {
                 Ok(answer) => {
@@ -169,4 +170,16 @@ pub(super) fn may_succeed_elsewhere(error: &Error) -> bool {
         error,
         Error::Cluster(_) | Error::Wire(_) | Error::File { .. }
     )
+}
+
+/// A unit, as a part of the trace of whoever handed it out.
+fn span(slot: usize, order: &Order) -> tracing::Span {
+    let span = tracing::info_span!("unit", worker = slot as i64);
+    #[cfg(feature = "telemetry")]
+    if let Some(trace) = order.trace {
+        trimtab_telemetry::follow(&span, trace);
+    }
+    #[cfg(not(feature = "telemetry"))]
+    let _ = order;
+    span
 }
