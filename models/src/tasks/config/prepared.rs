@@ -15,6 +15,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use trimtab_env::metrics::Metric;
 use trimtab_env::{CostModel, Trainee};
+use trimtab_program::loss::WeightedSum;
 
 /// A task whose data are read and split, from which any number of trainings can be made.
 #[derive(Clone, Debug)]
@@ -134,6 +135,19 @@ impl PreparedTask {
         self.weights.as_ref().map(|weights| weights.as_slice())
     }
 
+    /// The loss that the config chooses, on plain vectors; `None` if it chooses none, or one of the program's own.
+    ///
+    /// # Errors
+    /// As [`PreparedTask::task`].
+    pub fn chosen_loss(&self) -> Result<Option<WeightedSum>> {
+        let Some(loss) = &self.config.loss else {
+            return Ok(None);
+        };
+        Ok(loss
+            .build(&self.split.train, &self.extensions)?
+            .written_out())
+    }
+
     /// The task itself, as it is without weights to begin with.
     ///
     /// # Errors
@@ -164,7 +178,7 @@ impl PreparedTask {
     fn with_parts(&self, task: impl Task) -> Result<Box<dyn AnyTask>> {
         let (extensions, config) = (&self.extensions, &self.config);
         let loss = config.loss.as_ref();
-        let loss = loss.map(|loss| extensions.loss(loss, &self.split.train));
+        let loss = loss.map(|loss| loss.build(&self.split.train, extensions));
         let rule = config.update_rule.as_ref();
         let optimizer = rule.map(|rule| extensions.optimizer(rule));
         if loss.is_none() && optimizer.is_none() {

@@ -47,6 +47,14 @@ impl<T: Task> Task for Differentiated<T> {
         self.0.training_loss(model, batch, pass)
     }
 
+    fn settings(&self) -> Vec<String> {
+        self.0.settings()
+    }
+
+    fn chosen_loss(&self, settings: &Settings) -> Result<Option<WeightedSum>> {
+        self.0.chosen_loss(settings)
+    }
+
     fn lowest_loss(&self) -> Option<f64> {
         self.0.lowest_loss()
     }
@@ -113,7 +121,8 @@ fn compare<T: Task>(
     let mut wanted = Vec::new();
     flat_gradients(&model, &gradients, &mut wanted);
 
-    let mut written_out = WrittenOut::new(task.program().unwrap(), task.label_smoothing());
+    let chosen = task.chosen_loss(&settings).unwrap();
+    let mut written_out = WrittenOut::new(task.program().unwrap(), task, chosen.as_ref());
     let mut gradient = Vec::new();
     let got = written_out.differentiate(&weights, train, &rows, &mut gradient);
     let loss = f64::from(loss.into_scalar::<f32>());
