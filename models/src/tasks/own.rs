@@ -7,7 +7,7 @@ use crate::{Batch, Pass, Result, TargetBatch, Task};
 use burn::tensor::{Device, Tensor};
 use rand_chacha::ChaCha8Rng;
 use std::sync::Arc;
-use trimtab_env::{Settings, Value};
+use trimtab_env::Settings;
 use trimtab_program::Program;
 use trimtab_program::loss::WeightedSum;
 
@@ -24,10 +24,10 @@ impl<T> Own<T> {
         let Some(own) = &self.loss else {
             return Ok(None);
         };
-        let numbers = settings.iter().filter_map(|(name, value)| match value {
-            Value::Number(number) => Some((name, *number)),
-            Value::Category(_) => None,
-        });
+        let names = settings.iter().map(|(name, _)| name);
+        let numbers = names.filter(|name| name.starts_with(SETTINGS));
+        let numbers = numbers.map(|name| Ok((name, settings.number(name)?)));
+        let numbers: Vec<(&str, f64)> = numbers.collect::<Result<_>>()?;
         let parameters = within(numbers, SETTINGS);
         Ok(Some(match parameters.is_empty() {
             true => Arc::clone(own),

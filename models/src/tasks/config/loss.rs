@@ -309,3 +309,6 @@ impl LossConfig {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
