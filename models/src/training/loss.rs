@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use trimtab_program::loss::WeightedSum;
 
-/// What the settings of a loss begin with: `loss.gamma` is its parameter `gamma`.
+/// What the names of settings of a loss begin with: `loss.gamma` is its parameter `gamma`.
 pub const SETTINGS: &str = "loss.";
 
 /// Those of the numbers whose names begin with `prefix`, without it.

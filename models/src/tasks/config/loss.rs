@@ -264,6 +264,7 @@ impl LossConfig {
     /// [`Error::Config`] naming what does not go with the targets, or a loss that the program does not have; the constructor's of one that
     /// it does.
     pub(crate) fn build(&self, train: &Dataset, extensions: &Extensions) -> Result<Arc<dyn Loss>> {
+        self.validate()?;
         match self {
             Self::Sum(terms) => {
                 let terms = terms.iter().map(|term| {
