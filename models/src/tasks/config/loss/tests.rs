@@ -1,7 +1,10 @@
 use super::*;
 use crate::tasks::config::{PreparedTask, TaskConfig};
 use burn::tensor::Device;
-use trimtab_env::{CostModel, Report, Settings, Trainee};
+use trimtab_env::{
+    Action, Budget, CostModel, Domain, Environment, Initial, Knob, Moves, Report, Settings,
+    Trainee, TuningConfig, TuningEnv,
+};
 
 fn task(text: &str) -> Result<PreparedTask> {
     let implicit_some = ron::extensions::Extensions::IMPLICIT_SOME;
@@ -227,6 +230,39 @@ fn parameters_are_settings() {
         let message = trainee.advance(&wrong, 0.02).unwrap_err().to_string();
         assert!(message.contains(word), "{message}");
     }
+}
+
+/// The exponent as a knob: each choice holds for its segment.
+#[test]
+fn a_policy_moves_the_exponent() {
+    let task = classes("Focal()").unwrap();
+    let knob = Knob {
+        name: "loss.gamma".to_owned(),
+        domain: Domain::Values(vec![0.0, 2.0, 5.0]),
+        initial: Initial::Fixed(2.0.into()),
+        moves: Moves::Absolute,
+    };
+    let config = TuningConfig {
+        knobs: vec![knob],
+        base_controller: None,
+        settings: settings(),
+        segments: Default::default(),
+        budget: Budget::Epochs(2.0),
+        reward: Default::default(),
+        observation: Default::default(),
+        divergence: Default::default(),
+        stop_at_target: false,
+        objective: Default::default(),
+    };
+    let trainee = task.trainee(CostModel::default(), &Device::flex()).unwrap();
+    let mut environment = TuningEnv::new(vec![trainee.into()], config).unwrap();
+    environment.reset(1).unwrap();
+    for choice in [2, 0, 1] {
+        environment.step(&Action::new(vec![choice])).unwrap();
+    }
+    let segments = environment.segments().iter();
+    let gammas = segments.map(|segment| segment.settings.number("loss.gamma").unwrap());
+    assert_eq!(gammas.collect::<Vec<_>>(), [5.0, 0.0, 2.0]);
 }
 
 /// Class weights are settings too, where there are any.
