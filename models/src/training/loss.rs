@@ -7,6 +7,7 @@
 //! | sums of named losses | [`sum`] |
 
 pub mod chosen;
+mod classes;
 pub mod cross_entropy;
 pub mod focal;
 pub mod huber;

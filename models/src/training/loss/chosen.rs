@@ -7,7 +7,7 @@ use super::poisson::poisson;
 use super::quantile::quantile;
 use super::{Loss, SETTINGS};
 use crate::{Error, Result, TargetBatch};
-use burn::tensor::{Int, Tensor, TensorData};
+use burn::tensor::Tensor;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use trimtab_program::loss::{OutOfRange, Term, WeightedSum};
@@ -82,18 +82,4 @@ impl Loss for Chosen {
     fn written_out(&self) -> Option<WeightedSum> {
         Some(self.term.clone().into())
     }
-}
-
-/// 1 where a class is the right one, else 0: `[rows, classes]`, as the outputs.
-pub(super) fn of_right_class(outputs: &Tensor<2>, labels: Tensor<1, Int>) -> Tensor<2> {
-    let [_, classes] = outputs.dims();
-    labels.one_hot::<2>(classes).float()
-}
-
-/// A number for each class, `[1, classes]`; 1 for all if there are none.
-pub(super) fn per_class(numbers: Option<&[f64]>, outputs: &Tensor<2>) -> Tensor<2> {
-    let [_, classes] = outputs.dims();
-    let numbers = numbers.map_or_else(|| vec![1.0; classes], <[f64]>::to_vec);
-    let numbers: Vec<f32> = numbers.into_iter().map(|number| number as f32).collect();
-    Tensor::from_data(TensorData::new(numbers, [1, classes]), &outputs.device())
 }

@@ -1,6 +1,6 @@
 //! Cross-entropy with class weights and smoothed labels.
 
-use super::chosen::{of_right_class, per_class};
+use super::classes::{of_right_class, per_class};
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Int, Tensor};
 use trimtab_program::loss::CrossEntropy;

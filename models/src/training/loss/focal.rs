@@ -1,6 +1,6 @@
 //! Focal loss.
 
-use super::chosen::{of_right_class, per_class};
+use super::classes::{of_right_class, per_class};
 use burn::tensor::activation::log_sigmoid;
 use burn::tensor::{Int, Tensor};
 use trimtab_program::loss::Focal;
