@@ -303,6 +303,7 @@ fn fuzz_models() {
             scale: vec![1.0; 3],
             target_mean: 0.0,
             target_scale: 1.0,
+            log_link: false,
             target_log: None,
             clip: None,
         },

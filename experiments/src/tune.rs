@@ -199,17 +199,12 @@ pub fn tune(
     let mut report = TuneReport {
         tuned,
         before: match &tune.from {
-            Some(model) => Some(test_report(model, &split.test, &metrics, device)?),
+            Some(model) => Some(test_report(model, &task, &metrics, device)?),
             None => None,
         },
         defaults: None,
         interrupted: stopped,
-        loss: match (&model.classes, model.standardiser.target_log) {
-            (Some(_), _) => "cross-entropy, in nats, before calibration",
-            (None, None) => "mean squared error of the standardised target",
-            (None, Some(_)) => "mean squared error of the standardised logarithm of the target",
-        }
-        .to_owned(),
+        loss: words::loss(task.config().loss.as_ref(), &model),
         baselines: baselines(&model, split, &metrics)?,
         calibration: calibration(&model, &split.test, device)?,
         importance: permutation_importance(&model, &split.test, training.seed, device)?,

@@ -19,7 +19,7 @@ pub use steering::train::{
 };
 pub use steering::tuner::{Training, Tuner};
 pub use tasks::cnn::CnnTask;
-pub use tasks::config::{DataConfig, ModelConfig, TaskConfig};
+pub use tasks::config::{ClassWeights, DataConfig, LossConfig, ModelConfig, SumTerm, TaskConfig};
 pub use tasks::distribution::TaskDistribution;
 pub use tasks::fine_tuning::FineTuning;
 pub use tasks::mlp::MlpTask;

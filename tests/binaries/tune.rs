@@ -4,6 +4,7 @@ mod far;
 mod fine_tuning;
 #[cfg(unix)]
 mod interrupted;
+mod losses;
 mod options;
 mod tables;
 

@@ -19,7 +19,9 @@ use trimtab_models::data::{
 use trimtab_models::mlp::Activation;
 use trimtab_models::network::tabular::TabularConfig;
 use trimtab_models::tasks::custom::{CustomConfig, Extensions};
-use trimtab_models::{DataConfig, ModelConfig, OptimizerConfig, TaskConfig, TrainConfig};
+use trimtab_models::{
+    DataConfig, LossConfig, ModelConfig, OptimizerConfig, TaskConfig, TrainConfig,
+};
 
 /// What the first learning rate may be, and the passes of a budget: far beyond what a training can use.
 const RATES: (f64, f64) = (1e-30, 1e30);
@@ -37,6 +39,7 @@ const EPOCHS: (f64, f64) = (1e-6, 1e9);
   tune --data houses.csv --target price --compare-defaults --out runs/houses
   tune --data houses.csv --target price --test sold-later.csv
   tune --data houses.csv --target price --policy none
+  tune --data claims.csv --target fraud --loss 'Focal(gamma: 2)'
   tune --data new-houses.csv --from runs/houses/model.json --epochs 5 --out runs/new-houses
   tune --data houses.csv --target price --replay runs/houses/schedule.ron --seed 1 --out runs/again
 Ctrl-C ends the training after the update under way and keeps the best model so far; a second one stops at once."
@@ -80,8 +83,9 @@ struct TuneArguments {
     /// Channels of the convolutions: a convolutional network, for images
     #[arg(long, value_delimiter = ',')]
     channels: Vec<usize>,
-    /// A loss that this program has added, in place of cross-entropy and mean squared error
-    #[arg(long, value_name = "NAME")]
+    /// A loss in place of cross-entropy and mean squared error, as in a config: 'Focal(gamma: 2)', 'CrossEntropy(class_weights: Balanced)',
+    /// 'Huber()', 'Quantile(quantile: 0.9)', 'Poisson'; or the name of one that this program has added
+    #[arg(long, value_name = "LOSS")]
     loss: Option<String>,
     /// An optimiser that this program has added, in place of --optimizer
     #[arg(long, value_name = "NAME")]
@@ -268,6 +272,22 @@ impl TuneArguments {
         })
     }
 
+    /// What is minimised: a loss as in a config, also by its name alone, or one of the program's own by its name.
+    fn loss(&self, models: &Extensions) -> Result<Option<LossConfig>> {
+        let Some(text) = &self.loss else {
+            return Ok(None);
+        };
+        let is_name = !text.is_empty() && text.chars().all(|c| c.is_alphanumeric() || c == '_');
+        if models.has_loss(text) || is_name && !text.starts_with(char::is_uppercase) {
+            return Ok(Some(LossConfig::named(text)));
+        }
+        let loss = parse_ron(text, "--loss");
+        match loss {
+            Err(_) if is_name => parse_ron(&format!("{text}()"), "--loss").or(loss).map(Some),
+            loss => loss.map(Some),
+        }
+    }
+
     fn tune(&self, models: &Extensions) -> Result<Tune> {
         let from = self.from(models)?;
         let data = self.data(from.as_ref())?;
@@ -294,7 +314,7 @@ impl TuneArguments {
                 seed: self.seed,
                 ..SplitConfig::default()
             },
-            loss: self.loss.as_deref().map(CustomConfig::named),
+            loss: self.loss(models)?,
             update_rule: self.update_rule.as_deref().map(CustomConfig::named),
             ..TaskConfig::new(data, model, optimizer)
         };

@@ -10,6 +10,7 @@ use trimtab_agent::controller::Schedule;
 use trimtab_env::bounds::check_count;
 use trimtab_env::settings::{BATCH_SIZE, LEARNING_RATE};
 use trimtab_env::{CostModel, SearchSpace, TuningConfig};
+use trimtab_models::training::loss::SETTINGS as OF_LOSSES;
 use trimtab_models::{OptimizerConfig, TaskConfig};
 
 /// The comparison that runs when no config is given.
@@ -285,14 +286,15 @@ impl CompareConfig {
             }
         }
         let names: Vec<&str> = self.space.coordinates().iter().map(|c| c.name).collect();
-        if let Some(other) = names
-            .iter()
-            .find(|name| ![LEARNING_RATE, BATCH_SIZE].contains(name))
-        {
+        if let Some(other) = names.iter().find(|name| {
+            ![LEARNING_RATE, BATCH_SIZE].contains(name) && !name.starts_with(OF_LOSSES)
+        }) {
             return Err(Error::config(
                 "space",
                 format!("`{other}`"),
-                format!("a training here takes `{LEARNING_RATE}` and `{BATCH_SIZE}`"),
+                format!(
+                    "a training here takes `{LEARNING_RATE}` and `{BATCH_SIZE}`, and what its loss has, as `{OF_LOSSES}gamma`"
+                ),
             ));
         }
         let first = &self.tasks[0].data;

@@ -228,11 +228,20 @@ fn figures(
 /// The report of a model as it is.
 pub(super) fn test_report(
     model: &TrainedModel,
-    test: &Dataset,
+    task: &PreparedTask,
     metrics: &[Metric],
     device: &Device,
 ) -> Result<TestReport> {
+    let test = &task.split().test;
     let figures = evaluate(model, test, metrics, device)?;
+    let outputs = model.outputs_of(&test.inputs, device)?;
+    let outputs: Vec<f32> = outputs.into_iter().map(|output| output as f32).collect();
+    if let Some(loss) = task.loss_of(&outputs, test)? {
+        return Ok(TestReport {
+            loss,
+            metrics: figures,
+        });
+    }
     let loss = match &model.classes {
         Some(_) => figure(model, test, Metric::LogLoss, device)?,
         // The mean squared error of standardised values.

@@ -17,7 +17,9 @@ use trimtab_models::data::{
 };
 use trimtab_models::tasks::config::PreparedTask;
 use trimtab_models::tasks::custom::{AnyTask, Extensions};
-use trimtab_models::{DataConfig, Error as ModelError, ModelConfig, OptimizerConfig, TaskConfig};
+use trimtab_models::{
+    DataConfig, Error as ModelError, LossConfig, ModelConfig, OptimizerConfig, TaskConfig,
+};
 
 /// Rows that are predicted at once.
 const ROWS: usize = 512;
@@ -155,8 +157,10 @@ impl TrainedModel {
     /// The task of fine-tuning it on the data that `config` names: its columns are found by their names, classes and units are its own.
     ///
     /// # Errors
-    /// The files', by column and line; [`ModelError::Inconsistent`] for images of another shape or of more classes; those of the split.
+    /// The files', by column and line; [`ModelError::Inconsistent`] for images of another shape or of more classes; those of the split; a
+    /// loss that does not go with what its outputs are.
     pub fn task(&self, config: &TaskConfig) -> Result<PreparedTask> {
+        let config = &self.with_its_link(config)?;
         match (&config.data, &self.inputs) {
             (DataConfig::Table(table), Inputs::Columns(_) | Inputs::Table { .. }) => {
                 let Some((preprocessor, reading)) = self.inputs.of_tables() else {
@@ -203,6 +207,26 @@ impl TrainedModel {
             }
             _ => Err(self.other_data()),
         }
+    }
+
+    /// The config with the loss that goes with the outputs of the model: they are logarithms where it was trained with Poisson's.
+    fn with_its_link(&self, config: &TaskConfig) -> Result<TaskConfig> {
+        let mut config = config.clone();
+        let linked = self.standardiser.log_link;
+        if linked && config.loss.is_none() {
+            config.loss = Some(LossConfig::Poisson);
+        }
+        if linked == (config.loss == Some(LossConfig::Poisson)) {
+            return Ok(config);
+        }
+        let given = config.loss.as_ref().map_or("none", LossConfig::name);
+        let allowed = match linked {
+            true => "Poisson, as the model predicts logarithms of counts",
+            false => {
+                "another loss than Poisson, as the model predicts its target and no logarithms"
+            }
+        };
+        Err(Error::config("loss", given, allowed))
     }
 
     fn other_data(&self) -> Error {
@@ -310,7 +334,7 @@ impl TrainedModel {
             None => {
                 let restored = outputs
                     .iter()
-                    .map(|value| self.standardiser.restore_prediction(*value as f32));
+                    .map(|value| self.standardiser.restore_output(*value as f32));
                 Predicted::Values(restored.collect())
             }
         })

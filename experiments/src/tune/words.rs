@@ -1,11 +1,12 @@
 //! What happens in a tuned training, in words.
 
+use super::TrainedModel;
 use crate::record::columns::{RULED, table};
 use std::path::Path;
 use trimtab_env::error::shortened;
 use trimtab_models::data::{Read, Split, Targets, Understood};
 use trimtab_models::tasks::config::PreparedTask;
-use trimtab_models::{Begun, Ended, Next, Probed, Underway};
+use trimtab_models::{Begun, Ended, LossConfig, Next, Probed, Underway};
 
 /// Within this factor a learning rate is the same as before.
 const CLOSE: f64 = 1.05;
@@ -31,6 +32,24 @@ pub(super) fn description(task: &PreparedTask, epochs: f64, fine_tuned: bool) ->
             ""
         }
     )
+}
+
+/// What the loss of a report is.
+pub(super) fn loss(chosen: Option<&LossConfig>, model: &TrainedModel) -> String {
+    let of = match (&model.classes, model.standardiser.target_log) {
+        (Some(_), _) => "before calibration",
+        (None, None) => "of the standardised target",
+        (None, Some(_)) => "of the standardised logarithm of the target",
+    };
+    match (chosen, &model.classes) {
+        (None, Some(_)) => format!("cross-entropy, in nats, {of}"),
+        (None, None) => format!("mean squared error {of}"),
+        (Some(LossConfig::Poisson), _) => {
+            "half the deviance of a Poisson distribution, divided by the mean target".to_owned()
+        }
+        (Some(chosen), Some(_)) => format!("{}, {of}", chosen.name()),
+        (Some(chosen), None) => format!("{} {of}", chosen.name()),
+    }
 }
 
 /// A number of passes, which may follow from a time.

@@ -1,4 +1,35 @@
 //! Losses of a batch, and their gradients with respect to the outputs.
+//!
+//! The usual two, [`cross_entropy`] and [`squared_error`], are functions. [`Term`] is any of the losses, each in a file of its own with its
+//! formula, and [`WeightedSum`] is what a network is trained with.
+//!
+//! ```
+//! use trimtab_program::loss::{Focal, Targets, Term, WeightedSum};
+//! let mut loss = WeightedSum::from(Term::Focal(Focal { alpha: None, gamma: 2.0 }));
+//! let mut gradient = Vec::new();
+//! // Two rows of two classes, the first of which is told well.
+//! loss.differentiate(&[3.0, 0.0, 0.0, 0.0], Targets::Classes(&[0, 1]), &mut gradient);
+//! assert!(gradient[0].abs() < 0.01 * gradient[2].abs());
+//! ```
+
+mod cross_entropy;
+mod focal;
+mod huber;
+mod mean;
+mod poisson;
+mod quantile;
+mod rows;
+mod term;
+mod weighted_sum;
+
+pub use cross_entropy::CrossEntropy;
+pub use focal::Focal;
+pub use huber::Huber;
+pub use mean::{Mean, Together};
+pub use poisson::poisson;
+pub use quantile::Quantile;
+pub use term::{OutOfRange, Targets, Term};
+pub use weighted_sum::WeightedSum;
 
 use crate::elementary::exp;
 use crate::rows::first;

@@ -26,6 +26,7 @@ pub(crate) mod corruption;
 mod embedded;
 mod gzip;
 mod idx;
+mod log_link;
 mod number;
 mod pool;
 mod split;

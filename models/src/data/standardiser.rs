@@ -46,9 +46,17 @@ pub struct Standardiser {
     /// The logarithm that is taken of a target before it is standardised; without it the target itself is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target_log: Option<TargetLog>,
+    /// Whether a network predicts the logarithm of a standardised target, and not the target itself.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub log_link: bool,
     /// What no feature exceeds: `z` becomes `z / sqrt(1 + (z / clip)^2)`. Without it they stay as they are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clip: Option<f64>,
+}
+
+/// `serde` asks by reference.
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 impl Standardiser {
@@ -118,6 +126,7 @@ impl Standardiser {
             target_mean,
             target_scale,
             target_log: None,
+            log_link: false,
             clip: matches!(standardise, Standardise::Robust).then_some(CLIP),
         }
     }
@@ -225,6 +234,14 @@ impl Standardiser {
     pub fn restore_target(&self, target: f32) -> f64 {
         let restored = f64::from(target) * self.target_scale + self.target_mean;
         self.target_log.map_or(restored, |log| log.back(restored))
+    }
+
+    /// An output of a network in the units that the target came in: a prediction of the standardised target, or its logarithm.
+    pub fn restore_output(&self, output: f32) -> f64 {
+        if self.log_link {
+            return f64::from(output).exp() * self.target_scale + self.target_mean;
+        }
+        self.restore_prediction(output)
     }
 
     /// A prediction of a standardised target, in the units that the target came in: where it is of a logarithm, not beyond the targets of

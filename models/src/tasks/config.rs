@@ -1,16 +1,18 @@
 //! Tasks as configuration: data, model, optimiser.
 
 mod data;
+mod loss;
 mod model;
 mod prepared;
 
 pub use data::DataConfig;
+pub use loss::{ClassWeights, LossConfig, SumTerm};
 pub use model::ModelConfig;
 pub use prepared::PreparedTask;
 
 use crate::data::{
-    Dataset, Number, Read, Split, SplitConfig, corruption, pool, read_idx, split, split_table,
-    with_imbalance, with_label_noise,
+    Dataset, LogTarget, Number, Read, Split, SplitConfig, TableConfig, Targets, corruption, pool,
+    read_idx, split, split_table, with_imbalance, with_label_noise,
 };
 use crate::tasks::custom::{CustomConfig, Extensions};
 use crate::{
@@ -59,9 +61,9 @@ pub struct TaskConfig {
     /// An optimiser of the program's own, in place of `optimizer`, which then only says the default learning rate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub update_rule: Option<CustomConfig>,
-    /// A loss of the program's own, in place of cross-entropy and mean squared error.
+    /// A loss in place of plain cross-entropy and mean squared error.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub loss: Option<CustomConfig>,
+    pub loss: Option<LossConfig>,
     /// How many updates of each segment are looked at for gradient statistics.
     #[serde(default = "default_gradient_samples")]
     pub gradient_samples: u64,
@@ -129,6 +131,10 @@ impl TaskConfig {
             teacher.validate()?;
         }
         self.model.validate(1)?;
+        if let Some(loss) = &self.loss {
+            loss.validate()?;
+            self.smooths_once(loss)?;
+        }
         self.optimizer.init()?;
         for (field, rows) in [
             ("pool", Some(self.pool)),
@@ -143,6 +149,25 @@ impl TaskConfig {
             }
         }
         Ok(())
+    }
+
+    /// Labels are smoothed by the loss or by the model.
+    fn smooths_once(&self, loss: &LossConfig) -> Result<()> {
+        match &self.model {
+            ModelConfig::Tabular(model) if model.label_smoothing != 0.0 => Err(Error::Config {
+                field: "model.label_smoothing".to_owned(),
+                given: format!("{} with the loss `{}`", model.label_smoothing, loss.name()),
+                allowed:
+                    "0 where there is a `loss`; CrossEntropy(label_smoothing: ..) smooths labels"
+                        .to_owned(),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the network predicts the logarithm of the target's mean.
+    fn has_log_link(&self) -> bool {
+        self.loss == Some(LossConfig::Poisson)
     }
 
     /// Reads and splits the data.
@@ -163,7 +188,15 @@ impl TaskConfig {
             DataConfig::Embedded(embedded) => (self.split_of(&*embedded.load()?)?, None),
             DataConfig::Table(table) => {
                 let change = |data: Dataset<f64>| self.changed(&data).map(Cow::into_owned);
-                let (split, read) = split_table(table, &self.split, change)?;
+                let log_target = match self.has_log_link() {
+                    true => LogTarget::Never,
+                    false => table.log_target,
+                };
+                let table = TableConfig {
+                    log_target,
+                    ..table.clone()
+                };
+                let (split, read) = split_table(&table, &self.split, change)?;
                 self.model.check(split.train.shape, &split.train.name)?;
                 (split, Some(read))
             }
@@ -171,6 +204,10 @@ impl TaskConfig {
             DataConfig::Idx { images, labels } => {
                 (self.split_of(&read_idx(images, labels)?)?, None)
             }
+        };
+        let split = match (&split.train.targets, self.has_log_link()) {
+            (Targets::Values(_), true) => split.with_log_link()?,
+            _ => split,
         };
         self.ready(Arc::new(split), read.map(Arc::new), extensions)
     }
@@ -187,22 +224,23 @@ impl TaskConfig {
     ) -> Result<PreparedTask> {
         self.validate()?;
         self.model.check_known(extensions)?;
-        if let (ModelConfig::Custom { .. }, Some(part)) = (
-            &self.model,
-            self.loss.as_ref().or(self.update_rule.as_ref()),
-        ) {
+        let loss = self.loss.as_ref().map(LossConfig::name);
+        let rule = self.update_rule.as_ref().map(CustomConfig::name);
+        if let (ModelConfig::Custom { .. }, Some(part)) = (&self.model, loss.or(rule)) {
             return Err(Error::Config {
                 field: "model".to_owned(),
-                given: format!("Custom(..) with `{}`", part.name()),
+                given: format!("Custom(..) with `{part}`"),
                 allowed:
                     "no `loss` and no `update_rule` with it; a model of your own brings them along"
                         .to_owned(),
             });
         }
-        extensions.check(self.loss.as_ref(), self.update_rule.as_ref())?;
+        let losses = self.loss.iter().flat_map(LossConfig::own_parts);
+        extensions.check(losses, self.update_rule.as_ref())?;
         let alike = |other: &&PreparedTask| {
             let other = other.config();
-            (&other.data, &other.split, other.pool) == (&self.data, &self.split, self.pool)
+            other.has_log_link() == self.has_log_link()
+                && (&other.data, &other.split, other.pool) == (&self.data, &self.split, self.pool)
                 && (other.label_noise, other.imbalance) == (self.label_noise, self.imbalance)
         };
         let Some(other) = earlier.iter().find(alike) else {
@@ -279,7 +317,7 @@ impl TaskConfig {
             let widths: Vec<String> = widths.iter().map(ToString::to_string).collect();
             let rule = self.update_rule.as_ref();
             let optimizer = rule.map_or(self.optimizer.name(), CustomConfig::name);
-            let loss = self.loss.as_ref().map_or("", CustomConfig::name);
+            let loss = self.loss.as_ref().map_or("", LossConfig::name);
             let widths = widths.join("-");
             let parts = [&split.train.name, model, &widths, optimizer, loss];
             let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();

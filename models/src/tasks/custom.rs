@@ -349,17 +349,22 @@ impl Extensions {
         found(&self.models, "model", name)
     }
 
+    /// Whether there is a loss of this name.
+    pub fn has_loss(&self, name: &str) -> bool {
+        self.losses.contains_key(name)
+    }
+
     /// Checks that there are parts of these names.
     ///
     /// # Errors
     /// [`Error::Config`] with the names that there are.
-    pub(super) fn check(
+    pub(super) fn check<'a>(
         &self,
-        loss: Option<&CustomConfig>,
+        losses: impl IntoIterator<Item = &'a str>,
         update_rule: Option<&CustomConfig>,
     ) -> Result<()> {
-        if let Some(loss) = loss {
-            found(&self.losses, "loss", loss.name())?;
+        for loss in losses {
+            found(&self.losses, "loss", loss)?;
         }
         if let Some(rule) = update_rule {
             found(&self.optimizers, "update_rule", rule.name())?;
@@ -367,19 +372,23 @@ impl Extensions {
         Ok(())
     }
 
-    /// The loss of a config, for these training examples.
+    /// The loss of this name, for these training examples.
     ///
     /// # Errors
     /// [`Error::Config`] with the names that there are, and the constructor's.
-    pub(super) fn loss(&self, config: &CustomConfig, train: &Dataset) -> Result<Arc<dyn Loss>> {
-        let CustomConfig::Custom { name, parameters } = config;
+    pub(super) fn loss(
+        &self,
+        name: &str,
+        parameters: &Parameters,
+        train: &Dataset,
+    ) -> Result<Arc<dyn Loss>> {
         found(&self.losses, "loss", name)?(parameters, train)
     }
 
     /// The optimiser of a config.
     ///
     /// # Errors
-    /// As [`Extensions::loss`].
+    /// [`Error::Config`] with the names that there are, and the constructor's.
     pub(super) fn optimizer(&self, config: &CustomConfig) -> Result<Box<dyn UpdateRule>> {
         let CustomConfig::Custom { name, parameters } = config;
         found(&self.optimizers, "update_rule", name)?(parameters)
@@ -393,10 +402,12 @@ fn found<'a, C: ?Sized>(
 ) -> Result<&'a C> {
     let names = || added.keys().map(String::as_str);
     added.get(name).map(Arc::as_ref).ok_or_else(|| {
-        let own = if field == "model" {
-            "Mlp, Tabular, Cnn, Transformer, or "
-        } else {
-            ""
+        let own = match field {
+            "model" => "Mlp, Tabular, Cnn, Transformer, or ",
+            "loss" => {
+                "CrossEntropy(..), Focal(..), SquaredError, Huber(..), Quantile(..), Poisson, Sum([..]), or "
+            }
+            _ => "",
         };
         let near = did_you_mean(name, names());
         let all: Vec<&str> = names().collect();

@@ -6,7 +6,9 @@ use crate::training::optimizer::UpdateRule;
 use crate::{Batch, Error, Pass, Result, TargetBatch, Task};
 use burn::tensor::{Device, Tensor};
 use rand_chacha::ChaCha8Rng;
+use trimtab_env::Settings;
 use trimtab_program::Program;
+use trimtab_program::loss::WeightedSum;
 
 /// A task whose trainings begin with the weights of a model, instead of random ones; the servo knows of it
 /// ([`Task::is_pretrained`]).
@@ -114,6 +116,14 @@ impl<T: Task> Task for FineTuning<T> {
 
     fn lowest_loss(&self) -> Option<f64> {
         self.task.lowest_loss()
+    }
+
+    fn members(&self, model: &T::Model, inputs: Tensor<2>) -> Tensor<3> {
+        self.task.members(model, inputs)
+    }
+
+    fn chosen_loss(&self, settings: &Settings) -> Result<Option<WeightedSum>> {
+        self.task.chosen_loss(settings)
     }
 
     fn label_smoothing(&self) -> f64 {

@@ -28,7 +28,7 @@ pub mod custom;
 pub mod distribution;
 pub mod fine_tuning;
 pub mod mlp;
-mod own;
+pub(crate) mod own;
 pub mod pretraining;
 pub mod tabular;
 pub mod transformer;

@@ -1,19 +1,39 @@
 //! A task with a loss or an optimiser in place of its own.
 
 use crate::data::Split;
-use crate::training::loss::Loss;
+use crate::training::loss::{Loss, SETTINGS, within};
 use crate::training::optimizer::UpdateRule;
-use crate::{Batch, Pass, TargetBatch, Task};
+use crate::{Batch, Pass, Result, TargetBatch, Task};
 use burn::tensor::{Device, Tensor};
 use rand_chacha::ChaCha8Rng;
 use std::sync::Arc;
+use trimtab_env::Settings;
 use trimtab_program::Program;
+use trimtab_program::loss::WeightedSum;
 
 /// A task with other parts, where there are any.
-pub(super) struct Own<T> {
+pub(crate) struct Own<T> {
     pub task: T,
     pub loss: Option<Arc<dyn Loss>>,
     pub optimizer: Option<Box<dyn UpdateRule>>,
+}
+
+impl<T> Own<T> {
+    /// The loss with its parameters as these settings have them.
+    fn loss_under(&self, settings: &Settings) -> Result<Option<Arc<dyn Loss>>> {
+        let Some(own) = &self.loss else {
+            return Ok(None);
+        };
+        let names = settings.iter().map(|(name, _)| name);
+        let numbers = names.filter(|name| name.starts_with(SETTINGS));
+        let numbers = numbers.map(|name| Ok((name, settings.number(name)?)));
+        let numbers: Vec<(&str, f64)> = numbers.collect::<Result<_>>()?;
+        let parameters = within(numbers, SETTINGS);
+        Ok(Some(match parameters.is_empty() {
+            true => Arc::clone(own),
+            false => own.with(&parameters)?,
+        }))
+    }
 }
 
 impl<T: Task> Task for Own<T> {
@@ -43,14 +63,39 @@ impl<T: Task> Task for Own<T> {
     }
 
     fn settings(&self) -> Vec<String> {
-        self.task.settings()
+        let mut all = self.task.settings();
+        if let Some(own) = &self.loss {
+            let names = own.parameters().into_iter();
+            all.extend(names.map(|name| format!("{SETTINGS}{name}")));
+        }
+        all
     }
 
+    /// A loss that is written out is the mean over the members, as it is there; another one is of what they predict together.
     fn training_loss(&self, model: &T::Model, batch: Batch, pass: &mut Pass) -> Tensor<1> {
-        match &self.loss {
-            Some(own) => own.loss(self.forward(model, batch.inputs), &batch.targets),
-            None => self.task.training_loss(model, batch, pass),
+        // Whoever trains has asked for the chosen loss with these settings before, and was told what is wrong with them.
+        let Some(own) = self.loss_under(pass.settings()).ok().flatten() else {
+            return self.task.training_loss(model, batch, pass);
+        };
+        if own.written_out().is_none() {
+            return own.loss(self.forward(model, batch.inputs), &batch.targets);
         }
+        let outputs = self.task.members(model, batch.inputs);
+        let [members, rows, width] = outputs.dims();
+        let targets = match batch.targets {
+            TargetBatch::Classes(labels) => TargetBatch::Classes(labels.repeat_dim(0, members)),
+            TargetBatch::Values(values) => TargetBatch::Values(values.repeat_dim(0, members)),
+        };
+        own.loss(outputs.reshape([members * rows, width]), &targets)
+    }
+
+    fn members(&self, model: &T::Model, inputs: Tensor<2>) -> Tensor<3> {
+        self.task.members(model, inputs)
+    }
+
+    fn chosen_loss(&self, settings: &Settings) -> Result<Option<WeightedSum>> {
+        let own = self.loss_under(settings)?;
+        Ok(own.and_then(|own| own.written_out()))
     }
 
     fn evaluate(&self, model: &T::Model, batch: Batch) -> (Tensor<2>, Tensor<1>) {
@@ -75,9 +120,11 @@ impl<T: Task> Task for Own<T> {
         self.task.label_smoothing()
     }
 
-    /// It has the task's loss written out, and no other.
+    /// It has the losses that are written out.
     fn program(&self) -> Option<Box<dyn Program>> {
-        self.task.program().filter(|_| self.loss.is_none())
+        let own = self.loss.as_ref();
+        let possible = own.is_none_or(|own| own.written_out().is_some());
+        self.task.program().filter(|_| possible)
     }
 
     fn optimizer(&self) -> Option<Box<dyn UpdateRule>> {

@@ -56,6 +56,10 @@ impl Task for TabularTask {
         model.forward(inputs)
     }
 
+    fn members(&self, model: &Tabular, inputs: Tensor<2>) -> Tensor<3> {
+        model.members(inputs)
+    }
+
     /// The mean of the members' losses, with smoothed labels.
     fn training_loss(&self, model: &Tabular, batch: Batch, _pass: &mut Pass) -> Tensor<1> {
         let outputs = model.members(batch.inputs);

@@ -48,6 +48,8 @@ pub(crate) struct Evaluation<'a> {
     metrics: &'a [Metric],
     /// What the targets of a regression were divided by.
     scale: f64,
+    /// Whether outputs are logarithms of the values.
+    log_link: bool,
     /// Right classes, or squared errors.
     score: f64,
     rows: Vec<u32>,
@@ -61,14 +63,28 @@ impl<'a> Evaluation<'a> {
             data,
             metrics,
             scale,
+            log_link: false,
             score: 0.0,
             rows: Vec::new(),
             outputs: Vec::new(),
         }
     }
 
+    /// The same, where outputs are logarithms of the values if `log_link` says so.
+    pub(crate) fn with_log_link(self, log_link: bool) -> Self {
+        Self { log_link, ..self }
+    }
+
     /// Takes the outputs for some rows, one row of them after the other.
     pub(crate) fn add(&mut self, rows: &[u32], outputs: &[f32]) {
+        let values: Vec<f32>;
+        let outputs = match self.log_link {
+            true => {
+                values = outputs.iter().map(|log| log.exp()).collect();
+                &values
+            }
+            false => outputs,
+        };
         let width = outputs.len() / rows.len().max(1);
         let each = outputs.chunks_exact(width.max(1)).zip(rows);
         self.score += match &self.data.targets {

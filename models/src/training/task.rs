@@ -1,5 +1,6 @@
 //! What a user brings: a burn model, its loss and its data.
 
+use crate::Result;
 use crate::data::{Dataset, Split, Targets};
 use crate::training::optimizer::UpdateRule;
 use burn::module::Module;
@@ -8,6 +9,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use rand_chacha::ChaCha8Rng;
 use trimtab_env::Settings;
 use trimtab_program::Program;
+use trimtab_program::loss::WeightedSum;
 
 /// A supervised task: a burn model, its data and its loss. Everything else, from minibatches to gradient statistics, is
 /// provided by [`crate::TaskTrainee`].
@@ -149,6 +151,27 @@ pub trait Task: Send + Sync + 'static {
     /// has it in its [`Task::training_loss`] too. By default 0.
     fn label_smoothing(&self) -> f64 {
         0.0
+    }
+
+    /// The outputs of every network that the model is at once, each of which learns from every row: one that is no ensemble is alone.
+    /// A [loss that a config chooses](crate::LossConfig) is the mean over them.
+    ///
+    /// # Shapes
+    /// - inputs: `[batch, features]`
+    /// - outputs: `[members, batch, outputs]`
+    fn members(&self, model: &Self::Model, inputs: Tensor<2>) -> Tensor<3> {
+        self.forward(model, inputs).unsqueeze_dim::<3>(0)
+    }
+
+    /// The loss on plain vectors, with its numbers as the settings of a segment have them, if a config has chosen one that can be written
+    /// out: then [`Task::program`] trains with it, and what is evaluated is this loss without settings. By default there is none, and the
+    /// program has the usual losses.
+    ///
+    /// # Errors
+    /// [`crate::Error`] naming a setting of the loss that is out of range.
+    fn chosen_loss(&self, settings: &Settings) -> Result<Option<WeightedSum>> {
+        let _ = settings;
+        Ok(None)
     }
 
     /// Draws the initial weights from a stream that belongs to the training. By default

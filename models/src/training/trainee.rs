@@ -23,7 +23,8 @@ use trimtab_env::{
     Cost, Report, Restore, Settings, Snapshot, TestReport, Trainee, TraineeSpec, Validation, stream,
 };
 use trimtab_program::Program;
-use written_out::WrittenOut;
+use trimtab_program::loss::WeightedSum;
+use written_out::{WrittenOut, targets};
 
 /// A validation loss above this many times the loss before training counts as a divergence: nothing that practitioners
 /// keep comes back from there.
@@ -48,6 +49,8 @@ pub struct TaskTrainee<T: Task> {
     updates: Updates,
     /// What makes the updates, if the task has it and the device is the CPU.
     written_out: Option<WrittenOut>,
+    /// The loss of evaluations on plain vectors, if the task has chosen one.
+    chosen_loss: Option<WeightedSum>,
     first_loss: f64,
     state: Option<State<T::Model>>,
 }
@@ -112,7 +115,7 @@ impl<T: Task> TaskTrainee<T> {
     ///
     /// # Errors
     /// [`Error::Config`] if the optimiser's options are out of range, there are no rows to evaluate, a metric does not go
-    /// with the targets, or the task's program has not as many weights as its model.
+    /// with the targets, or the task's program has not as many weights as its model; [`Task::chosen_loss`]'s.
     pub fn new(task: T, config: TraineeConfig, device: &Device) -> Result<Self> {
         // What is written out works in the memory of the CPU.
         let program = task.program().filter(|_| *device == Device::flex());
@@ -121,6 +124,7 @@ impl<T: Task> TaskTrainee<T> {
         if let Some(program) = &program {
             fits(program.as_ref(), &model)?;
         }
+        let chosen_loss = task.chosen_loss(&Settings::default())?;
         let mut spec = config.spec(&task, &model)?;
         let DryRun {
             size,
@@ -136,7 +140,9 @@ impl<T: Task> TaskTrainee<T> {
                 Look::Statistics(config.gradient_samples),
                 config.smoothing_interval,
             ),
-            written_out: program.map(|program| WrittenOut::new(program, task.label_smoothing())),
+            written_out: program
+                .map(|program| WrittenOut::new(program, &task, chosen_loss.as_ref())),
+            chosen_loss,
             task,
             config,
             spec,
@@ -175,37 +181,46 @@ impl<T: Task> TaskTrainee<T> {
             network, averaged, ..
         } = self.state.as_ref().ok_or(not_started)?;
         let data = part(self.task.split());
-        let scale = self.task.split().standardiser.target_scale;
-        let mut evaluation = Evaluation::new(data, &self.config.metrics, scale);
+        let standardiser = &self.task.split().standardiser;
+        let mut evaluation = Evaluation::new(data, &self.config.metrics, standardiser.target_scale)
+            .with_log_link(standardiser.log_link);
         let all: Vec<u32> = (0..rows as u32).collect();
         let parts = all.chunks(EVALUATION_ROWS);
-        let losses: f64 = match (network, &mut self.written_out) {
+        let mut means = Vec::new();
+        let loss = match (network, &mut self.written_out) {
             (Network::Flat { weights, optimizer }, Some(written_out)) => {
                 let weights = network::evaluated(weights, optimizer, averaged.as_ref());
-                parts
-                    .map(|rows| {
-                        let mean = written_out.evaluate(weights, data, rows, &mut evaluation);
-                        mean * rows.len() as f64
-                    })
-                    .sum()
+                for rows in parts {
+                    written_out.evaluate(weights, data, rows, &mut evaluation, &mut means);
+                }
+                written_out.evaluated(&means)
             }
             (network, _) => {
                 let model = network.model(averaged.as_ref(), || self.task.model(&self.device));
                 let model = model.valid();
                 let device = self.device.clone().inner();
-                parts
-                    .map(|rows| {
-                        let batch = Batch::gather(data, rows, &device);
-                        let (outputs, loss) = self.task.evaluate(&model, batch);
-                        let numbers: Vec<f32> = outputs.into_data().iter::<f32>().collect();
-                        evaluation.add(rows, &numbers);
-                        let mean: f32 = loss.into_scalar();
-                        f64::from(mean) * rows.len() as f64
-                    })
-                    .sum()
+                let mut losses = 0.0;
+                for rows in parts {
+                    let batch = Batch::gather(data, rows, &device);
+                    let (outputs, loss) = self.task.evaluate(&model, batch);
+                    let numbers: Vec<f32> = outputs.into_data().iter::<f32>().collect();
+                    evaluation.add(rows, &numbers);
+                    match &mut self.chosen_loss {
+                        // Its mean may be weighted, which that of parts does not tell.
+                        Some(chosen) => chosen.measure(&numbers, targets(data, rows), &mut means),
+                        None => {
+                            let mean: f32 = loss.into_scalar();
+                            losses += f64::from(mean) * rows.len() as f64;
+                        }
+                    }
+                }
+                match &self.chosen_loss {
+                    Some(chosen) => chosen.total(&means),
+                    None => losses / rows as f64,
+                }
             }
         };
-        Ok((losses / rows as f64, evaluation.finish(rows)?))
+        Ok((loss, evaluation.finish(rows)?))
     }
 
     fn not_started(&self) -> trimtab_env::Error {
@@ -229,6 +244,11 @@ impl<T: Task> TaskTrainee<T> {
     fn train(&mut self, settings: &Settings, extent: Extent) -> trimtab_env::Result<Report> {
         self.spec.understands_all(settings)?;
         let rates = Rates::of(settings, self.spec.train_examples)?;
+        let chosen = self.task.chosen_loss(settings);
+        let chosen = chosen.map_err(|error| self.other(error))?;
+        if let Some(written_out) = &mut self.written_out {
+            written_out.train_with(chosen);
+        }
         let not_started = self.not_started();
         let State {
             network,

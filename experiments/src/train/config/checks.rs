@@ -6,6 +6,7 @@ use trimtab_env::error::nearest::did_you_mean;
 use trimtab_env::settings::{OF_TRAININGS, ROLLBACK};
 use trimtab_env::{Budget, CostModel, TuningConfig};
 use trimtab_models::TaskConfig;
+use trimtab_models::training::loss::SETTINGS as OF_LOSSES;
 
 /// Checks that all numbers of a config, which is given as RON, are finite.
 pub(crate) fn check_finite(text: &str) -> Result<()> {
@@ -45,7 +46,7 @@ pub(crate) fn check_process(
     cost: CostModel,
 ) -> Result<()> {
     process.validate().map_err(|error| error.within(field))?;
-    // The tasks of a config are this program's, and understand no setting of their own.
+    // The tasks of a config are this program's, and understand no setting of their own beside those of their losses.
     let knobs = process.knobs.iter().enumerate();
     let knobs = knobs.map(|(index, knob)| (format!("knobs[{index}].name"), knob.name.as_str()));
     let held = process.settings.iter();
@@ -66,15 +67,17 @@ pub(crate) fn check_process(
     }
 }
 
-/// Checks that a training of this program understands a setting.
+/// Checks that a training of this program understands a setting. Which ones a loss has is known once there is a task with one.
 pub(crate) fn check_setting(field: &str, name: &str) -> Result<()> {
     let known = || OF_TRAININGS.into_iter().chain([ROLLBACK]);
-    if known().any(|known| known == name) {
+    if name.starts_with(OF_LOSSES) || known().any(|known| known == name) {
         return Ok(());
     }
     let meant = did_you_mean(name, known());
     let all: Vec<&str> = known().collect();
-    let allowed = format!("a training understands {}", all.join(", "));
+    let all = all.join(", ");
+    let allowed =
+        format!("a training understands {all}, and what its loss has, as {OF_LOSSES}gamma");
     Err(Error::config(field, format!("`{name}`{meant}"), allowed))
 }
 

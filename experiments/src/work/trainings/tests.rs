@@ -7,8 +7,8 @@ use crate::work::controllers::Start;
 use std::sync::atomic::{AtomicBool, Ordering};
 use trimtab_agent::controller::Schedule;
 use trimtab_env::{CostModel, Settings, TuningConfig};
-use trimtab_models::TaskConfig;
-use trimtab_models::tasks::custom::{CustomConfig, Extensions};
+use trimtab_models::tasks::custom::Extensions;
+use trimtab_models::{LossConfig, TaskConfig};
 
 fn tuning() -> Tuning {
     let task = |rest: &str| -> TaskConfig {
@@ -128,7 +128,7 @@ fn what_was_whole_before_an_interruption_is_delivered() {
 #[test]
 fn what_is_wrong_with_a_task_is_said_with_its_number() {
     let mut wrong = tuning().tasks[1].config().clone();
-    wrong.loss = Some(CustomConfig::named("mine"));
+    wrong.loss = Some(LossConfig::named("mine"));
     let tasks = [tuning().tasks[0].config().clone(), wrong];
     let (cost, process) = (CostModel::default(), tuning().process().clone());
     let device = burn::tensor::Device::flex();

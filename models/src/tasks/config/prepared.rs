@@ -1,7 +1,7 @@
 //! Tasks whose data are read and split.
 
 use super::{ModelConfig, TaskConfig};
-use crate::data::{Read, Split};
+use crate::data::{Dataset, Read, Split, Targets};
 use crate::steering::train::{TrainConfig, Underway};
 use crate::tasks::cnn::CnnTask;
 use crate::tasks::custom::{AnyTask, Extensions, TaskOf, TrainedWeights, any};
@@ -15,6 +15,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use trimtab_env::metrics::Metric;
 use trimtab_env::{CostModel, Trainee};
+use trimtab_program::loss::{self, WeightedSum};
 
 /// A task whose data are read and split, from which any number of trainings can be made.
 #[derive(Clone, Debug)]
@@ -134,6 +135,40 @@ impl PreparedTask {
         self.weights.as_ref().map(|weights| weights.as_slice())
     }
 
+    /// The mean of the loss that the config chooses, of the outputs of a network for all rows of `data`; `None` if it chooses none, or one of
+    /// the program's own.
+    ///
+    /// # Shapes
+    /// - outputs: `[rows, classes]` logits, or `[rows, 1]` values
+    ///
+    /// # Errors
+    /// As [`PreparedTask::task`].
+    pub fn loss_of(&self, outputs: &[f32], data: &Dataset) -> Result<Option<f64>> {
+        let Some(mut chosen) = self.chosen_loss()? else {
+            return Ok(None);
+        };
+        let targets = match &data.targets {
+            Targets::Classes { labels, .. } => loss::Targets::Classes(labels),
+            Targets::Values(values) => loss::Targets::Values(values),
+        };
+        let mut means = Vec::new();
+        chosen.measure(outputs, targets, &mut means);
+        Ok(Some(chosen.total(&means)))
+    }
+
+    /// The loss that the config chooses, on plain vectors; `None` if it chooses none, or one of the program's own.
+    ///
+    /// # Errors
+    /// As [`PreparedTask::task`].
+    pub(crate) fn chosen_loss(&self) -> Result<Option<WeightedSum>> {
+        let Some(loss) = &self.config.loss else {
+            return Ok(None);
+        };
+        Ok(loss
+            .build(&self.split.train, &self.extensions)?
+            .written_out())
+    }
+
     /// The task itself, as it is without weights to begin with.
     ///
     /// # Errors
@@ -164,7 +199,7 @@ impl PreparedTask {
     fn with_parts(&self, task: impl Task) -> Result<Box<dyn AnyTask>> {
         let (extensions, config) = (&self.extensions, &self.config);
         let loss = config.loss.as_ref();
-        let loss = loss.map(|loss| extensions.loss(loss, &self.split.train));
+        let loss = loss.map(|loss| loss.build(&self.split.train, extensions));
         let rule = config.update_rule.as_ref();
         let optimizer = rule.map(|rule| extensions.optimizer(rule));
         if loss.is_none() && optimizer.is_none() {

@@ -6,7 +6,11 @@ use crate::data::{Dataset, Embedded, SplitConfig, Targets, split};
 use crate::network::mlp::Activation;
 use crate::network::weights::{flat_gradients, flat_state};
 use crate::tasks::mlp::MlpTask;
+use crate::tasks::own::Own;
 use crate::tasks::tabular::TabularTask;
+use crate::training::loss::Loss;
+use crate::training::loss::chosen::Chosen;
+use crate::training::loss::sum::Sum;
 use crate::training::optimizer::{FlatOptimizer, ProdigyConfig, ScheduleFreeConfig};
 use crate::{EmbeddingConfig, OptimizerConfig, PartRates, TabularConfig};
 use burn::tensor::Tensor;
@@ -15,6 +19,7 @@ use std::sync::Arc;
 use trimtab_env::UpdateTime;
 use trimtab_env::metrics::{Average, Metric};
 use trimtab_env::settings::{AVERAGING, INDEPENDENT_WEIGHT_DECAY};
+use trimtab_program::loss::{CrossEntropy, Focal, Huber, Quantile, Term};
 
 /// A task whose program is not used.
 #[derive(Clone)]
@@ -45,6 +50,14 @@ impl<T: Task> Task for Differentiated<T> {
 
     fn training_loss(&self, model: &T::Model, batch: Batch, pass: &mut Pass) -> Tensor<1> {
         self.0.training_loss(model, batch, pass)
+    }
+
+    fn settings(&self) -> Vec<String> {
+        self.0.settings()
+    }
+
+    fn chosen_loss(&self, settings: &Settings) -> Result<Option<WeightedSum>> {
+        self.0.chosen_loss(settings)
     }
 
     fn lowest_loss(&self) -> Option<f64> {
@@ -113,7 +126,8 @@ fn compare<T: Task>(
     let mut wanted = Vec::new();
     flat_gradients(&model, &gradients, &mut wanted);
 
-    let mut written_out = WrittenOut::new(task.program().unwrap(), task.label_smoothing());
+    let chosen = task.chosen_loss(&settings).unwrap();
+    let mut written_out = WrittenOut::new(task.program().unwrap(), task, chosen.as_ref());
     let mut gradient = Vec::new();
     let got = written_out.differentiate(&weights, train, &rows, &mut gradient);
     let loss = f64::from(loss.into_scalar::<f32>());
@@ -202,6 +216,74 @@ proptest! {
         };
         let task = TabularTask::new("random", split, config);
         compare(&task, batch, 1.0, seed, 3e-6)?;
+    }
+}
+
+fn terms(classes: usize) -> BoxedStrategy<Vec<(f64, Term)>> {
+    let weights = || proptest::option::of(proptest::collection::vec(0.1f64..5.0, classes));
+    let term = match classes {
+        0 => prop_oneof![
+            Just(Term::SquaredError),
+            Just(Term::Poisson),
+            (0.1f64..3.0).prop_map(|delta| Term::Huber(Huber { delta })),
+            (0.05f64..0.95).prop_map(|quantile| Term::Quantile(Quantile { quantile })),
+        ]
+        .boxed(),
+        _ => prop_oneof![
+            (weights(), 0.0f64..1.0).prop_map(|(class_weights, label_smoothing)| {
+                Term::CrossEntropy(CrossEntropy {
+                    class_weights,
+                    label_smoothing,
+                })
+            }),
+            (weights(), 0.0f64..5.0).prop_map(|(alpha, gamma)| Term::Focal(Focal { alpha, gamma })),
+        ]
+        .boxed(),
+    };
+    proptest::collection::vec((0.1f64..3.0, term), 1..4).boxed()
+}
+
+/// A task with a loss that a config has chosen.
+fn with_loss<T: Task>(task: T, terms: Vec<(f64, Term)>) -> Own<T> {
+    let classes = task.split().train.outputs();
+    let named = terms
+        .into_iter()
+        .enumerate()
+        .map(|(index, (weight, term))| {
+            let chosen = Chosen::new(term, classes).unwrap();
+            let chosen: Arc<dyn Loss> = Arc::new(chosen);
+            (index.to_string(), weight, chosen)
+        });
+    Own {
+        task,
+        loss: Some(Arc::new(Sum::new(named.collect()).unwrap())),
+        optimizer: None,
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+    /// Losses that a config chooses, alone and in sums, of one network and of several, are those of burn's autodiff.
+    #[test]
+    fn gradients_of_chosen_losses_are_those_of_autodiff(
+        (classes, terms) in prop_oneof![Just(0usize), 2usize..6].prop_flat_map(|classes| (Just(classes), terms(classes))),
+        members in 0usize..4,
+        batch in 1usize..40,
+        seed: u64,
+    ) {
+        let mut split = Split::clone(&random_split(200, 5, classes, seed));
+        if let Targets::Values(values) = &mut split.train.targets {
+            // Counts are at least 0.
+            values.iter_mut().for_each(|value| *value = value.max(0.0));
+        }
+        let split = Arc::new(split);
+        if members == 0 {
+            let task = MlpTask::new("random", split, &[12], Activation::Tanh);
+            compare(&with_loss(task, terms), batch, 1.0, seed, 3e-6)?;
+        } else {
+            let config = TabularConfig { hidden: vec![12], members, ..TabularConfig::default() };
+            compare(&with_loss(TabularTask::new("random", split, config), terms), batch, 1.0, seed, 3e-6)?;
+        }
     }
 }
 
@@ -321,6 +403,46 @@ fn trainings_are_those_of_autodiff() {
     same_under_all_optimizers(&wine_task, None, None);
     let embedded = TabularTask::new("wine", wine, tabular);
     same_under_all_optimizers(&embedded, None, None);
+}
+
+/// With a loss that a config chooses, whose mean is weighted: evaluations too are the same.
+#[test]
+fn trainings_with_chosen_losses_are_those_of_autodiff() {
+    let weights: Vec<f64> = (1..=10).map(f64::from).collect();
+    let terms = vec![
+        (
+            0.5,
+            Term::CrossEntropy(CrossEntropy {
+                class_weights: Some(weights.clone()),
+                label_smoothing: 0.1,
+            }),
+        ),
+        (
+            2.0,
+            Term::Focal(Focal {
+                alpha: Some(weights),
+                gamma: 2.0,
+            }),
+        ),
+    ];
+    let task = || {
+        let task = MlpTask::new("digits", digits(), &[19, 8], Activation::Tanh);
+        with_loss(task, terms.clone())
+    };
+    let config = TraineeConfig {
+        optimizer: OptimizerConfig::adam(),
+        gradient_samples: 3,
+        ..Default::default()
+    };
+    let device = Device::flex();
+    let mut program = TaskTrainee::new(task(), config.clone(), &device).unwrap();
+    let mut autodiff = TaskTrainee::new(Differentiated(task()), config, &device).unwrap();
+    assert!(program.written_out.is_some() && autodiff.written_out.is_none());
+    assert_eq!(program.spec(), autodiff.spec());
+    let (program, autodiff) = (trace(&mut program, 1e-3), trace(&mut autodiff, 1e-3));
+    for (index, (a, b)) in program.iter().zip(&autodiff).enumerate() {
+        assert!(alike(a, b), "{index}: {a:?} {b:?}");
+    }
 }
 
 fn same_under_all_optimizers<T: Task + Clone>(

@@ -1,9 +1,11 @@
 //! Losses and gradients of a network that is written out.
 
+use crate::Task;
 use crate::data::{Dataset, Targets};
 use crate::training::evaluation::Evaluation;
 use std::ops::Range;
-use trimtab_program::{Program, loss, members};
+use trimtab_program::loss::{self, CrossEntropy, Term, Together, WeightedSum};
+use trimtab_program::{Program, members};
 
 /// A program with the buffers of a training.
 pub(super) struct WrittenOut {
@@ -14,13 +16,32 @@ pub(super) struct WrittenOut {
     output_gradient: Vec<f32>,
     /// What the members predict together.
     together: Vec<f32>,
-    /// The share of every label that is spread over all classes.
-    label_smoothing: f32,
+    /// The loss that gradients are taken of.
+    trained: WeightedSum,
+    /// The loss of evaluations, which no setting moves.
+    evaluated: WeightedSum,
+}
+
+/// Cross-entropy with labels that are smoothed so much, or the squared error.
+fn usual(targets: &Targets, label_smoothing: f64) -> WeightedSum {
+    WeightedSum::from(match targets {
+        Targets::Classes { .. } => Term::CrossEntropy(CrossEntropy {
+            class_weights: None,
+            label_smoothing,
+        }),
+        Targets::Values(_) => Term::SquaredError,
+    })
 }
 
 impl WrittenOut {
-    /// The buffers for a program, trained with smoothed labels.
-    pub(super) fn new(program: Box<dyn Program>, label_smoothing: f64) -> Self {
+    /// The buffers for the program of a task, which has chosen a loss or has not.
+    pub(super) fn new<T: Task>(
+        program: Box<dyn Program>,
+        task: &T,
+        chosen: Option<&WeightedSum>,
+    ) -> Self {
+        let targets = &task.split().train.targets;
+        let or_usual = |smoothing| chosen.cloned().unwrap_or_else(|| usual(targets, smoothing));
         Self {
             program,
             inputs: Vec::new(),
@@ -28,7 +49,15 @@ impl WrittenOut {
             values: Vec::new(),
             output_gradient: Vec::new(),
             together: Vec::new(),
-            label_smoothing: label_smoothing as f32,
+            trained: or_usual(task.label_smoothing()),
+            evaluated: or_usual(0.0),
+        }
+    }
+
+    /// From here on gradients are of this loss, if there is one.
+    pub(super) fn train_with(&mut self, chosen: Option<WeightedSum>) {
+        if let Some(chosen) = chosen {
+            self.trained = chosen;
         }
     }
 
@@ -54,41 +83,36 @@ impl WrittenOut {
         // Every member learns from every row.
         let each = std::iter::repeat_n(rows, members);
         let picked = each.flatten().map(|row| *row as usize);
-        let loss = match &data.targets {
+        let targets = match &data.targets {
             Targets::Classes { labels, .. } => {
                 self.labels.clear();
                 self.labels.extend(picked.map(|row| labels[row]));
-                loss::smoothed_cross_entropy(
-                    outputs,
-                    &self.labels,
-                    self.label_smoothing,
-                    &mut self.output_gradient,
-                )
+                loss::Targets::Classes(&self.labels)
             }
             Targets::Values(values) => {
                 self.values.clear();
                 self.values.extend(picked.map(|row| values[row]));
-                loss::squared_error(outputs, &self.values, &mut self.output_gradient)
+                loss::Targets::Values(&self.values)
             }
         };
+        let slopes = &mut self.output_gradient;
+        let loss = self.trained.differentiate(outputs, targets, slopes);
         gradient.resize(weights.len(), 0.0);
         self.program
             .backward(weights, &self.inputs, &self.output_gradient, gradient);
         loss
     }
 
-    /// The mean loss over rows that follow one another, whose outputs `evaluation` takes.
+    /// Adds rows that follow one another to the means of the loss; `evaluation` takes their outputs.
     pub(super) fn evaluate(
         &mut self,
         weights: &[f32],
         data: &Dataset,
         rows: &[u32],
         evaluation: &mut Evaluation,
-    ) -> f64 {
-        let Some(first) = rows.first() else {
-            return 0.0;
-        };
-        let at = *first as usize..*first as usize + rows.len();
+        means: &mut Vec<Together>,
+    ) {
+        let at = range(rows);
         let inputs = &data.inputs[at.start * data.features..at.end * data.features];
         let members = self.program.members();
         let classes = self.program.outputs();
@@ -103,13 +127,26 @@ impl WrittenOut {
             outputs = &self.together;
         }
         evaluation.add(rows, outputs);
-        match &data.targets {
-            Targets::Classes { labels, .. } => {
-                loss::mean_cross_entropy(outputs, &labels[at], &mut self.output_gradient)
-            }
-            Targets::Values(values) => {
-                loss::squared_error(outputs, &values[at], &mut self.output_gradient)
-            }
-        }
+        self.evaluated.measure(outputs, targets(data, rows), means);
+    }
+
+    /// The loss that has these means.
+    pub(super) fn evaluated(&self, means: &[Together]) -> f64 {
+        self.evaluated.total(means)
+    }
+}
+
+/// Where rows are that follow one another.
+fn range(rows: &[u32]) -> Range<usize> {
+    let first = rows.first().map_or(0, |row| *row as usize);
+    first..first + rows.len()
+}
+
+/// The targets of rows that follow one another.
+pub(super) fn targets<'a>(data: &'a Dataset, rows: &[u32]) -> loss::Targets<'a> {
+    let at = range(rows);
+    match &data.targets {
+        Targets::Classes { labels, .. } => loss::Targets::Classes(&labels[at]),
+        Targets::Values(values) => loss::Targets::Values(&values[at]),
     }
 }
