@@ -1,6 +1,8 @@
 use super::*;
+use crate::TargetBatch;
 use crate::tasks::config::{PreparedTask, TaskConfig};
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor};
+use std::collections::BTreeMap;
 use trimtab_env::{
     Action, Budget, CostModel, Domain, Environment, Initial, Knob, Moves, Report, Settings,
     Trainee, TuningConfig, TuningEnv,
@@ -342,4 +344,54 @@ fn a_quantile_is_above_its_share_of_the_targets() {
     let below = truth.iter().zip(&outputs).filter(|(t, y)| t < y).count();
     let share = below as f64 / truth.len() as f64;
     assert!((share - 0.9).abs() < 0.04, "{share}");
+}
+
+/// The mean of the squared outputs, times a number.
+struct Small(f64);
+
+impl Loss for Small {
+    fn loss(&self, outputs: Tensor<2>, _: &TargetBatch) -> Tensor<1> {
+        (outputs.clone() * outputs).mean() * self.0
+    }
+    fn lowest_loss(&self) -> Option<f64> {
+        Some(0.0)
+    }
+    fn parameters(&self) -> Vec<String> {
+        vec!["by".to_owned()]
+    }
+    fn with(&self, parameters: &BTreeMap<String, f64>) -> Result<Arc<dyn Loss>> {
+        Ok(Arc::new(Self(
+            parameters.get("by").copied().unwrap_or(self.0),
+        )))
+    }
+}
+
+/// A loss of the program's own is a term of a sum, by autodiff, and its number a setting.
+#[test]
+fn a_loss_of_the_programs_own_is_a_term_of_a_sum() {
+    let own = Extensions::default().with_loss("small", |_, _| Ok(Arc::new(Small(1.0))));
+    let prepared = |loss: &str| {
+        let text = format!(
+            "(data: Embedded(\"digits\"), model: Mlp(hidden: [8]), optimizer: Adam(), loss: {loss})"
+        );
+        let options = ron::Options::default();
+        let options = options.with_default_extension(ron::extensions::Extensions::IMPLICIT_SOME);
+        let config: TaskConfig = options.from_str(&text).unwrap();
+        config.prepare_with(&own, &[]).unwrap()
+    };
+    let sum = "Sum([(name: \"right\", loss: CrossEntropy()), (name: \"small\", weight: 0.5, loss: Custom(name: \"small\"))])";
+    let sum = prepared(sum);
+    let loss = |task: &PreparedTask, settings: &Settings| {
+        let report = trainee(task).probe(settings, 1).unwrap();
+        report.train.unwrap().mean
+    };
+    let right = loss(&prepared("CrossEntropy()"), &settings());
+    let small = loss(&prepared("Custom(name: \"small\")"), &settings());
+    let by = |by: f64| settings().with("loss.small.by", by);
+    for (settings, times) in [(settings(), 1.0), (by(1.0), 1.0), (by(3.0), 3.0)] {
+        let both = loss(&sum, &settings);
+        let wanted = right + 0.5 * times * small;
+        assert!((both / wanted - 1.0).abs() < 1e-5, "{both} {wanted}");
+    }
+    assert_eq!(trainee(&sum).spec().lowest_loss, 0.0);
 }
