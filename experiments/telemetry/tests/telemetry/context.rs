@@ -1,6 +1,6 @@
 //! A trace that goes on in another process.
 
-use crate::{Said, watched};
+use crate::{Said, telling, watched};
 use trimtab_telemetry::{Options, Receiver, Telemetry, follow, traceparent};
 
 #[test]
@@ -44,11 +44,7 @@ fn a_trace_goes_on_elsewhere() {
 fn what_is_no_trace_is_left_out() {
     assert_eq!(traceparent(), None);
     let receiver = Receiver::start().unwrap();
-    let telemetry = Telemetry::start(Options {
-        otlp: Some(receiver.address()),
-        ..Said::default().options()
-    });
-    let telemetry = telemetry.unwrap();
+    let telemetry = telling(&receiver);
     watched(&telemetry, || {
         assert_eq!(traceparent(), None);
         for odd in ["", "00", "00-0-0-00", "ff-é", &"0".repeat(100_000)] {

@@ -7,7 +7,7 @@ mod page;
 mod spans;
 
 use std::sync::{Arc, Mutex};
-use trimtab_telemetry::{Options, Telemetry};
+use trimtab_telemetry::{Options, Receiver, Telemetry};
 
 /// Lines that were said.
 #[derive(Clone, Default)]
@@ -25,6 +25,15 @@ impl Said {
             ..Options::new("test")
         }
     }
+}
+
+/// Telemetry that this receiver is told of.
+fn telling(receiver: &Receiver) -> Telemetry {
+    let options = Options {
+        otlp: Some(receiver.address()),
+        ..Said::default().options()
+    };
+    Telemetry::start(options).unwrap()
 }
 
 /// Does what a run does, seen by this telemetry alone.

@@ -1,7 +1,7 @@
 //! Metrics, as a collector and as the page show them.
 
-use crate::{Said, run, watched};
-use trimtab_telemetry::{Options, Receiver, Telemetry};
+use crate::{Said, run, telling, watched};
+use trimtab_telemetry::{Receiver, Telemetry};
 
 /// Name, unit, value, whether it is a sum, and what Prometheus calls it.
 const WANTED: [(&str, &str, f64, bool, &str); 15] = [
@@ -79,11 +79,7 @@ const WANTED: [(&str, &str, f64, bool, &str); 15] = [
 #[test]
 fn every_metric_has_its_name_unit_and_value_at_both_ends() {
     let receiver = Receiver::start().unwrap();
-    let options = Options {
-        otlp: Some(receiver.address()),
-        ..Said::default().options()
-    };
-    let mut telemetry = Telemetry::start(options).unwrap();
+    let mut telemetry = telling(&receiver);
     watched(&telemetry, run);
     for (name, _, value, _, shown) in WANTED {
         assert_eq!(telemetry.value(shown), Some(value), "{name} as {shown}");
@@ -105,11 +101,7 @@ fn every_metric_has_its_name_unit_and_value_at_both_ends() {
 #[test]
 fn durations_have_bounds_in_seconds() {
     let receiver = Receiver::start().unwrap();
-    let options = Options {
-        otlp: Some(receiver.address()),
-        ..Said::default().options()
-    };
-    let mut telemetry = Telemetry::start(options).unwrap();
+    let mut telemetry = telling(&receiver);
     watched(&telemetry, run);
     assert_eq!(
         telemetry.value("trimtab_segment_duration_seconds"),

@@ -1,6 +1,6 @@
 //! Spans, as a collector sees them.
 
-use crate::{Said, run, watched};
+use crate::{Said, run, telling, watched};
 use trimtab_telemetry::{Options, Receiver, Telemetry, Value};
 
 #[test]
@@ -33,11 +33,7 @@ fn spans_come_with_their_parents_and_events() {
 #[test]
 fn whole_numbers_stay_numbers() {
     let receiver = Receiver::start().unwrap();
-    let options = Options {
-        otlp: Some(receiver.address()),
-        ..Said::default().options()
-    };
-    let mut telemetry = Telemetry::start(options).unwrap();
+    let mut telemetry = telling(&receiver);
     watched(&telemetry, run);
     telemetry.finish();
     let unit = &receiver.spans()[0];
@@ -50,11 +46,7 @@ fn whole_numbers_stay_numbers() {
 #[test]
 fn other_crates_and_details_are_left_out() {
     let receiver = Receiver::start().unwrap();
-    let options = Options {
-        otlp: Some(receiver.address()),
-        ..Said::default().options()
-    };
-    let mut telemetry = Telemetry::start(options).unwrap();
+    let mut telemetry = telling(&receiver);
     watched(&telemetry, || {
         let _theirs = tracing::info_span!(target: "hyper", "request").entered();
         let _detail = tracing::debug_span!(target: "trimtab", "detail").entered();
