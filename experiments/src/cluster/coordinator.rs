@@ -31,25 +31,25 @@ const RENEWED: Duration = Duration::from_secs(24 * 3600);
 /// What is handed out together takes at least so long: a message and its answer take 2 ms of processors.
 const SHORTEST: f64 = 0.02;
 
-/// What is handed out together takes at most so long: it is lost together, too, and another run of the same finds answers only of the same bundles.
+/// What is handed out together takes at most so long: it is lost together, too, and another run of the same finds answers only of the same chunks.
 const LONGEST: f64 = 0.25;
 
-/// Which units are handed out together, by guided self-scheduling (Polychronopoulos and Kuck, 1987): each time a half of what each of the
+/// The chunks of units that are handed out together, by guided self-scheduling (Polychronopoulos and Kuck, 1987): each time a half of what each of the
 /// workers would still get, so that few messages are sent and all workers end at about the same time. Units of which nothing is known are
 /// alone.
-fn bundles(count: usize, slots: usize, seconds: Option<f64>) -> Vec<Range<usize>> {
+fn chunks(count: usize, slots: usize, seconds: Option<f64>) -> Vec<Range<usize>> {
     let together = |time: f64| seconds.map_or(1.0, |seconds| time / seconds.max(1e-6));
     let most = (together(LONGEST) as usize).max(1);
     let least = (together(SHORTEST).ceil() as usize).clamp(1, most);
-    let mut bundles = Vec::new();
+    let mut chunks = Vec::new();
     let mut begun = 0;
     while begun < count {
         let left = count - begun;
         let size = (left / (2 * slots.max(1))).clamp(least, most).min(left);
-        bundles.push(begun..begun + size);
+        chunks.push(begun..begun + size);
         begun += size;
     }
-    bundles
+    chunks
 }
 
 impl fmt::Debug for Cluster {
@@ -131,32 +131,32 @@ impl Elsewhere for Cluster {
         each: &mut dyn FnMut(Range<usize>, Vec<u8>) -> Result<()>,
     ) -> Result<()> {
         let (name, job, seconds) = self.job(handed.recipe)?;
-        let bundles = bundles(handed.count, self.coordinator.slots(), seconds);
+        let chunks = chunks(handed.count, self.coordinator.slots(), seconds);
         // A unit that cannot be written ends the batch before it begins.
-        let units = bundles.iter().map(|range| (handed.units)(range.clone()));
+        let units = chunks.iter().map(|range| (handed.units)(range.clone()));
         let units = units.collect::<Result<Vec<_>>>()?;
         let batch = Batch {
             job,
             shared: self.coordinator.put(&handed.shared)?,
-            count: bundles.len(),
+            count: chunks.len(),
             unit: &|index| (units[index].clone(), 0),
             interrupted: handed.interrupted,
             trace: trace(),
         };
         let before = self.coordinator.counts().seconds;
         let done = (self.coordinator).each(&batch, advance, &mut |index, answers| {
-            each(bundles[index].clone(), answers)
+            each(chunks[index].clone(), answers)
         });
         if done.is_ok() && handed.count > 0 {
             let spent = self.coordinator.counts().seconds - before;
             self.took(&name, spent / handed.count as f64);
         }
         done.map_err(|error| match error {
-            // People count units, not bundles.
+            // People count units, not chunks.
             Error::Cluster(trimtab_cluster::Error::Unit { index, reason })
-                if index < bundles.len() =>
+                if index < chunks.len() =>
             {
-                let index = bundles[index].start;
+                let index = chunks[index].start;
                 Error::Cluster(trimtab_cluster::Error::Unit { index, reason })
             }
             other => other,
@@ -170,8 +170,8 @@ mod tests {
     use proptest::prelude::*;
 
     fn sizes(count: usize, slots: usize, seconds: Option<f64>) -> Vec<usize> {
-        let bundles = bundles(count, slots, seconds);
-        bundles.iter().map(ExactSizeIterator::len).collect()
+        let chunks = chunks(count, slots, seconds);
+        chunks.iter().map(ExactSizeIterator::len).collect()
     }
 
     #[test]
@@ -185,15 +185,15 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_unit_is_in_one_bundle_and_they_get_no_longer(
+        fn every_unit_is_in_one_chunk_and_they_get_no_longer(
             count in 0usize..500,
             slots in 0usize..20,
             seconds in prop::option::of(0.0f64..3.0),
         ) {
-            let bundles = bundles(count, slots, seconds);
-            let all: Vec<usize> = bundles.iter().cloned().flatten().collect();
+            let chunks = chunks(count, slots, seconds);
+            let all: Vec<usize> = chunks.iter().cloned().flatten().collect();
             prop_assert_eq!(all, (0..count).collect::<Vec<_>>());
-            prop_assert!(bundles.windows(2).all(|pair| pair[0].len() >= pair[1].len()));
+            prop_assert!(chunks.windows(2).all(|pair| pair[0].len() >= pair[1].len()));
         }
     }
 }

@@ -62,11 +62,22 @@ pub(super) fn each<W: Work>(
     let mut advance = |steps| observer.advance(steps);
     elsewhere.each(&handed, &mut advance, &mut |range, answers| {
         let answers: Answers<W::Answer> = from_bytes(&answers)?;
+        check_number(range.len(), &answers)?;
         for (index, answer) in range.zip(answers) {
             each(index, answer.map_err(|reason| failed(index, reason))?)?;
         }
         Ok(())
     })
+}
+
+/// Whether there are as many answers as units, or the last says why there are fewer.
+fn check_number<A>(units: usize, answers: &Answers<A>) -> Result<()> {
+    let ends_early = answers.last().is_some_and(std::result::Result::is_err);
+    if answers.len() == units || answers.len() < units && ends_early {
+        return Ok(());
+    }
+    let given = answers.len();
+    Err(Error::Wire(format!("{given} answers to {units} units")))
 }
 
 /// The error of a unit that failed elsewhere.
@@ -88,4 +99,24 @@ pub fn to_bytes<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>> {
 /// [`Error::Wire`] for what is no such value.
 pub fn from_bytes<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     rmp_serde::from_slice(bytes).map_err(|error| Error::Wire(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_that_are_missing_are_an_error_unless_the_last_says_why() {
+        let failed = || Err("no such number".to_owned());
+        for (answers, good) in [
+            (vec![Ok(1), Ok(2)], true),
+            (vec![Ok(1), failed()], true),
+            (vec![failed()], true),
+            (vec![Ok(1)], false),
+            (vec![], false),
+            (vec![Ok(1), Ok(2), Ok(3)], false),
+        ] {
+            assert_eq!(check_number(2, &answers).is_ok(), good, "{answers:?}");
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! What time and workers bring to a batch: signs of life, silence, shares, units that got lost.
 
 use super::{Underway, scheduling};
+use crate::coordinator::watched;
 use crate::message::{Goodbye, Heartbeat, Payload, Taken};
 use crate::name::{Hash, Name};
 use crate::{Error, Result};
@@ -197,7 +198,7 @@ impl Underway<'_> {
         let redelivered = self.inner.counts.lost.saturating_sub(state.lost);
         state.lost = self.inner.counts.lost;
         state.seconds = self.inner.now();
-        super::super::watched::tell(&state, &self.inner.members, redelivered);
+        watched::tell(&state, &self.inner.members, redelivered);
         Ok(())
     }
 
