@@ -1,5 +1,6 @@
 //! Adam and AdamW on weights that are one vector.
 
+use crate::pruning::select;
 use crate::vectorised;
 use serde::{Deserialize, Serialize};
 
@@ -55,6 +56,15 @@ impl Adam {
     pub fn fits(&self, weights: usize) -> bool {
         let moments = [self.moment_1.len(), self.moment_2.len()];
         moments == [weights; 2] || moments == [0; 2] && self.updates == 0
+    }
+
+    /// Goes on with the weights at `kept`, as [`pruning::select`](crate::pruning::select) leaves them.
+    ///
+    /// # Panics
+    /// If it has made updates of fewer weights.
+    pub fn select(&mut self, kept: &[usize]) {
+        select(&mut self.moment_1, kept);
+        select(&mut self.moment_2, kept);
     }
 
     /// One update of `weights` at the learning rate `lr`.

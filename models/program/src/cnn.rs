@@ -5,6 +5,7 @@ use crate::convolution::TAPS;
 use crate::layer::Layer;
 use crate::planes::Planes;
 use crate::product::{Matrix, product};
+use crate::pruning::{Role, UnitWeights, Units};
 use crate::rows::{add_rows, add_to_rows};
 use std::ops::Range;
 
@@ -84,6 +85,42 @@ impl Program for Cnn {
 
     fn tensors(&self) -> &[Range<usize>] {
         &self.tensors
+    }
+
+    /// The channels of every convolution.
+    fn units(&self) -> Vec<Units> {
+        let layer = |(index, layer): (usize, &Layer)| {
+            let [count, height, width] = layer.pooled();
+            let [kernels, biases, next] = [0, 1, 2].map(|at| self.tensors[2 * index + at].start);
+            let outgoing = match self.layers.get(index + 1) {
+                // Each kernel of the next convolution has `TAPS` numbers for every channel.
+                Some(behind) => UnitWeights {
+                    role: Role::Outgoing,
+                    start: next,
+                    step: TAPS,
+                    blocks: behind.pooled()[0],
+                    stride: count * TAPS,
+                    length: TAPS,
+                },
+                None => UnitWeights::rows(Role::Outgoing, next, height * width * self.outputs),
+            };
+            Units {
+                count,
+                weights: vec![
+                    UnitWeights::rows(Role::Incoming, kernels, layer.from.channels * TAPS),
+                    UnitWeights::rows(Role::Bias, biases, 1),
+                    outgoing,
+                ],
+            }
+        };
+        self.layers.iter().enumerate().map(layer).collect()
+    }
+
+    /// A kernel is used at every position of an image.
+    fn uses(&self) -> Vec<usize> {
+        let positions = self.layers.iter();
+        let positions = positions.flat_map(|layer| [layer.from.height * layer.from.width; 2]);
+        positions.chain([1, 1]).collect()
     }
 
     fn forward(&mut self, weights: &[f32], inputs: &[f32]) -> &[f32] {

@@ -39,6 +39,7 @@ mod periodic;
 mod planes;
 mod pooling;
 mod product;
+pub mod pruning;
 mod rows;
 mod slopes;
 mod tabular;
@@ -51,6 +52,7 @@ pub use mlp::Mlp;
 pub use tabular::{Part, Tabular, TabularSizes};
 pub use vectorised::vectorised;
 
+use pruning::Units;
 use std::ops::Range;
 
 /// The arithmetic of a network whose weights are one vector.
@@ -73,6 +75,18 @@ pub trait Program: Send {
     /// How many weights the network has.
     fn weights(&self) -> usize {
         self.tensors().last().map_or(0, |tensor| tensor.end)
+    }
+
+    /// The layers, from the inputs on, whose units can leave one by one: what is left is then a network of the same kind. By default there is
+    /// none, and the network cannot be [pruned](pruning).
+    fn units(&self) -> Vec<Units> {
+        Vec::new()
+    }
+
+    /// How often one example uses each number of a tensor in a forward pass: a multiplication each, or an addition for biases. By default
+    /// once; a kernel is used at every position of an image.
+    fn uses(&self) -> Vec<usize> {
+        vec![1; self.tensors().len()]
     }
 
     /// The outputs of the network with these weights for some inputs.

@@ -1,6 +1,7 @@
 //! Multilayer perceptrons.
 
 use crate::product::{Matrix, product};
+use crate::pruning::{Role, UnitWeights, Units};
 use crate::rows::{add_rows, add_to_rows, first};
 use crate::{Activation, Program};
 use std::ops::Range;
@@ -67,6 +68,23 @@ impl Program for Mlp {
 
     fn tensors(&self) -> &[Range<usize>] {
         &self.tensors
+    }
+
+    fn units(&self) -> Vec<Units> {
+        let hidden = 1..self.widths.len() - 1;
+        let layer = |index: usize| {
+            let [before, count, behind] = [index - 1, index, index + 1].map(|at| self.widths[at]);
+            let [matrix, biases, next] = [0, 1, 2].map(|at| self.tensors[2 * index - 2 + at].start);
+            Units {
+                count,
+                weights: vec![
+                    UnitWeights::columns(Role::Incoming, matrix, before, count),
+                    UnitWeights::rows(Role::Bias, biases, 1),
+                    UnitWeights::rows(Role::Outgoing, next, behind),
+                ],
+            }
+        };
+        hidden.map(layer).collect()
     }
 
     fn forward(&mut self, weights: &[f32], inputs: &[f32]) -> &[f32] {
