@@ -36,7 +36,7 @@ pub use tuning::observation::ObservationConfig;
 pub use tuning::reward::RewardConfig;
 pub use tuning::settings::{Settings, Value};
 pub use tuning::trainee::{
-    GradientStatistics, Report, Restore, Snapshot, TestReport, TrainLoss, Trainee, TraineeSpec,
-    Validation,
+    GradientStatistics, Pruned, Report, Restore, Snapshot, TestReport, TrainLoss, Trainee,
+    TraineeSpec, Validation,
 };
 pub use tuning::{Instance, Segment, TuningConfig, TuningEnv};

@@ -48,8 +48,8 @@ use crate::tuning::observation::{Encoder, Moment};
 use crate::tuning::settings::BATCH_SIZE;
 use crate::{
     Action, ActionMask, Budget, Cost, Environment, EnvironmentSpec, Error, Knob, Moves,
-    Observation, Outcome, Report, Restore, Result, Settings, Snapshot, Status, Step, Trainee,
-    Value, stream,
+    Observation, Outcome, Pruned, Report, Restore, Result, Settings, Snapshot, Status, Step,
+    Trainee, Value, stream,
 };
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
@@ -125,6 +125,9 @@ struct Episode {
     next_segment: usize,
     first_loss: f64,
     best_loss: f64,
+    /// How much larger than asked for the network of the best segment is, and its size.
+    best_excess: f64,
+    best_size: Option<Pruned>,
     best: Snapshot,
     /// The base controller as of the best segment, if there is one.
     best_steering: Option<Steering>,
@@ -364,6 +367,8 @@ impl Environment for TuningEnv {
             next_segment: 0,
             first_loss,
             best_loss: finite(first_loss),
+            best_excess: report.excess(),
+            best_size: report.pruned,
             best: instance.trainee.snapshot(),
             best_steering: None,
             divergences: 0,
@@ -396,7 +401,8 @@ impl Environment for TuningEnv {
 
     /// Figures of the episode: `best_validation_loss`, `cost`, `divergences`, `cost_to_target` where the target was
     /// reached, and `test_loss` and `test_<metric>` of the best weights. With a metric as objective, `best_validation_loss` is
-    /// its error, and `best_<metric>` is there as well.
+    /// its error, and `best_<metric>` is there as well. Where a training prunes, `network_left` and `weights_left` are those of the best
+    /// weights.
     fn outcome(&mut self) -> Result<Outcome> {
         let Some(episode) = &self.episode else {
             return Err(self.not_reset());
@@ -417,6 +423,10 @@ impl Environment for TuningEnv {
             format!("best_{}", objective.name()),
             objective.figure(episode.best_loss),
         );
+        if let Some(size) = &episode.best_size {
+            outcome.insert("network_left".to_owned(), size.left);
+            outcome.insert("weights_left".to_owned(), size.weights as f64);
+        }
         if let Some(cost) = episode.cost_to_target {
             outcome.insert("cost_to_target".to_owned(), cost);
         }

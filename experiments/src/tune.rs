@@ -190,9 +190,13 @@ pub fn tune(
         weights,
         segments,
         test: mut tuned,
+        pruned,
         ..
     } = best;
     let mut model = trained_model(&task, names, weights, models);
+    if let Some(pruned) = &pruned {
+        model.model = model.model.resized(&pruned.units);
+    }
     let split = task.split();
     model.calibrate(&split.validation, device)?;
     tuned.metrics = evaluate(&model, &split.test, &metrics, device)?;
@@ -204,6 +208,7 @@ pub fn tune(
         },
         defaults: None,
         interrupted: stopped,
+        pruned,
         loss: words::loss(task.config().loss.as_ref(), &model),
         baselines: baselines(&model, split, &metrics)?,
         calibration: calibration(&model, &split.test, device)?,

@@ -30,5 +30,6 @@ pub use training::config::TraineeConfig;
 pub use training::delayed_classes::DelayedClasses;
 pub use training::intermittent_label_noise::IntermittentLabelNoise;
 pub use training::optimizer::{Optimizer, OptimizerConfig};
+pub use training::pruning::Pruning;
 pub use training::task::{Batch, Pass, TargetBatch, Task};
 pub use training::trainee::TaskTrainee;

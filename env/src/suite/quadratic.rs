@@ -227,6 +227,7 @@ impl NoisyQuadratic {
                 straightness: distance / path.max(1e-300),
             }),
             utilisation: self.meter.utilisation(batch),
+            pruned: None,
         })
     }
 }

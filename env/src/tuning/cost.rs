@@ -59,6 +59,16 @@ impl UpdateTime {
         self.per_evaluation * rows as f64
     }
 
+    /// The same for a network of which the share `operations` of the multiplications and additions of an example is left. What an update
+    /// costs apart from its examples stays.
+    pub fn scaled(&self, operations: f64) -> Self {
+        Self {
+            per_update: self.per_update,
+            per_example: self.per_example * operations,
+            per_evaluation: self.per_evaluation * operations,
+        }
+    }
+
     /// Throughput at `batch_size` relative to the throughput of endless batches, between 0 and 1.
     pub fn utilisation(&self, batch_size: usize) -> f64 {
         let useful = self.per_example * batch_size as f64;
@@ -140,6 +150,8 @@ impl UpdateTime {
 /// Adds up the cost of a segment, by formula or by clock; trainees report what it says.
 #[derive(Clone, Debug)]
 pub struct Meter {
+    /// That of the whole network.
+    whole: CostModel,
     model: CostModel,
     spent: Cost,
     since: Instant,
@@ -151,6 +163,7 @@ impl Meter {
     /// A meter that stands at zero.
     pub fn new(model: CostModel) -> Self {
         Self {
+            whole: model,
             model,
             spent: 0.0,
             since: Instant::now(),
@@ -164,6 +177,14 @@ impl Meter {
         self.spent = 0.0;
         self.examples = 0;
         self.since = Instant::now();
+    }
+
+    /// Counts from here on for a network of which the share `operations` of the multiplications and additions of an example is left: by the clock
+    /// it shows by itself.
+    pub fn scale(&mut self, operations: f64) {
+        if let CostModel::Modelled(time) = self.whole {
+            self.model = CostModel::Modelled(time.scaled(operations));
+        }
     }
 
     /// Counts one update and returns what the segment has cost so far.
@@ -254,6 +275,26 @@ mod tests {
         assert_eq!(meter.utilisation(10), 0.5);
         meter.begin();
         assert_eq!(meter.spent(), 0.0);
+    }
+
+    #[test]
+    fn a_smaller_network_costs_less_an_example_and_is_measured_from_the_whole() {
+        let time = UpdateTime {
+            per_update: 10.0,
+            per_example: 1.0,
+            per_evaluation: 0.5,
+        };
+        let mut meter = Meter::new(CostModel::Modelled(time));
+        meter.scale(0.5);
+        assert_eq!(meter.update(8), 14.0);
+        assert_eq!(meter.evaluation(8), 16.0);
+        assert!(meter.fits(30.0, 8, 0) && !meter.fits(29.9, 8, 0));
+        // Not a quarter: a restored network is as large as it was.
+        meter.scale(0.5);
+        meter.begin();
+        assert_eq!(meter.update(8), 14.0);
+        meter.scale(1.0);
+        assert_eq!(meter.update(8), 32.0);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use crate::error::bounds::check_count;
 use crate::files::renamed;
 use crate::servo::context_servo::Context;
 use crate::tuning::knob::Position;
-use crate::tuning::settings::{BATCH_SIZE, LEARNING_RATE};
+use crate::tuning::settings::{BATCH_SIZE, LEARNING_RATE, PRUNE};
 use crate::{Error, Feature, Knob, Moves, Report, Result, Servo, Value};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
@@ -56,7 +56,8 @@ impl ObservationConfig {
     }
 }
 
-/// The features that every training has, in their order. Knobs add one each, `<knob>_position`. What was seen `k` moments ago
+/// The features that every training has, in their order. Knobs add one each, `<knob>_position`; that of `prune` is how much of
+/// the network is left. What was seen `k` moments ago
 /// is called `<feature>_<k>_ago`. A base controller adds [`TRAIN_LOSS_RISEN`] and the features of the [`Context`].
 pub const FEATURES: [&str; 21] = [
     "update_ratio",
@@ -328,6 +329,13 @@ impl Encoder {
                         ) => 2.0 * position.offset / max_offset,
                         (_, Value::Number(size)) if knob.name == BATCH_SIZE => {
                             (size / 64.0).log2() / 2.0
+                        }
+                        // What is left says more than what was last asked for.
+                        (_, value) if knob.name == PRUNE => {
+                            let pruned = report.pruned.as_ref();
+                            pruned.map_or(2.0 * knob.domain.position(value), |pruned| {
+                                2.0 * pruned.left - 1.0
+                            })
                         }
                         (_, value) => 2.0 * knob.domain.position(value),
                     }

@@ -59,8 +59,13 @@ impl TuningEnv {
         let diverged = report.diverged || error.is_none();
         match error {
             Some(error) if !diverged => {
-                if error < episode.best_loss {
+                let excess = report.excess();
+                // Where a smaller network is asked for it comes first, and its loss second.
+                let smaller = excess < episode.best_excess;
+                if smaller || excess == episode.best_excess && error < episode.best_loss {
                     episode.best_loss = error;
+                    episode.best_excess = excess;
+                    episode.best_size.clone_from(&report.pruned);
                     episode.best = instance.trainee.snapshot();
                     episode.best_steering.clone_from(&episode.steering);
                 }
@@ -80,6 +85,7 @@ impl TuningEnv {
             }
         }
         let reached = episode.cost_to_target.is_none()
+            && episode.best_excess <= 0.0
             && instance
                 .target_loss
                 .is_some_and(|target| episode.best_loss <= target);

@@ -22,6 +22,10 @@ pub const INDEPENDENT_WEIGHT_DECAY: &str = "independent_weight_decay";
 /// is polynomial-decay averaging (Shamir and Zhang 2013) of degree `1 / averaging - 1`. 0 if it is not set.
 pub const AVERAGING: &str = "averaging";
 
+/// Name of the share of what is left of a network that leaves it before the next segment, from 0 to 1: units or channels, the least
+/// important first. A training that prunes ([`crate::Pruned`]) understands it, up to the limit of its own configuration. 0 if it is not set.
+pub const PRUNE: &str = "prune";
+
 /// The settings that every training of a burn model understands.
 pub const OF_TRAININGS: [&str; 4] = [
     LEARNING_RATE,

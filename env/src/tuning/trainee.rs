@@ -153,9 +153,31 @@ pub struct Report {
     pub gradients: Option<GradientStatistics>,
     /// Share of the hardware's throughput that was used, between 0 and 1.
     pub utilisation: f64,
+    /// What is left of the network; `None` where nothing is pruned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pruned: Option<Pruned>,
+}
+
+/// What pruning has left of a network.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Pruned {
+    /// The share that is left, of what the training counts: weights, operations or units.
+    pub left: f64,
+    /// By how much that is more than it is meant to be in the end; 0 where nothing is asked for. A network that is nearer to it
+    /// is better than any that is further away, whatever their losses are.
+    pub excess: f64,
+    /// Weights that are left.
+    pub weights: usize,
+    /// Units that are left of each layer that has some that can leave.
+    pub units: Vec<usize>,
 }
 
 impl Report {
+    /// By how much the network is larger than it is meant to be in the end.
+    pub fn excess(&self) -> f64 {
+        self.pruned.as_ref().map_or(0.0, |pruned| pruned.excess)
+    }
+
     /// The same report with losses as their distances from `lowest`.
     pub fn above(mut self, lowest: f64) -> Self {
         if let Some(train) = &mut self.train {

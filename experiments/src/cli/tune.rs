@@ -20,7 +20,7 @@ use trimtab_models::mlp::Activation;
 use trimtab_models::network::tabular::TabularConfig;
 use trimtab_models::tasks::custom::{CustomConfig, Extensions};
 use trimtab_models::{
-    DataConfig, LossConfig, ModelConfig, OptimizerConfig, TaskConfig, TrainConfig,
+    DataConfig, LossConfig, ModelConfig, OptimizerConfig, Pruning, TaskConfig, TrainConfig,
 };
 
 /// What the first learning rate may be, and the passes of a budget: far beyond what a training can use.
@@ -40,6 +40,7 @@ const EPOCHS: (f64, f64) = (1e-6, 1e9);
   tune --data houses.csv --target price --test sold-later.csv
   tune --data houses.csv --target price --policy none
   tune --data claims.csv --target fraud --loss 'Focal(gamma: 2)'
+  tune --data houses.csv --target price --prune 0.5
   tune --data new-houses.csv --from runs/houses/model.json --epochs 5 --out runs/new-houses
   tune --data houses.csv --target price --replay runs/houses/schedule.ron --seed 1 --out runs/again
 Ctrl-C ends the training after the update under way and keeps the best model so far; a second one stops at once."
@@ -87,6 +88,10 @@ struct TuneArguments {
     /// 'Huber()', 'Quantile(quantile: 0.9)', 'Poisson'; or the name of one that this program has added
     #[arg(long, value_name = "LOSS")]
     loss: Option<String>,
+    /// Let units or channels leave while it is trained, until this share of the weights is gone, such as 0.5; or a pruning as in a config:
+    /// '(target: 0.5, of: Units)'
+    #[arg(long, value_name = "SHARE")]
+    prune: Option<String>,
     /// An optimiser that this program has added, in place of --optimizer
     #[arg(long, value_name = "NAME")]
     update_rule: Option<String>,
@@ -288,6 +293,26 @@ impl TuneArguments {
         }
     }
 
+    /// How the network is pruned: a share by itself, or a pruning as in a config.
+    fn pruning(&self) -> Result<Option<Pruning>> {
+        let Some(text) = &self.prune else {
+            return Ok(None);
+        };
+        let pruning = match text.parse() {
+            Ok(target) => Pruning::to(target),
+            Err(_) => parse_ron(text, "--prune")?,
+        };
+        pruning.validate()?;
+        match pruning.target {
+            Some(_) => Ok(Some(pruning)),
+            None => Err(Error::config(
+                "--prune",
+                text,
+                "give a target, such as '(target: 0.5)'",
+            )),
+        }
+    }
+
     fn tune(&self, models: &Extensions) -> Result<Tune> {
         let from = self.from(models)?;
         let data = self.data(from.as_ref())?;
@@ -333,6 +358,7 @@ impl TuneArguments {
                 runs: self.runs,
                 policy: self.policy()?,
                 replay: self.replay()?,
+                pruning: self.pruning()?,
                 ..TrainConfig::default()
             },
             compare_defaults: self.compare_defaults,
@@ -401,6 +427,14 @@ pub(super) fn tune(words: &Words, registry: &Registry) -> Result<()> {
         say(figures("before", before))?;
     }
     say(figures("tuned", &report.tuned))?;
+    if let Some(pruned) = &report.pruned {
+        say(format_args!(
+            "pruned: {:.0} % is left, {} weights; units of the hidden layers: {:?}",
+            100.0 * pruned.left,
+            pruned.weights,
+            pruned.units
+        ))?;
+    }
     for (name, metrics) in &report.baselines {
         let metrics = metrics
             .iter()

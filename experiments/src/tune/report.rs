@@ -15,8 +15,8 @@ use trimtab_env::metrics::{
 use trimtab_env::settings::BATCH_SIZE;
 use trimtab_env::{
     Action, Budget, CostModel, Domain, Environment, Initial, Instance, Knob, Moves,
-    ObservationConfig, RewardConfig, Segments, Settings, TestReport, TuningConfig, TuningEnv,
-    UpdateTime,
+    ObservationConfig, Pruned, RewardConfig, Segments, Settings, TestReport, TuningConfig,
+    TuningEnv, UpdateTime,
 };
 use trimtab_models::TrainConfig;
 use trimtab_models::data::{Baseline, Dataset, Read, Split, Targets};
@@ -34,6 +34,9 @@ pub struct TuneReport {
     pub defaults: Option<TestReport>,
     /// Whether it was stopped before its end. The tuned model is then the best so far.
     pub interrupted: bool,
+    /// What pruning has left of the tuned model; `None` where there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pruned: Option<Pruned>,
     /// What the `loss` of the reports is.
     pub loss: String,
     /// Models that the tuned one has to be better than, with the same metrics.

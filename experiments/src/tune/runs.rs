@@ -27,6 +27,11 @@ pub(super) fn best_of_runs(
 ) -> Result<(TrainedWeights, bool)> {
     let mut best = first;
     let loss = |run: &TrainedWeights| run.outcome["best_validation_loss"];
+    // Where a smaller network is asked for, one that is too large is worse than any that is not.
+    let rank = |run: &TrainedWeights| {
+        let excess = run.pruned.as_ref().map_or(0.0, |pruned| pruned.excess);
+        (excess, loss(run))
+    };
     let work = Runs {
         task: Cow::Borrowed(task),
         training: Cow::Borrowed(training),
@@ -43,7 +48,7 @@ pub(super) fn best_of_runs(
         };
         say(&[line(&Underway::Begun(begun))]);
         say(&lines);
-        if loss(&run) < loss(&best) {
+        if rank(&run) < rank(&best) {
             best = run;
         }
         Ok(())

@@ -1,6 +1,6 @@
 //! Adam and AdamW on weights that are one vector.
 
-use crate::pruning::select;
+use crate::pruning::Removal;
 use crate::vectorised;
 use serde::{Deserialize, Serialize};
 
@@ -58,13 +58,13 @@ impl Adam {
         moments == [weights; 2] || moments == [0; 2] && self.updates == 0
     }
 
-    /// Goes on with the weights at `kept`, as [`pruning::select`](crate::pruning::select) leaves them.
+    /// Goes on with the weights of a smaller network.
     ///
     /// # Panics
-    /// If it has made updates of fewer weights.
-    pub fn select(&mut self, kept: &[usize]) {
-        select(&mut self.moment_1, kept);
-        select(&mut self.moment_2, kept);
+    /// If it has made updates of fewer weights than there were.
+    pub fn shrink(&mut self, removal: &Removal) {
+        removal.apply(&mut self.moment_1, -1);
+        removal.apply(&mut self.moment_2, -2);
     }
 
     /// One update of `weights` at the learning rate `lr`.

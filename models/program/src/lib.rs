@@ -89,6 +89,11 @@ pub trait Program: Send {
         vec![1; self.tensors().len()]
     }
 
+    /// What the numbers of a tensor are multiplied by before they are used: 1 by default.
+    fn factors(&self) -> Vec<f32> {
+        vec![1.0; self.tensors().len()]
+    }
+
     /// The outputs of the network with these weights for some inputs.
     ///
     /// # Shapes

@@ -4,13 +4,14 @@
 //!
 //! | to find | look in |
 //! |---|---|
-//! | what belongs to a unit; what stays when units leave | [`units`] |
+//! | what belongs to a unit; which weights stay when units leave | [`units`] |
+//! | what becomes of weights, moments and averages | [`removal`] |
 //! | how important a unit is, and what to add up | [`importance`] |
 //! | the moving average that importance is compared with | [`threshold`] |
 //! | which units leave | [`choice`] |
 //!
 //! ```
-//! use trimtab_program::pruning::{Parts, Sum, kept, select, taylor};
+//! use trimtab_program::pruning::{Parts, Removal, Sum, kept, taylor};
 //! use trimtab_program::{Activation, Mlp, Program};
 //!
 //! // Three hidden units, of which the second has no weights behind it.
@@ -24,18 +25,20 @@
 //! let scores = taylor(&layers[0], &weights, &gradient, Sum::Absolutes, Parts::Outgoing.roles());
 //! assert_eq!(scores[1], 0.0);
 //!
-//! let stay = kept(weights.len(), &layers, &[vec![1]]);
-//! select(&mut weights, &stay);
 //! let mut narrow = Mlp::new(&[2, 2, 1], Activation::Relu);
+//! let stay = kept(weights.len(), &layers, &[vec![1]]);
+//! Removal::new(stay, &wide, &narrow).apply(&mut weights, 1);
 //! assert_eq!(narrow.forward(&weights, &inputs), before);
 //! ```
 
 pub mod choice;
 pub mod importance;
+pub mod removal;
 pub mod threshold;
 pub mod units;
 
 pub use choice::{Layer, Quota, choose};
 pub use importance::{Normalizer, Parts, Reduction, Sum, grouped, magnitude, taylor};
+pub use removal::Removal;
 pub use threshold::Threshold;
-pub use units::{Role, UnitWeights, Units, kept, select};
+pub use units::{Role, UnitWeights, Units, kept};

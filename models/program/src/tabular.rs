@@ -2,6 +2,7 @@
 
 use crate::periodic::{Parts, Periodic};
 use crate::product::{Matrix, product};
+use crate::pruning::{Role, UnitWeights, Units};
 use crate::rows::{add_rows, add_to_rows, first};
 use crate::{Activation, Program, vectorised};
 use std::ops::Range;
@@ -204,6 +205,52 @@ impl Program for Tabular {
 
     fn tensors(&self) -> &[Range<usize>] {
         &self.tensors
+    }
+
+    /// Those of the hidden layers.
+    fn units(&self) -> Vec<Units> {
+        let first = self.scales() + 1;
+        let layer = |(index, count): (usize, &usize)| {
+            let [matrix, biases, next] =
+                [0, 1, 2].map(|at| self.tensors[first + 2 * index + at].start);
+            let before = match index {
+                0 => self.sizes.embedded(),
+                _ => self.sizes.hidden[index - 1],
+            };
+            let outgoing = match self.sizes.hidden.get(index + 1) {
+                Some(behind) => UnitWeights::rows(Role::Outgoing, next, *behind),
+                // Every member has a last layer of its own.
+                None => UnitWeights {
+                    role: Role::Outgoing,
+                    start: next,
+                    step: self.sizes.outputs,
+                    blocks: self.sizes.members,
+                    stride: count * self.sizes.outputs,
+                    length: self.sizes.outputs,
+                },
+            };
+            Units {
+                count: *count,
+                weights: vec![
+                    UnitWeights::columns(Role::Incoming, matrix, before, *count),
+                    UnitWeights::rows(Role::Bias, biases, 1),
+                    outgoing,
+                ],
+            }
+        };
+        self.sizes.hidden.iter().enumerate().map(layer).collect()
+    }
+
+    /// Every member uses the hidden layers.
+    fn uses(&self) -> Vec<usize> {
+        let shared = self.scales() + 1..self.tensors.len() - 2;
+        let members = self.sizes.members;
+        let uses = |tensor: usize| if shared.contains(&tensor) { members } else { 1 };
+        (0..self.tensors.len()).map(uses).collect()
+    }
+
+    fn factors(&self) -> Vec<f32> {
+        self.factors.clone()
     }
 
     fn forward(&mut self, weights: &[f32], inputs: &[f32]) -> &[f32] {

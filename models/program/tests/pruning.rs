@@ -3,10 +3,10 @@
 use proptest::prelude::*;
 use serde_json::Value;
 use trimtab_program::pruning::{
-    Layer, Normalizer, Parts, Quota, Reduction, Role, Sum, UnitWeights, Units, choose, grouped,
-    kept, magnitude, select, taylor,
+    Layer, Normalizer, Parts, Quota, Reduction, Removal, Role, Sum, UnitWeights, Units, choose,
+    grouped, kept, magnitude, taylor,
 };
-use trimtab_program::{Activation, Adam, Cnn, Mlp, Program, loss};
+use trimtab_program::{Activation, Adam, Cnn, Mlp, Part, Program, Tabular, TabularSizes, loss};
 
 fn cases(file: &str) -> Vec<Value> {
     file.lines()
@@ -278,8 +278,9 @@ fn leaves(
     prop_assert_eq!(small.weights(), stay.len());
 
     let inputs = drawn(3 * large.inputs(), seed ^ 5);
+    let removal = Removal::new(stay.clone(), &large, small.as_ref());
     let mut fewer = weights.clone();
-    select(&mut fewer, &stay);
+    removal.apply(&mut fewer, 1);
     let outputs = large.forward(&weights, &inputs).to_vec();
     let close = |a: &[f32], b: &[f32]| {
         a.iter()
@@ -294,16 +295,20 @@ fn leaves(
     let mut less = vec![0.0; fewer.len()];
     small.backward(&fewer, &inputs, &slopes, &mut less);
     let mut selected = gradient.clone();
-    select(&mut selected, &stay);
+    removal.apply(&mut selected, -1);
     prop_assert!(close(&selected, &less));
 
+    // An update of a weight that counts by another factor is of another size.
+    if large.factors() != vec![1.0; large.tensors().len()] {
+        return Ok(());
+    }
     // Moments of the larger network go on in the smaller one.
     let mut whole = Adam::new(0.9, 0.999, 1e-8);
     whole.step(0.01, &mut weights, &gradient);
     let mut part = whole.clone();
-    part.select(&stay);
+    part.shrink(&removal);
     prop_assert!(part.fits(stay.len()));
-    select(&mut weights, &stay);
+    removal.apply(&mut weights, 1);
     let mut alone = Adam::new(0.9, 0.999, 1e-8);
     alone.step(0.01, &mut fewer, &selected);
     prop_assert_eq!(&weights, &fewer);
@@ -334,6 +339,31 @@ proptest! {
     ) {
         let make = |channels: &[usize]| Cnn::new(shape, channels, 3);
         leaves(make(&channels), |channels| Box::new(make(channels)), seed)?;
+    }
+
+    /// Its factors depend on the widths.
+    #[test]
+    fn units_without_weights_behind_them_leave_a_network_for_tables_as_it_is(
+        hidden in proptest::collection::vec(1usize..9, 1..4), members in 1usize..4, embedding in 0usize..3, seed: u32,
+    ) {
+        let make = |hidden: &[usize]| {
+            let sizes = TabularSizes {
+                inputs: 5,
+                numbers: 3,
+                waves: 4,
+                embedding,
+                members,
+                hidden: hidden.to_vec(),
+                outputs: 2,
+            };
+            let by = |inputs: usize| (64.0 / inputs as f32).sqrt();
+            Tabular::new(sizes, Activation::Tanh, |part| match part {
+                Part::Matrix { inputs } | Part::Heads { inputs } | Part::HeadBiases { inputs } => by(inputs),
+                Part::Biases { .. } => 0.5,
+                _ => 2.0,
+            })
+        };
+        leaves(make(&hidden), |hidden| Box::new(make(hidden)), seed)?;
     }
 }
 

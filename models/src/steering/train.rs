@@ -16,9 +16,10 @@ use burn::tensor::Device;
 use std::ops::ControlFlow;
 use trimtab_env::mdp::stream::derived_seed;
 use trimtab_env::servo::context_servo::{Offsets, Steering};
+use trimtab_env::settings::PRUNE;
 use trimtab_env::{
-    Context, Environment, Error, Outcome, RecordedSchedule, Report, Segment, TestReport,
-    TraineeSpec, TuningEnv, Validation,
+    Context, Environment, Error, Outcome, Pruned, RecordedSchedule, Report, Segment, Settings,
+    TestReport, TraineeSpec, TuningEnv, Validation,
 };
 
 /// A trained model and how it came about: the best of all runs.
@@ -32,6 +33,8 @@ pub struct Trained<M> {
     pub outcome: Outcome,
     /// The model on the test split.
     pub test: TestReport,
+    /// What pruning has left of the model; `None` where there is none.
+    pub pruned: Option<Pruned>,
     /// What may make it other than expected, in words ([`trimtab_env::TraineeSpec::warnings`]).
     pub warnings: Vec<String>,
 }
@@ -86,7 +89,7 @@ pub fn train_watched<T: Task, E: From<Error>>(
         let mut other;
         (flow, other) = play::<T, E>(&mut environment, config, number, watch)?;
         let cost = best.outcome[COST] + other.outcome[COST];
-        if other.outcome[BEST] < best.outcome[BEST] {
+        if rank(&other) < rank(&best) {
             std::mem::swap(&mut best, &mut other);
         }
         best.outcome.insert(COST.to_owned(), cost);
@@ -128,6 +131,7 @@ fn environment<T: Task>(
         smoothing_interval: SMOOTHING_INTERVAL,
         optimizer: config.optimizer,
         validation_rows: config.validation_rows,
+        pruning: config.pruning.clone(),
         cost: trimtab_env::CostModel::Modelled(config.cost),
         ..TraineeConfig::default()
     };
@@ -174,6 +178,12 @@ fn play<T: Task, E: From<Error>>(
 const BEST: &str = "best_validation_loss";
 const COST: &str = "cost";
 
+/// What the better of two runs has less of: what is too much of its network, then the loss.
+fn rank<M>(run: &Trained<M>) -> (f64, f64) {
+    let excess = run.pruned.as_ref().map_or(0.0, |pruned| pruned.excess);
+    (excess, run.outcome[BEST])
+}
+
 /// The result of the run that has just ended.
 fn trained<T: Task>(environment: &mut TuningEnv) -> trimtab_env::Result<Trained<T::Model>> {
     let outcome = environment.outcome()?;
@@ -182,10 +192,10 @@ fn trained<T: Task>(environment: &mut TuningEnv) -> trimtab_env::Result<Trained<
     let test = best.test()?;
     let (name, warnings) = (best.spec().name.clone(), best.spec().warnings.clone());
     let best: &dyn std::any::Any = best;
-    let model = best
-        .downcast_ref::<TaskTrainee<T>>()
-        .and_then(TaskTrainee::model);
+    let best = best.downcast_ref::<TaskTrainee<T>>();
+    let model = best.and_then(TaskTrainee::model);
     Ok(Trained {
+        pruned: best.and_then(TaskTrainee::pruned),
         model: model.ok_or(Error::NotReset { environment: name })?,
         segments,
         outcome,
@@ -244,6 +254,7 @@ fn run<E: From<Error>>(
         }
     };
     let mut settings = decider.settings(middle(environment));
+    prune(&mut settings, config, environment);
     loop {
         let over = environment.step_with(&settings)?.status.is_over();
         let Some(segment) = environment.segments().last() else {
@@ -255,6 +266,7 @@ fn run<E: From<Error>>(
         } else {
             let f = middle(environment);
             settings = decider.settings(f);
+            prune(&mut settings, config, environment);
             decider.next(f, &settings)
         };
         let ended = Ended {
@@ -266,6 +278,21 @@ fn run<E: From<Error>>(
         if flow.is_break() || over {
             return Ok(flow);
         }
+    }
+}
+
+/// Adds what is due of the pruning. A recorded schedule has what it had.
+fn prune(settings: &mut Settings, config: &TrainConfig, environment: &TuningEnv) {
+    let pruning = config.pruning.as_ref().filter(|_| config.replay.is_none());
+    let Some(pruning) = pruning else {
+        return;
+    };
+    let last = environment.segments().last();
+    let pruned = last.and_then(|segment| segment.report.pruned.as_ref());
+    let left = pruned.map_or(1.0, |pruned| pruned.left);
+    let share = pruning.due(environment.spent_share(), left);
+    if share > 0.0 {
+        settings.set(PRUNE, share);
     }
 }
 

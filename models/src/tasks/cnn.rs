@@ -48,6 +48,14 @@ impl Task for CnnTask {
         model.forward(inputs.reshape([batch, channels, height, width]))
     }
 
+    fn resized(&self, units: &[usize]) -> Option<Self> {
+        let fits = units.len() == self.channels.len();
+        fits.then(|| Self {
+            channels: units.to_vec(),
+            ..self.clone()
+        })
+    }
+
     fn program(&self) -> Option<Box<dyn Program>> {
         let data = &self.split.train;
         let program = || program::Cnn::new(data.shape, &self.channels, data.outputs());

@@ -16,7 +16,7 @@ use crate::data::{
 };
 use crate::tasks::custom::{CustomConfig, Extensions};
 use crate::{
-    DelayedClasses, Error, IntermittentLabelNoise, OptimizerConfig, Pretraining, Result,
+    DelayedClasses, Error, IntermittentLabelNoise, OptimizerConfig, Pretraining, Pruning, Result,
     TraineeConfig,
 };
 use serde::{Deserialize, Serialize};
@@ -64,6 +64,9 @@ pub struct TaskConfig {
     /// A loss in place of plain cross-entropy and mean squared error.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub loss: Option<LossConfig>,
+    /// How the network is pruned where a knob or a setting `prune` says so; by default it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pruning: Option<Pruning>,
     /// How many updates of each segment are looked at for gradient statistics.
     #[serde(default = "default_gradient_samples")]
     pub gradient_samples: u64,
@@ -104,6 +107,7 @@ impl TaskConfig {
             optimizer,
             update_rule: None,
             loss: None,
+            pruning: None,
             gradient_samples: default_gradient_samples(),
             validation_rows: None,
             metrics: Vec::new(),
@@ -134,6 +138,9 @@ impl TaskConfig {
         if let Some(loss) = &self.loss {
             loss.validate()?;
             self.smooths_once(loss)?;
+        }
+        if let Some(pruning) = &self.pruning {
+            pruning.validate()?;
         }
         self.optimizer.init()?;
         for (field, rows) in [

@@ -49,7 +49,7 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use trimtab_env::error::nearest::did_you_mean;
-use trimtab_env::{Outcome, Segment, TestReport, Trainee};
+use trimtab_env::{Outcome, Pruned, Segment, TestReport, Trainee};
 
 /// What a task is called, and its data.
 #[derive(Clone, Debug)]
@@ -71,6 +71,9 @@ pub struct TrainedWeights {
     pub outcome: Outcome,
     /// The model on the test split.
     pub test: TestReport,
+    /// What pruning has left of the model, whose weights are those of a smaller one; `None` where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pruned: Option<Pruned>,
 }
 
 /// A [`Task`] of any type; [`any`] makes it one.
@@ -152,6 +155,7 @@ fn train<T: Task>(
         segments: trained.segments,
         outcome: trained.outcome,
         test: trained.test,
+        pruned: trained.pruned,
     })
 }
 

@@ -98,8 +98,19 @@ impl<T: Task> Task for FineTuning<T> {
         self.task.optimizer()
     }
 
-    fn initialise(&self, model: T::Model, _rng: &mut ChaCha8Rng) -> T::Model {
+    fn initialise(&self, model: T::Model, rng: &mut ChaCha8Rng) -> T::Model {
+        if self.weights.is_empty() {
+            return self.task.initialise(model, rng);
+        }
         with_state(&model, &self.weights)
+    }
+
+    /// Without weights to begin with, which are of the network as it was.
+    fn resized(&self, units: &[usize]) -> Option<Self> {
+        Some(Self {
+            task: self.task.resized(units)?,
+            weights: Vec::new(),
+        })
     }
 
     fn is_pretrained(&self) -> bool {

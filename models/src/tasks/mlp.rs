@@ -65,6 +65,14 @@ impl Task for MlpTask {
         model.forward(inputs)
     }
 
+    fn resized(&self, units: &[usize]) -> Option<Self> {
+        let fits = units.len() == self.hidden.len();
+        fits.then(|| Self {
+            hidden: units.to_vec(),
+            ..self.clone()
+        })
+    }
+
     fn program(&self) -> Option<Box<dyn Program>> {
         let widths = self.widths();
         let program = || program::Mlp::new(&widths, self.activation);

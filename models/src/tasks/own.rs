@@ -127,6 +127,14 @@ impl<T: Task> Task for Own<T> {
         self.task.program().filter(|_| possible)
     }
 
+    fn resized(&self, units: &[usize]) -> Option<Self> {
+        Some(Self {
+            task: self.task.resized(units)?,
+            loss: self.loss.clone(),
+            optimizer: self.optimizer.clone(),
+        })
+    }
+
     fn optimizer(&self) -> Option<Box<dyn UpdateRule>> {
         self.optimizer.clone().or_else(|| self.task.optimizer())
     }

@@ -83,6 +83,15 @@ impl Task for TabularTask {
         self.config.label_smoothing
     }
 
+    fn resized(&self, units: &[usize]) -> Option<Self> {
+        let fits = units.len() == self.config.hidden.len();
+        fits.then(|| {
+            let mut resized = self.clone();
+            resized.config.hidden = units.to_vec();
+            resized
+        })
+    }
+
     fn program(&self) -> Option<Box<dyn Program>> {
         let sizes = self.sizes();
         let possible = sizes.inputs > 0 && sizes.outputs > 0;

@@ -1,5 +1,7 @@
 //! Averaged weights.
 
+use trimtab_program::pruning::Removal;
+
 /// The average of the weights over the updates so far, `e <- e + (w - e) / (1 + averaging t)` with `t` updates before:
 /// polynomial-decay averaging (Shamir and Zhang 2013, "Stochastic gradient descent for non-smooth optimization", section 4) of
 /// degree `1 / averaging - 1`. With `averaging` 1 it is the mean of all weights, with 0 the last.
@@ -32,6 +34,11 @@ impl AveragedWeights {
             taken: 0,
             rate,
         }
+    }
+
+    /// Goes on with the weights of a smaller network.
+    pub(crate) fn shrink(&mut self, removal: &Removal) {
+        removal.apply(&mut self.weights, 1);
     }
 
     /// The average, empty before the first update.

@@ -4,10 +4,11 @@ use crate::network::weights::size;
 use crate::training::delayed_classes::DelayedClasses;
 use crate::training::evaluation;
 use crate::training::intermittent_label_noise::IntermittentLabelNoise;
+use crate::training::pruning::Pruning;
 use crate::{Error, OptimizerConfig, Result, Task};
 use serde::{Deserialize, Serialize};
 use trimtab_env::metrics::Metric;
-use trimtab_env::settings::OF_TRAININGS;
+use trimtab_env::settings::{OF_TRAININGS, PRUNE};
 use trimtab_env::{CostModel, TraineeSpec};
 
 /// What a training needs beside its task.
@@ -29,6 +30,9 @@ pub struct TraineeConfig {
     pub delayed_classes: Option<DelayedClasses>,
     /// Intermittent label noise.
     pub intermittent_label_noise: Option<IntermittentLabelNoise>,
+    /// How the network is pruned; by default it is not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pruning: Option<Pruning>,
     /// How cost is counted.
     pub cost: CostModel,
     /// Metrics of every evaluation, beside the accuracy of classes or the root mean squared error of values. They cost no
@@ -45,6 +49,7 @@ impl Default for TraineeConfig {
             validation_rows: None,
             delayed_classes: None,
             intermittent_label_noise: None,
+            pruning: None,
             cost: CostModel::default(),
             metrics: Vec::new(),
         }
@@ -80,7 +85,9 @@ impl TraineeConfig {
         evaluation::check(&self.metrics, targets)?;
         let size = size(model, None);
         let own = task.settings();
-        let settings = OF_TRAININGS.into_iter().map(str::to_owned).chain(own);
+        let prune = self.pruning.is_some().then_some(PRUNE);
+        let all = OF_TRAININGS.into_iter().chain(prune);
+        let settings = all.map(str::to_owned).chain(own);
         Ok(TraineeSpec {
             name: task.name(),
             train_examples: split.train.rows(),

@@ -13,6 +13,7 @@
 //! | from settings to learning rate and batch size; what happens around each update: decay, averages, measurements | `updates` |
 //! | a look at a task before it is trained | `dry_run` |
 //! | gradient statistics, averaged weights, evaluation | [`statistics`], [`average`], `evaluation` |
+//! | units that leave a network while it is trained | [`pruning`] |
 //! | what a training needs beside its task | [`config`] |
 //!
 //! ```
@@ -38,6 +39,7 @@ pub mod intermittent_label_noise;
 pub mod loss;
 pub(crate) mod minibatches;
 pub mod optimizer;
+pub mod pruning;
 pub mod sampler;
 pub mod statistics;
 pub mod task;

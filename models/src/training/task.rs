@@ -147,6 +147,16 @@ pub trait Task: Send + Sync + 'static {
         None
     }
 
+    /// The same task, but its network has these numbers of units in the layers of [`Program::units`], in their order: what is left when the
+    /// others have left in a training that prunes. By default there is none, and the network cannot be pruned.
+    fn resized(&self, units: &[usize]) -> Option<Self>
+    where
+        Self: Sized,
+    {
+        let _ = units;
+        None
+    }
+
     /// The share of every label that is spread evenly over all classes in training. [`Task::program`] trains with it; a task that has one
     /// has it in its [`Task::training_loss`] too. By default 0.
     fn label_smoothing(&self) -> f64 {

@@ -1,6 +1,7 @@
 //! The training of a [`Task`] as a [`Trainee`].
 
 mod network;
+mod prune;
 mod written_out;
 
 use crate::data::{Dataset, Split};
@@ -10,6 +11,7 @@ use crate::training::config::TraineeConfig;
 use crate::training::dry_run::{self, DryRun};
 use crate::training::evaluation::Evaluation;
 use crate::training::minibatches::Minibatches;
+use crate::training::pruning::pruner::Pruner;
 use crate::training::updates::{Look, Rates, Updates};
 use crate::{Batch, Error, Pass, Result, Task};
 use burn::module::Module;
@@ -19,6 +21,7 @@ use network::Network;
 use rand_chacha::ChaCha8Rng;
 
 use std::collections::BTreeMap;
+use trimtab_env::settings::PRUNE;
 use trimtab_env::{
     Cost, Report, Restore, Settings, Snapshot, TestReport, Trainee, TraineeSpec, Validation, stream,
 };
@@ -64,6 +67,8 @@ struct State<M> {
     passes: ChaCha8Rng,
     /// What is evaluated instead of the weights, where the settings ask for it.
     averaged: Option<AveragedWeights>,
+    /// Which units leave, if any do.
+    pruner: Option<Pruner>,
 }
 
 impl<M: Module> Clone for State<M> {
@@ -73,6 +78,7 @@ impl<M: Module> Clone for State<M> {
             minibatches: self.minibatches.clone(),
             passes: self.passes.clone(),
             averaged: self.averaged.clone(),
+            pruner: self.pruner.clone(),
         }
     }
 }
@@ -124,6 +130,7 @@ impl<T: Task> TaskTrainee<T> {
         if let Some(program) = &program {
             fits(program.as_ref(), &model)?;
         }
+        prune::pruner(&task, config.pruning.as_ref(), program.as_deref(), 0)?;
         let chosen_loss = task.chosen_loss(&Settings::default())?;
         let mut spec = config.spec(&task, &model)?;
         let DryRun {
@@ -165,9 +172,14 @@ impl<T: Task> TaskTrainee<T> {
     /// The model as it stands, with the weights that are evaluated; `None` before the first start.
     pub fn model(&self) -> Option<T::Model> {
         let State {
-            network, averaged, ..
+            network,
+            averaged,
+            pruner,
+            ..
         } = self.state.as_ref()?;
-        Some(network.model(averaged.as_ref(), || self.task.model(&self.device)))
+        Some(network.model(averaged.as_ref(), || {
+            prune::like(&self.task, pruner.as_ref(), &self.device)
+        }))
     }
 
     /// Mean loss and further metrics over the first `rows` rows of a part of the data.
@@ -177,6 +189,7 @@ impl<T: Task> TaskTrainee<T> {
         rows: usize,
     ) -> trimtab_env::Result<(f64, BTreeMap<String, f64>)> {
         let not_started = self.not_started();
+        self.fit();
         let State {
             network, averaged, ..
         } = self.state.as_ref().ok_or(not_started)?;
@@ -250,11 +263,13 @@ impl<T: Task> TaskTrainee<T> {
             written_out.train_with(chosen);
         }
         let not_started = self.not_started();
+        self.fit();
         let State {
             network,
             mut minibatches,
             mut passes,
             mut averaged,
+            mut pruner,
         } = self.state.take().ok_or(not_started)?;
         let Self {
             task,
@@ -279,6 +294,9 @@ impl<T: Task> TaskTrainee<T> {
                     minibatches.draw(train, rates.batch_size, &mut rows);
                     let data = minibatches.data(train);
                     let loss = written_out.differentiate(&weights.0, data, &rows, &mut gradient);
+                    if let Some(pruner) = &mut pruner {
+                        pruner.see(&weights.0, &gradient);
+                    }
                     let taken = std::mem::take(&mut gradient);
                     let step = |lr, mut weights: FlatWeights, mut taken: Vec<f32>| {
                         optimizer.step(lr, &mut weights.0, &mut taken, written_out.tensors());
@@ -313,13 +331,15 @@ impl<T: Task> TaskTrainee<T> {
             }
             (network, None) => (network, Report::default()),
         };
+        let pruned = pruner.as_ref().map(Pruner::pruned);
         self.state = Some(State {
             network,
             minibatches,
             passes,
             averaged,
+            pruner,
         });
-        Ok(report)
+        Ok(Report { pruned, ..report })
     }
 }
 
@@ -337,11 +357,16 @@ impl<T: Task> Trainee for TaskTrainee<T> {
         let optimizer = (&self.config.optimizer, self.task.optimizer());
         let network = Network::begin(model, optimizer, self.written_out.is_some())
             .map_err(|error| self.other(error))?;
+        let program = self.written_out.as_ref().and(self.task.program());
+        let pruning = self.config.pruning.as_ref();
+        let pruner = prune::pruner(&self.task, pruning, program.as_deref(), seed)
+            .map_err(|error| self.other(error))?;
         self.state = Some(State {
             network,
             minibatches,
             passes: stream(seed, "passes", 0),
             averaged: None,
+            pruner,
         });
         self.updates.forget();
         self.updates.meter.begin();
@@ -350,11 +375,14 @@ impl<T: Task> Trainee for TaskTrainee<T> {
         Ok(Report {
             cost: self.updates.meter.spent(),
             validation: Some(validation),
+            pruned: self.pruned(),
             ..Default::default()
         })
     }
 
     fn advance(&mut self, settings: &Settings, budget: Cost) -> trimtab_env::Result<Report> {
+        self.spec.understands_all(settings)?;
+        self.prune(settings.share(PRUNE)?)?;
         let extent = Extent::Budget(budget, self.spec.validation_examples);
         let mut report = self.train(settings, extent)?;
         if !report.diverged {
@@ -391,11 +419,13 @@ impl<T: Task> Trainee for TaskTrainee<T> {
                 state.network =
                     network.map_err(|error| trimtab_env::Error::other(&self.spec.name, error))?;
                 state.averaged = saved.averaged.clone();
+                state.pruner = saved.pruner.clone();
             }
             (Restore::AllButData, Some(state), Some(saved)) => {
                 let saved = saved.clone();
                 state.network = saved.network;
                 state.averaged = saved.averaged;
+                state.pruner = saved.pruner;
             }
             (_, state, saved) => state.clone_from(saved),
         }

@@ -128,6 +128,11 @@ impl Updates {
         (self.not_decayed, self.kept) = (0, 1.0);
     }
 
+    /// Forgets the weights at the end of the segment before: some of them are no longer there. The decay that is due on the others stays.
+    pub(crate) fn resized(&mut self) {
+        self.known = false;
+    }
+
     /// Looks at something else from the next segment on.
     pub(crate) fn look_at(&mut self, look: Look) {
         self.look = look;
@@ -294,6 +299,7 @@ impl Updates {
             validation: None,
             gradients: gradients.filter(GradientStatistics::is_finite),
             utilisation: self.meter.utilisation(self.rates.batch_size),
+            pruned: None,
         };
         (model, report)
     }

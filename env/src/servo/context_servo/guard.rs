@@ -110,6 +110,12 @@ impl Watch {
         true
     }
 
+    /// The network has become another, whose losses are not to be compared with those before.
+    pub(super) fn other_network(&mut self) {
+        self.best = None;
+        self.above = false;
+    }
+
     /// The best weights have come back, whoever brought them.
     pub(super) fn returned(&mut self) {
         self.since = self.now;

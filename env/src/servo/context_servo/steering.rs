@@ -180,6 +180,9 @@ impl Steering {
         let report = &report.clone().above(self.lowest);
         self.probing = false;
         self.fresh = false;
+        if let Some(pruned) = &report.pruned {
+            self.pruned(pruned.weights as f64);
+        }
         self.history.record(report);
         let validation = report.validation.as_ref().filter(|_| !report.diverged);
         let own = self.found.then(|| self.lr / self.added.exp());
@@ -203,6 +206,16 @@ impl Steering {
             self.gain = Some(memory.learn(self.gain, measured, self.measurements));
             self.measurements += 1;
             self.fresh = true;
+        }
+    }
+
+    /// Takes the number of weights that pruning has left.
+    fn pruned(&mut self, weights: f64) {
+        if weights != self.context.parameters {
+            self.context.parameters = weights;
+            // A loss that is higher than before is not the learning rate's doing.
+            self.loss = None;
+            self.watch.other_network();
         }
     }
 

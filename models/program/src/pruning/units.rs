@@ -105,18 +105,3 @@ pub fn kept(weights: usize, layers: &[Units], removed: &[Vec<usize>]) -> Vec<usi
     }
     (0..weights).filter(|at| stays[*at]).collect()
 }
-
-/// Leaves of `numbers`, one for each weight or none at all, those at `kept`.
-///
-/// # Panics
-/// If there are fewer numbers.
-pub fn select(numbers: &mut Vec<f32>, kept: &[usize]) {
-    if numbers.is_empty() {
-        return;
-    }
-    // They ascend, so that nothing is read after it was written over.
-    for (to, from) in kept.iter().enumerate() {
-        numbers[to] = numbers[*from];
-    }
-    numbers.truncate(kept.len());
-}

@@ -1,6 +1,7 @@
 //! How a training in one call trains.
 
 use crate::training::optimizer::OptimizerConfig;
+use crate::training::pruning::Pruning;
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 use trimtab_env::mdp::stream::stream;
@@ -36,6 +37,9 @@ pub struct TrainConfig {
     /// shares are of the budget ([`RecordedSchedule::within`]).
     #[serde(default)]
     pub replay: Option<RecordedSchedule>,
+    /// How the network is pruned on the way; by default it is not. The cost of an update falls with the network.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pruning: Option<Pruning>,
     /// How the budget is cut into segments.
     pub segments: Segments,
     /// What an update costs.
@@ -54,6 +58,7 @@ impl Default for TrainConfig {
             servo: ContextServo::default(),
             policy: None,
             replay: None,
+            pruning: None,
             segments: Segments::default(),
             cost: UpdateTime::default(),
         }

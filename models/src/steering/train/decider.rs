@@ -60,7 +60,9 @@ impl Decider<'_> {
             let report = &segment.report;
             servo.steering.record(report);
             let loss = report.validation.as_ref().map(|validation| validation.loss);
-            if loss.is_some_and(|loss| loss < servo.best_loss) {
+            // A smaller network may be the best with a higher loss.
+            let smaller = segment.best_loss > servo.best_loss && loss == Some(segment.best_loss);
+            if smaller || loss.is_some_and(|loss| loss < servo.best_loss) {
                 servo.best_loss = segment.best_loss;
                 servo.best = Some(servo.steering.clone());
             }

@@ -64,6 +64,19 @@ impl ModelConfig {
         Ok(())
     }
 
+    /// The same with these numbers of units in its hidden layers, or of channels in its convolutions: as pruning has left it. Others stay as they
+    /// are.
+    #[must_use]
+    pub fn resized(mut self, units: &[usize]) -> Self {
+        match &mut self {
+            Self::Mlp { hidden, .. } => *hidden = units.to_vec(),
+            Self::Tabular(config) => config.hidden = units.to_vec(),
+            Self::Cnn { channels } => *channels = units.to_vec(),
+            Self::Transformer(_) | Self::Custom { .. } => {}
+        }
+        self
+    }
+
     /// Checks that it exists: in this crate, or among `models`.
     ///
     /// # Errors

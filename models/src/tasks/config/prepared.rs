@@ -107,6 +107,7 @@ impl PreparedTask {
             validation_rows: self.config.validation_rows,
             delayed_classes: self.config.delayed_classes,
             intermittent_label_noise: self.config.intermittent_label_noise,
+            pruning: self.config.pruning.clone(),
             cost,
             metrics: self.config.metrics.clone(),
             ..TraineeConfig::default()

@@ -6,6 +6,7 @@
 use super::{OptimizerConfig, Prodigy, ScheduleFree, UpdateRule};
 use crate::Result;
 use std::ops::Range;
+use trimtab_program::pruning::Removal;
 use trimtab_program::{Adam, vectorised};
 
 /// An optimiser with its state.
@@ -109,6 +110,17 @@ impl FlatOptimizer {
                 schedule_free.step(lr, weights, gradient, tensors);
             }
             Self::Own(rule) => rule.step(lr, weights, gradient, tensors),
+        }
+    }
+
+    /// Goes on with the weights of a smaller network. One of a task's own cannot: no training that has one prunes.
+    pub(crate) fn shrink(&mut self, removal: &Removal) {
+        match self {
+            Self::Sgd { velocity, .. } => removal.apply(velocity, -1),
+            Self::Adam(adam) => adam.shrink(removal),
+            Self::Prodigy(prodigy) => prodigy.shrink(removal),
+            Self::ScheduleFree(schedule_free) => schedule_free.shrink(removal),
+            Self::Own(_) => {}
         }
     }
 

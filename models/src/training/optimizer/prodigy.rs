@@ -23,6 +23,7 @@ use crate::Result;
 use serde::{Deserialize, Serialize};
 use std::iter::zip;
 use std::ops::Range;
+use trimtab_program::pruning::Removal;
 
 /// Options of [`Prodigy`]: those of `prodigyopt`, without the ones for sharded parameters.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -128,6 +129,15 @@ impl Prodigy {
     /// The estimate of the distance to the solution, in the largest norm: Adam's step size.
     pub fn d(&self) -> f64 {
         self.d
+    }
+
+    /// Goes on with the weights of a smaller network. Its estimate stays that of all weights so far.
+    pub(super) fn shrink(&mut self, removal: &Removal) {
+        removal.apply(&mut self.x_0, 1);
+        for gradients in [&mut self.s, &mut self.m] {
+            removal.apply(gradients, -1);
+        }
+        removal.apply(&mut self.v, -2);
     }
 
     /// One update of the weights `x` with their gradient `g` at the learning rate `gamma`. `tensors` says where the tensors

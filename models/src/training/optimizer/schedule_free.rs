@@ -21,6 +21,7 @@ use crate::Result;
 use serde::{Deserialize, Serialize};
 use std::iter::zip;
 use std::ops::Range;
+use trimtab_program::pruning::Removal;
 
 /// Options of [`ScheduleFree`]: those of `AdamWScheduleFree` in the package `schedulefree`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -100,6 +101,14 @@ impl ScheduleFree {
     /// The averaged weights `x`; empty before the first update.
     pub fn average(&self) -> &[f32] {
         &self.x
+    }
+
+    /// Goes on with the weights of a smaller network.
+    pub(super) fn shrink(&mut self, removal: &Removal) {
+        for weights in [&mut self.x, &mut self.z] {
+            removal.apply(weights, 1);
+        }
+        removal.apply(&mut self.v, -2);
     }
 
     /// One update with the gradient `g` at `y`, at the learning rate `gamma`. `tensors` says where the tensors are that

@@ -61,6 +61,22 @@ impl WrittenOut {
         }
     }
 
+    /// The program.
+    pub(super) fn program(&self) -> &dyn Program {
+        self.program.as_ref()
+    }
+
+    /// From here on it is this program: one of the same kind, with fewer or more units.
+    pub(super) fn compute_with(&mut self, program: Box<dyn Program>) {
+        self.program = program;
+    }
+
+    /// How many units there are of each layer that has some that can leave.
+    pub(super) fn units(&self) -> Vec<usize> {
+        let layers = self.program.units();
+        layers.iter().map(|layer| layer.count).collect()
+    }
+
     /// Where the tensors are in the weights.
     pub(super) fn tensors(&self) -> &[Range<usize>] {
         self.program.tensors()
