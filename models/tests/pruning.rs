@@ -221,7 +221,7 @@ fn what_cannot_be_pruned_is_refused() {
     };
     let config = |text: &str| -> TaskConfig { ron::from_str(text).unwrap() };
     let transformer = refusal(config(
-        "(data: Embedded(\"digits\"), model: Transformer((patch: 4, width: 16, heads: 2, layers: 1)), optimizer: Adam(), pruning: Some((target: Some(0.5))))",
+        "(data: Embedded(\"digits\"), model: Transformer((patch: 4, width: 16, heads: 2, blocks: 1)), optimizer: Adam(), pruning: Some((target: Some(0.5))))",
     ));
     assert!(
         transformer.contains("pruning") && transformer.contains("Mlp, Tabular or Cnn"),

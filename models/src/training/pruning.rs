@@ -4,7 +4,7 @@ pub(crate) mod pruner;
 
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
-use trimtab_program::pruning::{Parts, Sum};
+pub use trimtab_program::pruning::{Parts, Sum};
 
 /// How a network is pruned while it is trained: which of its units are the least important, how much is to be gone in the end, and when. Units
 /// leave between segments, as many as the setting [`PRUNE`](trimtab_env::settings::PRUNE) says.
