@@ -6,6 +6,7 @@ mod fine_tuning;
 mod interrupted;
 mod losses;
 mod options;
+mod pruning;
 mod tables;
 
 use super::{Folder, bad, good};

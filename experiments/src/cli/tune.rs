@@ -429,8 +429,13 @@ pub(super) fn tune(words: &Words, registry: &Registry) -> Result<()> {
     say(figures("tuned", &report.tuned))?;
     if let Some(pruned) = &report.pruned {
         say(format_args!(
-            "pruned: {:.0} % is left, {} weights; units of the hidden layers: {:?}",
+            "pruned: {:.0} % is left{}, {} weights; units of the hidden layers: {:?}",
             100.0 * pruned.left,
+            if pruned.excess > 0.0 {
+                ", more than was asked for: train longer"
+            } else {
+                ""
+            },
             pruned.weights,
             pruned.units
         ))?;

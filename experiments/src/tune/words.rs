@@ -196,7 +196,15 @@ fn segment(ended: &Ended) -> String {
         segment.spent,
         (ended.budget - segment.spent).max(0.0),
         reason(ended)
-    )
+    ) + &left(ended)
+}
+
+/// How much of the network is left, where it is pruned.
+fn left(ended: &Ended) -> String {
+    let pruned = ended.segment.report.pruned.as_ref();
+    pruned.map_or(String::new(), |pruned| {
+        format!("; {:.0} % of the network is left", 100.0 * pruned.left)
+    })
 }
 
 /// Why the next learning rate is what it is.

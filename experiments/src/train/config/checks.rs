@@ -3,7 +3,7 @@
 use super::place::Place;
 use crate::{Error, Result};
 use trimtab_env::error::nearest::did_you_mean;
-use trimtab_env::settings::{OF_TRAININGS, ROLLBACK};
+use trimtab_env::settings::{OF_TRAININGS, PRUNE, ROLLBACK};
 use trimtab_env::{Budget, CostModel, TuningConfig};
 use trimtab_models::TaskConfig;
 use trimtab_models::training::loss::SETTINGS as OF_LOSSES;
@@ -69,7 +69,7 @@ pub(crate) fn check_process(
 
 /// Checks that a training of this program understands a setting. Which ones a loss has is known once there is a task with one.
 pub(crate) fn check_setting(field: &str, name: &str) -> Result<()> {
-    let known = || OF_TRAININGS.into_iter().chain([ROLLBACK]);
+    let known = || OF_TRAININGS.into_iter().chain([ROLLBACK, PRUNE]);
     if name.starts_with(OF_LOSSES) || known().any(|known| known == name) {
         return Ok(());
     }

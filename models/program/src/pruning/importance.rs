@@ -25,16 +25,6 @@ pub enum Sum {
     Squared,
 }
 
-impl Sum {
-    fn of(self, terms: impl Iterator<Item = f64>) -> f64 {
-        match self {
-            Self::Absolutes => terms.map(f64::abs).sum(),
-            Self::Inside => terms.sum::<f64>().abs(),
-            Self::Squared => terms.sum::<f64>().powi(2),
-        }
-    }
-}
-
 /// Which weights of a unit count.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Parts {
@@ -95,10 +85,20 @@ pub enum Normalizer {
     Max,
 }
 
-/// The kinds of weights that count.
-fn kinds<'a>(units: &'a Units, roles: &'a [Role]) -> impl Iterator<Item = &'a UnitWeights> {
+/// The sum of a term over the weights of every unit that have one of these roles, in the order in which they lie in memory.
+fn sums(units: &Units, roles: &[Role], term: impl Fn(usize) -> f64) -> Vec<f64> {
+    let mut sums = vec![0.0; units.count];
     let counts = |kind: &&UnitWeights| roles.contains(&kind.role);
-    units.weights.iter().filter(counts)
+    for kind in units.weights.iter().filter(counts) {
+        for block in 0..kind.blocks {
+            let first = kind.start + block * kind.stride;
+            for (unit, sum) in sums.iter_mut().enumerate() {
+                let at = first + unit * kind.step;
+                *sum += (at..at + kind.length).map(&term).sum::<f64>();
+            }
+        }
+    }
+    sums
 }
 
 /// The Taylor importance of every unit of a layer: the [`Sum`] over all of its weights with one of these roles.
@@ -114,8 +114,12 @@ pub fn taylor(
     roles: &[Role],
 ) -> Vec<f64> {
     let term = |at: usize| f64::from(weights[at]) * f64::from(gradient[at]);
-    let of = |unit: usize| sum.of(kinds(units, roles).flat_map(|kind| kind.of(unit)).map(term));
-    (0..units.count).map(of).collect()
+    let inside = || sums(units, roles, term).into_iter();
+    match sum {
+        Sum::Absolutes => sums(units, roles, |at| term(at).abs()),
+        Sum::Inside => inside().map(f64::abs).collect(),
+        Sum::Squared => inside().map(|sum| sum * sum).collect(),
+    }
 }
 
 /// The magnitude of every unit of a layer: `sum |w|^power` over all of its weights with one of these roles (Li et al. 2017, "Pruning
@@ -124,12 +128,7 @@ pub fn taylor(
 /// # Shapes
 /// As [`taylor`].
 pub fn magnitude(units: &Units, weights: &[f32], power: i32, roles: &[Role]) -> Vec<f64> {
-    let term = |at: usize| f64::from(weights[at]).abs().powi(power);
-    let of = |unit: usize| {
-        let weights = kinds(units, roles).flat_map(|kind| kind.of(unit));
-        weights.map(term).sum()
-    };
-    (0..units.count).map(of).collect()
+    sums(units, roles, |at| f64::from(weights[at]).abs().powi(power))
 }
 
 /// Scores as torch-pruning makes them: `score` of every kind of weights by itself, which [`taylor`] or [`magnitude`] gives for one role,

@@ -4,6 +4,7 @@ use super::{Importance, Measure, Pruning};
 use crate::{Error, Result};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
+use std::sync::Arc;
 use trimtab_env::Pruned;
 use trimtab_program::Program;
 use trimtab_program::pruning::{
@@ -15,7 +16,7 @@ use trimtab_program::pruning::{
 pub(crate) struct Pruner {
     pruning: Pruning,
     rng: ChaCha8Rng,
-    network: Shape,
+    network: Arc<Shape>,
     /// All that there was of what is counted, and of operations.
     whole: [f64; 2],
     /// Units that each layer keeps.
@@ -28,7 +29,6 @@ pub(crate) struct Pruner {
 }
 
 /// Where units are in a network, and what their weights count.
-#[derive(Clone)]
 struct Shape {
     layers: Vec<Units>,
     weights: usize,
@@ -92,7 +92,7 @@ impl Pruner {
     /// [`Error::Config`] if the network has no units that can leave, or not so many layers.
     pub(crate) fn new(pruning: &Pruning, program: &dyn Program, rng: ChaCha8Rng) -> Result<Self> {
         pruning.validate()?;
-        let network = Shape::of(program, pruning);
+        let network = Arc::new(Shape::of(program, pruning));
         let count = network.layers.len();
         if let Some(layer) = pruning.layers.iter().find(|layer| **layer >= count) {
             return Err(Error::Config {
@@ -192,7 +192,7 @@ impl Pruner {
 
     /// Goes on with the smaller network.
     pub(crate) fn go_on(&mut self, program: &dyn Program) {
-        self.network = Shape::of(program, &self.pruning);
+        self.network = Arc::new(Shape::of(program, &self.pruning));
         self.forget();
     }
 
