@@ -20,6 +20,14 @@ const DRAWN: [(&str, RGBColor); 5] = [
     ("small from the start", RGBColor(0, 158, 115)),
 ];
 
+/// Mean and standard deviation.
+pub fn spread(numbers: &[f64]) -> (f64, f64) {
+    let n = numbers.len() as f64;
+    let mean = numbers.iter().sum::<f64>() / n;
+    let squares: f64 = numbers.iter().map(|x| (x - mean).powi(2)).sum();
+    (mean, (squares / (n - 1.0).max(1.0)).sqrt())
+}
+
 /// The logarithm of the validation loss over the share of the budget that is spent: mean and standard deviation over runs.
 pub struct Curve {
     name: &'static str,
@@ -46,7 +54,7 @@ impl Curve {
                 .iter()
                 .map(|run| last(run).map(|(_, loss)| loss))
                 .collect::<Option<_>>()?;
-            let (mean, by) = super::spread(&losses);
+            let (mean, by) = spread(&losses);
             Some((share, mean, by))
         };
         let shares = (0..=PLACES).map(|place| place as f64 / PLACES as f64);
@@ -86,8 +94,8 @@ fn panel(side: &Side, name: &str, curves: &[Curve]) -> Result<(), Box<dyn Error>
     });
     let drawn: Vec<(&Curve, RGBColor)> = drawn.collect();
     let all = drawn.iter().flat_map(|(curve, _)| &curve.points);
-    // What is before a tenth of the budget is the same for most.
-    let late = all.filter(|(share, ..)| *share >= 0.05);
+    // Before that the loss falls from where all of them begin.
+    let late = all.filter(|(share, ..)| *share >= 0.12);
     let (low, high) = late.fold((f64::MAX, f64::MIN), |(low, high), (_, mean, by)| {
         (low.min(mean - by), high.max(mean + by))
     });
@@ -96,12 +104,13 @@ fn panel(side: &Side, name: &str, curves: &[Curve]) -> Result<(), Box<dyn Error>
         .margin(12)
         .x_label_area_size(52)
         .y_label_area_size(76)
-        .build_cartesian_2d(0f64..1f64, (low.exp()..high.exp()).log_scale())?;
+        .build_cartesian_2d(0f64..1f64, low.exp()..high.exp())?;
     chart
         .configure_mesh()
         .x_desc("share of the budget that is spent")
         .y_desc("validation loss (nats), mean ± deviation of 5 seeds")
         .x_labels(6)
+        .y_labels(8)
         .y_label_formatter(&|loss| format!("{loss:.2}"))
         .label_style(("sans-serif", 17))
         .axis_desc_style(("sans-serif", 18))

@@ -8,7 +8,7 @@
 mod curves;
 
 use burn::tensor::Device;
-use curves::{Curve, draw};
+use curves::{Curve, draw, spread};
 use indicatif::ProgressBar;
 use std::error::Error;
 use std::ops::ControlFlow;
@@ -43,7 +43,7 @@ fn ways() -> Vec<(&'static str, Way)> {
             taylor(Sum::Absolutes, Parts::All),
         ),
         (
-            "pruned: Taylor, |sum h dL/dh|",
+            "pruned: Taylor, of what it puts out",
             taylor(Sum::Inside, Parts::Outgoing),
         ),
         (
@@ -126,14 +126,6 @@ fn run(data: Embedded, seed: u64, way: &Way) -> Result<Figures, Box<dyn Error>> 
         accuracy: trained.test.metrics["accuracy"],
         segments: trained.segments,
     })
-}
-
-/// Mean and standard deviation.
-fn spread(numbers: &[f64]) -> (f64, f64) {
-    let n = numbers.len() as f64;
-    let mean = numbers.iter().sum::<f64>() / n;
-    let squares: f64 = numbers.iter().map(|x| (x - mean).powi(2)).sum();
-    (mean, (squares / (n - 1.0).max(1.0)).sqrt())
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
