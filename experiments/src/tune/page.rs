@@ -30,7 +30,7 @@ const PICTURES: [(&str, &str, &str); 5] = [
     (
         "tune.png",
         "losses, learning rate and batch size over the cost of the training",
-        "The mark is where the kept weights are from: the lowest validation loss.",
+        "The mark is where the kept weights are from: the lowest validation loss, of a pruned network once it was small enough.",
     ),
 ];
 

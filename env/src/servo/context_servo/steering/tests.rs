@@ -1,7 +1,7 @@
 use super::super::tests::{CONTEXT, servo};
 use super::*;
 use crate::servo::context_servo::{Feedback, Guard, Memory};
-use crate::{GradientStatistics, TrainLoss, Validation};
+use crate::{GradientStatistics, Pruned, TrainLoss, Validation};
 use proptest::prelude::*;
 
 fn measured(ratio: f64) -> Report {
@@ -155,6 +155,42 @@ fn a_loss_spike_lowers_the_rate() {
     // And from there the next measurement counts in full.
     let next = lr(report(&[1.0, 1.0], after));
     assert!((next / before - 0.01).abs() < 1e-9, "{next}");
+}
+
+/// A loss that rises because units have left says nothing against the rate, nor against the weights.
+#[test]
+fn a_smaller_network_is_another_network() {
+    let run = |weights: usize| {
+        let servo = ContextServo {
+            guard: Guard {
+                patience: 0.1,
+                ..Guard::default()
+            },
+            ..servo()
+        };
+        let mut steering = Steering::new(servo, CONTEXT, 1.0);
+        let mut lr = |f: f64, loss: f64, weights: usize| {
+            steering.record(&Report {
+                train: TrainLoss::of(&[loss, loss]),
+                pruned: Some(Pruned {
+                    weights,
+                    ..Default::default()
+                }),
+                ..validated(0.01, loss)
+            });
+            let settings = steering.settings(f, &Offsets::default());
+            (settings.learning_rate().unwrap(), settings.from_best())
+        };
+        let whole = CONTEXT.parameters as usize;
+        let (before, _) = lr(0.2, 0.01, whole);
+        let (after, back) = lr(0.4, 1.0, weights);
+        (after / before, back)
+    };
+    let whole = CONTEXT.parameters as usize;
+    let (spike, back) = run(whole);
+    assert!(spike < 0.1 && back, "{spike} {back}");
+    let (smaller, back) = run(whole / 2);
+    assert!(smaller > 0.5 && !back, "{smaller} {back}");
 }
 
 /// With gradients that vanish, updates shrink at the same rate: the rate follows as far as the memory lets it.
