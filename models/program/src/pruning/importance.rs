@@ -5,10 +5,10 @@
 //! pruning"). A unit has many weights. What they are worth together depends on what is added up, and whether before or after the bars.
 //!
 //! **The default** is `sum |w dL/dw|` over the weights of the unit that are in front of it and behind it ([`Sum::Absolutes`],
-//! [`Parts::Weights`]), as in torch-pruning. Sums inside the bars are the first-order change of the loss itself; in a network that is nearly
-//! trained they are small differences of large terms of both signs, and noisier. The scale of a normalisation is left out because it would
-//! count the same twice: behind a rectifier, `w dL/dw` of a scale and its shift together is the sum of `w dL/dw` of all that is behind the
-//! unit. (torch-pruning's Taylor importance leaves scales out too; its magnitude counts them.) A bias is one number among many.
+//! [`Parts::Weights`]), as in torch-pruning. Sums inside the bars are the first-order change of the loss itself, in which terms of both signs
+//! cancel. The scale of a normalisation is left out because it would count the same twice: behind a rectifier, `w dL/dw` of a scale and its
+//! shift together is the sum of `w dL/dw` of all that is behind the unit. (torch-pruning's Taylor importance leaves scales out too; its
+//! magnitude counts them.) A bias is one number among many. What is measured of these choices is on the page of pruning of the models crate.
 
 use super::{Role, UnitWeights, Units};
 use serde::{Deserialize, Serialize};
