@@ -107,7 +107,7 @@ enum Phase {
     /// Within a segment.
     Segment,
     /// At the end of a segment, which is to be validated.
-    Validation(Report),
+    Validation(Box<Report>),
     /// The budget is used up.
     Over,
 }
@@ -310,7 +310,7 @@ impl<M: Module> Tuner<M> {
         if report.diverged {
             return self.close(model, report);
         }
-        self.phase = Phase::Validation(report);
+        self.phase = Phase::Validation(Box::new(report));
         model
     }
 
@@ -345,7 +345,7 @@ impl<M: Module> Tuner<M> {
                     .evaluation(self.training.validation_examples);
                 report.diverged = has_diverged(loss, self.first_loss, self.lowest_loss);
                 report.validation = Some(validation(loss)).filter(|_| !report.diverged);
-                self.close(model, report)
+                self.close(model, *report)
             }
             other @ (Phase::Probe | Phase::Segment | Phase::Over) => {
                 self.phase = other;
