@@ -184,6 +184,7 @@ fn run(arguments: &Arguments) -> Answer<()> {
             alpha: arguments.alpha,
         },
     };
+    let rows = split.train.rows() as f64;
     let bytes = text.len() as f64 / tokens.len() as f64;
     let task = LlamaTask::new(name, Arc::clone(&split), config.clone(), trained)?;
     let task = task.with_bytes_per_token(bytes);
@@ -204,6 +205,8 @@ fn run(arguments: &Arguments) -> Answer<()> {
         optimizer: OptimizerConfig::adam_w(),
         epochs: arguments.epochs,
         seed: arguments.seed,
+        // A window costs a third of one that is trained on, so that the evaluations of some thirty segments are a tenth of the budget.
+        validation_rows: Some(((arguments.epochs * rows / 100.0) as usize).max(32)),
         policy: policy(&arguments.policy)?,
         cost: cost(&config, arguments.context),
         ..TrainConfig::default()

@@ -200,7 +200,7 @@ fn a_model_that_the_data_do_not_call_for_is_refused() {
     };
     made("width", 16.0).unwrap();
     for (name, number, words) in [
-        ("heds", 2.0, "did you mean `heads`?"),
+        ("heds", 2.0, "did you mean `heads`"),
         ("heads", 2.5, "whole number"),
         ("heads", 3.0, "hidden_size"),
         ("gate", 3.0, "from 0 to 2"),
