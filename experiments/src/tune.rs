@@ -224,7 +224,10 @@ pub fn tune(
             let test = data.select(&split_rows(&*data, &config.split)?.test);
             Some(table(&model, &test))
         }
-        DataConfig::Table(_) | DataConfig::Idx { .. } | DataConfig::Teacher(_) => None,
+        DataConfig::Table(_)
+        | DataConfig::Idx { .. }
+        | DataConfig::Teacher(_)
+        | DataConfig::Text(_) => None,
     };
     let contents = folder::Contents {
         name: task.name(),
@@ -254,6 +257,7 @@ fn data_report(config: &TaskConfig, task: &PreparedTask, model: &TrainedModel) -
             table.test.as_ref().map(|test| test.display().to_string()),
         ),
         DataConfig::Idx { images, .. } => (images.display().to_string(), None),
+        DataConfig::Text(text) => (text.path.display().to_string(), None),
         DataConfig::Embedded(_) | DataConfig::Teacher(_) => (split.train.name.clone(), None),
     };
     let kind = match &model.classes {

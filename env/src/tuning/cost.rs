@@ -157,6 +157,8 @@ pub struct Meter {
     since: Instant,
     examples: usize,
     best_throughput: f64,
+    /// What an example of an update costs, relative to the model's.
+    relative: f64,
 }
 
 impl Meter {
@@ -169,7 +171,13 @@ impl Meter {
             since: Instant::now(),
             examples: 0,
             best_throughput: 0.0,
+            relative: 1.0,
         }
+    }
+
+    /// From now on an example of an update costs so many times what the model says: below 1 for short sequences, for one.
+    pub fn set_relative_cost(&mut self, relative: f64) {
+        self.relative = relative;
     }
 
     /// Begins a segment: back to zero.
@@ -187,11 +195,19 @@ impl Meter {
         }
     }
 
+    /// The time of an update with examples as they are now.
+    fn modelled(&self, time: UpdateTime) -> UpdateTime {
+        UpdateTime {
+            per_example: self.relative * time.per_example,
+            ..time
+        }
+    }
+
     /// Counts one update and returns what the segment has cost so far.
     pub fn update(&mut self, batch_size: usize) -> Cost {
         self.examples += batch_size;
         match self.model {
-            CostModel::Modelled(time) => self.spent += time.update(batch_size),
+            CostModel::Modelled(time) => self.spent += self.modelled(time).update(batch_size),
             CostModel::Measured => self.spent = self.since.elapsed().as_secs_f64(),
         }
         self.spent
@@ -217,8 +233,8 @@ impl Meter {
         }
         match self.model {
             CostModel::Modelled(time) => {
-                self.spent + time.update(batch_size) + time.evaluation(rows)
-                    <= budget * (1.0 + 1e-12)
+                let update = self.modelled(time).update(batch_size);
+                self.spent + update + time.evaluation(rows) <= budget * (1.0 + 1e-12)
             }
             CostModel::Measured => {
                 let next = if self.examples == 0 {
@@ -240,7 +256,7 @@ impl Meter {
     /// endless batches, by clock relative to the best segment so far.
     pub fn utilisation(&mut self, batch_size: usize) -> f64 {
         match self.model {
-            CostModel::Modelled(time) => time.utilisation(batch_size),
+            CostModel::Modelled(time) => self.modelled(time).utilisation(batch_size),
             CostModel::Measured => {
                 let throughput = self.examples as f64 / self.spent.max(1e-9);
                 self.best_throughput = self.best_throughput.max(throughput);
@@ -275,6 +291,11 @@ mod tests {
         assert_eq!(meter.utilisation(10), 0.5);
         meter.begin();
         assert_eq!(meter.spent(), 0.0);
+        // Half an example costs half, and evaluations what they did.
+        meter.set_relative_cost(0.5);
+        assert!(meter.fits(16.0, 4, 8) && !meter.fits(15.9, 4, 8));
+        assert_eq!(meter.update(4), 12.0);
+        assert_eq!(meter.evaluation(8), 16.0);
     }
 
     #[test]

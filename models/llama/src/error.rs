@@ -119,6 +119,23 @@ pub enum Error {
         given: String,
     },
 
+    /// A text, its vocabulary or its windows; or a setting of a training.
+    #[error(transparent)]
+    Models(#[from] trimtab_models::Error),
+
+    /// A training that cannot go on.
+    #[error(transparent)]
+    Training(#[from] trimtab_env::Error),
+
+    /// A `tokenizer.json` that cannot be used, or text that it does not take.
+    #[error("{path}: {problem}", problem = shortened(.problem))]
+    Tokenizer {
+        /// The file.
+        path: PathBuf,
+        /// What the crate `tokenizers` said.
+        problem: String,
+    },
+
     /// A name in the index of the shards that is no name of a file in the same folder.
     #[error(
         "{path}: weight_map: `{given}` is not allowed; give the name of a file in the same folder",
@@ -133,6 +150,15 @@ pub enum Error {
 }
 
 impl Error {
+    /// An [`Error::Tokenizer`].
+    #[cfg(feature = "bpe")]
+    pub(crate) fn tokenizer(path: &std::path::Path, problem: &dyn std::error::Error) -> Self {
+        Self::Tokenizer {
+            path: path.to_owned(),
+            problem: problem.to_string(),
+        }
+    }
+
     /// An [`Error::Config`] from anything printable.
     pub(crate) fn config(
         origin: &str,

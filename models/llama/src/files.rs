@@ -106,7 +106,7 @@ impl Llama {
                 expected,
             });
         }
-        fill(model, |name, _| Ok(numbers.remove(name)))
+        Ok(fill(model, |name, _| numbers.remove(name)))
     }
 
     /// Writes the model as a folder that [`Llama::load`] and transformers read, in place of a model that is there. Adapters are added to the

@@ -33,10 +33,12 @@ pub struct Generation {
 }
 
 impl Llama {
-    /// The tokens that come after `prompt`, with the one that ends the text if there is one.
+    /// The tokens that come after `prompt`, with the one that ends the text if there is one. Where the text is longer than the model has
+    /// positions, it sees the last of them: it begins anew with the last half each time they are used up.
     ///
     /// # Errors
-    /// [`crate::Error::Config`] for an empty prompt, unknown tokens, more positions than the model has, or a number of [`Sampling`] out of bounds.
+    /// [`crate::Error::Config`] for an empty prompt, unknown tokens, a prompt of more positions than the model has, or a number of [`Sampling`] out
+    /// of bounds.
     pub fn generate(&self, prompt: &[u32], generation: &Generation) -> Result<Vec<u32>> {
         let Generation {
             tokens,
@@ -46,14 +48,11 @@ impl Llama {
         } = *generation;
         sampling.validate()?;
         let most = self.config().max_position_embeddings;
-        // The last token is not given to the model again.
-        let good = prompt.len().saturating_add(tokens) <= most.saturating_add(1);
-        let given = format!("{tokens} after a prompt of {}", prompt.len());
-        let allowed = format!("less: the model has {most} positions");
-        ensure(good, "generation", "tokens", given, allowed)?;
         let mut rng = trimtab_env::stream(seed, "tokens", 0);
         let mut text = prompt.to_vec();
         let mut cache = self.cache();
+        // Where in the text the first position is.
+        let mut begin = 0;
         // Refuses what is no text, also if there is nothing to generate.
         let mut next = self.tokens(&[text.clone()])?;
         for _ in 0..tokens {
@@ -65,11 +64,20 @@ impl Llama {
             let last = logits.narrow(1, positions - 1, 1).into_data();
             let token = sampling.choose(&last.iter::<f32>().collect::<Vec<f32>>(), &mut rng);
             text.push(token);
-            if self.config().eos_token_id.contains(&token) || text.len() > most {
+            if self.config().eos_token_id.contains(&token) {
                 break;
             }
-            let unseen = if cached { vec![token] } else { text.clone() };
-            next = self.tokens(&[unseen])?;
+            let full = text.len() - begin > most;
+            if full {
+                begin = text.len() - most.div_ceil(2);
+                cache = self.cache();
+            }
+            let unseen = if cached && !full {
+                text.len() - 1
+            } else {
+                begin
+            };
+            next = self.tokens(&[text[unseen..].to_vec()])?;
         }
         Ok(text.split_off(prompt.len()))
     }

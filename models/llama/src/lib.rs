@@ -14,6 +14,8 @@ pub mod recorded;
 pub mod rms_norm;
 pub mod rotary;
 pub mod swiglu;
+pub mod task;
+pub mod tokenizer;
 pub mod training;
 
 pub use config::LlamaConfig;
@@ -23,4 +25,6 @@ pub use generate::{Generation, Sampling};
 pub use llama::{Cache, Llama};
 pub use recorded::Recorded;
 pub use rotary::{Llama3Scaling, Rope};
+pub use task::LlamaTask;
+pub use tokenizer::Tokenizer;
 pub use training::Trained;

@@ -49,16 +49,23 @@ impl Llama {
     /// # Errors
     /// See [`LlamaConfig::validate`].
     pub fn new(config: LlamaConfig, seed: u64, device: &Device) -> Result<Self> {
-        let range = config.initializer_range;
-        fill(Self::empty(config, device)?, |name, shape| {
-            if name.ends_with("norm.weight") || name.contains(".gate.") {
-                return Ok(None);
-            }
-            let rng = trimtab_env::stream(seed, name, 0);
-            let normal = StandardNormal.sample_iter(rng);
-            let count = shape.iter().product();
-            let numbers = normal.take(count).map(|x: f64| (range * x) as f32);
-            Ok(Some(numbers.collect()))
+        Ok(Self::empty(config, device)?.with_new_weights(seed))
+    }
+
+    /// The same model with weights as [`Llama::new`] draws them; norms, gates and adapters stay.
+    pub(crate) fn with_new_weights(self, seed: u64) -> Self {
+        let range = self.config.initializer_range;
+        fill(self, |name, shape| {
+            let drawn = !(name.ends_with("norm.weight")
+                || name.contains(".gate.")
+                || name.contains(".lora."));
+            drawn.then(|| {
+                let rng = trimtab_env::stream(seed, name, 0);
+                let normal = StandardNormal.sample_iter(rng);
+                let count = shape.iter().product();
+                let numbers = normal.take(count).map(|x: f64| (range * x) as f32);
+                numbers.collect()
+            })
         })
     }
 

@@ -3,7 +3,6 @@
 //!
 //! Modules call their fields as the files do, so the name of a parameter is the path to it.
 
-use crate::Result;
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::nn::{Initializer, Linear, LinearConfig};
 use burn::tensor::{Device, Tensor, TensorData};
@@ -74,19 +73,15 @@ pub(crate) fn visit<M: Module>(model: &M, see: impl FnMut(String, Vec<usize>, Ve
 }
 
 /// The model with other numbers: `numbers` gives those of a parameter by its name and shape, row after row, or `None` to leave it.
-///
-/// # Errors
-/// The first error of `numbers`.
 pub(crate) fn fill<M: Module>(
     model: M,
-    numbers: impl FnMut(&str, &[usize]) -> Result<Option<Vec<f32>>>,
-) -> Result<M> {
+    numbers: impl FnMut(&str, &[usize]) -> Option<Vec<f32>>,
+) -> M {
     struct Fill<F> {
         place: Place,
         numbers: F,
-        ended: Result<()>,
     }
-    impl<F: FnMut(&str, &[usize]) -> Result<Option<Vec<f32>>>> ModuleMapper for Fill<F> {
+    impl<F: FnMut(&str, &[usize]) -> Option<Vec<f32>>> ModuleMapper for Fill<F> {
         fn enter_module(&mut self, name: &str, container: &str) {
             self.place.enter(name, container);
         }
@@ -94,18 +89,10 @@ pub(crate) fn fill<M: Module>(
             self.place.exit();
         }
         fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-            if self.ended.is_err() {
-                return param;
-            }
             let own = param.lazy_shape();
             let shape = self.place.turned_shape(&own);
-            let numbers = match (self.numbers)(&self.place.name(), &shape) {
-                Ok(Some(numbers)) => numbers,
-                Ok(None) => return param,
-                Err(error) => {
-                    self.ended = Err(error);
-                    return param;
-                }
+            let Some(numbers) = (self.numbers)(&self.place.name(), &shape) else {
+                return param;
             };
             let numbers = match shape[..] {
                 [outputs, inputs] if self.place.is_matrix() => {
@@ -118,13 +105,10 @@ pub(crate) fn fill<M: Module>(
             param.transform_for_load(tensor, id)
         }
     }
-    let mut fill = Fill {
+    model.map(&mut Fill {
         place: Place::default(),
         numbers,
-        ended: Ok(()),
-    };
-    let model = model.map(&mut fill);
-    fill.ended.map(|()| model)
+    })
 }
 
 /// Where in a module a walk over it is: the fields that lead there, each with the kind of what it is a field of.

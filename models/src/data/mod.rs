@@ -7,6 +7,7 @@
 //! | tables as people have them | [`TableConfig`], [`split_table`], and the crate [`trimtab_table`] |
 //! | IDX files; the data sets of this crate | [`read_idx`]; [`Embedded`] |
 //! | data that a random network labels | [`Teacher`] |
+//! | texts as tokens | [`TextConfig`], [`Vocabulary`] |
 //! | training, validation and test rows | [`split()`](split()), [`SplitConfig`] |
 //! | mean 0 and standard deviation 1 | [`Standardiser`] |
 //! | what a model has to be better than | [`Baseline`] |
@@ -34,6 +35,8 @@ mod standardiser;
 mod table;
 mod target;
 mod teacher;
+mod text;
+mod vocabulary;
 
 pub use baseline::Baseline;
 pub use corruption::{with_imbalance, with_label_noise};
@@ -46,7 +49,9 @@ pub use standardiser::{Standardise, Standardiser, TargetLog};
 pub use table::{LogTarget, NewRows, Read, TableConfig, read_inputs, split_table, split_table_for};
 pub use target::TargetKind;
 pub use teacher::Teacher;
+pub use text::{TextConfig, read_text, split_text, windows};
 pub use trimtab_table::{ColumnOptions, Preprocessor, ReadOptions, Understood};
+pub use vocabulary::{TokenKind, Vocabulary};
 
 use std::path::Path;
 

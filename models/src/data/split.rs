@@ -67,7 +67,8 @@ pub enum Share {
 }
 
 impl Share {
-    fn rows(self, field: &str, of: usize) -> Result<usize> {
+    /// How many of so many rows.
+    pub(super) fn rows(self, field: &str, of: usize) -> Result<usize> {
         let fault = |value: String, allowed: &str| Error::Config {
             field: field.into(),
             given: value,

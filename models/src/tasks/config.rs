@@ -12,7 +12,7 @@ pub use prepared::PreparedTask;
 
 use crate::data::{
     Dataset, LogTarget, Number, Read, Split, SplitConfig, TableConfig, Targets, corruption, pool,
-    read_idx, split, split_table, with_imbalance, with_label_noise,
+    read_idx, split, split_table, split_text, with_imbalance, with_label_noise,
 };
 use crate::tasks::custom::{CustomConfig, Extensions};
 use crate::{
@@ -134,6 +134,10 @@ impl TaskConfig {
         if let DataConfig::Teacher(teacher) = &self.data {
             teacher.validate()?;
         }
+        if let DataConfig::Text(text) = &self.data {
+            text.validate()?;
+            self.goes_with_text()?;
+        }
         self.model.validate(1)?;
         if let Some(loss) = &self.loss {
             loss.validate()?;
@@ -152,6 +156,34 @@ impl TaskConfig {
                     field: field.to_owned(),
                     given: "0".to_owned(),
                     allowed: "at least 1".to_owned(),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Texts have tokens in order, which nothing may shuffle, and are for models of tokens.
+    fn goes_with_text(&self) -> Result<()> {
+        let custom = matches!(self.model, ModelConfig::Custom { .. });
+        for (field, plain) in [
+            ("model", custom),
+            ("pool", self.pool == 1),
+            ("label_noise", self.label_noise == 0.0),
+            ("imbalance", self.imbalance == 1.0),
+            ("delayed_classes", self.delayed_classes.is_none()),
+            (
+                "intermittent_label_noise",
+                self.intermittent_label_noise.is_none(),
+            ),
+            ("pretraining", self.pretraining.is_none()),
+        ] {
+            if !plain {
+                return Err(Error::Config {
+                    field: field.to_owned(),
+                    given: "one that is not for a text".to_owned(),
+                    allowed: "with data: Text(..) only the default of it, and a model that the program adds, as \
+                              Custom(name: \"llama\") of trimtab-llama"
+                        .to_owned(),
                 });
             }
         }
@@ -211,6 +243,7 @@ impl TaskConfig {
             DataConfig::Idx { images, labels } => {
                 (self.split_of(&read_idx(images, labels)?)?, None)
             }
+            DataConfig::Text(text) => (split_text(text, &self.split)?, None),
         };
         let split = match (&split.train.targets, self.has_log_link()) {
             (Targets::Values(_), true) => split.with_log_link()?,

@@ -6,6 +6,7 @@ use crate::training::optimizer::UpdateRule;
 use crate::{Batch, Error, Pass, Result, TargetBatch, Task};
 use burn::tensor::{Device, Tensor};
 use rand_chacha::ChaCha8Rng;
+use std::collections::BTreeMap;
 use trimtab_env::Settings;
 use trimtab_program::Program;
 use trimtab_program::loss::WeightedSum;
@@ -123,6 +124,14 @@ impl<T: Task> Task for FineTuning<T> {
 
     fn training_loss(&self, model: &T::Model, batch: Batch, pass: &mut Pass) -> Tensor<1> {
         self.task.training_loss(model, batch, pass)
+    }
+
+    fn figures(&self, loss: f64) -> BTreeMap<String, f64> {
+        self.task.figures(loss)
+    }
+
+    fn relative_cost(&self, settings: &Settings) -> Result<f64> {
+        self.task.relative_cost(settings)
     }
 
     fn lowest_loss(&self) -> Option<f64> {

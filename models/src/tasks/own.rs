@@ -6,6 +6,7 @@ use crate::training::optimizer::UpdateRule;
 use crate::{Batch, Pass, Result, TargetBatch, Task};
 use burn::tensor::{Device, Tensor};
 use rand_chacha::ChaCha8Rng;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use trimtab_env::Settings;
 use trimtab_program::Program;
@@ -107,6 +108,14 @@ impl<T: Task> Task for Own<T> {
             }
             None => self.task.evaluate(model, batch),
         }
+    }
+
+    fn figures(&self, loss: f64) -> BTreeMap<String, f64> {
+        self.task.figures(loss)
+    }
+
+    fn relative_cost(&self, settings: &Settings) -> Result<f64> {
+        self.task.relative_cost(settings)
     }
 
     fn lowest_loss(&self) -> Option<f64> {

@@ -103,6 +103,7 @@ impl TraineeConfig {
             metrics: std::iter::once(evaluation::usual(targets))
                 .chain(self.metrics.iter().copied())
                 .map(|metric| metric.name().to_owned())
+                .chain(task.figures(0.0).into_keys())
                 .collect(),
             settings: settings.collect(),
             lowest_loss: task.lowest_loss().unwrap_or(0.0),

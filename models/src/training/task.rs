@@ -7,6 +7,7 @@ use burn::module::Module;
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use rand_chacha::ChaCha8Rng;
+use std::collections::BTreeMap;
 use trimtab_env::Settings;
 use trimtab_program::Program;
 use trimtab_program::loss::WeightedSum;
@@ -123,6 +124,23 @@ pub trait Task: Send + Sync + 'static {
         let outputs = self.forward(model, batch.inputs);
         let loss = self.loss(outputs.clone(), &batch.targets);
         (outputs, loss)
+    }
+
+    /// Further figures of an evaluation that follow from its mean loss, by name, beside the metrics of a config: the perplexity of a
+    /// language model, for one. The names do not depend on the loss. By default none.
+    fn figures(&self, loss: f64) -> BTreeMap<String, f64> {
+        let _ = loss;
+        BTreeMap::new()
+    }
+
+    /// What an example of an update costs under these settings, relative to what the cost model says: below 1 where a setting shortens
+    /// sequences. Costs by the clock do without. By default 1.
+    ///
+    /// # Errors
+    /// [`crate::Error`] naming a setting of the task's own that is out of range.
+    fn relative_cost(&self, settings: &Settings) -> Result<f64> {
+        let _ = settings;
+        Ok(1.0)
     }
 
     /// An optimiser of the task's own, before its first update, in place of the one in the config, and of those

@@ -233,7 +233,9 @@ impl<T: Task> TaskTrainee<T> {
                 }
             }
         };
-        Ok((loss, evaluation.finish(rows)?))
+        let mut figures = evaluation.finish(rows)?;
+        figures.extend(self.task.figures(loss));
+        Ok((loss, figures))
     }
 
     fn not_started(&self) -> trimtab_env::Error {
@@ -259,6 +261,9 @@ impl<T: Task> TaskTrainee<T> {
         let rates = Rates::of(settings, self.spec.train_examples)?;
         let chosen = self.task.chosen_loss(settings);
         let chosen = chosen.map_err(|error| self.other(error))?;
+        let relative = self.task.relative_cost(settings);
+        let relative = relative.map_err(|error| self.other(error))?;
+        self.updates.meter.set_relative_cost(relative);
         if let Some(written_out) = &mut self.written_out {
             written_out.train_with(chosen);
         }

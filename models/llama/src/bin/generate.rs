@@ -1,18 +1,18 @@
-//! Generates tokens with a LLaMA of transformers, or compares its logits with recorded ones.
+//! Generates text or tokens with a LLaMA of transformers, or compares its logits with recorded ones.
 
 use clap::{ArgGroup, Parser};
 use std::error::Error;
 use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use trimtab_llama::{Generation, Llama, Recorded, Sampling};
+use trimtab_llama::{Generation, Llama, Recorded, Sampling, Tokenizer};
 
 /// The largest difference to recorded logits that `--check` lets pass.
 const TOLERANCE: f64 = 1e-3;
 
-/// Generates tokens with a LLaMA of transformers, or compares its logits with recorded ones.
+/// Generates text or tokens with a LLaMA of transformers, or compares its logits with recorded ones.
 #[derive(Parser)]
-#[command(version, group(ArgGroup::new("what").required(true).args(["check", "ids"])))]
+#[command(version, group(ArgGroup::new("what").required(true).args(["check", "ids", "prompt"])))]
 struct Arguments {
     /// The folder of the model: config.json, and model.safetensors or its shards
     #[arg(long, value_name = "FOLDER")]
@@ -20,10 +20,13 @@ struct Arguments {
     /// Print the largest difference to these logits, which is an error above 1e-3
     #[arg(long, value_name = "LOGITS.JSON")]
     check: Option<PathBuf>,
+    /// The text to begin with: tokens are those of vocabulary.json, or of tokenizer.json, in the folder of the model
+    #[arg(long, value_name = "TEXT")]
+    prompt: Option<String>,
     /// The tokens to begin with, as numbers: 1,2,3
     #[arg(long, value_delimiter = ',')]
     ids: Vec<u32>,
-    /// New tokens at most
+    /// New tokens at most; of more than the model has positions it sees the last
     #[arg(long, default_value_t = 16)]
     tokens: usize,
     /// Draw from the probabilities with logits divided by this, instead of taking the most probable token
@@ -58,7 +61,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// The line to print.
+/// What to print: a line of tokens, the text with its prompt, or the difference.
 fn answer(arguments: &Arguments) -> Result<String, Box<dyn Error>> {
     let model = Llama::load(&arguments.model, &burn::tensor::Device::flex())?;
     if let Some(path) = &arguments.check {
@@ -83,7 +86,14 @@ fn answer(arguments: &Arguments) -> Result<String, Box<dyn Error>> {
         seed: arguments.seed,
         cache: !arguments.no_cache,
     };
-    let tokens = model.generate(&arguments.ids, &generation)?;
-    let words: Vec<String> = tokens.iter().map(u32::to_string).collect();
-    Ok(words.join(","))
+    let Some(prompt) = &arguments.prompt else {
+        let tokens = model.generate(&arguments.ids, &generation)?;
+        let words: Vec<String> = tokens.iter().map(u32::to_string).collect();
+        return Ok(words.join(","));
+    };
+    let tokenizer = Tokenizer::load(&arguments.model)?;
+    let begin = tokenizer.prompt(prompt)?;
+    let tokens = model.generate(&begin, &generation)?;
+    // Together: the pieces of a word may be on both sides of the seam.
+    Ok(tokenizer.decode(&[begin, tokens].concat())?)
 }

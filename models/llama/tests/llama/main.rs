@@ -5,6 +5,7 @@ mod files;
 mod gates;
 mod properties;
 mod refusals;
+mod text;
 mod training;
 mod transformers;
 

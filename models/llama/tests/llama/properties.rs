@@ -106,7 +106,7 @@ fn seeds_decide_what_is_drawn() {
 }
 
 #[test]
-fn a_text_ends_with_its_last_token_or_with_the_positions() {
+fn a_text_ends_with_its_last_token() {
     let greedy = |model: &Llama, prompt: &[u32], tokens| {
         let sampling = Sampling::Greedy;
         model.generate(
@@ -132,13 +132,38 @@ fn a_text_ends_with_its_last_token_or_with_the_positions() {
     let first = all.iter().position(|token| *token == last).unwrap();
     assert_eq!(greedy(&ending, &[3], 8).unwrap(), all[..=first]);
     assert!(greedy(&ending, &[3], 0).unwrap().is_empty());
-    let message = greedy(&ending, &[3], 9).unwrap_err().to_string();
-    assert!(
-        message.contains("tokens: 9 after a prompt of 1"),
-        "{message}"
-    );
+    let message = greedy(&ending, &[3; 9], 1).unwrap_err().to_string();
+    assert!(message.contains("from 1 to 8 tokens"), "{message}");
     for (prompt, expected) in [(vec![], "0 tokens"), (vec![40], "token 40")] {
         let message = greedy(&ending, &prompt, 2).unwrap_err().to_string();
         assert!(message.contains(expected), "{message}");
+    }
+}
+
+/// When the positions are used up, what comes next is what comes after the last half of them.
+#[test]
+fn a_text_longer_than_the_positions_is_seen_from_its_last_half() {
+    let config = LlamaConfig {
+        max_position_embeddings: 7,
+        ..drawn(7, &Device::flex()).config().clone()
+    };
+    let model = Llama::new(config, 7, &Device::flex()).unwrap();
+    let generate = |prompt: &[u32], tokens, cache| {
+        let generation = Generation {
+            tokens,
+            sampling: Sampling::Greedy,
+            seed: 1,
+            cache,
+        };
+        model.generate(prompt, &generation).unwrap()
+    };
+    let all = generate(&[5, 6, 7], 20, true);
+    assert_eq!(all, generate(&[5, 6, 7], 20, false));
+    let text = [vec![5, 6, 7], all].concat();
+    // Seven positions make the eighth token; then four make the ninth, and so on for four tokens.
+    assert_eq!(text[3..8], generate(&text[..3], 5, true));
+    for (begin, end) in [(4, 8), (8, 12), (12, 16)] {
+        let next = generate(&text[begin..end], 4, true);
+        assert_eq!(text[end..end + 4], next, "{begin}");
     }
 }

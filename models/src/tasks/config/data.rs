@@ -1,7 +1,8 @@
 //! Where data come from.
 
 use crate::data::{
-    ColumnOptions, Embedded, LogTarget, ReadOptions, TableConfig, TargetKind, Teacher,
+    ColumnOptions, Embedded, LogTarget, ReadOptions, TableConfig, TargetKind, Teacher, TextConfig,
+    TokenKind,
 };
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -24,6 +25,8 @@ pub enum DataConfig {
         /// Labels, `u8`.
         labels: PathBuf,
     },
+    /// A text, for a language model that the program has added. In configs its fields stand in the variant itself.
+    Text(TextConfig),
 }
 
 impl DataConfig {
@@ -36,6 +39,7 @@ impl DataConfig {
                 all.into_iter().flatten().map(PathBuf::as_path).collect()
             }
             Self::Idx { images, labels } => vec![images, labels],
+            Self::Text(text) => vec![&text.path],
         }
     }
 
@@ -58,6 +62,10 @@ impl DataConfig {
                 images: elsewhere(images)?,
                 labels: elsewhere(labels)?,
             },
+            Self::Text(text) => Self::Text(TextConfig {
+                path: elsewhere(&text.path)?,
+                ..text.clone()
+            }),
         })
     }
 }
@@ -87,6 +95,12 @@ enum Written {
         images: PathBuf,
         labels: PathBuf,
     },
+    Text {
+        path: PathBuf,
+        #[serde(default)]
+        tokens: TokenKind,
+        context: usize,
+    },
 }
 
 impl From<Written> for DataConfig {
@@ -112,6 +126,15 @@ impl From<Written> for DataConfig {
             }),
             Written::Teacher(teacher) => Self::Teacher(teacher),
             Written::Idx { images, labels } => Self::Idx { images, labels },
+            Written::Text {
+                path,
+                tokens,
+                context,
+            } => Self::Text(TextConfig {
+                path,
+                tokens,
+                context,
+            }),
         }
     }
 }
@@ -139,6 +162,15 @@ impl From<DataConfig> for Written {
             },
             DataConfig::Teacher(teacher) => Self::Teacher(teacher),
             DataConfig::Idx { images, labels } => Self::Idx { images, labels },
+            DataConfig::Text(TextConfig {
+                path,
+                tokens,
+                context,
+            }) => Self::Text {
+                path,
+                tokens,
+                context,
+            },
         }
     }
 }

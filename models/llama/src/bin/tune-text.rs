@@ -1,0 +1,312 @@
+//! Tunes the training of a language model on a text of your own in one run, and leaves a folder that `generate` and transformers read.
+
+use clap::{Parser, ValueEnum};
+use indicatif::{ProgressBar, ProgressStyle};
+use std::error::Error;
+use std::io::Write;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use trimtab_agent::Policy;
+use trimtab_env::files::write_whole;
+use trimtab_env::{ResidualPolicy, Segment, TestReport, UpdateTime, interruption};
+use trimtab_llama::{GateKind, Llama, LlamaConfig, LlamaTask, Tokenizer, Trained};
+use trimtab_models::data::{Share, SplitConfig, TokenKind, Vocabulary, read_text, windows};
+use trimtab_models::{FineTuning, OptimizerConfig, Task, TrainConfig, Underway, train_watched};
+
+/// Tunes the training of a language model on a text in one run, and leaves the model.
+#[derive(Parser)]
+#[command(
+    version,
+    after_help = "Examples:
+  tune-text --text plays.txt                                characters, a new model of 0.8 million weights
+  tune-text --text plays.txt --layers 2 --width 64 --epochs 1
+  tune-text --text more.txt --from runs/text                all weights of that model go on
+  tune-text --text more.txt --from FOLDER --gate identity --trained gates
+  tune-text --text more.txt --from FOLDER --trained lora --rank 8
+Ctrl-C ends the training after the update under way and keeps the best model so far; a second one stops at once."
+)]
+struct Arguments {
+    /// The text, in UTF-8, gzipped or not
+    #[arg(long, value_name = "FILE")]
+    text: PathBuf,
+    /// Fine-tune the model of this folder, with its tokens; by default a new model is trained
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["tokens", "layers", "heads", "width", "untied"])]
+    from: Option<PathBuf>,
+    /// What the tokens of a new model are
+    #[arg(long, value_enum, default_value = "characters")]
+    tokens: Tokens,
+    /// Tokens that a new model is trained to look back, or windows of fine-tuning have
+    #[arg(long, default_value_t = 64)]
+    context: usize,
+    /// Blocks of a new model
+    #[arg(long, default_value_t = 4)]
+    layers: usize,
+    /// Heads of attention of a new model
+    #[arg(long, default_value_t = 4)]
+    heads: usize,
+    /// Width of a new model
+    #[arg(long, default_value_t = 128)]
+    width: usize,
+    /// An output matrix of its own, in place of the embeddings
+    #[arg(long)]
+    untied: bool,
+    /// Gates on the heads of attention; in place of those that a model has
+    #[arg(long, value_enum)]
+    gate: Option<Gate>,
+    /// What is trained
+    #[arg(long, value_enum, default_value = "all")]
+    trained: What,
+    /// Rank of the adapters of `--trained lora`
+    #[arg(long, default_value_t = 8)]
+    rank: usize,
+    /// Scale of the adapters: alpha / rank
+    #[arg(long, default_value_t = 16.0)]
+    alpha: f64,
+    /// Budget: the cost of this many passes over the text with batches of 64 windows
+    #[arg(long, default_value_t = 3.0)]
+    epochs: f64,
+    /// Seed of the initial weights, the order of the windows and where they begin
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// The policy that adds to what the servo wants: `none`, `shipped`, or the policy.json of a training under the servo
+    #[arg(long, default_value = "none")]
+    policy: PathBuf,
+    /// Folder for the model and its curve
+    #[arg(long, default_value = "runs/text")]
+    out: PathBuf,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Tokens {
+    Characters,
+    Bytes,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Gate {
+    Identity,
+    Sigmoid,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum What {
+    All,
+    Gates,
+    Lora,
+}
+
+type Answer<T> = Result<T, Box<dyn Error>>;
+
+/// The share of the text that decides during the training, and that which is kept for the report: the last of it.
+const HELD_OUT: f64 = 0.1;
+
+fn main() -> ExitCode {
+    match run(&Arguments::parse()) {
+        Ok(()) if interruption::is_wished() => ExitCode::from(130),
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// A line of output. Who closes the pipe has read enough, and the training goes on.
+fn say(line: &str) {
+    writeln!(std::io::stdout(), "{line}").ok();
+}
+
+fn run(arguments: &Arguments) -> Answer<()> {
+    if !(1e-6..=1e9).contains(&arguments.epochs) {
+        let given = arguments.epochs;
+        return Err(
+            format!("--epochs: {given} is not allowed; give a number from 1e-6 to 1e9").into(),
+        );
+    }
+    let device = burn::tensor::Device::flex();
+    let text = read_text(&arguments.text)?;
+    let base = match &arguments.from {
+        Some(folder) => Some((Llama::load(folder, &device)?, Tokenizer::load(folder)?)),
+        None => None,
+    };
+    let tokenizer = match &base {
+        Some((_, tokenizer)) => tokenizer.clone(),
+        None => Tokenizer::Vocabulary(Vocabulary::of(
+            &text,
+            match arguments.tokens {
+                Tokens::Characters => TokenKind::Characters,
+                Tokens::Bytes => TokenKind::Bytes,
+            },
+        )),
+    };
+    let gate = arguments.gate.map(|gate| match gate {
+        Gate::Identity => GateKind::Identity,
+        Gate::Sigmoid => GateKind::Sigmoid,
+    });
+    let base = base.map(|(model, _)| match gate {
+        Some(kind) => model.with_gates(kind),
+        None => model,
+    });
+    let config = match &base {
+        Some(model) => model.config().clone(),
+        None => LlamaConfig {
+            max_position_embeddings: arguments.context,
+            tie_word_embeddings: !arguments.untied,
+            gate,
+            ..LlamaConfig::new(
+                tokenizer.len(),
+                arguments.width,
+                arguments.layers,
+                arguments.heads,
+            )
+        },
+    };
+    if tokenizer.len() > config.vocab_size {
+        let (given, most) = (tokenizer.len(), config.vocab_size);
+        return Err(format!("the tokenizer has {given} tokens, the model {most}").into());
+    }
+    let tokens = tokenizer.encode(&text)?;
+    let split = SplitConfig {
+        validation: Share::Fraction(HELD_OUT),
+        test: Share::Fraction(HELD_OUT),
+        ..SplitConfig::default()
+    };
+    let names = tokenizer.names(config.vocab_size);
+    let name = arguments.text.to_string_lossy();
+    let split = Arc::new(windows(&name, &tokens, names, arguments.context, &split)?);
+    let trained = match arguments.trained {
+        What::All => Trained::All,
+        What::Gates => Trained::Gates,
+        What::Lora => Trained::Lora {
+            rank: arguments.rank,
+            alpha: arguments.alpha,
+        },
+    };
+    let rows = split.train.rows() as f64;
+    let bytes = text.len() as f64 / tokens.len() as f64;
+    let task = LlamaTask::new(name, Arc::clone(&split), config.clone(), trained)?;
+    let task = task.with_bytes_per_token(bytes);
+    say(&format!(
+        "{} tokens of {}, {:.2} bytes each; a model of {:.2} million weights",
+        tokens.len(),
+        tokenizer.len(),
+        bytes,
+        config.weights() / 1e6
+    ));
+    // The first signal keeps what there is, the second keeps nothing.
+    ctrlc::set_handler(|| {
+        if interruption::wish() {
+            std::process::exit(130);
+        }
+    })?;
+    let training = TrainConfig {
+        optimizer: OptimizerConfig::adam_w(),
+        epochs: arguments.epochs,
+        seed: arguments.seed,
+        // A window costs a third of one that is trained on, so that the evaluations of some thirty segments are a tenth of the budget.
+        validation_rows: Some(((arguments.epochs * rows / 100.0) as usize).max(32)),
+        policy: policy(&arguments.policy)?,
+        cost: cost(&config, arguments.context),
+        ..TrainConfig::default()
+    };
+    match base {
+        None => tune(task, &training, &tokenizer, &arguments.out),
+        Some(model) => {
+            let begin = model.training(trained, arguments.seed)?;
+            let task = FineTuning::new(task, &begin)?;
+            tune(task, &training, &tokenizer, &arguments.out)
+        }
+    }
+}
+
+/// What updates cost, in seconds of a core that makes 2e10 operations in one: six for each weight and token, forward and backward, and a
+/// third of that forward (Kaplan et al. 2020, "Scaling laws for neural language models", section 2.1).
+fn cost(config: &LlamaConfig, context: usize) -> UpdateTime {
+    let example = 6.0 * config.weights() * context as f64 / 2e10;
+    UpdateTime {
+        per_update: 2e-3,
+        per_example: example,
+        per_evaluation: example / 3.0,
+    }
+}
+
+fn policy(path: &Path) -> Answer<Option<ResidualPolicy>> {
+    let policy = match path.to_str() {
+        Some("none") => return Ok(None),
+        Some("shipped") => Policy::shipped()?,
+        _ => Policy::load(path)?,
+    };
+    Ok(Some(policy.residual()?))
+}
+
+/// Trains, and writes the model, its tokens and its curve.
+fn tune(
+    task: impl Task<Model = Llama>,
+    training: &TrainConfig,
+    tokenizer: &Tokenizer,
+    out: &Path,
+) -> Answer<()> {
+    let bar = ProgressBar::new(1000).with_style(ProgressStyle::with_template(
+        "[{elapsed}] {bar:30} {percent}% {msg}, {eta} left",
+    )?);
+    let device = burn::tensor::Device::flex();
+    let trained = train_watched(task, training, &device, &mut |underway| {
+        if let Underway::Ended(ended) = underway {
+            bar.set_position((1000.0 * ended.segment.spent / ended.budget) as u64);
+            bar.set_message(format!("validation loss {:.3}", ended.segment.best_loss));
+        }
+        Ok::<_, trimtab_env::Error>(match interruption::is_wished() {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        })
+    })?;
+    bar.finish_and_clear();
+    trained.model.save(out)?;
+    tokenizer.save(out)?;
+    let curve = out.join("training.csv");
+    write_whole(&curve, curve_of(&trained.segments).as_bytes())
+        .map_err(|error| format!("{}: cannot be written: {error}", curve.display()))?;
+    for warning in &trained.warnings {
+        say(&format!("warning: {warning}"));
+    }
+    let best = trained.outcome["best_validation_loss"];
+    say(&format!("best validation loss: {best:.4} nats a token"));
+    say(&figures(&trained.test));
+    say(&format!(
+        "to generate: generate --model {} --prompt TEXT --tokens 200 --temperature 0.8",
+        out.display()
+    ));
+    Ok(())
+}
+
+fn figures(test: &TestReport) -> String {
+    let metrics = test.metrics.iter();
+    let metrics = metrics.map(|(name, figure)| format!(", {} {figure:.4}", name.replace('_', " ")));
+    format!("test: loss {:.4}{}", test.loss, metrics.collect::<String>())
+}
+
+/// The segments as a table.
+fn curve_of(segments: &[Segment]) -> String {
+    let mut table =
+        "cost,updates,learning_rate,batch_size,train_loss,validation_loss,bits_per_byte\n"
+            .to_owned();
+    for segment in segments {
+        let number = |name| segment.settings.number(name).ok();
+        let validation = segment.report.validation.as_ref();
+        let bits = validation.and_then(|v| v.metrics.get("bits_per_byte").copied());
+        let cells = [
+            Some(segment.spent),
+            Some(segment.report.updates as f64),
+            number("learning_rate"),
+            number("batch_size"),
+            segment.report.train.map(|train| train.mean),
+            validation.map(|validation| validation.loss),
+            bits,
+        ];
+        let cells = cells.map(|cell| cell.map_or_else(String::new, |cell| cell.to_string()));
+        table += &format!("{}\n", cells.join(","));
+    }
+    table
+}
