@@ -50,20 +50,19 @@ def test_ctrl_c_ends_a_long_segment_and_spoils_nothing_else(many: bool) -> None:
     import trimtab
 
     script = LONG.format(tests=str(Path(__file__).parent), many=many)
-    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, start_new_session=True)
-    try:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "begun\n"
-        time.sleep(0.5)
-        asked = time.monotonic()
-        os.kill(process.pid, signal.SIGINT)
-        assert process.stdout.readline() == "interrupted\n"
-        assert time.monotonic() - asked < 10
-        assert "call reset(seed)" in process.stdout.readline()
-        spent = float(process.stdout.readline())
-        assert process.wait(timeout=60) == 0
-    finally:
-        process.kill()
-        process.wait()
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "begun\n"
+            time.sleep(0.5)
+            asked = time.monotonic()
+            os.kill(process.pid, signal.SIGINT)
+            assert process.stdout.readline() == "interrupted\n"
+            assert time.monotonic() - asked < 10
+            assert "call reset(seed)" in process.stdout.readline()
+            spent = float(process.stdout.readline())
+            assert process.wait(timeout=60) == 0
+        finally:
+            process.kill()
     env = trimtab.Environment(small())
     assert play(env, 1, lambda _: [1, 1])[-2] == spent

@@ -29,7 +29,7 @@ def nearest(observation: Any) -> list[int]:
     return [int(choice) for choice in np.rint(2 * targets)]
 
 
-@pytest.mark.parametrize("name", ["sigmoid-2d", "luby-16", "leading-ones-50", "luby-shifted-8-normalised"])
+@pytest.mark.parametrize("name", ["sigmoid-2d", "luby-16", "luby-shifted-8-normalised"])
 def test_gymnasiums_checker_has_nothing_to_say_but_that_there_is_no_id(name: str) -> None:
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
@@ -55,7 +55,8 @@ def test_instances_in_turn_are_those_of_dacbench() -> None:
 def test_luby_by_heart() -> None:
     sequence = [1, 1, 2, 1, 1, 2, 4, 1, 1, 2, 1, 1, 2, 4, 8, 1]
     known = iter(np.log2(sequence).astype(int))
-    assert total(trimtab.make("luby-16"), 1, lambda _: next(known)) == (0.0, {"regret": 0.0})
+    gained, outcome = total(trimtab.make("luby-16"), 1, lambda _: next(known))
+    assert (gained, outcome["regret"]) == (0.0, 0.0)
 
 
 def test_one_decision_is_an_integer() -> None:

@@ -4,7 +4,7 @@
 >>> env = gymnasium.make("Hyperparam-Tune-v0")
 >>> observation, info = env.reset(seed=1)
 >>> info["task"]
-'letter'
+'digits mlp 32-32 sgd'
 >>> sorted(info["settings"])
 ['batch_size', 'learning_rate']
 
@@ -54,7 +54,7 @@ def make(name: str, *, part: str = "train", order: str = "random", strict: bool 
     >>> while not terminated:
     ...     observation, reward, terminated, truncated, info = env.step(0)
     >>> info["outcome"]["regret"]
-    8.0
+    7.0
     """
     return Environment.named(name, part=part, order=order, strict=strict)
 

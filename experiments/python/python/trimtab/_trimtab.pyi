@@ -2,24 +2,14 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any, TypedDict
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from trimtab.spaces import Specification
+
 Config = str | os.PathLike[str] | Mapping[str, Any] | None
-
-class Specification(TypedDict):
-    """What observations and actions of an environment look like."""
-
-    name: str
-    """Its name."""
-    features: list[tuple[str, float, float]]
-    """One for each number of an observation: name, smallest value, largest value."""
-    heads: list[tuple[str, list[str]]]
-    """One for each decision of an action: name, and what each choice means."""
-    horizon: int
-    """No episode has more steps."""
 
 def names() -> list[str]:
     """The names of all environments beside trainings."""

@@ -1,12 +1,23 @@
-"""Gymnasium's spaces of an environment."""
+"""What observations and actions look like, in Rust's words and as Gymnasium's spaces."""
 
-from typing import cast
+from typing import TypedDict, cast
 
 import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from trimtab._trimtab import Specification
+
+class Specification(TypedDict):
+    """What observations and actions of an environment look like."""
+
+    name: str
+    """Its name."""
+    features: list[tuple[str, float, float]]
+    """One for each number of an observation: name, smallest value, largest value."""
+    heads: list[tuple[str, list[str]]]
+    """One for each decision of an action: name, and what each choice means."""
+    horizon: int
+    """No episode has more steps."""
 
 
 def observation_space(spec: Specification) -> spaces.Space[NDArray[np.float32]]:
