@@ -23,7 +23,10 @@ fn main() -> Result<(), Error> {
     for seed in 0..6 {
         let mut observation = environment.reset(seed)?;
         let mut status = Status::Running;
-        println!("{}", json!({ "seed": seed, "observation": observation.features }));
+        println!(
+            "{}",
+            json!({ "seed": seed, "observation": observation.features })
+        );
         for step in 0.. {
             if status.is_over() {
                 break;
@@ -45,7 +48,10 @@ fn action(observation: &Observation, step: usize) -> Action {
     let heads = observation.mask.iter().flat_map(|mask| &mask.allowed);
     let choices = heads.enumerate().map(|(head, allowed)| {
         let choices = (0..allowed.len()).filter(|choice| allowed[*choice]);
-        choices.clone().nth((step + head) % choices.count().max(1)).unwrap_or(0)
+        choices
+            .clone()
+            .nth((step + head) % choices.count().max(1))
+            .unwrap_or(0)
     });
     Action::new(choices.collect::<Vec<_>>())
 }

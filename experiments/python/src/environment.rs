@@ -3,16 +3,15 @@
 use crate::config::{Source, config};
 use crate::episode::{Episode, Seen};
 use crate::error::exception;
+use crate::infos::info;
 use crate::interruptible::interruptible;
 use numpy::{PyArray1, PyReadonlyArray1};
 use pyo3::exceptions::{PyKeyboardInterrupt, PyValueError};
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, PoisonError};
-use trimtab_env::settings::Value;
 use trimtab_env::{Action, EnvironmentSpec, Error, Status};
 
 /// One environment. Two threads that use it at once get an error.
@@ -133,57 +132,12 @@ impl Environment {
     }
 }
 
-/// What there is to say beside the observation, with the mask.
-fn info<'py>(py: Python<'py>, seen: Seen) -> PyResult<Bound<'py, PyDict>> {
-    let mask = PyArray1::from_slice(py, &seen.mask);
-    let info = beside_mask(py, seen)?;
-    info.set_item(intern!(py, "action_mask"), mask)?;
-    Ok(info)
-}
-
-/// The same without the mask.
-pub fn beside_mask<'py>(py: Python<'py>, seen: Seen) -> PyResult<Bound<'py, PyDict>> {
-    let info = PyDict::new(py);
-    info.set_item(intern!(py, "masked"), seen.replaced)?;
-    if let Some(training) = seen.training {
-        info.set_item(intern!(py, "task"), training.task)?;
-        info.set_item(intern!(py, "settings"), settings(py, training.settings)?)?;
-        info.set_item(intern!(py, "best_loss"), training.best_loss)?;
-        info.set_item(intern!(py, "spent"), training.spent)?;
-    }
-    if let Some(outcome) = seen.outcome {
-        info.set_item(intern!(py, "status"), word(seen.status))?;
-        info.set_item(intern!(py, "outcome"), outcome)?;
-    }
-    Ok(info)
-}
-
-fn settings(py: Python<'_>, settings: BTreeMap<String, Value>) -> PyResult<Bound<'_, PyDict>> {
-    let dict = PyDict::new(py);
-    for (name, value) in settings {
-        match value {
-            Value::Number(number) => dict.set_item(name, number)?,
-            Value::Category(category) => dict.set_item(name, category)?,
-        }
-    }
-    Ok(dict)
-}
-
 /// What Gymnasium calls `terminated` and `truncated`.
 pub fn ends(status: Status) -> (bool, bool) {
     (
         matches!(status, Status::Terminated(_)),
         matches!(status, Status::Truncated(_)),
     )
-}
-
-/// How an episode ended.
-fn word(status: Status) -> String {
-    match status {
-        Status::Running => "Running".to_owned(),
-        Status::Terminated(why) => format!("{why:?}"),
-        Status::Truncated(why) => format!("{why:?}"),
-    }
 }
 
 /// A specification as a dict: `name`, `features` as names with bounds, `heads` as names with choices, `horizon`.

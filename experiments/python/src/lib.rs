@@ -8,6 +8,7 @@
 //! | from a file or a dict to environments | [`config`] |
 //! | an episode as Python sees it | [`episode`] |
 //! | one environment, several on threads | [`environment`], [`vector`] |
+//! | what there is to say beside observations and rewards | [`infos`] |
 //! | the losses that scale rewards | [`references`] |
 //! | trained policies | [`policy`] |
 //! | work without the interpreter's lock, which Ctrl-C ends | [`interruptible`](mod@interruptible) |
@@ -17,6 +18,7 @@ mod config;
 mod environment;
 mod episode;
 mod error;
+mod infos;
 mod interruptible;
 mod policy;
 mod references;

@@ -1,9 +1,10 @@
 //! Several equal environments for Python, side by side on threads.
 
 use crate::config::{Source, config};
-use crate::environment::{action_of, beside_mask, ends, specification};
+use crate::environment::{action_of, ends, specification};
 use crate::episode::{Episode, Seen};
 use crate::error::exception;
+use crate::infos::infos;
 use crate::interruptible::interruptible;
 use numpy::{PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray2};
 use pyo3::exceptions::{PyKeyboardInterrupt, PyValueError};
@@ -25,24 +26,13 @@ pub struct VectorEnvironment {
     threads: usize,
 }
 
-/// What Gymnasium's `reset` of a vector returns: observations, masks, and what else there is to say of some of the environments.
-type Begun<'py> = (
-    Bound<'py, PyArray2<f32>>,
-    Bound<'py, PyArray2<i8>>,
-    Infos<'py>,
-);
-
-/// By the number of the environment.
-type Infos<'py> = Vec<(usize, Bound<'py, PyDict>)>;
-
-/// What Gymnasium's `step` of a vector returns: observations, rewards, which are terminated, which are truncated, masks, and what else.
+/// What Gymnasium's `step` of a vector returns.
 type Stepped<'py> = (
     Bound<'py, PyArray2<f32>>,
     Bound<'py, PyArray1<f64>>,
     Bound<'py, PyArray1<bool>>,
     Bound<'py, PyArray1<bool>>,
-    Bound<'py, PyArray2<i8>>,
-    Infos<'py>,
+    Bound<'py, PyDict>,
 );
 
 #[pymethods]
@@ -83,7 +73,11 @@ impl VectorEnvironment {
         specification(py, self.first().spec())
     }
 
-    fn reset<'py>(&mut self, py: Python<'py>, seeds: Vec<Option<u64>>) -> PyResult<Begun<'py>> {
+    fn reset<'py>(
+        &mut self,
+        py: Python<'py>,
+        seeds: Vec<Option<u64>>,
+    ) -> PyResult<(Bound<'py, PyArray2<f32>>, Bound<'py, PyDict>)> {
         if seeds.len() != self.episodes.len() {
             let (given, wanted) = (seeds.len(), self.episodes.len());
             return Err(PyValueError::new_err(format!(
@@ -91,11 +85,7 @@ impl VectorEnvironment {
             )));
         }
         let seen = self.play(py, |index, episode| episode.reset(seeds[index], None))?;
-        Ok((
-            observations(py, &seen)?,
-            masks(py, &seen)?,
-            infos(py, seen, true)?,
-        ))
+        Ok((observations(py, &seen)?, infos(py, &seen)?))
     }
 
     fn step<'py>(
@@ -117,7 +107,6 @@ impl VectorEnvironment {
             .into_iter()
             .map(|row| action_of(spec, &row.to_vec()));
         let actions: Vec<Action> = each.collect::<PyResult<_>>()?;
-        let trains = self.first().trains();
         let seen = self.play(py, |index, episode| {
             if episode.is_over() {
                 return episode.reset(None, None);
@@ -130,8 +119,7 @@ impl VectorEnvironment {
             PyArray1::from_vec(py, rewards.collect()),
             PyArray1::from_vec(py, seen.iter().map(|seen| ends(seen.status).0).collect()),
             PyArray1::from_vec(py, seen.iter().map(|seen| ends(seen.status).1).collect()),
-            masks(py, &seen)?,
-            infos(py, seen, trains)?,
+            infos(py, &seen)?,
         ))
     }
 }
@@ -207,20 +195,4 @@ fn observations<'py>(py: Python<'py>, seen: &[Seen]) -> PyResult<Bound<'py, PyAr
         .flat_map(|seen| seen.features.iter().copied())
         .collect();
     PyArray1::from_vec(py, all).reshape([seen.len(), seen[0].features.len()])
-}
-
-fn masks<'py>(py: Python<'py>, seen: &[Seen]) -> PyResult<Bound<'py, PyArray2<i8>>> {
-    let all: Vec<i8> = seen
-        .iter()
-        .flat_map(|seen| seen.mask.iter().copied())
-        .collect();
-    PyArray1::from_vec(py, all).reshape([seen.len(), seen[0].mask.len()])
-}
-
-/// What else there is to say: of `all`, or of those whose episode is over or whose choice was replaced.
-fn infos(py: Python<'_>, seen: Vec<Seen>, all: bool) -> PyResult<Infos<'_>> {
-    let told = |seen: &Seen| all || seen.outcome.is_some() || seen.replaced;
-    let some = seen.into_iter().enumerate().filter(|(_, seen)| told(seen));
-    some.map(|(index, seen)| Ok((index, beside_mask(py, seen)?)))
-        .collect()
 }

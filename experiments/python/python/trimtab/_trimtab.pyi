@@ -2,19 +2,21 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trimtab.spaces import Specification
 
-Config = str | os.PathLike[str] | Mapping[str, Any] | None
+__all__ = ["Environment", "Policy", "VectorEnvironment", "find_references", "names"]
+
+_Config: TypeAlias = str | os.PathLike[str] | Mapping[str, Any] | None
 
 def names() -> list[str]:
     """The names of all environments beside trainings."""
 
-def find_references(config: Config = None, *, threads: int | None = None) -> dict[str, float]:
+def find_references(config: _Config = None, *, threads: int | None = None) -> dict[str, float]:
     """What a good training of each task of a config reaches, by the name of the task.
 
     Runs the grid of fixed settings of the config's `evaluation` and, with fresh seeds, its winner again, as `train` does before it
@@ -30,11 +32,12 @@ def find_references(config: Config = None, *, threads: int | None = None) -> dic
         KeyboardInterrupt: Ctrl-C.
     """
 
+@final
 class Environment:
     """One environment in Rust. Two threads that use it at once get a `RuntimeError`."""
 
     @staticmethod
-    def from_config(config: Config, references: dict[str, float] | None, strict: bool) -> Environment:
+    def from_config(config: _Config, references: dict[str, float] | None, strict: bool) -> Environment:
         """Over the trainings, or the named environment, of a config."""
 
     @staticmethod
@@ -54,12 +57,13 @@ class Environment:
     def action_masks(self) -> NDArray[np.bool_]:
         """Which choices may be taken now, head after head."""
 
+@final
 class VectorEnvironment:
     """Several equal environments in Rust."""
 
     @staticmethod
     def from_config(
-        config: Config, references: dict[str, float] | None, count: int, threads: int | None, strict: bool
+        config: _Config, references: dict[str, float] | None, count: int, threads: int | None, strict: bool
     ) -> VectorEnvironment:
         """So many, over the trainings, or the named environment, of a config."""
 
@@ -73,10 +77,8 @@ class VectorEnvironment:
     def spec(self) -> Specification:
         """What observations and actions of each look like."""
 
-    def reset(
-        self, seeds: Sequence[int | None]
-    ) -> tuple[NDArray[np.float32], NDArray[np.int8], list[tuple[int, dict[str, Any]]]]:
-        """Begins an episode in each: observations, masks, and infos by the number of the environment."""
+    def reset(self, seeds: Sequence[int | None]) -> tuple[NDArray[np.float32], dict[str, Any]]:
+        """Begins an episode in each: observations, `[environments, features]`, and infos, as arrays by name."""
 
     def step(
         self, actions: NDArray[np.int64]
@@ -85,11 +87,11 @@ class VectorEnvironment:
         NDArray[np.float64],
         NDArray[np.bool_],
         NDArray[np.bool_],
-        NDArray[np.int8],
-        list[tuple[int, dict[str, Any]]],
+        dict[str, Any],
     ]:
-        """Takes an action in each, `[environments, heads]`: observations, rewards, terminated, truncated, masks, infos."""
+        """Takes an action in each, `[environments, heads]`: observations, rewards, terminated, truncated, infos."""
 
+@final
 class Policy:
     """A trained policy. It acts by itself: no burn, no PyTorch."""
 

@@ -11,8 +11,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from trimtab import _trimtab, spaces
 
-Infos = list[tuple[int, dict[str, Any]]]
-
 
 class VectorEnvironment(VectorEnv[NDArray[np.float32], Any, NDArray[Any]]):
     """Equal environments on Rust's threads.
@@ -108,8 +106,7 @@ class VectorEnvironment(VectorEnv[NDArray[np.float32], Any, NDArray[Any]]):
             seeds = [seed + index for index in range(self.num_envs)]
         else:
             seeds = list(seed)
-        observations, masks, infos = self.rust.reset(seeds)
-        return observations, self._infos(masks, infos)
+        return self.rust.reset(seeds)
 
     def step(
         self, actions: ArrayLike
@@ -125,15 +122,7 @@ class VectorEnvironment(VectorEnv[NDArray[np.float32], Any, NDArray[Any]]):
         if given.dtype.kind not in "iu":
             raise TypeError(f"actions: {given.dtype} is not allowed; give integers")
         choices = np.ascontiguousarray(given.reshape(len(given), -1), dtype=np.int64)
-        observations, rewards, terminated, truncated, masks, infos = self.rust.step(choices)
-        return observations, rewards, terminated, truncated, self._infos(masks, infos)
-
-    def _infos(self, masks: NDArray[np.int8], infos: Infos) -> dict[str, Any]:
-        every = np.ones(self.num_envs, dtype=np.bool_)
-        all_infos: dict[str, Any] = {"action_mask": masks, "_action_mask": every}
-        for index, info in infos:
-            all_infos = self._add_info(all_infos, info, index)
-        return all_infos
+        return self.rust.step(choices)
 
     def close_extras(self, **kwargs: Any) -> None:
         """Lets go of the trainings and their data."""
