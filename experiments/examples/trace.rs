@@ -2,10 +2,13 @@
 //! Python package play the same and compare bit for bit.
 //!
 //! ```text
-//! cargo run --release -p trimtab-experiments --example trace
+//! cargo run --release -p trimtab-experiments --example trace [EPISODES]
 //! ```
+//!
+//! How long the environment took goes to the error output.
 
 use serde_json::json;
+use std::time::{Duration, Instant};
 use trimtab_env::{Action, Environment, Observation, Status};
 use trimtab_experiments::train::config::{EnvironmentConfig, QUICKSTART};
 use trimtab_experiments::work::environments::Tuning;
@@ -20,8 +23,12 @@ fn main() -> Result<(), Error> {
     let tasks = config.environment.tasks()?;
     let tuning = Tuning::new(&tasks, *cost, process, &device, registry.extensions())?;
     let mut environment = tuning.environment(&[])?;
-    for seed in 0..6 {
+    let episodes = std::env::args().nth(1).and_then(|given| given.parse().ok());
+    let mut took = Duration::ZERO;
+    for seed in 0..episodes.unwrap_or(6) {
+        let begun = Instant::now();
         let mut observation = environment.reset(seed)?;
+        took += begun.elapsed();
         let mut status = Status::Running;
         println!(
             "{}",
@@ -31,7 +38,10 @@ fn main() -> Result<(), Error> {
             if status.is_over() {
                 break;
             }
-            let played = environment.step(&action(&observation, step))?;
+            let action = action(&observation, step);
+            let begun = Instant::now();
+            let played = environment.step(&action)?;
+            took += begun.elapsed();
             (observation, status) = (played.observation, played.status);
             println!(
                 "{}",
@@ -40,6 +50,7 @@ fn main() -> Result<(), Error> {
         }
         println!("{}", json!({ "outcome": environment.outcome()? }));
     }
+    eprintln!("{}", took.as_secs_f64());
     Ok(())
 }
 

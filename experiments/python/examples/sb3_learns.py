@@ -61,9 +61,8 @@ class Enough(BaseCallback):
         print(f"\r{episodes} episodes, mean return {mean:.3f}", end="", file=sys.stderr)
 
 
-def judged(env: trimtab.Environment, choose: Any) -> Any:
+def judged(env: trimtab.Environment, tasks: list[str], choose: Any) -> Any:
     """Returns on fresh seeds, task after task."""
-    tasks = ("digits", "letter", "fashion-mnist")
     gained = []
     for seed in range(FRESH):
         observation, info = env.reset(seed=10**6 + seed, options={"task": tasks[seed % len(tasks)]})
@@ -79,11 +78,11 @@ def main(run: Path, seeds: int) -> None:
     """Trains, judges and prints."""
     events = [json.loads(line) for line in (run / "events.jsonl").read_text().splitlines()]
     references = {event["task"]: event["loss"] for event in events if event["event"] == "reference"}
-    config = run / "config.ron"
+    config, tasks = run / "config.ron", list(references)
     env = trimtab.Environment(config, references=references)
     check_env(env)
     ours = trimtab.Policy.load(run / "policy.json")
-    table = {"ours": judged(env, lambda seen, mask: ours.act(seen[None], mask[None].astype(bool))[0])}
+    table = {"ours": judged(env, tasks, lambda seen, mask: ours.act(seen[None], mask[None].astype(bool))[0])}
     count = env.specification["horizon"]
     for kind in (PPO, MaskablePPO):
         for seed in range(seeds):
@@ -99,7 +98,7 @@ def main(run: Path, seeds: int) -> None:
                 given = {name: mask.astype(bool) for name in masks}
                 return model.predict(seen, deterministic=True, **given)[0]
 
-            table[f"{kind.__name__}, seed {seed}"] = judged(env, choose)
+            table[f"{kind.__name__}, seed {seed}"] = judged(env, tasks, choose)
             print(f"{kind.__name__}, seed {seed}: {took:.1f} s, of which {timed.seconds:.1f} s in the environment")
             if kind is PPO and seed == 0:
                 goes_over_and_back(model, env)

@@ -4,7 +4,7 @@ use crate::config::{Source, config};
 use crate::episode::{Episode, Seen};
 use crate::error::exception;
 use crate::infos::info;
-use crate::interruptible::interruptible;
+use crate::interruptible::{self, interruptible};
 use numpy::{PyArray1, PyReadonlyArray1};
 use pyo3::exceptions::{PyKeyboardInterrupt, PyValueError};
 use pyo3::prelude::*;
@@ -12,6 +12,7 @@ use pyo3::types::PyDict;
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 use trimtab_env::{Action, EnvironmentSpec, Error, Status};
 
 /// One environment. Two threads that use it at once get an error.
@@ -19,7 +20,12 @@ use trimtab_env::{Action, EnvironmentSpec, Error, Status};
 pub struct Environment {
     /// Never locked, since PyO3 gives it to one at a time; it makes the class one that threads may share.
     episode: Mutex<Episode>,
+    /// How long the last step of the episode took, if there was one.
+    last: Option<Duration>,
 }
+
+/// After a step that took less the next one is taken for brief: were it ten times as long, Ctrl-C would still act at once for a person.
+const BRIEF: Duration = Duration::from_millis(5);
 
 /// What Gymnasium's `step` returns.
 type Stepped<'py> = (
@@ -69,13 +75,16 @@ impl Environment {
         seed: Option<u64>,
         task: Option<&str>,
     ) -> PyResult<(Bound<'py, PyArray1<f32>>, Bound<'py, PyDict>)> {
+        self.last = None;
         let seen = self.play(py, |episode| episode.reset(seed, task))?;
         Ok((PyArray1::from_slice(py, &seen.features), info(py, seen)?))
     }
 
     fn step<'py>(&mut self, py: Python<'py>, action: &Bound<'py, PyAny>) -> PyResult<Stepped<'py>> {
         let action = choices(self.episode().spec(), action)?;
+        let begun = Instant::now();
         let seen = self.play(py, |episode| episode.step(action))?;
+        self.last = Some(begun.elapsed());
         let (terminated, truncated) = ends(seen.status);
         Ok((
             PyArray1::from_slice(py, &seen.features),
@@ -99,6 +108,7 @@ impl Environment {
             .map_err(exception)?;
         Ok(Self {
             episode: Mutex::new(episode),
+            last: None,
         })
     }
 
@@ -119,11 +129,15 @@ impl Environment {
         py: Python<'_>,
         work: impl FnOnce(&mut Episode) -> Result<Seen, trimtab_experiments::Error> + Send,
     ) -> PyResult<Seen> {
+        let brief = self.last.is_some_and(|last| last < BRIEF);
         let episode = self.episode();
         if !episode.trains() {
             return work(episode).map_err(exception);
         }
-        let played = interruptible(py, &AtomicBool::new(false), || work(episode));
+        let played = match brief {
+            true => interruptible::brief(py, || work(episode)),
+            false => interruptible(py, &AtomicBool::new(false), || work(episode)),
+        };
         let interrupted = |error: &PyErr| error.is_instance_of::<PyKeyboardInterrupt>(py);
         if played.as_ref().err().is_some_and(interrupted) {
             self.episode().cut();

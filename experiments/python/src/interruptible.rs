@@ -1,7 +1,7 @@
 //! Work without the interpreter's lock, which Ctrl-C ends.
 //!
-//! A signal of Python is handled by its main thread, between two lines of Python. So the work is done by another thread, while the one
-//! that was called looks for signals.
+//! A signal of Python is handled by its main thread, between two lines of Python. So long work is done by another thread, while the one
+//! that was called looks for signals. What is over in milliseconds is done at once: waking a thread can take as long.
 
 use crate::error::exception;
 use pyo3::PyErr;
@@ -18,6 +18,30 @@ const EVERY: Duration = Duration::from_millis(20);
 
 /// How many interruptions there have been. They reach every training of the process, also one that another thread of Python waits for.
 static INTERRUPTIONS: AtomicU64 = AtomicU64::new(0);
+
+/// Does work that will be over in milliseconds, without the interpreter's lock. Python itself looks for signals afterwards.
+///
+/// # Errors
+/// `KeyboardInterrupt` where another thread's signal cut the work short; those of `work`.
+pub fn brief<T: Send, E: Into<Error> + Send>(
+    py: Python<'_>,
+    work: impl FnOnce() -> Result<T, E> + Send,
+) -> PyResult<T> {
+    let before = INTERRUPTIONS.load(Ordering::SeqCst);
+    let answer = py.detach(work);
+    whole(before)?;
+    answer.map_err(exception)
+}
+
+/// Whether nothing was cut short since there were so many interruptions.
+fn whole(before: u64) -> PyResult<()> {
+    if INTERRUPTIONS.load(Ordering::SeqCst) == before {
+        return Ok(());
+    }
+    Err(PyKeyboardInterrupt::new_err(
+        "interrupted by another thread",
+    ))
+}
 
 /// Does `work` on a thread, without the interpreter's lock. Once there is a signal that raises an exception, as Ctrl-C does, trainings
 /// end their segments early, `stop` is set, and the exception is raised; the answer is dropped.
@@ -60,11 +84,7 @@ pub fn interruptible<T: Send, E: Into<Error> + Send>(
     if let Some(signal) = signal {
         return Err(signal);
     }
-    if INTERRUPTIONS.load(Ordering::SeqCst) != before {
-        return Err(PyKeyboardInterrupt::new_err(
-            "interrupted by another thread",
-        ));
-    }
+    whole(before)?;
     match answer {
         Ok(answer) => answer.map_err(exception),
         // PyO3 makes an exception of it.
