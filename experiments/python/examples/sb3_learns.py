@@ -102,6 +102,11 @@ def main(run: Path, seeds: int) -> None:
             print(f"{kind.__name__}, seed {seed}: {took:.1f} s, of which {timed.seconds:.1f} s in the environment")
             if kind is PPO and seed == 0:
                 goes_over_and_back(model, env)
+            tell(table)
+
+
+def tell(table: dict[str, Any]) -> None:
+    """Prints what there is so far, each beside ours on the same seeds."""
     for name, gained in table.items():
         error = gained.std(ddof=1) / np.sqrt(len(gained))
         apart = gained - table["ours"]
