@@ -215,6 +215,16 @@ impl Policy {
         &self.spec
     }
 
+    /// The network that acts.
+    pub fn actor(&self) -> &Perceptron {
+        &self.actor
+    }
+
+    /// Whether it standardises observations before the network sees them.
+    pub fn normalises_observations(&self) -> bool {
+        self.moments.is_some()
+    }
+
     /// Checks that it can act in an environment with this specification.
     ///
     /// # Errors

@@ -17,3 +17,8 @@ pub fn wish() -> bool {
 pub fn is_wished() -> bool {
     WISHED.load(Ordering::SeqCst)
 }
+
+/// Takes the request back, for whoever has dropped what was under way and goes on with something else.
+pub fn withdraw() {
+    WISHED.store(false, Ordering::SeqCst);
+}

@@ -1,0 +1,98 @@
+"""DACBench's Sigmoid and Luby beside ours: the same instances and actions, so equal returns; and how many steps a second each takes.
+
+    pip install dacbench==0.5.6
+    python examples/dacbench_side_by_side.py
+"""
+
+import time
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import trimtab
+
+warnings.simplefilter("ignore")
+from dacbench.benchmarks import FunctionApproximationBenchmark, LubyBenchmark  # noqa: E402
+
+EPISODES, ROUNDS = 600, 5
+
+
+def returns(env: Any, steps: int, actions: Any, skip: int) -> list[float]:
+    """Of episodes that go through the instances in turn."""
+    for _ in range(skip):
+        env.reset()
+    gained = []
+    for episode in actions:
+        env.reset()
+        gained.append(sum(float(env.step(episode[step])[1]) for step in range(steps)))
+    return gained
+
+
+def steps_a_second(play: Callable[[], int]) -> float:
+    """How many of them."""
+    begun = time.perf_counter()
+    steps = play()
+    return steps / (time.perf_counter() - begun)
+
+
+def episodes(env: Any, steps: int, actions: Any) -> Callable[[], int]:
+    """Whole episodes of one environment, resets included."""
+
+    def play() -> int:
+        for episode in actions:
+            env.reset()
+            for step in range(steps):
+                env.step(episode[step])
+        return steps * len(actions)
+
+    return play
+
+
+def vector(name: str, count: int, steps: int, actions: Any) -> Callable[[], int]:
+    """Whole episodes of many environments by one call a step, resets included."""
+    envs = trimtab.make_vec(name, count)
+    envs.reset(seed=1)
+
+    def play() -> int:
+        for _ in range(100):
+            for step in range(steps + 1):
+                envs.step(actions[:count, step % steps])
+        return 100 * (steps + 1) * count
+
+    return play
+
+
+def compare(name: str, theirs: Any, steps: int, choices: tuple[int, ...], skip: int) -> None:
+    """Prints a line of the table."""
+    rng = np.random.default_rng(1)
+    shape = (EPISODES, steps) if len(choices) == 1 else (EPISODES, steps, len(choices))
+    actions = rng.integers(0, choices if len(choices) > 1 else choices[0], size=shape)
+    ours = trimtab.make(name, order="in_turn")
+    # Theirs begins with the second instance.
+    apart = np.abs(np.subtract(returns(ours, steps, actions, skip), returns(theirs, steps, actions, 0))).max()
+    many = np.resize(actions, (256, *shape[1:]))
+    speeds = np.array(
+        [
+            [
+                steps_a_second(episodes(theirs, steps, actions)),
+                steps_a_second(episodes(ours, steps, actions)),
+                steps_a_second(vector(name, 256, steps, many)),
+            ]
+            for _ in range(ROUNDS)
+        ]
+    )
+    theirs_speed, single, many_speed = np.median(speeds, axis=0)
+    single_ratio, many_ratio = np.median(speeds[:, 1:] / speeds[:, :1], axis=0)
+    print(
+        f"{name:<12} {apart:8.1e} {theirs_speed:12,.0f} {single:12,.0f} {single_ratio:7.1f} {many_speed:14,.0f} {many_ratio:7.1f}"
+    )
+
+
+if __name__ == "__main__":
+    print("                 apart       theirs         ours   ratio   256 by a call   ratio")
+    for dimensions in (1, 2, 3, 5):
+        benchmark = FunctionApproximationBenchmark().get_benchmark(dimension=dimensions)
+        compare(f"sigmoid-{dimensions}d", benchmark, 10, (3,) * dimensions, 1)
+    compare("luby-8", LubyBenchmark().get_environment(), 8, (7,), 0)

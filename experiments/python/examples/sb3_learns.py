@@ -1,0 +1,139 @@
+"""Stable-Baselines3's PPO and MaskablePPO learn to steer the trainings of the quick-start, beside Trimtab's own PPO.
+
+    cargo run --release -- --out runs/quickstart                  # ours
+    pip install torch==2.9.0 stable-baselines3==2.9.2 sb3-contrib==2.9.2
+    python examples/sb3_learns.py runs/quickstart
+
+All learn from as many episodes, with rewards on the scale of the run's own references, and are judged on the same fresh seeds, always by
+their most probable choices. The policy of PPO then goes over to ours and back.
+"""
+
+import json
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from sb3_contrib import MaskablePPO
+from stable_baselines3 import PPO
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.env_checker import check_env
+
+import trimtab
+from trimtab.sb3 import actor_state, from_sb3
+
+UPDATES, EPISODES_PER_UPDATE, FRESH = 120, 32, 100
+# Those of the quick-start's `algorithm`, and of our PPO's defaults.
+OURS = {"learning_rate": 1e-3, "ent_coef": 0.003, "n_epochs": 4, "batch_size": 256}
+
+
+class Timed(trimtab.Environment):
+    """Counts its episodes and the time spent in it."""
+
+    seconds, episodes = 0.0, 0
+
+    def reset(self, **given: Any) -> Any:
+        begun = time.perf_counter()
+        seen = super().reset(**given)
+        self.seconds += time.perf_counter() - begun
+        self.episodes += 1
+        return seen
+
+    def step(self, action: Any) -> Any:
+        begun = time.perf_counter()
+        seen = super().step(action)
+        self.seconds += time.perf_counter() - begun
+        return seen
+
+
+class Enough(BaseCallback):
+    """Ends after so many episodes, and says now and then how it goes."""
+
+    def _on_step(self) -> bool:
+        return self.training_env.get_attr("episodes")[0] <= UPDATES * EPISODES_PER_UPDATE
+
+    def _on_rollout_end(self) -> None:
+        episodes = self.training_env.get_attr("episodes")[0]
+        mean = np.mean([episode["r"] for episode in self.model.ep_info_buffer or [{"r": np.nan}]])
+        print(f"\r{episodes} episodes, mean return {mean:.3f}", end="", file=sys.stderr)
+
+
+def judged(env: trimtab.Environment, tasks: list[str], choose: Any) -> Any:
+    """Returns on fresh seeds, task after task."""
+    gained = []
+    for seed in range(FRESH):
+        observation, info = env.reset(seed=10**6 + seed, options={"task": tasks[seed % len(tasks)]})
+        total, over = 0.0, False
+        while not over:
+            observation, reward, terminated, truncated, info = env.step(choose(observation, info["action_mask"]))
+            total, over = total + reward, terminated or truncated
+        gained.append(total)
+    return np.array(gained)
+
+
+def main(run: Path, seeds: int) -> None:
+    """Trains, judges and prints."""
+    events = [json.loads(line) for line in (run / "events.jsonl").read_text().splitlines()]
+    references = {event["task"]: event["loss"] for event in events if event["event"] == "reference"}
+    config, tasks = run / "config.ron", list(references)
+    env = trimtab.Environment(config, references=references)
+    check_env(env)
+    ours = trimtab.Policy.load(run / "policy.json")
+    table = {"ours": judged(env, tasks, lambda seen, mask: ours.act(seen[None], mask[None].astype(bool))[0])}
+    count = env.specification["horizon"]
+    for kind in (PPO, MaskablePPO):
+        for seed in range(seeds):
+            timed = Timed(config, references=references)
+            model = kind("MlpPolicy", timed, n_steps=EPISODES_PER_UPDATE * count, seed=seed, device="cpu", **OURS)
+            begun = time.perf_counter()
+            model.learn(10**9, callback=Enough())
+            print(file=sys.stderr)
+            took = time.perf_counter() - begun
+            masks = {"action_masks": None} if kind is MaskablePPO else {}
+
+            def choose(seen: Any, mask: Any, model: Any = model, masks: Any = masks) -> Any:
+                given = {name: mask.astype(bool) for name in masks}
+                return model.predict(seen, deterministic=True, **given)[0]
+
+            table[f"{kind.__name__}, seed {seed}"] = judged(env, tasks, choose)
+            print(f"{kind.__name__}, seed {seed}: {took:.1f} s, of which {timed.seconds:.1f} s in the environment")
+            if kind is PPO and seed == 0:
+                goes_over_and_back(model, env)
+            tell(table)
+
+
+def tell(table: dict[str, Any]) -> None:
+    """Prints what there is so far, each beside ours on the same seeds."""
+    for name, gained in table.items():
+        error = gained.std(ddof=1) / np.sqrt(len(gained))
+        apart = gained - table["ours"]
+        paired = apart.std(ddof=1) / np.sqrt(len(apart))
+        print(f"{name:<24} return {gained.mean():.3f} ± {error:.3f}, beside ours {apart.mean():+.3f} ± {paired:.3f}")
+
+
+def goes_over_and_back(model: Any, env: trimtab.Environment) -> None:
+    """The same actions on 1,000 observations: of theirs, of it read as ours, and of ours loaded into a new one of theirs."""
+    observations = [env.reset(seed=0)[0]]
+    while len(observations) < 1000:
+        seen, _, terminated, _, _ = env.step(env.action_space.sample())
+        observations.append(env.reset()[0] if terminated else seen)
+    with tempfile.TemporaryDirectory() as folder:
+        model.save(Path(folder) / "model.zip")
+        policy = from_sb3(Path(folder) / "model.zip", env)
+        policy.save(Path(folder) / "policy.json")
+        policy = trimtab.Policy.load(Path(folder) / "policy.json")
+    back = PPO("MlpPolicy", env, seed=99, device="cpu")
+    state = back.policy.state_dict()
+    state.update({name: torch.from_numpy(array) for name, array in actor_state(policy).items()})
+    back.policy.load_state_dict(state)
+    theirs = model.predict(np.array(observations), deterministic=True)[0]
+    as_ours = policy.act(np.array(observations))
+    again = back.predict(np.array(observations), deterministic=True)[0]
+    print(f"equal actions on 1,000 observations: ours {(theirs == as_ours).all(1).sum()}, back {(theirs == again).all(1).sum()}")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 3)

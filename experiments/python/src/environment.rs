@@ -1,0 +1,199 @@
+//! One environment for Python.
+
+use crate::config::{Source, config};
+use crate::episode::{Episode, Seen};
+use crate::error::exception;
+use crate::infos::info;
+use crate::interruptible::{self, interruptible};
+use numpy::{PyArray1, PyReadonlyArray1};
+use pyo3::exceptions::{PyKeyboardInterrupt, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+use std::collections::BTreeMap;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use trimtab_env::{Action, EnvironmentSpec, Error, Status};
+
+/// One environment. Two threads that use it at once get an error.
+#[pyclass(module = "trimtab._trimtab")]
+pub struct Environment {
+    /// Never locked, since PyO3 gives it to one at a time; it makes the class one that threads may share.
+    episode: Mutex<Episode>,
+    /// How long the last step of the episode took, if there was one.
+    last: Option<Duration>,
+}
+
+/// After a step that took less the next one is taken for brief: were it ten times as long, Ctrl-C would still act at once for a person.
+const BRIEF: Duration = Duration::from_millis(5);
+
+/// What Gymnasium's `step` returns.
+type Stepped<'py> = (
+    Bound<'py, PyArray1<f32>>,
+    f64,
+    bool,
+    bool,
+    Bound<'py, PyDict>,
+);
+
+#[pymethods]
+impl Environment {
+    /// Over the trainings, or the named environment, of a config.
+    #[staticmethod]
+    #[pyo3(signature = (config, references, strict))]
+    fn from_config(
+        py: Python<'_>,
+        config: Option<&Bound<'_, PyAny>>,
+        references: Option<BTreeMap<String, f64>>,
+        strict: bool,
+    ) -> PyResult<Self> {
+        let config = self::config(config)?;
+        // Data are read.
+        let source = py.detach(|| Source::of(&config, references.as_ref()));
+        Self::new(py, &source.map_err(exception)?, strict)
+    }
+
+    /// The one of this name.
+    #[staticmethod]
+    fn named(py: Python<'_>, name: &str, part: &str, order: &str, strict: bool) -> PyResult<Self> {
+        Self::new(
+            py,
+            &Source::named(name, part, order).map_err(exception)?,
+            strict,
+        )
+    }
+
+    #[getter]
+    fn spec<'py>(&mut self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        specification(py, self.episode().spec())
+    }
+
+    /// Begins an episode: of this seed, or of the next that follows from the last one given.
+    fn reset<'py>(
+        &mut self,
+        py: Python<'py>,
+        seed: Option<u64>,
+        task: Option<&str>,
+    ) -> PyResult<(Bound<'py, PyArray1<f32>>, Bound<'py, PyDict>)> {
+        self.last = None;
+        let seen = self.play(py, |episode| episode.reset(seed, task))?;
+        Ok((PyArray1::from_slice(py, &seen.features), info(py, seen)?))
+    }
+
+    fn step<'py>(&mut self, py: Python<'py>, action: &Bound<'py, PyAny>) -> PyResult<Stepped<'py>> {
+        let action = choices(self.episode().spec(), action)?;
+        let begun = Instant::now();
+        let seen = self.play(py, |episode| episode.step(action))?;
+        self.last = Some(begun.elapsed());
+        let (terminated, truncated) = ends(seen.status);
+        Ok((
+            PyArray1::from_slice(py, &seen.features),
+            f64::from(seen.reward),
+            terminated,
+            truncated,
+            info(py, seen)?,
+        ))
+    }
+
+    fn action_masks<'py>(&mut self, py: Python<'py>) -> Bound<'py, PyArray1<bool>> {
+        let mask = self.episode().flat_mask();
+        PyArray1::from_iter(py, mask.into_iter().map(|may| may == 1))
+    }
+}
+
+impl Environment {
+    fn new(py: Python<'_>, source: &Source, strict: bool) -> PyResult<Self> {
+        let episode = py
+            .detach(|| Episode::new(source, strict))
+            .map_err(exception)?;
+        Ok(Self {
+            episode: Mutex::new(episode),
+            last: None,
+        })
+    }
+
+    /// What observations and actions look like.
+    pub fn specification(&mut self) -> &EnvironmentSpec {
+        self.episode().spec()
+    }
+
+    fn episode(&mut self) -> &mut Episode {
+        self.episode
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Does `work`: a training without the interpreter's lock; what takes a microsecond at once.
+    fn play(
+        &mut self,
+        py: Python<'_>,
+        work: impl FnOnce(&mut Episode) -> Result<Seen, trimtab_experiments::Error> + Send,
+    ) -> PyResult<Seen> {
+        let brief = self.last.is_some_and(|last| last < BRIEF);
+        let episode = self.episode();
+        if !episode.trains() {
+            return work(episode).map_err(exception);
+        }
+        let played = match brief {
+            true => interruptible::brief(py, || work(episode)),
+            false => interruptible(py, &AtomicBool::new(false), || work(episode)),
+        };
+        let interrupted = |error: &PyErr| error.is_instance_of::<PyKeyboardInterrupt>(py);
+        if played.as_ref().err().is_some_and(interrupted) {
+            self.episode().cut();
+        }
+        played
+    }
+}
+
+/// What Gymnasium calls `terminated` and `truncated`.
+pub fn ends(status: Status) -> (bool, bool) {
+    (
+        matches!(status, Status::Terminated(_)),
+        matches!(status, Status::Truncated(_)),
+    )
+}
+
+/// A specification as a dict: `name`, `features` as names with bounds, `heads` as names with choices, `horizon`.
+pub fn specification<'py>(py: Python<'py>, spec: &EnvironmentSpec) -> PyResult<Bound<'py, PyDict>> {
+    let dict = PyDict::new(py);
+    let features = spec
+        .features
+        .iter()
+        .map(|feature| (&feature.name, feature.low, feature.high));
+    let heads = spec.heads.iter().map(|head| (&head.name, &head.choices));
+    dict.set_item("name", &spec.name)?;
+    dict.set_item("features", features.collect::<Vec<_>>())?;
+    dict.set_item("heads", heads.collect::<Vec<_>>())?;
+    dict.set_item("horizon", spec.horizon)?;
+    Ok(dict)
+}
+
+/// An action from an integer, where there is one head, or a sequence of integers, of any kind that Python or numpy has.
+fn choices(spec: &EnvironmentSpec, action: &Bound<'_, PyAny>) -> PyResult<Action> {
+    if let Ok(choice) = action.extract::<i64>() {
+        return action_of(spec, &[choice]);
+    }
+    if let Ok(array) = action.extract::<PyReadonlyArray1<'_, i64>>() {
+        return action_of(spec, &array.as_array().iter().copied().collect::<Vec<_>>());
+    }
+    action_of(spec, &action.extract::<Vec<i64>>()?)
+}
+
+/// An action from numbers, of which none is to be negative; that they fit the heads is checked by the environment.
+pub fn action_of(spec: &EnvironmentSpec, choices: &[i64]) -> PyResult<Action> {
+    let each = choices.iter().enumerate().map(|(index, choice)| {
+        usize::try_from(*choice).map_err(|_| {
+            let head = spec.heads.get(index);
+            let last = head.map_or(0, |head| head.choices.len().saturating_sub(1));
+            let name = head.map_or("?", |head| head.name.as_str());
+            PyValueError::new_err(format!(
+                "head `{name}` has choices 0 to {last}, but the action chose {choice}"
+            ))
+        })
+    });
+    let action = Action::new(each.collect::<PyResult<Vec<_>>>()?);
+    let fits: Result<(), Error> = spec.check_action(&action);
+    fits.map_err(exception)?;
+    Ok(action)
+}
