@@ -202,7 +202,9 @@ mod tests {
         let features = &environment.spec().features;
         assert_eq!(features.len(), observation.features.len());
         let names: Vec<&str> = features.iter().map(|f| f.name.as_str()).collect();
-        let context = ["epochs", "adaptive", "capacity", "depth", "width"];
+        let context = [
+            "epochs", "updates", "adaptive", "capacity", "depth", "width",
+        ];
         let wanted = [
             &context[..],
             &["blocks_adaptive", "blocks_plain", "pretrained"],

@@ -41,8 +41,9 @@ impl Context {
     }
 
     /// The names of [`Context::features`].
-    pub const FEATURES: [&str; 8] = [
+    pub const FEATURES: [&str; 9] = [
         "epochs",
+        "updates",
         "adaptive",
         "capacity",
         "depth",
@@ -52,11 +53,12 @@ impl Context {
         "pretrained",
     ];
 
-    /// The numbers that set-points depend on: `log10(epochs / 20)`, -1/2 or 1/2 for the optimiser,
+    /// The numbers that set-points depend on: `log10(epochs / 20)`, `log10(epochs examples / (20 * 4096))` for the updates, which at
+    /// the same batch size are as many as passes times examples, -1/2 or 1/2 for the optimiser,
     /// `log10(parameters / (3 examples))`, hidden layers less 2 for up to five layers, `log10(width / 64)` with the side of a
     /// square layer of mean size as the width, and `log10(layers / 5)` for more than five, with an adaptive optimiser or with
     /// another, and 1 for weights of an earlier training; each kept within -3 and 3, far beyond what any fit has seen.
-    pub fn features(&self) -> [f64; 8] {
+    pub fn features(&self) -> [f64; 9] {
         let log = |ratio: f64| ratio.max(1e-30).log10();
         let blocks = log(self.layers.max(SHALLOW) / SHALLOW);
         let (adaptive, plain) = if self.adaptive {
@@ -66,6 +68,7 @@ impl Context {
         };
         [
             log(self.epochs / 20.0),
+            log(self.epochs * self.examples / (20.0 * 4096.0)),
             adaptive - 0.5,
             log(self.parameters / (3.0 * self.examples.max(1.0))),
             self.layers.min(SHALLOW) - 3.0,
@@ -82,10 +85,13 @@ impl Context {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Terms {
-    /// The number for 20 epochs, as many parameters as three times the examples, and two hidden layers of 64 units.
+    /// The number for 20 epochs of 4,096 examples, three times as many parameters, and two hidden layers of 64 units.
     pub base: f64,
     /// Change for ten times the epochs.
     pub epochs: f64,
+    /// Change for ten times the updates. Where noise moves the weights, `n` updates of the size `rho` take them as far as
+    /// `rho sqrt(n)`, as in a random walk: the same distance would be -1/2 in a set-point.
+    pub updates: f64,
     /// Difference between an adaptive optimiser and another.
     pub adaptive: f64,
     /// Change for ten times the parameters an example.
@@ -110,6 +116,7 @@ impl Terms {
     pub fn at(&self, context: &Context) -> f64 {
         let of_features = [
             self.epochs,
+            self.updates,
             self.adaptive,
             self.capacity,
             self.depth,
