@@ -255,7 +255,7 @@ impl CompareConfig {
                 source: Box::new(source),
             })?;
         }
-        check_process("process", &self.process, "cost", self.cost)?;
+        check_process("process", &self.process, &self.tasks, "cost", self.cost)?;
         if let Some(focus) = &self.focus
             && !self.methods.iter().any(|method| method.name() == focus)
         {

@@ -5,8 +5,8 @@ use crate::{Error, Result};
 use trimtab_env::error::nearest::did_you_mean;
 use trimtab_env::settings::{OF_TRAININGS, PRUNE, ROLLBACK};
 use trimtab_env::{Budget, CostModel, TuningConfig};
-use trimtab_models::TaskConfig;
 use trimtab_models::training::loss::SETTINGS as OF_LOSSES;
+use trimtab_models::{ModelConfig, TaskConfig};
 
 /// Checks that all numbers of a config, which is given as RON, are finite.
 pub(crate) fn check_finite(text: &str) -> Result<()> {
@@ -38,20 +38,24 @@ pub(crate) fn check_tasks(field: &str, tasks: &[TaskConfig]) -> Result<()> {
     Ok(())
 }
 
-/// Checks what can be checked of a process and how its cost is counted without trainings; the fields are their own.
+/// Checks what can be checked of a process of `tasks` and how its cost is counted without trainings; the fields are their own.
 pub(crate) fn check_process(
     field: &str,
     process: &TuningConfig,
+    tasks: &[TaskConfig],
     cost_field: &str,
     cost: CostModel,
 ) -> Result<()> {
     process.validate().map_err(|error| error.within(field))?;
-    // The tasks of a config are this program's, and understand no setting of their own beside those of their losses.
+    // This program's own tasks understand no setting of their own beside those of their losses. Those of others are asked once they are made.
+    let others = tasks
+        .iter()
+        .any(|task| matches!(task.model, ModelConfig::Custom { .. }));
     let knobs = process.knobs.iter().enumerate();
     let knobs = knobs.map(|(index, knob)| (format!("knobs[{index}].name"), knob.name.as_str()));
     let held = process.settings.iter();
     let held = held.map(|(name, _)| (format!("settings.{name}"), name));
-    for (place, name) in knobs.chain(held) {
+    for (place, name) in knobs.chain(held).filter(|_| !others) {
         check_setting(&format!("{field}.{place}"), name)?;
     }
     match cost {

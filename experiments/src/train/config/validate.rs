@@ -47,7 +47,13 @@ impl Config {
             drawn.distribution.validate()?;
         }
         check_tasks("environment.tasks", tasks)?;
-        check_process("environment.process", process, "environment.cost", *cost)?;
+        check_process(
+            "environment.process",
+            process,
+            tasks,
+            "environment.cost",
+            *cost,
+        )?;
         let no_op = |knob: &Knob| knob.head().no_op().is_some();
         if let Some(knob) = process.knobs.iter().find(|knob| !no_op(knob))
             && self.training.self_critical

@@ -89,7 +89,7 @@ impl FitConfig {
             self.searcher.population,
             1..=MOST_RUNS,
         )?;
-        check_process("process", &self.process, "cost", self.cost)?;
+        check_process("process", &self.process, &[], "cost", self.cost)?;
         if !self.process.knobs.iter().any(|k| k.name == LEARNING_RATE) {
             let allowed = "give a knob `learning_rate`, whose initial value trainings begin with";
             return Err(Error::config("process.knobs", "without it", allowed));
