@@ -38,6 +38,7 @@
 //! | successive halving, ASHA, Hyperband | [`successive_halving`], [`asha`], [`hyperband`] |
 //! | population-based training, the cross-entropy method | [`population`], [`cross_entropy`] |
 //! | stopping runs early | [`pruning`] |
+//! | studies of Optuna, written and read | [`optuna`] |
 //! | what was proposed and told: what a searcher of your own keeps | [`history`] |
 //!
 //! **Why not a library.** `egobox-ego` brings some 150 crates into the build. The crate `tpe` optimises one parameter at a
@@ -54,6 +55,7 @@ pub mod grid;
 pub mod history;
 pub mod hyperband;
 mod linear_algebra;
+pub mod optuna;
 pub mod population;
 pub mod pruning;
 mod quasi_newton;
