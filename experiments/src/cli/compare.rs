@@ -9,6 +9,7 @@ use crate::record::run_directory::write_json;
 use crate::{Registry, Result, page, plot::pictures};
 use clap::Parser;
 use std::path::{Path, PathBuf};
+use trimtab_agent::searcher::optuna::Journal;
 
 /// Compares methods of tuning on the same work, with every cost counted.
 #[derive(Parser)]
@@ -17,7 +18,8 @@ use std::path::{Path, PathBuf};
     version,
     after_help = "Examples:
   compare                                       the bundled comparison, into runs/compare
-  compare my.ron --out runs/mine                one of your own; run it again to go on after a kill"
+  compare my.ron --out runs/mine                one of your own; run it again to go on after a kill
+  compare my.ron --optuna study.log             its searches for optuna-dashboard, while they go on"
 )]
 struct Compare {
     /// Config file; without one the bundled comparison runs
@@ -28,6 +30,9 @@ struct Compare {
     /// Seeds of each method on each task, instead of the config's
     #[arg(long)]
     seeds: Option<u64>,
+    /// Journal of Optuna that shows every search while it goes on, for optuna-dashboard and optuna.load_study
+    #[arg(long, value_name = "JOURNAL")]
+    optuna: Option<PathBuf>,
     /// One JSON object a line instead of a table
     #[arg(long)]
     json: bool,
@@ -55,8 +60,9 @@ pub(super) fn compare(words: &Words, registry: &Registry) -> Result<()> {
     let out = run_folder(arguments.out.as_deref(), &config.name);
     let _watch = arguments.machine.watched.watch("compare")?;
     let workers = arguments.machine.workers(registry, Some(&out))?;
+    let journal = arguments.optuna.as_deref().map(Journal::open).transpose()?;
     let mut progress = Progress::default();
-    let lines = compare::compare(&config, &out, &workers, &mut progress)?;
+    let lines = compare::compare(&config, &out, &workers, journal.as_ref(), &mut progress)?;
     workers.finish();
     let report = compare::report(&config, &lines);
     write_json(&out.join("report.json"), &report)?;

@@ -34,23 +34,31 @@ struct State {
 }
 
 impl Journal {
-    /// Opens a journal, which need not be there yet.
+    /// Opens a journal to write to it. A file that is not there is made, so that the dashboard can be started.
     ///
     /// # Errors
     /// [`Error::Damaged`] with the line that is none of a journal, [`Error::File`].
     pub fn open(path: &Path) -> Result<Self> {
+        let mut options = OpenOptions::new();
+        Self::opened(path, options.read(true).append(true).create(true))
+    }
+
+    /// Opens a journal of which nothing is changed.
+    ///
+    /// # Errors
+    /// As [`Journal::open`], also if there is no such file.
+    pub fn read(path: &Path) -> Result<Self> {
+        Self::opened(path, OpenOptions::new().read(true))
+    }
+
+    fn opened(path: &Path, options: &OpenOptions) -> Result<Self> {
         let journal = Self {
             path: path.to_owned(),
             worker: format!("trimtab-{}", std::process::id()),
             state: Mutex::default(),
         };
-        match File::open(path) {
-            Ok(mut file) => journal
-                .catch_up(&mut journal.state(), &mut file)
-                .map(drop)?,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(error) => return Err(journal.failed(error)),
-        }
+        let mut file = options.open(path).map_err(|error| journal.failed(error))?;
+        journal.catch_up(&mut journal.state(), &mut file)?;
         Ok(journal)
     }
 
@@ -91,9 +99,6 @@ impl Journal {
             .open(&self.path);
         let mut file = open.map_err(|error| self.failed(error))?;
         let cut_short = self.catch_up(&mut state, &mut file)?;
-        if !(cut_short.starts_with(BEGINNING) || BEGINNING.starts_with(&cut_short)) {
-            return Err(self.damaged(state.lines + 1, "it is none of a journal".to_owned()));
-        }
         let mut text = String::new();
         for mut line in make(&state.replay)? {
             line.worker_id.clone_from(&self.worker);
@@ -153,7 +158,14 @@ impl Journal {
             state.read += text.len() as u64;
             state.lines = number;
         }
-        Ok(new.split_off(whole))
+        let part = new.split_off(whole);
+        if !(part.starts_with(BEGINNING) || BEGINNING.starts_with(&part)) {
+            return Err(damaged(
+                state.lines + 1,
+                "it is no line of a journal".to_owned(),
+            ));
+        }
+        Ok(part)
     }
 
     fn damaged(&self, line: u64, problem: String) -> Error {

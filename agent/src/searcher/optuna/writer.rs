@@ -16,7 +16,7 @@ use trimtab_env::metrics::Direction;
 use trimtab_env::{Objective, SearchSpace, Settings, interruption};
 
 /// What is said of a study before its first trial.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Title {
     /// By what it is loaded: `optuna.load_study(study_name=...)`.
     pub name: String,
