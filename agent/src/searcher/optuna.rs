@@ -47,6 +47,7 @@
 //! | to find | look in |
 //! |---|---|
 //! | a search, written as it goes | [`writer`] |
+//! | a study as what a searcher has seen | [`seen()`] |
 //! | the file, beside other programs that write to it | [`journal`], `lock` |
 //! | what a journal says happened; a line of it; bare `NaN` | [`replay`], `line`, `bare` |
 //! | domains as distributions and back | [`distribution`] |
@@ -57,6 +58,7 @@ pub mod journal;
 mod line;
 mod lock;
 pub mod replay;
+mod seen;
 #[cfg(test)]
 mod tests;
 pub mod writer;
@@ -64,4 +66,5 @@ pub mod writer;
 pub use distribution::Distribution;
 pub use journal::Journal;
 pub use replay::{JournalTrial, Study, TrialState};
+pub use seen::seen;
 pub use writer::{Ending, StudyWriter, Title, TrialEvent};

@@ -6,10 +6,11 @@ use super::{
 use crate::compare::{self, CompareConfig};
 use crate::record::observer::Progress;
 use crate::record::run_directory::write_json;
-use crate::{Registry, Result, page, plot::pictures};
+use crate::{Error, Registry, Result, page, plot::pictures};
 use clap::Parser;
 use std::path::{Path, PathBuf};
 use trimtab_agent::searcher::optuna::Journal;
+use trimtab_env::search::config_space;
 
 /// Compares methods of tuning on the same work, with every cost counted.
 #[derive(Parser)]
@@ -33,6 +34,12 @@ struct Compare {
     /// Journal of Optuna that shows every search while it goes on, for optuna-dashboard and optuna.load_study
     #[arg(long, value_name = "JOURNAL")]
     optuna: Option<PathBuf>,
+    /// Search space as JSON of ConfigSpace, instead of the config's
+    #[arg(long, value_name = "JSON")]
+    space: Option<PathBuf>,
+    /// Print the search space as JSON of ConfigSpace and stop
+    #[arg(long)]
+    print_space: bool,
     /// One JSON object a line instead of a table
     #[arg(long)]
     json: bool,
@@ -55,7 +62,20 @@ pub(super) fn compare(words: &Words, registry: &Registry) -> Result<()> {
     }
     let file = arguments.config.as_deref();
     let folder = file.and_then(Path::parent).unwrap_or(Path::new(""));
-    let config = config.with_policies(folder)?;
+    if let Some(path) = &arguments.space {
+        let text = std::fs::read_to_string(path).map_err(Error::file(path))?;
+        let read = config_space::read(&text);
+        let (space, left_out) = read.map_err(|error| error.within(&path.display().to_string()))?;
+        note_left_out(path.display(), left_out);
+        config.space = space;
+    }
+    if arguments.print_space {
+        let (text, left_out) = config_space::write(&config.space, &config.name);
+        note_left_out("the space", left_out);
+        return write(text);
+    }
+    let config = config.with_files(folder)?;
+    note_left_out("warm starts", config.left_out_of_warm_starts()?);
     stop_on_ctrl_c()?;
     let out = run_folder(arguments.out.as_deref(), &config.name);
     let _watch = arguments.machine.watched.watch("compare")?;
@@ -77,4 +97,11 @@ pub(super) fn compare(words: &Words, registry: &Registry) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Says what one side of a file cannot say, which is left out.
+fn note_left_out(of: impl std::fmt::Display, lines: Vec<String>) {
+    for line in lines {
+        eprintln!("note: {of}: left out: {line}");
+    }
 }

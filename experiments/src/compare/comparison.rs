@@ -208,9 +208,14 @@ impl<'a> Comparison<'a> {
                 pruner,
                 runs,
                 steered,
+                warm_start,
                 ..
             } => {
                 let space = steered.as_ref().map_or(&self.config.space, |s| &s.space);
+                let seen = match warm_start {
+                    Some(warm_start) => warm_start.seen(space, objective)?.0,
+                    None => Vec::new(),
+                };
                 return Ok(Unit::Search(Box::new(Search {
                     task,
                     seed,
@@ -219,6 +224,7 @@ impl<'a> Comparison<'a> {
                     pruner: pruner.clone(),
                     runs: *runs,
                     servo: steered.as_ref().map(|steered| steered.servo),
+                    seen,
                     study: self.shown.then(study).transpose()?,
                 })));
             }

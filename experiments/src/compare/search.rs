@@ -12,7 +12,7 @@ use trimtab_agent::controller::{
 };
 use trimtab_agent::searcher::optuna::{Ending, Journal, Title, TrialEvent};
 use trimtab_agent::searcher::pruning::{self, Pruner, PrunerConfig};
-use trimtab_agent::searcher::{Proposal, SearcherConfig, Trial};
+use trimtab_agent::searcher::{Proposal, SearcherConfig, SeenTrial, Trial};
 use trimtab_env::mdp::stream::derived_seed;
 use trimtab_env::servo::context_servo::Offsets;
 use trimtab_env::{ContextServo, Cost, Environment, Outcome, SearchSpace, Settings, TuningEnv};
@@ -30,6 +30,8 @@ pub(crate) struct Search {
     pub(super) runs: f64,
     /// Under which servo its trials are, if they are steered.
     pub(super) servo: Option<ContextServo>,
+    /// What its searcher has seen before its first trial.
+    pub(super) seen: Vec<SeenTrial>,
     /// What it is as a study of a journal, if one is written.
     pub(super) study: Option<Title>,
 }
@@ -58,6 +60,7 @@ pub(super) fn search(
     let mut shown = Shown::begin(search, journal)?;
     let searcher_seed = derived_seed(search.seed, "searcher", 0);
     let mut searcher = registry.searcher(&search.searcher, search.space.clone(), searcher_seed)?;
+    searcher.see(&search.seen)?;
     let mut pruner = search.pruner.clone().map(Pruner::new).transpose()?;
     let mut ledger = Ledger::default();
     let mut trials: BTreeMap<u64, Trial> = BTreeMap::new();

@@ -1,7 +1,7 @@
 //! Journals against Optuna's own, and searches written, killed and played again.
 
 use super::*;
-use crate::searcher::Trial;
+use crate::searcher::{Outcome, Proposal, Searcher, SearcherConfig, Trial};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -201,7 +201,7 @@ fn play(endings: &[(u8, Vec<f64>)], seed: u64) -> (Vec<TrialEvent>, Vec<Shown>) 
     (events, shown)
 }
 
-fn seen(file: &Path) -> Vec<Shown> {
+fn shown(file: &Path) -> Vec<Shown> {
     let trials = only_study(file).1;
     let shown = |trial: &JournalTrial| {
         let values = trial.intermediate.values().copied().collect();
@@ -233,7 +233,7 @@ proptest! {
         let (folder, (events, wanted)) = (Folder::new(), play(&endings, seed));
         let file = folder.0.join("study.log");
         write(&file, Objective::Loss, &events);
-        prop_assert_eq!(text(&seen(&file)), text(&wanted));
+        prop_assert_eq!(text(&shown(&file)), text(&wanted));
         for line in std::fs::read_to_string(&file).unwrap().lines() {
             prop_assert!(line.contains("\"worker_id\""), "{}", line);
         }
@@ -252,7 +252,7 @@ proptest! {
         let cut = (at * whole.len() as f64) as usize;
         std::fs::write(&file, &whole[..cut]).unwrap();
         write(&file, Objective::Loss, &events);
-        prop_assert_eq!(text(&seen(&file)), text(&wanted));
+        prop_assert_eq!(text(&shown(&file)), text(&wanted));
         // Once more, and nothing is written at all.
         let before = std::fs::read(&file).unwrap();
         write(&file, Objective::Loss, &events);
@@ -464,4 +464,124 @@ fn distributions_of_earlier_versions_are_read() {
         assert_eq!(Distribution::parse(text), Ok(wanted), "{text}");
     }
     assert!(Distribution::parse(r#"{"name": "Poisson", "attributes": {}}"#).is_err());
+}
+
+fn renamed(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+    let pairs = pairs
+        .iter()
+        .map(|(from, to)| ((*from).to_owned(), (*to).to_owned()));
+    pairs.collect()
+}
+
+#[test]
+fn a_study_is_seen_and_what_does_not_fit_is_named() {
+    let (_folder, file) = Folder::with(SAMPLE);
+    let (study, trials) = only_study(&file);
+    // Without the optimiser, and without batches of 16.
+    let space = SearchSpace::new(vec![
+        Parameter::new("rate", Domain::LogUniform(1e-5, 1.0)),
+        Parameter::new("batch_size", Domain::Values(vec![32.0, 64.0])),
+        Parameter::new("layers", Domain::Values(vec![1.0, 2.0, 3.0, 4.0])),
+    ])
+    .unwrap();
+    let names = renamed(&[("learning_rate", "rate")]);
+    let (seen, left_out) = seen((&study, &trials), &space, Objective::Loss, &names).unwrap();
+    let outcomes: Vec<Outcome> = seen.iter().map(|trial| trial.outcome).collect();
+    assert_eq!(
+        outcomes,
+        [Outcome::Loss(0.4), Outcome::Loss(1.2), Outcome::Failed]
+    );
+    let wanted = Settings::default()
+        .with("rate", 0.01)
+        .with("batch_size", 32.0)
+        .with("layers", 1.0);
+    assert_eq!((&seen[0].configuration, seen[0].resource), (&wanted, None));
+    for word in [
+        "1 trial: it is not finished",
+        "4 trials: its `optimizer`",
+        "batch_size",
+    ] {
+        assert!(
+            left_out.iter().any(|line| line.contains(word)),
+            "{left_out:?}"
+        );
+    }
+    assert_eq!(left_out.len(), 3, "{left_out:?}");
+
+    let accuracy = Objective::Metric(Metric::Accuracy);
+    let error = super::seen((&study, &trials), &space, accuracy, &names).unwrap_err();
+    assert!(
+        error.to_string().contains("`accuracy` is maximised"),
+        "{error}"
+    );
+}
+
+#[test]
+fn searchers_go_on_from_what_was_seen() {
+    let folder = Folder::new();
+    let file = folder.0.join("study.log");
+    let space = space();
+    let loss = |settings: &Settings| (settings.learning_rate().unwrap().ln() + 3.0).powi(2);
+    let mut events = Vec::new();
+    for id in 0..40 {
+        let trial = trial(id, 7);
+        let ending = Ending::Whole(loss(&trial.configuration));
+        events.push(TrialEvent::Began(trial));
+        events.push(TrialEvent::Ended { trial: id, ending });
+    }
+    write(&file, Objective::Loss, &events);
+    let (study, trials) = only_study(&file);
+    let (seen, left_out) = seen((&study, &trials), &space, Objective::Loss, &renamed(&[])).unwrap();
+    assert_eq!((seen.len(), left_out), (40, vec![]));
+
+    for config in [
+        SearcherConfig::Tpe(Default::default()),
+        SearcherConfig::Bayesian(Default::default()),
+    ] {
+        // The first five trials: without a warm start they are spread over the space.
+        let distance = |warm: bool| {
+            let mut searcher = config.start(space.clone(), 1).unwrap();
+            if warm {
+                searcher.see(&seen).unwrap();
+            }
+            let mut sum = 0.0;
+            for _ in 0..5 {
+                let Proposal::Trial(trial) = searcher.ask().unwrap() else {
+                    panic!("a trial")
+                };
+                sum += loss(&trial.configuration);
+                searcher.tell(trial.id, loss(&trial.configuration)).unwrap();
+            }
+            sum / 5.0
+        };
+        let (warm, cold) = (distance(true), distance(false));
+        assert!(warm < 0.3 * cold, "{config:?}: {warm} and {cold}");
+    }
+
+    // A grid does not run them again; halving begins with its own.
+    let grid = || {
+        SearcherConfig::Grid { points: 2 }
+            .start(space.clone(), 1)
+            .unwrap()
+    };
+    let count = |searcher: &mut dyn Searcher| {
+        let asked = std::iter::from_fn(|| match searcher.ask().unwrap() {
+            Proposal::Trial(trial) => Some(trial.configuration),
+            _ => None,
+        });
+        asked.collect::<Vec<_>>()
+    };
+    let all = count(&mut grid());
+    let mut rest = grid();
+    let known = crate::searcher::SeenTrial {
+        configuration: all[0].clone(),
+        resource: None,
+        outcome: Outcome::Loss(1.0),
+    };
+    rest.see(&[known]).unwrap();
+    assert_eq!(count(&mut rest), all[1..]);
+    let mut halving = SearcherConfig::Asha(Default::default())
+        .start(space.clone(), 1)
+        .unwrap();
+    assert!(halving.see(&seen).unwrap_err().to_string().contains("Tpe"));
 }
