@@ -180,7 +180,7 @@ impl<'a> Comparison<'a> {
             ("method", method.name().to_owned()),
             ("seed", of.to_string()),
             ("seed of the comparison", config.seed.to_string()),
-            ("budgets", budget.copied().unwrap_or(1.0).to_string()),
+            ("budget factor", budget.copied().unwrap_or(1.0).to_string()),
             ("config", about),
         ];
         let attributes = attributes.map(|(name, value)| (name.to_owned(), value.into()));

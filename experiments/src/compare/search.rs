@@ -224,5 +224,5 @@ fn play_trial(
             }
         }
     }
-    Ok((best, Ending::Paused))
+    Ok((best, Ending::Paused(best)))
 }

@@ -184,7 +184,7 @@ fn play(endings: &[(u8, Vec<f64>)], seed: u64) -> (Vec<TrialEvent>, Vec<Shown>) 
         let last: Vec<f64> = last.into_iter().copied().collect();
         let (ending, state, values) = match ending {
             0 => (Ending::Pruned, TrialState::Pruned, last),
-            1 => (Ending::Paused, TrialState::Pruned, last),
+            1 => (Ending::Paused(best), TrialState::Pruned, last),
             _ if best.is_finite() => (Ending::Whole(best), TrialState::Complete, vec![best]),
             _ => (Ending::Whole(best), TrialState::Failed, vec![]),
         };
@@ -198,6 +198,17 @@ fn play(endings: &[(u8, Vec<f64>)], seed: u64) -> (Vec<TrialEvent>, Vec<Shown>) 
         shown.push((trial.configuration, state, values, on_the_way.collect()));
     }
     events.push(TrialEvent::Finished);
+    // Those that wait are pruned, but for those that were trained furthest.
+    let furthest = endings.iter().map(|(_, losses)| losses.len()).max();
+    for ((ending, losses), (_, state, values, _)) in endings.iter().zip(&mut shown) {
+        if *ending == 1 && Some(losses.len()) == furthest {
+            let finite = losses.iter().copied().filter(|loss| loss.is_finite());
+            (*state, *values) = match finite.min_by(f64::total_cmp) {
+                Some(best) => (TrialState::Complete, vec![best]),
+                None => (TrialState::Failed, vec![]),
+            };
+        }
+    }
     (events, shown)
 }
 
@@ -301,10 +312,10 @@ fn a_trial_that_goes_on_is_one_trial_unless_its_configuration_changes() {
         &[
             TrialEvent::Began(first),
             reported(0, 0, 3.0),
-            ended(0, Ending::Paused),
+            ended(0, Ending::Paused(3.0)),
             TrialEvent::Began(same),
             reported(1, 1, 2.0),
-            ended(1, Ending::Paused),
+            ended(1, Ending::Paused(2.0)),
             TrialEvent::Began(other),
             reported(2, 2, 1.0),
             ended(2, Ending::Whole(1.0)),

@@ -10,7 +10,7 @@ use crate::{Error, Result};
 use chrono::{DateTime, SecondsFormat};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::SystemTime;
 use trimtab_env::metrics::Direction;
 use trimtab_env::{Objective, SearchSpace, Settings, interruption};
@@ -60,9 +60,9 @@ pub enum Ending {
     Whole(f64),
     /// A pruner stopped it.
     Pruned,
-    /// It went as far as its searcher wanted, which may let another trial go on from it. If none does until the search is over, it
-    /// was pruned.
-    Paused,
+    /// It went as far as its searcher wanted, with this loss. Another trial may go on from it. If none does until the search is over, it
+    /// was pruned; but those that were trained as far as any trial of the search are complete.
+    Paused(f64),
 }
 
 /// A search as a study of a journal.
@@ -89,6 +89,8 @@ struct Shown {
     place: u64,
     /// Whether another has gone on from it.
     went_on: bool,
+    /// Its loss, while it is paused.
+    paused: Option<f64>,
 }
 
 /// The attribute that says which trial of the search it is.
@@ -158,25 +160,48 @@ impl<'j> StudyWriter<'j> {
                 })
             }
             TrialEvent::Ended { trial, ending } => match ending {
-                Ending::Paused => Ok(()),
-                Ending::Pruned => self.say(*trial, pruned),
-                Ending::Whole(loss) if loss.is_finite() => {
-                    let value = self.title.objective.figure(*loss);
-                    self.say(*trial, |_| ended(TrialState::Complete, Some(value)))
+                Ending::Paused(loss) => {
+                    if let Some(shown) = self.shown.get_mut(trial) {
+                        shown.paused = Some(*loss);
+                    }
+                    Ok(())
                 }
-                Ending::Whole(_) => self.say(*trial, |_| ended(TrialState::Failed, None)),
+                Ending::Pruned => self.say(*trial, pruned),
+                Ending::Whole(loss) => self.say(*trial, |_| self.whole(*loss)),
             },
-            TrialEvent::Finished => {
-                let waiting: BTreeSet<u64> = self.shown.values().map(|shown| shown.place).collect();
-                let make = |replay: &Replay| {
-                    let lines = waiting
-                        .iter()
-                        .filter_map(|place| said(replay, *place, &pruned));
-                    Ok(lines.collect())
-                };
-                self.journal.add(make, |_| ())
-            }
+            TrialEvent::Finished => self.finish(),
         }
+    }
+
+    fn whole(&self, loss: f64) -> Line {
+        if loss.is_finite() {
+            ended(
+                TrialState::Complete,
+                Some(self.title.objective.figure(loss)),
+            )
+        } else {
+            ended(TrialState::Failed, None)
+        }
+    }
+
+    fn finish(&mut self) -> Result<()> {
+        let last_step = |replay: &Replay, shown: &Shown| {
+            let trial = replay.trials.get(shown.place as usize)?;
+            trial.intermediate.keys().next_back().copied()
+        };
+        let make = |replay: &Replay| {
+            let all = self.shown.values();
+            let furthest = all.filter_map(|shown| last_step(replay, shown)).max();
+            let waiting = self.shown.values().filter(|shown| !shown.went_on);
+            let lines = waiting.filter_map(|shown| match shown.paused {
+                Some(loss) if last_step(replay, shown) == furthest => {
+                    said(replay, shown.place, &|_: &JournalTrial| self.whole(loss))
+                }
+                _ => said(replay, shown.place, &pruned),
+            });
+            Ok(lines.collect())
+        };
+        self.journal.add(make, |_| ())
     }
 
     fn began(&mut self, trial: &Trial) -> Result<()> {
@@ -190,6 +215,7 @@ impl<'j> StudyWriter<'j> {
                     configuration: trial.configuration.clone(),
                     place: parent.place,
                     went_on: false,
+                    paused: None,
                 };
                 self.shown.insert(trial.id, shown);
                 return Ok(());
@@ -209,6 +235,7 @@ impl<'j> StudyWriter<'j> {
                 configuration: trial.configuration.clone(),
                 place,
                 went_on: false,
+                paused: None,
             };
             self.shown.insert(trial.id, shown);
         }
