@@ -323,11 +323,6 @@ fn searches_are_shown_once_and_change_no_record() {
         let lost = wanted.iter().filter(|study| !found.contains(study));
         let lost: Vec<&String> = lost.collect();
         assert!(journal_kept < records_kept || lost.is_empty(), "{lost:?}");
-        assert!(
-            found
-                .iter()
-                .all(|study| wanted.contains(study) || study.contains("state: Running"))
-        );
     }
 
     // From nothing but the journal, under another folder.
@@ -347,7 +342,7 @@ fn searches_are_shown_once_and_change_no_record() {
         (["--optuna", "gone/study.log"], "gone"),
     ] {
         let mut command = compare(&folder, &["compare.ron", "--out", "wrong"]);
-        let message = bad(command.args(arguments));
+        let message = bad(&command.args(arguments).output().unwrap());
         assert!(message.contains(word), "{message}");
     }
 }

@@ -153,7 +153,7 @@ impl<'a> Comparison<'a> {
         best.map_or_else(|| self.base(), |index| points[index].0.clone())
     }
 
-    /// What a search is as a study: named by task, method and seed, with everything that decides its results.
+    /// What a search is as a study: named by task, method and seed, with a checksum of everything that decides its results.
     ///
     /// # Errors
     /// [`Error::Config`] for what JSON does not hold.
@@ -173,6 +173,8 @@ impl<'a> Comparison<'a> {
             method,
         ))
         .map_err(|error| Error::config("methods", error, "give finite numbers"))?;
+        // Short, since the dashboard shows attributes on one line.
+        let checksum = crc32c::crc32c(about.as_bytes());
         let budget = self.tuning.budgets.get(task);
         let attributes = [
             ("program", "trimtab".to_owned()),
@@ -181,7 +183,7 @@ impl<'a> Comparison<'a> {
             ("seed", of.to_string()),
             ("seed of the comparison", config.seed.to_string()),
             ("budget factor", budget.copied().unwrap_or(1.0).to_string()),
-            ("config", about),
+            ("checksum of the config", format!("{checksum:08x}")),
         ];
         let attributes = attributes.map(|(name, value)| (name.to_owned(), value.into()));
         Ok(Title {
