@@ -235,7 +235,11 @@ def test_the_dashboard_shows_it(whole: Path, tmp_path: Path) -> None:
 
 
 def test_a_study_of_optuna_is_a_warm_start(tmp_path: Path) -> None:
-    study = optuna.create_study(study_name="theirs", storage=storage(tmp_path / "theirs.log"))
+    study = optuna.create_study(
+        study_name="theirs",
+        storage=storage(tmp_path / "theirs.log"),
+        sampler=optuna.samplers.RandomSampler(seed=1),
+    )
 
     def objective(trial: optuna.Trial) -> float:
         rate = trial.suggest_float("lr", 1e-4, 1, log=True)
@@ -252,12 +256,13 @@ def test_a_study_of_optuna_is_a_warm_start(tmp_path: Path) -> None:
     (tmp_path / tpe).write_text(text)
     done = compare(tmp_path, tpe, "--out", "run", "--optuna", "study.log")
     outside = sum(t.params["lr"] < 1e-3 for t in study.trials)
-    assert "29 trials: its `dropout`" in done.stderr or "30 trials: its `dropout`" in done.stderr
-    assert outside == 0 or "learning_rate" in done.stderr
-    assert "it has no value" in done.stderr
-    # The first trials are already where theirs were good, and the numbers of trials go on.
-    hot = studies(tmp_path / "study.log")["digits/hot/0"]
-    assert all(0.005 < trial.params["learning_rate"] < 0.5 for trial in hot.trials)
+    assert outside > 0
+    for word in [r"29 trials: its `dropout`", r"setting `learning_rate`: .* is not allowed", "1 trial: it has no value"]:
+        assert re.search(word, done.stderr), done.stderr
+    # The first trial is already where theirs were good.
+    for seed in range(2):
+        first = studies(tmp_path / "study.log")[f"digits/hot/{seed}"].trials[0]
+        assert abs(math.log10(first.params["learning_rate"] / 0.05)) < 0.5
 
 
 def test_a_space_is_one_of_config_space(tmp_path: Path) -> None:

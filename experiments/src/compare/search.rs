@@ -192,14 +192,18 @@ fn play_trial(
     let mut episode = Episode::begin(play)?;
     let objective = episode.environment().config().objective;
     let (mut segments, mut spent, mut best) = (0, 0.0, f64::INFINITY);
+    // A run without a loss after any of its segments has failed, though the loss of the untrained network is its best.
+    let mut evaluated = false;
+    let shown_loss = |evaluated: bool, best: f64| if evaluated { best } else { f64::INFINITY };
     while trial.resource.is_none_or(|resource| segments < resource) {
         episode.step()?;
         segments += 1;
         let Some(segment) = episode.environment().segments().last() else {
-            return Ok((best, Ending::Whole(best)));
+            return Ok((best, Ending::Whole(shown_loss(evaluated, best))));
         };
         let loss = objective.of(&segment.report);
         best = segment.best_loss;
+        evaluated |= loss.is_some_and(f64::is_finite);
         if segments > known {
             ledger.divergences += u64::from(segment.report.diverged);
             // With what is spent between segments, as in a single run.
@@ -215,7 +219,7 @@ fn play_trial(
             if let Some(pruner) = &mut pruner {
                 pruner.complete(trial.id);
             }
-            return Ok((best, Ending::Whole(best)));
+            return Ok((best, Ending::Whole(shown_loss(evaluated, best))));
         }
         if let Some(pruner) = &mut pruner {
             let loss = loss.unwrap_or(f64::NAN);
@@ -224,5 +228,5 @@ fn play_trial(
             }
         }
     }
-    Ok((best, Ending::Paused(best)))
+    Ok((best, Ending::Paused(shown_loss(evaluated, best))))
 }

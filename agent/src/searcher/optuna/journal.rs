@@ -90,7 +90,7 @@ impl Journal {
         then: impl FnOnce(&Replay) -> R,
     ) -> Result<R> {
         let mut state = self.state();
-        let _lock = Lock::take(&self.path).map_err(|error| self.failed(error))?;
+        let lock = Lock::take(&self.path).map_err(|error| self.failed(error))?;
         let open = OpenOptions::new()
             .read(true)
             .write(true)
@@ -105,21 +105,21 @@ impl Journal {
             text += &line.text().map_err(|error| self.failed(error.into()))?;
         }
         let end = state.read;
-        let write = |file: &mut File| {
+        let write = |file: &mut File| -> std::io::Result<()> {
             if !cut_short.is_empty() {
                 file.set_len(end)?;
             }
             file.seek(SeekFrom::Start(end))?;
-            file.write_all(text.as_bytes())?;
-            // A kill loses nothing that is written; only a machine that goes down may lose what is not yet synced.
-            if text.contains("\"datetime_complete\"") {
-                file.sync_all()
-            } else {
-                Ok(())
-            }
+            file.write_all(text.as_bytes())
         };
         write(&mut file).map_err(|error| self.failed(error))?;
         self.catch_up(&mut state, &mut file)?;
+        // Before what takes longest: a program that is killed with the lock leaves it behind.
+        drop(lock);
+        // A kill loses nothing that is written; only a machine that goes down may lose what is not yet synced.
+        if text.contains("\"datetime_complete\"") {
+            file.sync_all().map_err(|error| self.failed(error))?;
+        }
         Ok(then(&state.replay))
     }
 
