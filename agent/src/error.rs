@@ -35,14 +35,14 @@ pub enum Error {
         /// What the operating system said.
         source: std::io::Error,
     },
-    /// A policy or checkpoint file is damaged, or something else altogether.
+    /// A policy, a checkpoint or a journal is damaged, or something else altogether.
     #[error(
         "{path}: not a whole {kind}: {problem}; the file is cut short or altered, take another copy"
     )]
     Damaged {
         /// The file.
         path: PathBuf,
-        /// `policy` or `checkpoint`.
+        /// `policy`, `checkpoint` or `journal of Optuna`.
         kind: &'static str,
         /// What does not fit.
         problem: String,

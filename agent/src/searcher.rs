@@ -38,6 +38,7 @@
 //! | successive halving, ASHA, Hyperband | [`successive_halving`], [`asha`], [`hyperband`] |
 //! | population-based training, the cross-entropy method | [`population`], [`cross_entropy`] |
 //! | stopping runs early | [`pruning`] |
+//! | studies of Optuna, written and read | [`optuna`] |
 //! | what was proposed and told: what a searcher of your own keeps | [`history`] |
 //!
 //! **Why not a library.** `egobox-ego` brings some 150 crates into the build. The crate `tpe` optimises one parameter at a
@@ -54,6 +55,7 @@ pub mod grid;
 pub mod history;
 pub mod hyperband;
 mod linear_algebra;
+pub mod optuna;
 pub mod population;
 pub mod pruning;
 mod quasi_newton;
@@ -69,7 +71,7 @@ pub use bayesian::{Bayesian, BayesianConfig};
 pub use config::{AnySearcher, SearcherConfig};
 pub use cross_entropy::{CrossEntropy, CrossEntropyConfig};
 pub use grid::GridSearch;
-pub use history::{History, Outcome};
+pub use history::{History, Outcome, SeenTrial};
 pub use hyperband::{Hyperband, HyperbandConfig};
 pub use population::{Population, PopulationConfig};
 pub use quasi_random::QuasiRandom;
@@ -120,6 +122,20 @@ pub trait Searcher: Send {
     /// # Errors
     /// [`crate::Error::Config`] if no trial of this number is under way.
     fn tell(&mut self, id: u64, loss: f64) -> Result<()>;
+
+    /// Takes trials that were run before, by whomever, before it is asked for the first: a warm start. They count among the trials so
+    /// far.
+    ///
+    /// # Errors
+    /// [`Error::Config`] if one does not fit the space; of a searcher that makes nothing of trials of others, as by default.
+    fn see(&mut self, seen: &[SeenTrial]) -> Result<()> {
+        if seen.is_empty() {
+            return Ok(());
+        }
+        let allowed =
+            "it begins with its own; give them to Grid, Random, QuasiRandom, Bayesian or Tpe";
+        Err(Error::config("trials that were seen", seen.len(), allowed))
+    }
 
     /// All trials so far.
     fn history(&self) -> &History;

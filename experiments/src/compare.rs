@@ -12,6 +12,7 @@
 //! | a comparison from beginning to end | [`run`] |
 //! | what is found out before the methods run: grids, fits | `grid`, `fit`, `comparison` |
 //! | single trainings and searches as work | `work`, `search` |
+//! | searches as studies of Optuna, while they go on; studies that they go on from | `studies`, [`warm_start`] |
 //! | who spent what; the lines of `records.jsonl` | [`ledger`], [`record`] |
 //! | the figures: intervals, profiles, break-even, one method against each | [`report`](mod@report), [`profile`], [`break_even`](mod@break_even), [`rivals`] |
 //! | the report as text | [`table`](mod@table) |
@@ -39,7 +40,9 @@ pub mod rivals;
 pub mod run;
 mod runs;
 mod search;
+mod studies;
 pub mod table;
+pub mod warm_start;
 pub(crate) mod work;
 
 pub use config::CompareConfig;
@@ -50,3 +53,4 @@ pub use record::CompareRecord;
 pub use report::{Report, report};
 pub use run::compare;
 pub use table::table;
+pub use warm_start::WarmStart;

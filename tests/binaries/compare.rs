@@ -274,3 +274,75 @@ fn another_config_in_the_folder_and_equal_names_are_explained() {
         assert!(!folder.0.join("wrong").exists(), "{from}");
     }
 }
+
+/// The studies of a journal but for the times, as text: what is not a number does not equal itself.
+fn studies(folder: &Folder, file: &str) -> Vec<String> {
+    use trimtab_agent::searcher::optuna::Journal;
+    let studies = Journal::read(&folder.0.join(file)).unwrap().studies();
+    let mut all: Vec<String> = studies
+        .iter()
+        .map(|(study, trials)| format!("{} {:?} {trials:?}", study.name, study.attributes))
+        .collect();
+    // Their order depends on the threads.
+    all.sort();
+    all
+}
+
+#[test]
+fn searches_are_shown_once_and_change_no_record() {
+    let folder = Folder::new("compare-optuna");
+    let run = |arguments: &[&str]| {
+        let output = compare(&folder, arguments).output().unwrap();
+        good(&output);
+        output
+    };
+    run(&["compare.ron", "--out", "plain"]);
+    let shown = ["compare.ron", "--out", "shown", "--optuna", "study.log"];
+    run(&shown);
+    let records = folder.read("shown/records.jsonl");
+    assert_eq!(records, folder.read("plain/records.jsonl"));
+    let wanted = studies(&folder, "study.log");
+    // Five searches on two tasks with two seeds, and a fit on each task.
+    assert_eq!(wanted.len(), 5 * 2 * 2 + 2);
+    assert!(wanted.iter().any(|study| study.contains("state: Pruned")));
+
+    // A kill leaves any part of both files.
+    let journal = folder.read("study.log");
+    for (records_kept, journal_kept) in [(0.5, 0.4), (0.9, 0.97), (0.4, 0.5)] {
+        for (file, text, share) in [
+            ("shown/records.jsonl", &records, records_kept),
+            ("study.log", &journal, journal_kept),
+        ] {
+            let kept = (share * text.len() as f64) as usize;
+            std::fs::write(folder.0.join(file), &text.as_bytes()[..kept]).unwrap();
+        }
+        run(&shown);
+        assert_eq!(folder.read("shown/records.jsonl"), records);
+        let found = studies(&folder, "study.log");
+        // What the records had already is not played again.
+        let lost = wanted.iter().filter(|study| !found.contains(study));
+        let lost: Vec<&String> = lost.collect();
+        assert!(journal_kept < records_kept || lost.is_empty(), "{lost:?}");
+    }
+
+    // From nothing but the journal, under another folder.
+    std::fs::write(folder.0.join("study.log"), &journal).unwrap();
+    run(&["compare.ron", "--out", "again", "--optuna", "study.log"]);
+    assert_eq!(folder.read("study.log"), journal);
+
+    let space = run(&["compare.ron", "--print-space"]);
+    std::fs::write(folder.0.join("space.json"), &space.stdout).unwrap();
+    let back = run(&["compare.ron", "--space", "space.json", "--print-space"]);
+    assert_eq!(back.stdout, space.stdout);
+
+    for (arguments, word) in [
+        (["--space", "gone.json"], "gone.json"),
+        (["--space", "compare.ron"], "to_json"),
+        (["--optuna", "compare.ron"], "journal"),
+        (["--optuna", "gone/study.log"], "gone"),
+    ] {
+        let mut command = compare(&folder, &["compare.ron", "--out", "wrong"]);
+        let message = bad(&command.args(arguments).output().unwrap());
+        assert!(message.contains(word), "{message}");
+    }
+}

@@ -2,7 +2,7 @@
 
 use super::acquisition::{Acquisition, normal_quantile};
 use super::gaussian_process::{Axis, GaussianProcess, Kernel, Prior, fit};
-use super::history::tell_history;
+use super::history::{see_history, tell_history};
 use super::quasi_random::{Halton, next_point};
 use super::{History, Outcome, Proposal, Searcher, check_candidates};
 use crate::{Error, Result};
@@ -258,6 +258,7 @@ impl Searcher for Bayesian {
     }
 
     tell_history!();
+    see_history!();
 }
 
 /// Losses divided by the power of two that is about as large as the largest of them, so that no square overflows or vanishes. That

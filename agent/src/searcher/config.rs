@@ -3,7 +3,7 @@
 use super::{
     Asha, AshaConfig, Bayesian, BayesianConfig, CrossEntropy, CrossEntropyConfig, GridSearch,
     History, Hyperband, HyperbandConfig, Population, PopulationConfig, Proposal, QuasiRandom,
-    RandomSearch, Searcher, SuccessiveHalving, SuccessiveHalvingConfig, Tpe, TpeConfig,
+    RandomSearch, Searcher, SeenTrial, SuccessiveHalving, SuccessiveHalvingConfig, Tpe, TpeConfig,
 };
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -194,6 +194,10 @@ impl Searcher for AnySearcher {
 
     fn tell(&mut self, id: u64, loss: f64) -> Result<()> {
         self.inner_mut().tell(id, loss)
+    }
+
+    fn see(&mut self, seen: &[SeenTrial]) -> Result<()> {
+        self.inner_mut().see(seen)
     }
 
     fn history(&self) -> &History {

@@ -1,7 +1,7 @@
 //! Grid search.
 
 use super::history::tell_history;
-use super::{History, Proposal, Searcher};
+use super::{History, Proposal, Searcher, SeenTrial};
 use crate::Result;
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
@@ -37,6 +37,15 @@ impl Searcher for GridSearch {
             Some(configuration) => Proposal::Trial(self.history.propose(configuration, None, None)),
             None => Proposal::Done,
         })
+    }
+
+    /// What was seen is not run again.
+    fn see(&mut self, seen: &[SeenTrial]) -> Result<()> {
+        self.history.see(seen)?;
+        let history = &self.history;
+        self.left
+            .retain(|configuration| !history.is_tried(configuration));
+        Ok(())
     }
 
     tell_history!();

@@ -30,6 +30,17 @@ pub enum Outcome {
     Failed,
 }
 
+/// A trial that was run before a search began, by whomever.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SeenTrial {
+    /// What was trained with.
+    pub configuration: Settings,
+    /// Up to where it was trained; `None` is to the end.
+    pub resource: Option<u64>,
+    /// How it ended; not [`Outcome::Outstanding`].
+    pub outcome: Outcome,
+}
+
 impl Outcome {
     /// The loss as something to rank by: what failed comes last.
     pub fn rank(self) -> f64 {
@@ -138,6 +149,31 @@ impl History {
         trial
     }
 
+    /// Enters trials that were run before, as if they had been proposed and told.
+    ///
+    /// # Errors
+    /// [`Error::Config`] if one of them is not a configuration of the space, or under way.
+    pub fn see(&mut self, seen: &[SeenTrial]) -> Result<()> {
+        for (index, trial) in seen.iter().enumerate() {
+            let place = format!("seen[{index}]");
+            if let Some(problem) = self.space.check(&trial.configuration).first() {
+                return Err(Error::config(
+                    place,
+                    problem,
+                    "give configurations of the space",
+                ));
+            }
+            if trial.outcome == Outcome::Outstanding {
+                return Err(Error::config(place, "under way", "give trials that ended"));
+            }
+        }
+        for trial in seen {
+            let proposed = self.propose(trial.configuration.clone(), trial.resource, None);
+            self.tell(proposed.id, trial.outcome.rank())?;
+        }
+        Ok(())
+    }
+
     /// Takes the loss of a trial.
     ///
     /// # Errors
@@ -201,3 +237,13 @@ macro_rules! tell_history {
     };
 }
 pub(super) use tell_history;
+
+/// [`super::Searcher::see`] of a searcher that makes of every trial in its `history` what it makes of its own.
+macro_rules! see_history {
+    () => {
+        fn see(&mut self, seen: &[crate::searcher::SeenTrial]) -> crate::Result<()> {
+            self.history.see(seen)
+        }
+    };
+}
+pub(super) use see_history;

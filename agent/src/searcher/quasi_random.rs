@@ -1,6 +1,6 @@
 //! Quasi-random search.
 
-use super::history::tell_history;
+use super::history::{see_history, tell_history};
 use super::{History, Proposal, Searcher};
 use crate::Result;
 use rand::seq::SliceRandom;
@@ -38,6 +38,7 @@ impl Searcher for QuasiRandom {
     }
 
     tell_history!();
+    see_history!();
 }
 
 /// The configuration at the next point of the sequence that is not under way.

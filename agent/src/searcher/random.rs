@@ -1,6 +1,6 @@
 //! Random search.
 
-use super::history::tell_history;
+use super::history::{see_history, tell_history};
 use super::{History, Proposal, Searcher};
 use crate::Result;
 use serde::{Deserialize, Serialize};
@@ -34,4 +34,5 @@ impl Searcher for RandomSearch {
     }
 
     tell_history!();
+    see_history!();
 }

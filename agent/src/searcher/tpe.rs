@@ -1,7 +1,7 @@
 //! The tree-structured Parzen estimator.
 
 use super::acquisition::{normal_probability, normal_quantile};
-use super::history::tell_history;
+use super::history::{see_history, tell_history};
 use super::{History, Outcome, Proposal, Searcher, check_candidates};
 use crate::{Error, Result};
 use rand::{Rng, RngExt};
@@ -165,6 +165,7 @@ impl Searcher for Tpe {
     }
 
     tell_history!();
+    see_history!();
 }
 
 /// For each coordinate the part of the unit interval that decodes to the same value; `None` if it is not active.

@@ -7,6 +7,7 @@
 //! |---|---|
 //! | the values of one hyperparameter | [`domain`] |
 //! | several of them, some only under conditions | [`search_space`] |
+//! | spaces as JSON of ConfigSpace, in and out | [`config_space`] |
 //! | recorded results in place of trainings | [`table`] |
 //!
 //! ```
@@ -19,6 +20,7 @@
 //! # Ok::<(), trimtab_env::Error>(())
 //! ```
 
+pub mod config_space;
 pub mod domain;
 pub mod search_space;
 pub mod table;

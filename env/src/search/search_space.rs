@@ -259,6 +259,27 @@ impl SearchSpace {
         all
     }
 
+    /// The parameters that are active in a configuration, each with its value; one that is active and has no value is left out.
+    pub fn active<'a>(&'a self, configuration: &'a Settings) -> Vec<(Coordinate<'a>, &'a Value)> {
+        let mut all = Vec::new();
+        for parameter in &self.parameters {
+            let Some(value) = configuration.get(&parameter.name) else {
+                continue;
+            };
+            let coordinate = Coordinate {
+                name: &parameter.name,
+                domain: &parameter.domain,
+            };
+            all.push((coordinate, value));
+            each_opened(parameter, value, &mut |space, _, chosen| {
+                if chosen {
+                    all.extend(space.active(configuration));
+                }
+            });
+        }
+        all
+    }
+
     /// What is wrong with a configuration: an [`Error::Setting`] for each parameter that is active and absent or outside
     /// its domain, and for each setting that no active parameter has. An empty list is the good answer.
     pub fn check(&self, configuration: &Settings) -> Vec<Error> {

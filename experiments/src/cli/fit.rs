@@ -6,6 +6,7 @@ use crate::train::fit::{self, FitConfig};
 use crate::{Registry, Result};
 use clap::Parser;
 use std::path::PathBuf;
+use trimtab_agent::searcher::optuna::Journal;
 
 /// Fits the context servo to a distribution over training tasks.
 #[derive(Parser)]
@@ -22,6 +23,9 @@ struct Fit {
     /// Run directory; by default runs/<name>. Generations that are there already are kept
     #[arg(long)]
     out: Option<PathBuf>,
+    /// Journal of Optuna that shows the fit while it goes on, for optuna-dashboard and optuna.load_study
+    #[arg(long, value_name = "JOURNAL")]
+    optuna: Option<PathBuf>,
     #[command(flatten)]
     machine: Machine,
 }
@@ -40,8 +44,9 @@ pub(super) fn fit(words: &Words, registry: &Registry) -> Result<()> {
     let out = run_folder(arguments.out.as_deref(), &config.name);
     let _watch = arguments.machine.watched.watch("fit")?;
     let workers = arguments.machine.workers(registry, Some(&out))?;
+    let journal = arguments.optuna.as_deref().map(Journal::open).transpose()?;
     let mut progress = Progress::default();
-    let fit = fit::fit(&config, &out, &workers, &mut progress)?;
+    let fit = fit::fit(&config, &out, &workers, journal.as_ref(), &mut progress)?;
     workers.finish();
     say(format_args!(
         "{} runs; on {} tasks that it has not played the fit is {:+.3} ± {:.3} from where it began (mean log ratio of the best validation loss), better on {:.0} %",

@@ -12,9 +12,10 @@ use crate::work::environments::Tuning;
 use crate::work::trainings::Training;
 use crate::{Error, Result};
 use trimtab_agent::controller::Schedule;
-use trimtab_env::Settings;
+use trimtab_agent::searcher::optuna::Title;
 use trimtab_env::mdp::stream::derived_seed;
 use trimtab_env::settings::{BATCH_SIZE, LEARNING_RATE};
+use trimtab_env::{Objective, Settings, json};
 
 /// A comparison under way.
 pub(super) struct Comparison<'a> {
@@ -22,6 +23,8 @@ pub(super) struct Comparison<'a> {
     pub(super) tuning: &'a Tuning,
     pub(super) tuned: Vec<Tuned>,
     pub(super) fitted: Vec<Fitted>,
+    /// Whether searches are shown in a journal.
+    pub(super) shown: bool,
 }
 
 /// One thing to do: method, task, seed.
@@ -35,6 +38,7 @@ impl<'a> Comparison<'a> {
             tuning,
             tuned: lines.iter().filter_map(Line::tuned).cloned().collect(),
             fitted: lines.iter().filter_map(Line::fitted).cloned().collect(),
+            shown: false,
         }
     }
 
@@ -149,12 +153,55 @@ impl<'a> Comparison<'a> {
         best.map_or_else(|| self.base(), |index| points[index].0.clone())
     }
 
+    /// What a search is as a study: named by task, method and seed, with a checksum of everything that decides its results.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for what JSON does not hold.
+    pub(super) fn title(
+        &self,
+        task: usize,
+        method: &Method,
+        of: impl std::fmt::Display,
+        objective: Objective,
+    ) -> Result<Title> {
+        let (config, own) = (self.config, &self.tuning.tasks[task]);
+        let about = json::to_string(&(
+            own.config(),
+            &config.process,
+            &config.cost,
+            &config.space,
+            method,
+        ))
+        .map_err(|error| Error::config("methods", error, "give finite numbers"))?;
+        // Short, since the dashboard shows attributes on one line.
+        let checksum = crc32c::crc32c(about.as_bytes());
+        let budget = self.tuning.budgets.get(task);
+        let attributes = [
+            ("program", "trimtab".to_owned()),
+            ("task", own.name().to_owned()),
+            ("method", method.name().to_owned()),
+            ("seed", of.to_string()),
+            ("seed of the comparison", config.seed.to_string()),
+            ("budget factor", budget.copied().unwrap_or(1.0).to_string()),
+            ("checksum of the config", format!("{checksum:08x}")),
+        ];
+        let attributes = attributes.map(|(name, value)| (name.to_owned(), value.into()));
+        Ok(Title {
+            name: format!("{}/{}/{of}", own.name(), method.name()),
+            metric: objective.name().to_owned(),
+            objective,
+            attributes: attributes.into_iter().collect(),
+        })
+    }
+
     /// What a method has to do on a task with a seed.
     ///
     /// # Errors
     /// [`Error::Config`] if something was not found out that it needs.
     pub(super) fn unit(&self, (method, task, number): Job) -> Result<Unit> {
         let method = &self.config.methods[method];
+        let objective = self.config.process.objective;
+        let study = || self.title(task, method, number, objective);
         let seed = derived_seed(self.config.seed, "compare", number);
         let mut optimizer = None;
         let controller = match method {
@@ -163,9 +210,14 @@ impl<'a> Comparison<'a> {
                 pruner,
                 runs,
                 steered,
+                warm_start,
                 ..
             } => {
                 let space = steered.as_ref().map_or(&self.config.space, |s| &s.space);
+                let seen = match warm_start {
+                    Some(warm_start) => warm_start.seen(space, objective)?.0,
+                    None => Vec::new(),
+                };
                 return Ok(Unit::Search(Box::new(Search {
                     task,
                     seed,
@@ -174,6 +226,8 @@ impl<'a> Comparison<'a> {
                     pruner: pruner.clone(),
                     runs: *runs,
                     servo: steered.as_ref().map(|steered| steered.servo),
+                    seen,
+                    study: self.shown.then(study).transpose()?,
                 })));
             }
             Method::Schedule { schedule, peak, .. } => {

@@ -1,10 +1,11 @@
 //! A comparison as one RON file.
 
 use super::method::{Method, Peak};
+use super::warm_start::WarmStart;
 use crate::train::config::{MOST_RUNS, check_finite, check_process, check_tasks, to_ron};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use trimtab_agent::Policy;
 use trimtab_agent::controller::Schedule;
 use trimtab_env::bounds::check_count;
@@ -105,6 +106,23 @@ impl TargetRule {
     }
 }
 
+/// Takes a path from a folder, or if there is no such file, from the current directory.
+fn find_file(field: &str, path: &mut PathBuf, folder: &Path) -> Result<()> {
+    let beside = folder.join(&*path);
+    if beside.exists() {
+        *path = beside;
+    } else if !path.exists() {
+        let here = std::env::current_dir().unwrap_or_default();
+        let allowed = format!(
+            "there is no such file, neither from the config's folder, {}, nor from the current directory, {}",
+            here.join(folder).display(),
+            here.display()
+        );
+        return Err(Error::config(field, path.display(), allowed));
+    }
+    Ok(())
+}
+
 impl CompareConfig {
     /// Reads a config from text; `file` is only named in messages.
     ///
@@ -173,34 +191,32 @@ impl CompareConfig {
         clusters.into_iter().map(|(_, cluster)| cluster).collect()
     }
 
-    /// The config with the files of its policies found, and what they say about the cost of their training. A path is taken
-    /// from `folder`, in which the config lies; if there is no such file, from the current directory.
+    /// The config with its files found, those of policies and of warm starts, and what policies say about the cost of their training. A
+    /// path is taken from `folder`, in which the config lies; if there is no such file, from the current directory.
     ///
     /// # Errors
-    /// [`Error::Config`] if a file is in neither, or whatever is wrong with it.
-    pub fn with_policies(mut self, folder: &Path) -> Result<Self> {
+    /// [`Error::Config`] if a file is in neither, or whatever is wrong with a policy.
+    pub fn with_files(mut self, folder: &Path) -> Result<Self> {
         for (index, method) in self.methods.iter_mut().enumerate() {
-            if let Method::Policy {
-                path,
-                training_cost,
-                ..
-            } = method
-            {
-                let beside = folder.join(&*path);
-                if beside.exists() {
-                    *path = beside;
-                } else if !path.exists() {
-                    let here = std::env::current_dir().unwrap_or_default();
-                    let allowed = format!(
-                        "there is no such file, neither from the config's folder, {}, nor from the current directory, {}",
-                        here.join(folder).display(),
-                        here.display()
-                    );
-                    let field = format!("methods[{index}].path");
-                    return Err(Error::config(field, path.display(), allowed));
+            match method {
+                Method::Policy {
+                    path,
+                    training_cost,
+                    ..
+                } => {
+                    find_file(&format!("methods[{index}].path"), path, folder)?;
+                    let recorded = Policy::load(&*path)?.training_cost();
+                    *training_cost = recorded.unwrap_or(*training_cost);
                 }
-                let recorded = Policy::load(&*path)?.training_cost();
-                *training_cost = recorded.unwrap_or(*training_cost);
+                Method::Search {
+                    warm_start: Some(WarmStart { journal, .. }),
+                    ..
+                } => find_file(
+                    &format!("methods[{index}].warm_start.journal"),
+                    journal,
+                    folder,
+                )?,
+                _ => {}
             }
         }
         Ok(self)
@@ -386,7 +402,7 @@ mod tests {
         };
         config.methods = vec![method(&silent), method(&frank)];
         let costs: Vec<f64> = config
-            .with_policies(Path::new(""))
+            .with_files(Path::new(""))
             .unwrap()
             .methods
             .iter()
@@ -408,7 +424,7 @@ mod tests {
                 path: path.into(),
                 training_cost: 0.0,
             }];
-            let config = config.with_policies(Path::new(folder))?;
+            let config = config.with_files(Path::new(folder))?;
             match &config.methods[0] {
                 Method::Policy { path, .. } => Ok(path.clone()),
                 _ => Err(Error::config("methods[0]", "another", "Policy")),
@@ -492,7 +508,7 @@ mod tests {
         ] {
             let file = Path::new("configs").join(name);
             let config = CompareConfig::load(&file).unwrap();
-            config.with_policies(Path::new("configs")).unwrap();
+            config.with_files(Path::new("configs")).unwrap();
         }
     }
 }

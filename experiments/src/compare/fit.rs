@@ -2,17 +2,19 @@
 
 use super::comparison::Comparison;
 use super::ledger::Ledger;
+use super::method::Method;
 use super::record::Fitted;
-use crate::Result;
 use crate::record::observer::{Observer, Phase};
 use crate::record::summary::log_ratio;
 use crate::work::Session;
 use crate::work::controllers::ControllerConfig;
 use crate::work::trainings::{Training, Trainings};
+use crate::{Error, Result};
 use trimtab_agent::controller::ServoParameters;
+use trimtab_agent::searcher::optuna::{Ending, Journal, StudyWriter, Title, TrialEvent};
 use trimtab_agent::searcher::{CrossEntropy, CrossEntropyConfig, Proposal, Searcher, Trial};
 use trimtab_env::mdp::stream::derived_seed;
-use trimtab_env::{Domain, Parameter, SearchSpace, Settings};
+use trimtab_env::{Domain, Objective, Parameter, SearchSpace, Settings};
 
 /// Where the six parameters are looked for, around the hand-made ones.
 fn space() -> Result<SearchSpace> {
@@ -26,6 +28,17 @@ fn space() -> Result<SearchSpace> {
     ];
     let parameters = parameters.map(|(name, domain)| Parameter::new(name, domain));
     Ok(SearchSpace::new(parameters.to_vec())?)
+}
+
+/// What the fit is as a study.
+fn title(comparison: &Comparison, without: usize) -> Result<Title> {
+    let mut methods = comparison.config.methods.iter();
+    let fitted = methods.find(|method| matches!(method, Method::FittedServo { .. }));
+    let fitted = fitted.ok_or_else(|| Error::config("methods", "no FittedServo", "give one"))?;
+    Ok(Title {
+        metric: "mean log ratio to the reference".to_owned(),
+        ..comparison.title(without, fitted, "fit", Objective::Loss)?
+    })
 }
 
 fn parameters(configuration: &Settings) -> Result<ServoParameters> {
@@ -48,8 +61,8 @@ fn parameters(configuration: &Settings) -> Result<ServoParameters> {
 pub(super) fn fit(
     comparison: &Comparison,
     session: &Session<Trainings>,
-    generations: usize,
-    without: usize,
+    (generations, without): (usize, usize),
+    journal: Option<&Journal>,
     observer: &mut dyn Observer,
 ) -> Result<Fitted> {
     let all = &comparison.tuning.tasks;
@@ -61,6 +74,18 @@ pub(super) fn fit(
     let population = config.population;
     let seed = derived_seed(comparison.config.seed, "fit", without as u64);
     let mut searcher = CrossEntropy::new(space()?, config, seed)?;
+    let mut study = match journal {
+        Some(journal) => Some(StudyWriter::begin(
+            journal,
+            title(comparison, without)?,
+            space()?,
+        )?),
+        None => None,
+    };
+    let mut show = |event: TrialEvent| match &mut study {
+        Some(study) => study.write(&event),
+        None => Ok(()),
+    };
     let mut fitted = Fitted {
         without: all[without].name().to_owned(),
         parameters: ServoParameters::default(),
@@ -74,7 +99,10 @@ pub(super) fn fit(
         let mut trials: Vec<Trial> = Vec::new();
         while trials.len() < population {
             match searcher.ask()? {
-                Proposal::Trial(trial) => trials.push(trial),
+                Proposal::Trial(trial) => {
+                    show(TrialEvent::Began(trial.clone()))?;
+                    trials.push(trial);
+                }
                 Proposal::Wait | Proposal::Done => break,
             }
         }
@@ -101,7 +129,13 @@ pub(super) fn fit(
         })?;
         for (trial, results) in trials.iter().zip(results.chunks(tasks.len().max(1))) {
             let loss = results.iter().map(|(ratio, _)| ratio).sum::<f64>();
-            searcher.tell(trial.id, loss / results.len() as f64)?;
+            let loss = loss / results.len() as f64;
+            searcher.tell(trial.id, loss)?;
+            let ending = Ending::Whole(loss);
+            show(TrialEvent::Ended {
+                trial: trial.id,
+                ending,
+            })?;
             fitted.cost += results.iter().map(|(_, cost)| cost).sum::<f64>();
             fitted.runs += results.len() as u64;
         }

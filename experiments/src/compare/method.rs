@@ -1,5 +1,6 @@
 //! What can be compared.
 
+use super::warm_start::WarmStart;
 use crate::train::config::MOST_RUNS;
 use crate::work::registry::Parameters;
 use crate::{Error, Result};
@@ -121,6 +122,10 @@ pub enum Method {
         /// Trials are runs under a context servo instead, and this is searched.
         #[serde(default)]
         steered: Option<Steered>,
+        /// A study of Optuna whose finished trials the searcher has seen before its first. It goes with searchers that ask for whole
+        /// runs.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        warm_start: Option<WarmStart>,
     },
 }
 
@@ -312,6 +317,7 @@ impl Method {
                 pruner,
                 runs,
                 steered,
+                warm_start,
                 ..
             } => {
                 check(
@@ -327,6 +333,13 @@ impl Method {
                 // One of the program's own is looked for when the comparison begins.
                 if !matches!(searcher, SearcherConfig::Custom { .. }) {
                     searcher.start(space.clone(), 0)?;
+                }
+                if warm_start.is_some() && !searcher.asks_for_whole_runs() {
+                    return Err(Error::config(
+                        "warm_start",
+                        "with a searcher that begins with its own trials",
+                        "give it to Grid, Random, QuasiRandom, Bayesian or Tpe",
+                    ));
                 }
                 if let Some(pruner) = pruner {
                     Pruner::new(pruner.clone())?;

@@ -267,6 +267,7 @@ mod tests {
                 pruner: None,
                 runs: 5.0,
                 steered: None,
+                warm_start: None,
             },
             Method::Policy {
                 name: "policy".to_owned(),

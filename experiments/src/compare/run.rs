@@ -7,7 +7,8 @@ use super::grid::{self, tune};
 use super::ledger::Ledger;
 use super::method::Method;
 use super::record::{CompareRecord, Line};
-use super::work::{Answer, Methods};
+use super::studies;
+use super::work::{Answer, Methods, Unit};
 use crate::record::observer::{Observer, Phase};
 use crate::record::run_directory::{append_lines, open_records};
 use crate::work::environments::Tuning;
@@ -17,10 +18,11 @@ use crate::{Error, Result};
 use std::path::Path;
 use trimtab_agent::Policy;
 use trimtab_agent::searcher::SearcherConfig;
+use trimtab_agent::searcher::optuna::Journal;
 use trimtab_env::Environment;
 
 /// Runs a comparison in the directory `out`, or what is missing of it there, and returns every line of its records. Each is written as
-/// soon as those before it are.
+/// soon as those before it are. Searches are shown in the journal while they go on, each as a study named by task, method and seed.
 ///
 /// # Errors
 /// Everything wrong with the config, its data and its policies is found before the first run; [`Error::NoRun`] if the
@@ -29,9 +31,10 @@ pub fn compare(
     config: &CompareConfig,
     out: &Path,
     workers: &Workers,
+    journal: Option<&Journal>,
     observer: &mut dyn Observer,
 ) -> Result<Vec<Line>> {
-    compare_in(config, out, workers, observer)
+    compare_in(config, out, workers, journal, observer)
         .map_err(|error| error.halted_as(|| Error::Stopped(out.to_owned())))
 }
 
@@ -39,6 +42,7 @@ fn compare_in(
     config: &CompareConfig,
     out: &Path,
     workers: &Workers,
+    journal: Option<&Journal>,
     observer: &mut dyn Observer,
 ) -> Result<Vec<Line>> {
     config.validate()?;
@@ -59,6 +63,7 @@ fn compare_in(
     let file = out.join("records.jsonl");
     let mut lines = open_records(config, out, "a comparison")?;
     let mut comparison = Comparison::new(config, &tuning, &lines);
+    comparison.shown = journal.is_some();
     let session = workers.begin(&work);
     for schedule in comparison.needed() {
         let done = |task: &usize| comparison.tuned(&schedule, *task).is_some();
@@ -78,7 +83,13 @@ fn compare_in(
         observer.end();
     }
     for (generations, task) in comparison.unfitted() {
-        let fitted = fit(&comparison, &session, generations, task, observer)?;
+        let fitted = fit(
+            &comparison,
+            &session,
+            (generations, task),
+            journal,
+            observer,
+        )?;
         append_lines(&file, &[Line::Fitted(fitted.clone())])?;
         lines.push(Line::Fitted(fitted.clone()));
         comparison.fitted.push(fitted);
@@ -100,7 +111,10 @@ fn compare_in(
     let units = units.collect::<Result<Vec<_>>>()?;
     let total = (config.methods.len() * tasks) as u64 * config.seeds;
     observer.begin(Phase::Evaluation, total, total - todo.len() as u64);
-    let methods = Methods(work);
+    let methods = Methods {
+        trainings: work,
+        journal,
+    };
     let session = workers.begin(&methods);
     session.each(&(), &units, observer, |index, answer| {
         let (method, task, seed) = todo[index];
@@ -109,7 +123,12 @@ fn compare_in(
                 let ledger = Ledger::of(&played.segments, &config.process.objective);
                 (ledger, played.outcome, played.budget, played.range_test)
             }
-            Answer::Search(found) => (found.ledger, found.outcome, found.budget, None),
+            Answer::Search(found) => {
+                if let (Unit::Search(search), Some(journal)) = (&units[index], journal) {
+                    studies::write(search, found.events, journal)?;
+                }
+                (found.ledger, found.outcome, found.budget, None)
+            }
         };
         let line = Line::Result(CompareRecord {
             method: config.methods[method].name().to_owned(),

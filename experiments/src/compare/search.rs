@@ -2,6 +2,7 @@
 
 use super::ledger::Ledger;
 use super::method::Steered;
+use super::studies::Shown;
 use crate::work::environments::steered;
 use crate::{Registry, Result};
 use serde::{Deserialize, Serialize};
@@ -9,8 +10,9 @@ use std::collections::BTreeMap;
 use trimtab_agent::controller::{
     ContextServoController, Controller, Decision, Episode, Play, Situation,
 };
+use trimtab_agent::searcher::optuna::{Ending, Journal, Title, TrialEvent};
 use trimtab_agent::searcher::pruning::{self, Pruner, PrunerConfig};
-use trimtab_agent::searcher::{Proposal, SearcherConfig, Trial};
+use trimtab_agent::searcher::{Proposal, SearcherConfig, SeenTrial, Trial};
 use trimtab_env::mdp::stream::derived_seed;
 use trimtab_env::servo::context_servo::Offsets;
 use trimtab_env::{ContextServo, Cost, Environment, Outcome, SearchSpace, Settings, TuningEnv};
@@ -28,6 +30,10 @@ pub(crate) struct Search {
     pub(super) runs: f64,
     /// Under which servo its trials are, if they are steered.
     pub(super) servo: Option<ContextServo>,
+    /// What its searcher has seen before its first trial.
+    pub(super) seen: Vec<SeenTrial>,
+    /// What it is as a study of a journal, if one is written.
+    pub(super) study: Option<Title>,
 }
 
 /// The result of a search.
@@ -38,17 +44,23 @@ pub(crate) struct Searched {
     pub(super) outcome: Outcome,
     /// What one run may spend.
     pub(super) budget: Cost,
+    /// What happened, if a journal is written that is not here.
+    pub(super) events: Vec<TrialEvent>,
 }
 
-/// Runs trials until as much is spent as `runs` whole runs cost.
+/// Runs trials until as much is spent as `runs` whole runs cost. If they are shown, they are written to the journal as they go, or
+/// are in the result.
 pub(super) fn search(
     search: &Search,
     environment: &mut TuningEnv,
     registry: &Registry,
+    journal: Option<&Journal>,
 ) -> Result<Searched> {
     environment.only(Some(search.task))?;
+    let mut shown = Shown::begin(search, journal)?;
     let searcher_seed = derived_seed(search.seed, "searcher", 0);
     let mut searcher = registry.searcher(&search.searcher, search.space.clone(), searcher_seed)?;
+    searcher.see(&search.seen)?;
     let mut pruner = search.pruner.clone().map(Pruner::new).transpose()?;
     let mut ledger = Ledger::default();
     let mut trials: BTreeMap<u64, Trial> = BTreeMap::new();
@@ -78,17 +90,24 @@ pub(super) fn search(
             controller: &mut controller,
             seed: training,
         };
-        let loss = play_trial(play, &chain, pruner.as_mut(), &mut ledger)?;
+        shown.say(|| TrialEvent::Began(trial.clone()))?;
+        let (loss, ending) = play_trial(play, &chain, pruner.as_mut(), &mut ledger, &mut shown)?;
+        shown.say(|| TrialEvent::Ended {
+            trial: trial.id,
+            ending,
+        })?;
         budget = environment.budget();
         if loss < best.0 {
             best = (loss, environment.outcome()?);
         }
         searcher.tell(trial.id, loss)?;
     }
+    shown.say(|| TrialEvent::Finished)?;
     Ok(Searched {
         ledger,
         outcome: best.1,
         budget: environment.budget(),
+        events: shown.kept(),
     })
 }
 
@@ -154,16 +173,17 @@ impl Controller for Chain {
 }
 
 /// Plays a chain of trials of which all but the last were played before: the same seed and settings lead to the same
-/// state, so that only the last part is new, and only that is spent. Returns the best validation loss of the chain.
+/// state, so that only the last part is new, and only that is spent. Returns the best validation loss of the chain, and how it ended.
 fn play_trial(
     play: Play,
     chain: &[Trial],
     mut pruner: Option<&mut Pruner>,
     ledger: &mut Ledger,
-) -> Result<f64> {
+    shown: &mut Shown,
+) -> Result<(f64, Ending)> {
     let (trial, before) = match chain {
         [before @ .., trial] => (trial, before.last().and_then(|before| before.resource)),
-        [] => return Ok(f64::INFINITY),
+        [] => return Ok((f64::INFINITY, Ending::Whole(f64::INFINITY))),
     };
     let known = before.unwrap_or(0);
     if before.is_none() {
@@ -172,32 +192,41 @@ fn play_trial(
     let mut episode = Episode::begin(play)?;
     let objective = episode.environment().config().objective;
     let (mut segments, mut spent, mut best) = (0, 0.0, f64::INFINITY);
+    // A run without a loss after any of its segments has failed, though the loss of the untrained network is its best.
+    let mut evaluated = false;
+    let shown_loss = |evaluated: bool, best: f64| if evaluated { best } else { f64::INFINITY };
     while trial.resource.is_none_or(|resource| segments < resource) {
         episode.step()?;
         segments += 1;
         let Some(segment) = episode.environment().segments().last() else {
-            break;
+            return Ok((best, Ending::Whole(shown_loss(evaluated, best))));
         };
         let loss = objective.of(&segment.report);
         best = segment.best_loss;
+        evaluated |= loss.is_some_and(f64::is_finite);
         if segments > known {
             ledger.divergences += u64::from(segment.report.diverged);
             // With what is spent between segments, as in a single run.
             ledger.spend(segment.spent - spent, loss);
+            shown.say(|| TrialEvent::Reported {
+                trial: trial.id,
+                step: segments - 1,
+                loss: loss.unwrap_or(f64::NAN),
+            })?;
         }
         spent = segment.spent;
         if episode.is_over() {
             if let Some(pruner) = &mut pruner {
                 pruner.complete(trial.id);
             }
-            break;
+            return Ok((best, Ending::Whole(shown_loss(evaluated, best))));
         }
         if let Some(pruner) = &mut pruner {
             let loss = loss.unwrap_or(f64::NAN);
             if pruner.report(trial.id, segments, loss) == pruning::Decision::Stop {
-                break;
+                return Ok((best, Ending::Pruned));
             }
         }
     }
-    Ok(best)
+    Ok((best, Ending::Paused(shown_loss(evaluated, best))))
 }

@@ -6,10 +6,15 @@ use crate::work::trainings::{Played, Training, Trainings, TrainingsRecipe};
 use crate::work::{Place, Portable, Recipe, Work};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
+use trimtab_agent::searcher::optuna::Journal;
 use trimtab_env::TuningEnv;
 
 /// Trainings and searches.
-pub(crate) struct Methods<'a>(pub(super) Trainings<'a>);
+pub(crate) struct Methods<'a> {
+    pub(super) trainings: Trainings<'a>,
+    /// What shows the searches, if it is on this machine.
+    pub(super) journal: Option<&'a Journal>,
+}
 
 /// What one method does on one task with one seed.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -36,7 +41,7 @@ impl Work for Methods<'_> {
     type Bench = TuningEnv;
 
     fn bench(&self) -> Result<TuningEnv> {
-        self.0.bench()
+        self.trainings.bench()
     }
 
     fn answer(
@@ -48,11 +53,11 @@ impl Work for Methods<'_> {
     ) -> Result<Answer> {
         match unit {
             Unit::Training(training) => {
-                let played = self.0.answer(environment, &(), training, advance)?;
+                let played = self.trainings.answer(environment, &(), training, advance)?;
                 Ok(Answer::Training(played))
             }
             Unit::Search(unit) => {
-                let searched = search(unit, environment, self.0.registry)?;
+                let searched = search(unit, environment, self.trainings.registry, self.journal)?;
                 advance(1);
                 Ok(Answer::Search(searched))
             }
@@ -69,14 +74,17 @@ impl<'r> Portable<'r> for Methods<'r> {
     type Config = TrainingsRecipe;
 
     fn config(&self) -> TrainingsRecipe {
-        self.0.config()
+        self.trainings.config()
     }
 
     fn files(&self) -> Vec<PathBuf> {
-        self.0.files()
+        self.trainings.files()
     }
 
     fn make(config: TrainingsRecipe, place: &Place<'r>) -> Result<Self> {
-        Ok(Self(Trainings::make(config, place)?))
+        Ok(Self {
+            trainings: Trainings::make(config, place)?,
+            journal: None,
+        })
     }
 }

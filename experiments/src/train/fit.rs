@@ -14,9 +14,10 @@ use crate::work::trainings::{Played, Training, Trainings};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
+use trimtab_agent::searcher::optuna::{Ending, Journal, StudyWriter, Title, TrialEvent};
 use trimtab_agent::searcher::{CrossEntropy, Proposal, Searcher, Trial};
 use trimtab_env::mdp::stream::derived_seed;
-use trimtab_env::{ContextServo, Cost, Settings};
+use trimtab_env::{ContextServo, Cost, Objective, Settings, json};
 
 /// One generation of a fit, as it is recorded.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -52,7 +53,7 @@ pub struct Fit {
 /// Log ratios are kept within plus and minus this, so that a few trainings do not decide all.
 const CLIP: f64 = 2.0;
 
-/// Runs a fit in the directory `out`, or what is missing of it there.
+/// Runs a fit in the directory `out`, or what is missing of it there. Its trials are shown in the journal, as a study of its name.
 ///
 /// # Errors
 /// What is wrong with the config, by field; [`Error::NoRun`] if the directory holds another fit; [`Error::Stopped`] once the workers are
@@ -61,9 +62,10 @@ pub fn fit(
     config: &FitConfig,
     out: &Path,
     workers: &Workers,
+    journal: Option<&Journal>,
     observer: &mut dyn Observer,
 ) -> Result<Fit> {
-    fit_in(config, out, workers, observer)
+    fit_in(config, out, workers, journal, observer)
         .map_err(|error| error.halted_as(|| Error::Stopped(out.to_owned())))
 }
 
@@ -71,6 +73,7 @@ fn fit_in(
     config: &FitConfig,
     out: &Path,
     workers: &Workers,
+    journal: Option<&Journal>,
     observer: &mut dyn Observer,
 ) -> Result<Fit> {
     config.validate()?;
@@ -82,6 +85,17 @@ fn fit_in(
     let work = trainings(config, "tasks", config.tasks, workers)?;
     let session = workers.begin(&work);
     let done: Vec<Generation> = open_records(config, out, "a fit")?;
+    let mut study = match journal {
+        Some(journal) => {
+            let (title, space) = (title(config)?, config.space.clone());
+            Some(StudyWriter::begin(journal, title, space)?)
+        }
+        None => None,
+    };
+    let mut show = |event: TrialEvent| match &mut study {
+        Some(study) => study.write(&event),
+        None => Ok(()),
+    };
     let file = out.join("records.jsonl");
     let population = config.searcher.population;
     let each = (population + 1) * config.episodes;
@@ -94,6 +108,9 @@ fn fit_in(
     let (mut cost, mut runs) = (0.0, 0);
     for generation in 0..config.generations {
         let trials = ask(&mut searcher, population)?;
+        for trial in &trials {
+            show(TrialEvent::Began(trial.clone()))?;
+        }
         let record = match done.get(generation as usize) {
             Some(record) => record.clone(),
             None => {
@@ -110,6 +127,8 @@ fn fit_in(
         };
         for (trial, loss) in trials.iter().zip(&record.losses) {
             searcher.tell(trial.id, *loss)?;
+            let (trial, ending) = (trial.id, Ending::Whole(*loss));
+            show(TrialEvent::Ended { trial, ending })?;
         }
         cost += record.cost;
         runs += record.runs;
@@ -137,6 +156,24 @@ fn fit_in(
         .map_err(|error| Error::config("servo", error, "give finite numbers"))?;
     write_whole(&out.join("context_servo.ron"), (pretty + "\n").as_bytes())?;
     Ok(fit)
+}
+
+/// What the fit is as a study.
+fn title(config: &FitConfig) -> Result<Title> {
+    let about = json::to_string(config)
+        .map_err(|error| Error::config("config", error, "give finite numbers"))?;
+    let checksum = format!("{:08x}", crc32c::crc32c(about.as_bytes()));
+    let attributes = [
+        ("program", "trimtab"),
+        ("checksum of the config", &checksum),
+    ];
+    let attributes = attributes.map(|(name, value)| (name.to_owned(), value.into()));
+    Ok(Title {
+        name: config.name.clone(),
+        metric: "mean log ratio to where the fit began".to_owned(),
+        objective: Objective::Loss,
+        attributes: attributes.into_iter().collect(),
+    })
 }
 
 /// A whole generation.
