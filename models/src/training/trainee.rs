@@ -19,23 +19,13 @@ use network::Network;
 use rand_chacha::ChaCha8Rng;
 
 use std::collections::BTreeMap;
+use trimtab_env::servo::steered_training::has_diverged;
 use trimtab_env::{
     Cost, Report, Restore, Settings, Snapshot, TestReport, Trainee, TraineeSpec, Validation, stream,
 };
 use trimtab_program::Program;
 use trimtab_program::loss::WeightedSum;
 use written_out::{WrittenOut, targets};
-
-/// A validation loss above this many times the loss before training counts as a divergence: nothing that practitioners
-/// keep comes back from there.
-const DIVERGED_TIMES: f64 = 10.0;
-
-/// Whether a training whose validation loss was `first` before it and is `loss` now has diverged. Both are measured from the lowest
-/// loss that there can be; if the first was not above it, the lowest is not known, and only what is not finite has diverged.
-pub(crate) fn has_diverged(loss: f64, first: f64, lowest: f64) -> bool {
-    let (above, first) = (loss - lowest, first - lowest);
-    !loss.is_finite() || first > 0.0 && above > DIVERGED_TIMES * first
-}
 
 /// Rows evaluated at once.
 const EVALUATION_ROWS: usize = 1024;
@@ -236,7 +226,7 @@ impl<T: Task> TaskTrainee<T> {
     fn validate(&mut self) -> trimtab_env::Result<Validation> {
         let rows = self.spec.validation_examples;
         let (loss, metrics) = self.evaluate(|split| &split.validation, rows)?;
-        self.updates.meter.evaluation(rows);
+        self.updates.tally.meter.evaluation(rows);
         Ok(Validation { loss, metrics })
     }
 
@@ -344,11 +334,11 @@ impl<T: Task> Trainee for TaskTrainee<T> {
             averaged: None,
         });
         self.updates.forget();
-        self.updates.meter.begin();
+        self.updates.tally.meter.begin();
         let validation = self.validate()?;
         self.first_loss = validation.loss;
         Ok(Report {
-            cost: self.updates.meter.spent(),
+            cost: self.updates.tally.meter.spent(),
             validation: Some(validation),
             ..Default::default()
         })
@@ -359,7 +349,7 @@ impl<T: Task> Trainee for TaskTrainee<T> {
         let mut report = self.train(settings, extent)?;
         if !report.diverged {
             let validation = self.validate()?;
-            report.cost = self.updates.meter.spent();
+            report.cost = self.updates.tally.meter.spent();
             report.diverged = has_diverged(validation.loss, self.first_loss, self.spec.lowest_loss);
             report.validation = Some(validation).filter(|_| !report.diverged);
         }
