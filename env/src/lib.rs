@@ -28,6 +28,7 @@ pub use servo::context_servo::{Context, ContextServo, History};
 pub use servo::plain::Servo;
 pub use servo::recorded_schedule::RecordedSchedule;
 pub use servo::residual::{Residual, ResidualPolicy};
+pub use servo::steered_training::{SteeredTraining, Training, Verdict};
 pub use tuning::budget::{Budget, Segments};
 pub use tuning::cost::{CostModel, Meter, UpdateTime};
 pub use tuning::knob::{Initial, Knob, Moves};
@@ -35,6 +36,7 @@ pub use tuning::objective::Objective;
 pub use tuning::observation::ObservationConfig;
 pub use tuning::reward::RewardConfig;
 pub use tuning::settings::{Settings, Value};
+pub use tuning::tally::Tally;
 pub use tuning::trainee::{
     GradientStatistics, Pruned, Report, Restore, Snapshot, TestReport, TrainLoss, Trainee,
     TraineeSpec, Validation,

@@ -9,6 +9,7 @@
 //! | what can be trained a little further, and what it reports | [`trainee`] |
 //! | what an action moves, and how | [`knob`]; the names of settings are in [`settings`] |
 //! | how the budget is cut into segments, what an update costs | [`budget`], [`cost`] |
+//! | what the updates of a segment come to | [`tally`] |
 //! | what the agent sees, is paid and aims at | [`observation`], [`reward`], [`objective`] |
 //! | a context servo that decides first | `base_controller` |
 //! | trying settings out and going back | `look_ahead` |
@@ -36,6 +37,7 @@ pub mod observation;
 pub mod reward;
 mod segment;
 pub mod settings;
+pub mod tally;
 pub mod trainee;
 mod validate;
 

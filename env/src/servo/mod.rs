@@ -8,6 +8,7 @@
 //! | the servo of a single knob, whose set-point a policy moves | [`plain`] |
 //! | the one that ships, whose set-point knows the training and how it goes | [`context_servo`] |
 //! | what a policy adds to it | [`residual`] |
+//! | it in a training loop of one's own, which brings weights and updates | [`steered_training`] |
 //! | the settings of an earlier run, to be replayed | [`recorded_schedule`] |
 //!
 //! ```
@@ -30,3 +31,4 @@ pub mod context_servo;
 pub mod plain;
 pub mod recorded_schedule;
 pub mod residual;
+pub mod steered_training;

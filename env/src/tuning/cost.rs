@@ -148,12 +148,13 @@ impl UpdateTime {
 }
 
 /// Adds up the cost of a segment, by formula or by clock; trainees report what it says.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Meter {
     /// That of the whole network.
     whole: CostModel,
     model: CostModel,
     spent: Cost,
+    #[serde(skip, default = "Instant::now")]
     since: Instant,
     examples: usize,
     best_throughput: f64,

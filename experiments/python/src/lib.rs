@@ -11,6 +11,7 @@
 //! | what there is to say beside observations and rewards | [`infos`] |
 //! | the losses that scale rewards | [`references`] |
 //! | trained policies | [`policy`] |
+//! | what decides in a training loop of Python's | [`steered_training`] |
 //! | work without the interpreter's lock, which Ctrl-C ends | [`interruptible`](mod@interruptible) |
 //! | errors as exceptions | [`error`] |
 
@@ -22,6 +23,7 @@ mod infos;
 mod interruptible;
 mod policy;
 mod references;
+mod steered_training;
 mod vector;
 
 use pyo3::prelude::*;
@@ -35,6 +37,8 @@ mod _trimtab {
     use crate::policy::Policy;
     #[pymodule_export]
     use crate::references::find_references;
+    #[pymodule_export]
+    use crate::steered_training::SteeredTraining;
     #[pymodule_export]
     use crate::vector::VectorEnvironment;
 

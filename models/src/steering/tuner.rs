@@ -1,21 +1,17 @@
 //! Steering for a training loop of one's own.
 
 mod deciding;
-mod training;
 
-pub use training::Training;
+pub use trimtab_env::Training;
 
 use crate::network::weights::{copy, size, with_state};
 use crate::steering::residual::Moved;
 use crate::training::average::AveragedWeights;
-use crate::training::trainee::has_diverged;
 use crate::training::updates::{Look, Rates, SMOOTHING_INTERVAL, Updates};
 use burn::module::Module;
 use burn::optim::{GradientsParams, ModuleOptimizer};
-use trimtab_env::servo::context_servo::Steering;
 use trimtab_env::{
-    Budget, Context, ContextServo, Cost, CostModel, Error, Report, ResidualPolicy, Result, Segment,
-    Segments, Settings, TraineeSpec, UpdateTime, Validation,
+    ContextServo, Report, ResidualPolicy, Result, Segment, Settings, SteeredTraining, Validation,
 };
 
 /// Updates at the beginning of each segment that are looked at for a policy that sees gradients: as many as when the servo was
@@ -72,22 +68,13 @@ const SAMPLES: u64 = 8;
 pub struct Tuner<M: Module> {
     optimizer: ModuleOptimizer,
     fresh: ModuleOptimizer,
-    plan: Segments,
-    training: Training,
-    steering: Steering,
+    /// What decides.
+    steered: SteeredTraining,
     policy: Option<Moved>,
-    budget: Cost,
-    spent: Cost,
-    lowest_loss: f64,
-    first_loss: f64,
-    best_loss: f64,
     best: Weights<M>,
     averaged: Option<AveragedWeights>,
-    index: usize,
-    settings: Settings,
     updates: Updates,
-    phase: Phase,
-    segments: Vec<Segment>,
+    lowest_loss: f64,
 }
 
 /// Weights to come back to. The model is one of its own: its running statistics are not those of the training.
@@ -95,21 +82,6 @@ struct Weights<M> {
     model: M,
     averaged: Option<AveragedWeights>,
     optimizer: ModuleOptimizer,
-    /// The servo then, once a segment was the best.
-    steering: Option<Steering>,
-}
-
-enum Phase {
-    /// The next update is a start probe.
-    Probe,
-    /// The model is to be validated before it is trained.
-    First,
-    /// Within a segment.
-    Segment,
-    /// At the end of a segment, which is to be validated.
-    Validation(Box<Report>),
-    /// The budget is used up.
-    Over,
 }
 
 impl<M: Module> Tuner<M> {
@@ -131,65 +103,27 @@ impl<M: Module> Tuner<M> {
         training: Training,
         servo: ContextServo,
     ) -> Result<Self> {
-        training.validate()?;
-        servo.validate().map_err(|error| error.within("servo"))?;
-        let time = UpdateTime::default();
         let size = size(model, None);
-        let spec = TraineeSpec {
-            name: "training".to_owned(),
-            train_examples: training.examples,
-            validation_examples: training.validation_examples,
-            parameters: size.weights,
-            layers: size.layers,
-            adaptive: training.adaptive,
-            pretrained: false,
-            cost: CostModel::Modelled(time),
-            metrics: Vec::new(),
-            settings: Vec::new(),
-            lowest_loss: 0.0,
-            warnings: Vec::new(),
-        };
-        let epoch = spec.epoch_cost(Budget::REFERENCE_BATCH).unwrap_or_default();
-        let budget = training.epochs * epoch;
-        let context = Context::new(&spec, budget)
-            .ok_or_else(|| Error::config("cost", "Measured", "give it as Modelled(..)"))?;
-        let steering = Steering::new(servo, context, training.learning_rate);
-        let Some(settings) = steering.probe() else {
-            let allowed = "the first update of a tuner is a start probe; give true";
-            return Err(Error::config("servo.probe", servo.probe, allowed));
-        };
+        let steered = SteeredTraining::new(training, servo, (size.weights, size.layers))?;
         Ok(Self {
             fresh: optimizer.clone(),
             optimizer: optimizer.clone(),
-            plan: Segments::default(),
-            training,
-            steering,
             policy: None,
-            budget,
-            // The first validation.
-            spent: time.evaluation(training.validation_examples),
-            lowest_loss: 0.0,
-            first_loss: f64::NAN,
-            best_loss: f64::MAX,
             best: Weights {
                 model: copy(model),
                 averaged: None,
                 optimizer,
-                steering: None,
             },
             averaged: None,
-            index: 0,
-            settings,
-            updates: Updates::new(spec.cost, Look::Ratio, SMOOTHING_INTERVAL),
-            phase: Phase::Probe,
-            segments: Vec::with_capacity(Segments::default().count()),
+            updates: Updates::new(steered.cost(), Look::Ratio, SMOOTHING_INTERVAL),
+            steered,
+            lowest_loss: 0.0,
         })
     }
 
     /// Fine-tunes: the weights of the model are those of an earlier training. To be called before anything else.
     pub fn fine_tuning(mut self) -> Self {
-        self.steering = self.steering.fine_tuning();
-        self.settings = self.steering.probe().unwrap_or(self.settings);
+        self.steered = self.steered.fine_tuning();
         self
     }
 
@@ -197,7 +131,7 @@ impl<M: Module> Tuner<M> {
     /// that can be negative, such as a log-likelihood, needs it. To be called before anything else.
     pub fn lowest_loss(mut self, lowest: f64) -> Self {
         self.lowest_loss = lowest;
-        self.steering = self.steering.lowest_loss(lowest);
+        self.steered = self.steered.lowest_loss(lowest);
         self
     }
 
@@ -206,7 +140,7 @@ impl<M: Module> Tuner<M> {
     /// # Errors
     /// [`Error::Config`] if one of its knobs is out of range, or does not add to the servo.
     pub fn with_policy(mut self, policy: ResidualPolicy) -> Result<Self> {
-        let budget_left = 1.0 - (self.spent / self.budget).min(1.0);
+        let budget_left = 1.0 - self.steered.spent_share();
         if policy.residual.observation.sees_gradients() {
             self.updates.look_at(Look::Statistics(SAMPLES));
         }
@@ -214,34 +148,34 @@ impl<M: Module> Tuner<M> {
             examples,
             learning_rate,
             ..
-        } = self.training;
+        } = *self.steered.training();
         self.policy = Some(Moved::new(policy, examples, learning_rate, budget_left)?);
         Ok(self)
     }
 
     /// Examples that the next batch is to have.
     pub fn batch_size(&self) -> usize {
-        self.settings.batch_size().unwrap_or(1)
+        self.settings().batch_size().unwrap_or(1)
     }
 
     /// The learning rate of the next update.
     pub fn learning_rate(&self) -> f64 {
-        self.settings.learning_rate().unwrap_or(0.0)
+        self.settings().learning_rate().unwrap_or(0.0)
     }
 
     /// All that holds at the next update.
     pub fn settings(&self) -> &Settings {
-        &self.settings
+        self.steered.settings()
     }
 
     /// Whether the next update will be looked at and taken back.
     pub fn is_probing(&self) -> bool {
-        matches!(self.phase, Phase::Probe)
+        self.steered.is_probing()
     }
 
     /// Whether the model is to be validated now, with the weights of [`Tuner::averaged`].
     pub fn wants_validation(&self) -> bool {
-        matches!(self.phase, Phase::First | Phase::Validation(_))
+        self.steered.wants_validation()
     }
 
     /// Whether the budget is used up.
@@ -249,30 +183,29 @@ impl<M: Module> Tuner<M> {
     /// A loop that does not validate when it is wanted comes to an end too: its updates go on under the settings of before
     /// and count, though nothing is steered and [`Tuner::best`] stays what it was at the last validation.
     pub fn is_over(&self) -> bool {
-        match self.phase {
-            Phase::Over => true,
-            Phase::Probe | Phase::Segment => false,
-            Phase::First | Phase::Validation(_) => {
-                self.spent + self.updates.meter.spent() > self.budget
-            }
-        }
+        self.steered.is_over(&self.updates.tally)
     }
 
     /// The share of the budget that is spent, from 0 to 1.
     pub fn spent_share(&self) -> f64 {
-        (self.spent / self.budget).min(1.0)
+        self.steered.spent_share()
     }
 
     /// The segments so far, in cost of the modelled machine. They have no rewards, and of the gradient statistics only
     /// [`trimtab_env::GradientStatistics::update_ratio`], of the first update, unless a policy sees
     /// gradients.
     pub fn segments(&self) -> &[Segment] {
-        &self.segments
+        self.steered.segments()
+    }
+
+    /// The reports of the updates of the start probe: more than one where the first ones diverged.
+    pub fn probes(&self) -> &[Report] {
+        self.steered.probes()
     }
 
     /// The best validation loss so far; `f64::MAX` before the first.
     pub fn best_loss(&self) -> f64 {
-        self.best_loss
+        self.steered.best_loss()
     }
 
     /// The model with the best validation loss so far.
@@ -301,62 +234,28 @@ impl<M: Module> Tuner<M> {
             &mut self.averaged,
             |lr, model, gradients| optimizer.step(lr, model, gradients),
         );
-        let left = self.plan.spent_after(self.index) * self.budget - self.spent;
-        let rows = self.training.validation_examples;
-        if !matches!(self.phase, Phase::Segment) || self.updates.goes_on(left, rows) {
+        if !self.steered.is_at_end_of_updates(&self.updates.tally) {
             return model;
         }
         let (model, report) = self.updates.finish(model, &mut self.averaged);
-        if report.diverged {
-            return self.close(model, report);
+        match self.steered.trained(report) {
+            Some(verdict) => self.go_on(model, verdict),
+            None => model,
         }
-        self.phase = Phase::Validation(Box::new(report));
-        model
     }
 
     /// Takes the mean loss of a validation of [`Tuner::averaged`] that was wanted, and decides how to go on. If none was
     /// wanted it returns `model` as it is and forgets the loss.
     pub fn validated(&mut self, model: M, loss: f64) -> M {
-        match std::mem::replace(&mut self.phase, Phase::Segment) {
-            Phase::First => {
-                self.first_loss = loss;
-                // Updates that were made although this was wanted.
-                self.spent += self.updates.meter.spent();
-                if loss.is_finite() {
-                    self.best_loss = loss;
-                }
-                if let Some(policy) = &mut self.policy {
-                    let report = Report {
-                        cost: self
-                            .updates
-                            .meter
-                            .evaluation(self.training.validation_examples),
-                        validation: Some(validation(loss)),
-                        ..Default::default()
-                    };
-                    policy.start(&report, self.lowest_loss);
-                }
-                self.decide(model)
-            }
-            Phase::Validation(mut report) => {
-                report.cost = self
-                    .updates
-                    .meter
-                    .evaluation(self.training.validation_examples);
-                report.diverged = has_diverged(loss, self.first_loss, self.lowest_loss);
-                report.validation = Some(validation(loss)).filter(|_| !report.diverged);
-                self.close(model, *report)
-            }
-            other @ (Phase::Probe | Phase::Segment | Phase::Over) => {
-                self.phase = other;
-                model
-            }
+        match self.steered.validated(loss, &mut self.updates.tally) {
+            Some(verdict) => self.go_on(model, verdict),
+            None => model,
         }
     }
 
     /// The settings as rates. Those of a servo are possible; if they were not, the last rates would stay.
     fn rates(&self) -> Rates {
-        Rates::of(&self.settings, self.training.examples).unwrap_or(self.updates.rates())
+        Rates::of(self.settings(), self.steered.training().examples).unwrap_or(self.updates.rates())
     }
 }
 

@@ -21,6 +21,7 @@ use network::Network;
 use rand_chacha::ChaCha8Rng;
 
 use std::collections::BTreeMap;
+use trimtab_env::servo::steered_training::has_diverged;
 use trimtab_env::settings::PRUNE;
 use trimtab_env::{
     Cost, Report, Restore, Settings, Snapshot, TestReport, Trainee, TraineeSpec, Validation, stream,
@@ -28,17 +29,6 @@ use trimtab_env::{
 use trimtab_program::Program;
 use trimtab_program::loss::WeightedSum;
 use written_out::{WrittenOut, targets};
-
-/// A validation loss above this many times the loss before training counts as a divergence: nothing that practitioners
-/// keep comes back from there.
-const DIVERGED_TIMES: f64 = 10.0;
-
-/// Whether a training whose validation loss was `first` before it and is `loss` now has diverged. Both are measured from the lowest
-/// loss that there can be; if the first was not above it, the lowest is not known, and only what is not finite has diverged.
-pub(crate) fn has_diverged(loss: f64, first: f64, lowest: f64) -> bool {
-    let (above, first) = (loss - lowest, first - lowest);
-    !loss.is_finite() || first > 0.0 && above > DIVERGED_TIMES * first
-}
 
 /// Rows evaluated at once.
 const EVALUATION_ROWS: usize = 1024;
@@ -251,7 +241,7 @@ impl<T: Task> TaskTrainee<T> {
     fn validate(&mut self) -> trimtab_env::Result<Validation> {
         let rows = self.spec.validation_examples;
         let (loss, metrics) = self.evaluate(|split| &split.validation, rows)?;
-        self.updates.meter.evaluation(rows);
+        self.updates.tally.meter.evaluation(rows);
         Ok(Validation { loss, metrics })
     }
 
@@ -263,7 +253,7 @@ impl<T: Task> TaskTrainee<T> {
         let chosen = chosen.map_err(|error| self.other(error))?;
         let relative = self.task.relative_cost(settings);
         let relative = relative.map_err(|error| self.other(error))?;
-        self.updates.meter.set_relative_cost(relative);
+        self.updates.tally.meter.set_relative_cost(relative);
         if let Some(written_out) = &mut self.written_out {
             written_out.train_with(chosen);
         }
@@ -374,11 +364,11 @@ impl<T: Task> Trainee for TaskTrainee<T> {
             pruner,
         });
         self.updates.forget();
-        self.updates.meter.begin();
+        self.updates.tally.meter.begin();
         let validation = self.validate()?;
         self.first_loss = validation.loss;
         Ok(Report {
-            cost: self.updates.meter.spent(),
+            cost: self.updates.tally.meter.spent(),
             validation: Some(validation),
             pruned: self.pruned(),
             ..Default::default()
@@ -392,7 +382,7 @@ impl<T: Task> Trainee for TaskTrainee<T> {
         let mut report = self.train(settings, extent)?;
         if !report.diverged {
             let validation = self.validate()?;
-            report.cost = self.updates.meter.spent();
+            report.cost = self.updates.tally.meter.spent();
             report.diverged = has_diverged(validation.loss, self.first_loss, self.spec.lowest_loss);
             report.validation = Some(validation).filter(|_| !report.diverged);
         }

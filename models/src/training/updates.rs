@@ -6,9 +6,7 @@ use crate::training::statistics::SampledUpdates;
 use crate::training::update_ratio::UpdateRatio;
 use std::ops::Range;
 use trimtab_env::settings::{AVERAGING, BATCH_SIZE, INDEPENDENT_WEIGHT_DECAY};
-use trimtab_env::{
-    Budget, Cost, CostModel, GradientStatistics, Meter, Report, Settings, TrainLoss,
-};
+use trimtab_env::{Budget, Cost, CostModel, GradientStatistics, Report, Settings, Tally};
 
 /// After how many updates a steered training decays and averages its weights. To do so at each costs a tenth of the time of a small
 /// MLP, and is worth nothing that could be seen: see the models page.
@@ -74,12 +72,10 @@ impl Look {
 /// The updates of a segment, under the same settings: decays and averages the weights after each, and gathers losses, gradient
 /// statistics of the first few, and cost. Its buffers last from segment to segment.
 pub(crate) struct Updates {
-    pub meter: Meter,
+    pub tally: Tally,
     look: Look,
     interval: u64,
     rates: Rates,
-    losses: Vec<f64>,
-    finite: bool,
     /// Updates that the average has not taken yet.
     not_averaged: u64,
     /// Updates whose decay is due, also from segments before, and what it leaves of the weights.
@@ -99,7 +95,7 @@ impl Updates {
     /// Updates that decay and average the weights once in `interval`, as if these had been the same since the last time.
     pub(crate) fn new(cost: CostModel, look: Look, interval: u64) -> Self {
         Self {
-            meter: Meter::new(cost),
+            tally: Tally::new(cost),
             look,
             interval,
             not_averaged: 0,
@@ -111,8 +107,6 @@ impl Updates {
                 weight_decay: 0.0,
                 averaging: 0.0,
             },
-            losses: Vec::new(),
-            finite: true,
             probe: SampledUpdates::default(),
             ratio: UpdateRatio::default(),
             gradient: Vec::new(),
@@ -150,8 +144,6 @@ impl Updates {
         averaged: &mut Option<AveragedWeights>,
     ) {
         self.rates = rates;
-        self.losses.clear();
-        self.finite = true;
         self.not_averaged = 0;
         *averaged = (rates.averaging > 0.0).then(|| averaged.take().unwrap_or_default());
         self.ratio.begin();
@@ -160,24 +152,23 @@ impl Updates {
             model.visit(|part| self.weights.extend_from_slice(part));
             self.probe.begin(&self.weights, rates.batch_size);
         }
-        self.meter.begin();
+        self.tally.begin(rates.batch_size);
     }
 
     /// Whether one more update belongs to a segment of this budget with an evaluation of `rows` examples at its end: the
     /// first does in any case, and none after a loss that is not finite.
     pub(crate) fn goes_on(&self, budget: Cost, rows: usize) -> bool {
-        let fits = || self.meter.fits(budget, self.rates.batch_size, rows);
-        self.finite && (self.losses.is_empty() || fits())
+        self.tally.goes_on(budget, rows)
     }
 
     /// Updates so far.
     pub(crate) fn count(&self) -> u64 {
-        self.losses.len() as u64
+        self.tally.updates()
     }
 
     /// Whether all losses so far are finite.
     pub(crate) fn is_finite(&self) -> bool {
-        self.finite
+        self.tally.is_finite()
     }
 
     /// One update by `step`, which takes the learning rate. `gradients` and `loss` are those at `model`.
@@ -219,9 +210,8 @@ impl Updates {
             let kept = 1.0 - self.rates.weight_decay;
             self.ratio.after(&self.weights, &self.moved, kept as f32);
         }
-        self.finite &= loss.is_finite();
-        self.losses.push(loss);
-        self.meter.update(self.rates.batch_size);
+        self.tally.count(self.rates.batch_size);
+        self.tally.see(loss);
         model
     }
 
@@ -287,20 +277,7 @@ impl Updates {
                     ..Default::default()
                 }),
         };
-        // The last update may have left numbers that no loss has seen yet.
-        let finite = self.finite && gradients.is_none_or(|gradients| gradients.is_finite());
-        let report = Report {
-            updates,
-            examples: updates * self.rates.batch_size as u64,
-            cost: self.meter.spent(),
-            diverged: !finite,
-            // Numbers that are not finite say no more than `diverged` does.
-            train: TrainLoss::of(&self.losses).filter(|_| finite),
-            validation: None,
-            gradients: gradients.filter(GradientStatistics::is_finite),
-            utilisation: self.meter.utilisation(self.rates.batch_size),
-            pruned: None,
-        };
+        let report = self.tally.report(gradients);
         (model, report)
     }
 }

@@ -1,4 +1,4 @@
-"""Hyperparameter tuning as environments for Gymnasium, over real trainings in Rust.
+"""Hyperparameter tuning as environments for Gymnasium, over real trainings in Rust, and the servo for loops of PyTorch.
 
 >>> import gymnasium, trimtab
 >>> env = gymnasium.make("Hyperparam-Tune-v0")
@@ -15,6 +15,7 @@ Importing registers the environment: Gymnasium looks for no package by itself.
 `VectorEnvironment`          several on Rust's threads; what `gymnasium.make_vec` and `make_vec` return
 `make`, `make_vec`, `names`  environments with known answers, by name
 `find_references`            the losses that scale the rewards of trainings as in `train`
+`Tuner`                      steers a training loop of PyTorch, which has to be installed for it
 `Policy`                     a trained policy, also from and to Stable-Baselines3 (`trimtab.sb3`)
 ===========================  =====================================================================
 """
@@ -23,11 +24,13 @@ import gymnasium
 
 from trimtab._trimtab import Policy, find_references, names
 from trimtab.environment import Environment
+from trimtab.tuner import Tuner
 from trimtab.vector import VectorEnvironment
 
 __all__ = [
     "Environment",
     "Policy",
+    "Tuner",
     "VectorEnvironment",
     "find_references",
     "make",

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from trimtab.spaces import Specification
 
-__all__ = ["Environment", "Policy", "VectorEnvironment", "find_references", "names"]
+__all__ = ["Environment", "Policy", "SteeredTraining", "VectorEnvironment", "find_references", "names"]
 
 _Config: TypeAlias = str | os.PathLike[str] | Mapping[str, Any] | None
 
@@ -157,3 +157,120 @@ class Policy:
             ValueError: A shape does not fit.
             RuntimeError: Every choice of a head is masked, or an observation is not finite.
         """
+
+@final
+class SteeredTraining:
+    """What decides in a training loop: no weights, no PyTorch. `trimtab.Tuner` is the one to use in a loop of PyTorch.
+
+    After each update the loop says so by `count`. Where that answers `True` it calls `probed`, and puts the weights back, while
+    `is_probing`; else `trained`. While `wants_validation` it calls `validated`. What `trained` and `validated` return is what the weights
+    are to be: `first` and `worse` leave them, `best` says to keep a copy, and `diverged` to bring the best ones back with a fresh
+    optimiser; if `from_best` is true afterwards, the best ones come back with the optimiser's state of then.
+    """
+
+    def __new__(
+        cls,
+        *,
+        examples: int,
+        validation_examples: int,
+        epochs: float,
+        adaptive: bool,
+        learning_rate: float,
+        weights: int,
+        layers: int,
+        batch_size: int | None = None,
+        fine_tuning: bool = False,
+        lowest_loss: float = 0.0,
+    ) -> SteeredTraining:
+        """Begins a training.
+
+        Args:
+            examples: To train on.
+            validation_examples: In each validation.
+            epochs: The budget: the cost of so many passes with batches of 64.
+            adaptive: Whether the optimiser normalises its updates for each weight, as Adam does.
+            learning_rate: Where the start probe begins.
+            weights: Of the network.
+            layers: Weights with two dimensions or more.
+            batch_size: Of a loop that cannot change it; the budget is then exactly `epochs` passes.
+            fine_tuning: Whether the weights are those of an earlier training.
+            lowest_loss: What losses can come down to.
+
+        Raises:
+            ValueError: A number is out of range.
+        """
+
+    @staticmethod
+    def from_state(state: str) -> SteeredTraining:
+        """One as `state` had it.
+
+        Raises:
+            ValueError: It is no state, or of another version.
+        """
+
+    def state(self) -> str:
+        """All there is to know, as JSON."""
+
+    def count(self, examples: int | None = None, loss: float | None = None) -> bool:
+        """Counts an update, of `batch_size` examples if it is not said. Says whether it ends a segment or was one of the start probe."""
+
+    def probed(self, losses: Sequence[float], ratio: float | None, weights: int, layers: int) -> None:
+        """Ends the update of the start probe: its loss, its size relative to the weights, and how many weights have a gradient."""
+
+    def trained(self, losses: Sequence[float], ratio: float | None) -> str | None:
+        """Ends the updates of a segment: losses that were not counted, and the size of its first update. A word if it diverged."""
+
+    def validated(self, loss: float) -> str | None:
+        """Takes the loss of a validation. `None` if none was wanted."""
+
+    @property
+    def is_probing(self) -> bool:
+        """Whether the next update is to be taken back."""
+
+    @property
+    def wants_validation(self) -> bool:
+        """Whether the averaged weights are to be validated now."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the budget is used up."""
+
+    @property
+    def learning_rate(self) -> float:
+        """Of the next update."""
+
+    @property
+    def batch_size(self) -> int:
+        """Examples of the next update."""
+
+    @property
+    def weight_decay(self) -> float:
+        """The part of the weights that each update takes away, whatever the rate is."""
+
+    @property
+    def averaging(self) -> float:
+        """How fast the averaged weights forget: `e <- e + (w - e) / (1 + averaging t)`."""
+
+    @property
+    def from_best(self) -> bool:
+        """Whether the segment begins at the best weights."""
+
+    @property
+    def spent_share(self) -> float:
+        """The share of the budget that is spent."""
+
+    @property
+    def best_loss(self) -> float:
+        """The best validation loss so far; infinite before the first."""
+
+    @property
+    def settings(self) -> dict[str, float | str]:
+        """All that holds at the next update."""
+
+    @property
+    def probes(self) -> list[dict[str, Any]]:
+        """The reports of the start probe."""
+
+    @property
+    def segments(self) -> list[dict[str, Any]]:
+        """The segments so far: settings, and reports of what came of them."""

@@ -105,6 +105,7 @@ impl<T: Task> TaskTrainee<T> {
                 written_out.compute_with(program);
             }
             self.updates
+                .tally
                 .meter
                 .scale(pruner.as_ref().map_or(1.0, Pruner::operations));
         }

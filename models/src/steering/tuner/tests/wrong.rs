@@ -61,7 +61,7 @@ fn a_loop_that_does_not_validate_ends_with_its_budget() {
         while !tuner.is_over() {
             spent += time.update(tuner.batch_size());
             assert!(
-                spent < 1.01 * tuner.budget + time.update(tuner.batch_size()),
+                spent < 1.01 * tuner.steered.budget() + time.update(tuner.batch_size()),
                 "it goes on"
             );
             model = unvalidated(&mut tuner, model, forward);
@@ -73,7 +73,7 @@ fn a_loop_that_does_not_validate_ends_with_its_budget() {
                 model = tuner.validated(model, 2.0);
             }
         }
-        assert!(spent > tuner.budget, "it ended early");
+        assert!(spent > tuner.steered.budget(), "it ended early");
         assert_eq!(tuner.segments().len(), usize::from(validations == 2));
         let unknown = tuner.best_loss() == f64::MAX;
         assert_eq!(unknown, validations == 0);

@@ -1,9 +1,9 @@
-//! What a tuner has to know of a training.
+//! What a steered training has to know of a training.
 
+use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
-use trimtab_env::{Error, Result};
 
-/// What a [`Tuner`](super::Tuner) has to know of a training.
+/// What a [`SteeredTraining`](super::SteeredTraining) has to know of a training.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Training {
@@ -11,7 +11,7 @@ pub struct Training {
     pub examples: usize,
     /// Examples in each validation.
     pub validation_examples: usize,
-    /// The budget: the cost of this many passes over the examples with batches of 64, by the default [`trimtab_env::UpdateTime`].
+    /// The budget: the cost of this many passes over the examples with batches of 64, by the default [`crate::UpdateTime`].
     pub epochs: f64,
     /// Whether the optimiser normalises its updates for each weight, as Adam does and SGD does not.
     pub adaptive: bool,

@@ -1,0 +1,283 @@
+"""The tuner and what else makes rates unnecessary, on four trainings that nothing was fitted to.
+
+    pip install torch==2.9.0 scikit-learn==1.9.1 prodigyopt==1.1.2 schedulefree==1.4.1
+    python examples/compare_optimizers.py RESULTS.jsonl --text TEXT [--seeds 3] [--only NAME]
+
+Each training is a line of the file, and one that is there is not run again. TEXT is any text of some 100 KB, packed (.gz) or not. The
+loss is that of test rows at the best of 30 validations; every method makes the same passes at batches of 64, but for the tuner, whose
+batches are its own and whose budget is the cost of these passes. Without anything to run it prints the tables.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import gzip
+import json
+import math
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+import trimtab
+
+DATA = Path(__file__).parents[3] / "models" / "data"
+VALIDATIONS = 30
+FACTORS = (0.01, 0.1, 1.0, 10.0, 100.0)
+"""Of the initial rates, over four decades around the default."""
+PEAKS = tuple(10.0 ** (half / 2) for half in range(-3, 4))
+"""Of schedules: seven over three decades, the default among them."""
+
+
+class Residual(nn.Module):
+    """Two convolutions with batch normalisation, added to their input."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.first = nn.Sequential(nn.Conv2d(width, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU())
+        self.second = nn.Sequential(nn.Conv2d(width, width, 3, padding=1, bias=False), nn.BatchNorm2d(width))
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        return torch.relu(inputs + self.second(self.first(inputs)))
+
+
+class Characters(nn.Module):
+    """A causal transformer of two layers on characters."""
+
+    def __init__(self, characters: int, length: int, width: int = 48) -> None:
+        super().__init__()
+        self.embedding, self.position = nn.Embedding(characters, width), nn.Parameter(torch.zeros(length, width))
+        layer = nn.TransformerEncoderLayer(width, 4, 4 * width, dropout=0.0, activation="gelu", batch_first=True, norm_first=True)
+        self.layers = nn.TransformerEncoder(layer, 2, nn.LayerNorm(width), enable_nested_tensor=False)
+        self.output = nn.Linear(width, characters)
+        self.register_buffer("mask", nn.Transformer.generate_square_subsequent_mask(length), persistent=False)
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        hidden = self.layers(self.embedding(inputs) + self.position, mask=self.mask, is_causal=True)
+        return self.output(hidden).transpose(1, 2)
+
+
+class Training:
+    """Data, a network, and the optimiser at its default rate."""
+
+    def __init__(self, name: str, data: tuple[torch.Tensor, torch.Tensor], network: Callable[[], nn.Module], epochs: int) -> None:
+        self.name, self.network, self.epochs = name, network, epochs
+        inputs, targets = data
+        order = torch.randperm(len(inputs), generator=torch.Generator().manual_seed(0))
+        cuts = (int(0.6 * len(inputs)), int(0.8 * len(inputs)))
+        parts = [(inputs[part], targets[part]) for part in torch.tensor_split(order, cuts)]
+        self.train, self.validation, self.test = parts
+
+    def loss(self, model: nn.Module, part: tuple[torch.Tensor, torch.Tensor]) -> float:
+        """The mean over rows."""
+        model.eval()
+        with torch.no_grad():
+            loss = float(nn.functional.cross_entropy(model(part[0]), part[1]))
+        model.train()
+        return loss
+
+
+def trainings(text: str) -> list[Training]:
+    """The four."""
+    from sklearn.datasets import load_digits
+
+    images, labels = load_digits(return_X_y=True)
+    digits = (torch.tensor(images).float().reshape(-1, 1, 8, 8) / 16, torch.tensor(labels).long())
+    pixels = np.frombuffer(gzip.open(DATA / "fmnist-train-images-idx3-ubyte.gz").read(), np.uint8, offset=16).reshape(-1, 1, 28, 28)
+    kinds = np.frombuffer(gzip.open(DATA / "fmnist-train-labels-idx1-ubyte.gz").read(), np.uint8, offset=8)
+    clothes = nn.functional.avg_pool2d(torch.tensor(pixels[:2000].copy()).float() / 255, 4), torch.tensor(kinds[:2000].copy()).long()
+    rows = [line.split(",") for line in gzip.open(DATA / "keel-letter.csv.gz", "rt").read().split()][:4000]
+    letters = torch.tensor([[float(cell) for cell in row[:-1]] for row in rows])
+    table = (letters - letters.mean(0)) / letters.std(0), torch.tensor([ord(row[-1]) - ord("A") for row in rows])
+    length, alphabet = 32, sorted(set(text))
+    codes = torch.tensor([alphabet.index(character) for character in text[: 1500 * length + 1]])
+    characters = codes[:-1].reshape(-1, length), codes[1:].reshape(-1, length)
+    return [
+        Training(
+            "small CNN",
+            digits,
+            lambda: nn.Sequential(
+                nn.Conv2d(1, 16, 3, padding=1),
+                nn.ReLU(),
+                nn.MaxPool2d(2),
+                nn.Conv2d(16, 32, 3, padding=1),
+                nn.ReLU(),
+                nn.Flatten(),
+                nn.Linear(512, 10),
+            ),
+            15,
+        ),
+        Training(
+            "residual CNN",
+            clothes,
+            lambda: nn.Sequential(
+                nn.Conv2d(1, 16, 3, padding=1), Residual(16), Residual(16), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(16, 10)
+            ),
+            15,
+        ),
+        Training("character transformer", characters, lambda: Characters(len(alphabet), length), 12),
+        Training("MLP on a table", table, lambda: nn.Sequential(nn.Linear(16, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 26)), 20),
+    ]
+
+
+def optimizer_of(training: Training, model: nn.Module, factor: float = 1.0) -> torch.optim.Optimizer:
+    """SGD with momentum for the residual network, AdamW for the transformer, Adam for the others: at this many times PyTorch's default."""
+    if training.name == "residual CNN":
+        return torch.optim.SGD(model.parameters(), lr=1e-3 * factor, momentum=0.9)
+    if training.name == "character transformer":
+        return torch.optim.AdamW(model.parameters(), lr=1e-3 * factor)
+    return torch.optim.Adam(model.parameters(), lr=1e-3 * factor)
+
+
+def steered(training: Training, model: nn.Module, seed: int, factor: float) -> float:
+    """The nine lines."""
+    optimizer = optimizer_of(training, model, factor)
+    tuner = trimtab.Tuner(optimizer, examples=len(training.train[0]), epochs=training.epochs, seed=seed)
+    for inputs, targets in tuner.batches(training.train):
+        loss = nn.functional.cross_entropy(model(inputs), targets)
+        loss.backward()
+        tuner.step(loss)
+        if tuner.wants_validation:
+            tuner.validated(training.loss(tuner.averaged(model), training.validation))
+    tuner.restore_best(model)
+    return training.loss(model, training.test)
+
+
+def plain(training: Training, model: nn.Module, seed: int, method: str, factor: float) -> float:
+    """Batches of 64, the best weights of 30 validations."""
+    size, examples = 64, len(training.train[0])
+    updates = math.ceil(training.epochs * examples / size)
+    schedule: Any = None
+    if method == "prodigy":
+        from prodigyopt import Prodigy
+
+        optimizer: Any = Prodigy(model.parameters(), lr=1.0)
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, updates)  # As its authors advise.
+    elif method == "schedule-free":
+        from schedulefree import AdamWScheduleFree
+
+        optimizer = AdamWScheduleFree(model.parameters(), lr=0.0025, warmup_steps=updates // 20)
+        optimizer.train()
+    else:
+        optimizer = optimizer_of(training, model, factor)
+        if method == "one-cycle":
+            schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, optimizer.param_groups[0]["lr"], total_steps=updates)
+        elif method == "cosine":
+            schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, updates)
+    sampler = trimtab_sampler(examples, seed)
+    best, best_state = math.inf, copy.deepcopy(model.state_dict())
+    for update in range(1, updates + 1):
+        rows = sampler.draw(size)
+        loss = nn.functional.cross_entropy(model(training.train[0][rows]), training.train[1][rows])
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        if schedule is not None:
+            schedule.step()
+        if update * VALIDATIONS // updates > (update - 1) * VALIDATIONS // updates:
+            if method == "schedule-free":
+                optimizer.eval()
+            validation = training.loss(model, training.validation)
+            if validation < best:
+                best, best_state = validation, copy.deepcopy(model.state_dict())
+            if method == "schedule-free":
+                optimizer.train()
+    model.load_state_dict(best_state)
+    return training.loss(model, training.test)
+
+
+def trimtab_sampler(examples: int, seed: int) -> Any:
+    """The order of the tuner's own batches."""
+    from trimtab.batches import Sampler
+
+    return Sampler(examples, seed)
+
+
+def planned() -> list[tuple[str, float]]:
+    """What is run for each training and seed: methods, and factors on the default rate."""
+    units = [(method, factor) for method in ("tuner", "default") for factor in FACTORS]
+    units += [(method, peak) for method in ("one-cycle", "cosine") for peak in PEAKS]
+    return units + [("prodigy", 1.0), ("schedule-free", 1.0)]
+
+
+def tables(lines: list[dict[str, Any]]) -> None:
+    """Failures first, then the losses of each training."""
+    by = {(line["training"], line["seed"], line["method"], round(line["factor"], 6)): line["loss"] for line in lines}
+    cells = sorted({(line["training"], line["seed"]) for line in lines})
+
+    def of(method: str, factor: float) -> dict[tuple[str, int], float]:
+        found = {cell: by.get((*cell, method, round(factor, 6)), math.nan) for cell in cells}
+        return {cell: loss if math.isfinite(loss) else 20.0 for cell, loss in found.items()}
+
+    def best(method: str) -> dict[tuple[str, int], float]:
+        """The peak whose mean over seeds is lowest, by training: with hindsight."""
+        chosen: dict[tuple[str, int], float] = {}
+        for name in {cell[0] for cell in cells}:
+            mean = {peak: statistics.mean(loss for cell, loss in of(method, peak).items() if cell[0] == name) for peak in PEAKS}
+            peak = min(mean, key=lambda each: mean[each])
+            chosen |= {cell: loss for cell, loss in of(method, peak).items() if cell[0] == name}
+        return chosen
+
+    columns: dict[str, dict[tuple[str, int], float]] = {f"tuner from {factor:g} x": of("tuner", factor) for factor in FACTORS}
+    columns |= {f"default x {factor:g}": of("default", factor) for factor in FACTORS}
+    columns |= {f"{method} at the default": of(method, 1.0) for method in ("one-cycle", "cosine")}
+    columns |= {f"{method}, best of seven": best(method) for method in ("one-cycle", "cosine")}
+    columns |= {method: of(method, 1.0) for method in ("prodigy", "schedule-free")}
+    default = columns["default x 1"]
+    worse = [
+        (loss - default[cell], name, cell) for name, losses in columns.items() if name.startswith("tuner") for cell, loss in losses.items() if loss > default[cell] + 0.02
+    ]
+    print(f"\nmore than 0.02 above the default: {len(worse)} of {len(FACTORS) * len(cells)} trainings of the tuner")
+    for excess, name, cell in sorted(worse, reverse=True):
+        print(f"  {name}, {cell[0]}, seed {cell[1]}: +{excess:.3f}")
+    names = list(dict.fromkeys(cell[0] for cell in cells))
+    print("\n| method | " + " | ".join(names) + " | mean |\n|---" * 1 + "|---" * (len(names) + 1) + "|")
+    for name, losses in columns.items():
+        means = [statistics.mean(loss for cell, loss in losses.items() if cell[0] == each) for each in names]
+        print(f"| {name} | " + " | ".join(f"{mean:.3f}" for mean in means) + f" | {statistics.mean(means):.3f} |")
+    tuner = {cell: statistics.mean(columns[f"tuner from {factor:g} x"][cell] for factor in FACTORS) for cell in cells}
+    means = [statistics.mean(loss for cell, loss in tuner.items() if cell[0] == each) for each in names]
+    print("| tuner, mean over initial rates | " + " | ".join(f"{mean:.3f}" for mean in means) + f" | {statistics.mean(means):.3f} |")
+
+
+def main() -> None:
+    """Runs what the file does not have yet."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("results", type=Path)
+    parser.add_argument("--text", type=Path, help="without it only tables are printed")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--only", help="a training by its name")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    lines = [json.loads(line) for line in options.results.read_text().splitlines()] if options.results.exists() else []
+    done = {(line["training"], line["seed"], line["method"], line["factor"]) for line in lines}
+    if options.text is not None:
+        opened = gzip.open(options.text, "rt") if options.text.suffix == ".gz" else options.text.open()
+        chosen = [training for training in trainings(opened.read()) if options.only in (None, training.name)]
+        units = [(training, seed, *unit) for seed in range(options.seeds) for training in chosen for unit in planned()]
+        units = [unit for unit in units if (unit[0].name, *unit[1:]) not in done]
+        with options.results.open("a") as file:
+            for number, (training, seed, method, factor) in enumerate(units):
+                if sys.stderr.isatty():
+                    print(f"\r{number} of {len(units)}: {training.name}, {method} x {factor:.3g}      ", end="", file=sys.stderr)
+                torch.manual_seed(seed)
+                model, begun = training.network(), time.process_time()
+                if method == "tuner":
+                    loss = steered(training, model, seed, factor)
+                else:
+                    loss = plain(training, model, seed, method, factor)
+                line = {"training": training.name, "seed": seed, "method": method, "factor": factor, "loss": loss, "seconds": time.process_time() - begun}
+                lines.append(line)
+                print(json.dumps(line), file=file, flush=True)
+    tables(lines)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,77 @@
+"""The servo in the `Trainer` of Lightning."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from lightning.pytorch import Callback
+
+from trimtab.tuner import Tuner
+
+
+class LightningCallback(Callback):
+    """Steers a training of Lightning: its learning rate, weight decay and averages, when it is validated, and when it ends.
+
+    Give the trainer `max_epochs=-1`; the schedule that the module configures, if it does, is overruled. In the end the module has the
+    best weights. What the loader gives stays the batch size.
+
+    >>> trainer = Trainer(max_epochs=-1, callbacks=[LightningCallback(epochs=20, monitor="val_loss")])  # doctest: +SKIP
+    """
+
+    def __init__(self, *, epochs: float, monitor: str = "val_loss", **options: Any) -> None:
+        """For so many passes.
+
+        Args:
+            epochs: The budget.
+            monitor: The name under which the module logs its validation loss.
+            options: Of `Tuner`.
+        """
+        self.epochs, self.monitor, self.options = epochs, monitor, options
+        self.tuner: Tuner | None = None
+        self._back: Callable[[], None] | None = None
+        self._state: dict[str, Any] | None = None
+
+    def on_train_start(self, trainer: Any, module: Any) -> None:
+        """Makes the tuner."""
+        loader = trainer.train_dataloader
+        size = loader.batch_size * trainer.accumulate_grad_batches
+        self.tuner = Tuner(
+            trainer.optimizers[0], model=module, examples=len(loader.dataset), epochs=self.epochs, batch_size=size, **self.options
+        )
+        if self._state is not None:
+            self.tuner.load_state_dict(self._state)
+
+    def on_train_batch_end(self, trainer: Any, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """Tells the tuner, and makes Lightning validate when that wants it."""
+        assert self.tuner is not None
+        self.tuner.updated(outputs["loss"])
+        trainer.val_check_batch = 1 if self.tuner.wants_validation else sys.maxsize
+        trainer.should_stop = trainer.should_stop or self.tuner.is_over
+
+    def on_validation_start(self, trainer: Any, module: Any) -> None:
+        """Puts the averaged weights in."""
+        if self.tuner is not None and self.tuner.wants_validation:
+            self._back = self.tuner.swap_averages_in(module)
+
+    def on_validation_end(self, trainer: Any, module: Any) -> None:
+        """Puts the weights back, and tells the tuner."""
+        if self.tuner is not None and self._back is not None:
+            self._back = self._back()
+            self.tuner.validated(trainer.callback_metrics[self.monitor])
+            trainer.should_stop = trainer.should_stop or self.tuner.is_over
+
+    def on_train_end(self, trainer: Any, module: Any) -> None:
+        """Leaves the best weights."""
+        if self.tuner is not None:
+            self.tuner.restore_best(module)
+            self.tuner.detach()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Part of Lightning's checkpoints."""
+        return {} if self.tuner is None else self.tuner.state_dict()
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """From Lightning's checkpoints."""
+        self._state = state_dict or None

@@ -1,0 +1,122 @@
+"""An optimiser whose updates are made at the servo's rates, looked at, decayed and averaged."""
+
+from __future__ import annotations
+
+import copy
+import math
+from typing import Any
+
+import torch
+
+from trimtab._trimtab import SteeredTraining
+from trimtab.weights import Weights
+
+
+class SteeredOptimizer:
+    """Sets the rates before each step of an optimiser, and looks after the weights after it, whoever calls `step`.
+
+    The first update of a segment is looked at; those of the start probe are taken back too.
+    """
+
+    def __init__(self, optimizer: torch.optim.Optimizer, steered: SteeredTraining) -> None:
+        groups = optimizer.param_groups
+        self.optimizer, self.steered = optimizer, steered
+        reference = first_rate(optimizer) or 1.0
+        self.ratios = [float(group["lr"]) / reference for group in groups]
+        self.weights = Weights(parameter for group in groups for parameter in group["params"])
+        self.fresh = copy.deepcopy(optimizer.state_dict())
+        self.best = self.fresh
+        self.made = False
+        """Whether there was an update since `take_made`."""
+        self.size = size_of([weight for weight in self.weights.parameters if weight.requires_grad])
+        """Weights and layers of the network: those that have a gradient, once that is known."""
+        self.looking, self.look = True, None
+        self._hooks = [optimizer.register_step_pre_hook(self._before), optimizer.register_step_post_hook(self._after)]
+
+    def detach(self) -> None:
+        """Leaves the optimiser alone."""
+        for hook in self._hooks:
+            hook.remove()
+
+    def take_made(self) -> bool:
+        """Whether there was an update since this was last asked."""
+        made, self.made = self.made, False
+        return made
+
+    def begin(self) -> None:
+        """Begins a segment under the settings that hold now."""
+        self.weights.begin(self.steered.weight_decay, self.steered.averaging)
+        self.looking, self.look = True, None
+
+    def keep(self) -> None:
+        """Keeps weights and optimiser as the best."""
+        self.weights.keep()
+        self.best = copy.deepcopy(self.optimizer.state_dict())
+
+    def go_back(self, *, fresh: bool) -> None:
+        """Brings the best weights back, with the optimiser of then or a fresh one."""
+        self.weights.go_back()
+        self.optimizer.load_state_dict(self.fresh if fresh else self.best)
+
+    def _before(self, optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
+        """Sets the rates, also where a schedule has changed them since."""
+        lr = self.steered.learning_rate
+        for group, ratio in zip(optimizer.param_groups, self.ratios):
+            if isinstance(group["lr"], (int, float)):
+                group["lr"] = lr * ratio
+            else:
+                group["lr"].fill_(lr * ratio)
+        if self.looking:
+            self.weights.before()
+
+    def _after(self, optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
+        self.made = True
+        if self.looking:
+            self.look = self.weights.size_of_update()
+        if self.steered.is_probing:
+            # What no gradient reaches is no part of the network.
+            self.size = size_of([each for each in self.weights.parameters if each.requires_grad and each.grad is not None])
+            self.weights.taken_back()
+            optimizer.load_state_dict(self.fresh)
+            return
+        self.weights.updated(self.looking)
+        self.looking = False
+
+    def state_dict(self) -> dict[str, Any]:
+        """All but the states of optimiser and parameters themselves, and of the look, which is read by others."""
+        return {
+            "weights": self.weights.state_dict(),
+            "fresh": copy.deepcopy(self.fresh),
+            "best": copy.deepcopy(self.best),
+            "ratios": list(self.ratios),
+            "looking": self.looking,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """As `state_dict` had it."""
+        if len(state["ratios"]) != len(self.ratios):
+            raise ValueError(
+                f"state: of {len(state['ratios'])} groups of parameters, but the optimiser has {len(self.ratios)}; give the same groups"
+            )
+        self.weights.load_state_dict(state["weights"])
+        self.fresh, self.best = copy.deepcopy(state["fresh"]), copy.deepcopy(state["best"])
+        self.ratios, self.looking, self.made = list(state["ratios"]), state["looking"], False
+
+
+def first_rate(optimizer: torch.optim.Optimizer) -> float:
+    """The rate of the first group that has one; 0 if none has.
+
+    Raises:
+        ValueError: The optimiser cannot be steered.
+    """
+    rates = [float(group.get("lr", math.nan)) for group in optimizer.param_groups]
+    if isinstance(optimizer, torch.optim.LBFGS) or any(math.isnan(rate) for rate in rates):
+        raise ValueError(
+            f"optimizer: {type(optimizer).__name__} is not allowed; give one that makes one update a step and has `lr` in its groups"
+        )
+    return next((rate for rate in rates if rate > 0.0), 0.0)
+
+
+def size_of(weights: list[torch.Tensor]) -> tuple[int, int]:
+    """Numbers of weights, and of layers: those with two dimensions or more."""
+    return sum(weight.numel() for weight in weights), sum(weight.dim() >= 2 for weight in weights)

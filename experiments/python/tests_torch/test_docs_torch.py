@@ -1,0 +1,34 @@
+"""The nine lines of the README are run."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("sklearn")
+
+from digits import TRAIN, loss_of, perceptron, validate  # noqa: E402
+
+import trimtab  # noqa: E402
+
+README = Path(__file__).parent.parent / "README.md"
+
+
+def test_the_nine_lines() -> None:
+    blocks = [block for block in re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL) if "trimtab.Tuner(" in block]
+    assert len(blocks) == 1
+    model = perceptron()
+    before = validate(model)
+    names = {
+        "trimtab": trimtab,
+        "model": model,
+        "optimizer": torch.optim.Adam(model.parameters()),
+        "train_set": torch.utils.data.TensorDataset(*TRAIN),
+        "loss_of": loss_of,
+        "validate": validate,
+    }
+    exec(blocks[0], names)
+    assert validate(model) < 0.15 * before
