@@ -210,10 +210,16 @@ def planned() -> list[tuple[str, float]]:
 def tables(lines: list[dict[str, Any]]) -> None:
     """Failures first, then the losses of each training."""
     by = {(line["training"], line["seed"], line["method"], round(line["factor"], 6)): line["loss"] for line in lines}
-    cells = sorted({(line["training"], line["seed"]) for line in lines})
+    seen = sorted({(line["training"], line["seed"]) for line in lines})
+    cells = [cell for cell in seen if all((*cell, method, round(factor, 6)) in by for method, factor in planned())]
+    for name, seed in seen:
+        if (name, seed) not in cells:
+            print(f"not finished, and left out: {name}, seed {seed}")
+    if not cells:
+        return
 
     def of(method: str, factor: float) -> dict[tuple[str, int], float]:
-        found = {cell: by.get((*cell, method, round(factor, 6)), math.nan) for cell in cells}
+        found = {cell: by[(*cell, method, round(factor, 6))] for cell in cells}
         return {cell: loss if math.isfinite(loss) else 20.0 for cell, loss in found.items()}
 
     def best(method: str) -> dict[tuple[str, int], float]:
@@ -231,14 +237,13 @@ def tables(lines: list[dict[str, Any]]) -> None:
     columns |= {f"{method}, best of seven": best(method) for method in ("one-cycle", "cosine")}
     columns |= {method: of(method, 1.0) for method in ("prodigy", "schedule-free")}
     default = columns["default x 1"]
-    worse = [
-        (loss - default[cell], name, cell) for name, losses in columns.items() if name.startswith("tuner") for cell, loss in losses.items() if loss > default[cell] + 0.02
-    ]
+    tuners = [(name, losses) for name, losses in columns.items() if name.startswith("tuner")]
+    worse = [(loss - default[cell], name, cell) for name, losses in tuners for cell, loss in losses.items() if loss > default[cell] + 0.02]
     print(f"\nmore than 0.02 above the default: {len(worse)} of {len(FACTORS) * len(cells)} trainings of the tuner")
     for excess, name, cell in sorted(worse, reverse=True):
         print(f"  {name}, {cell[0]}, seed {cell[1]}: +{excess:.3f}")
     names = list(dict.fromkeys(cell[0] for cell in cells))
-    print("\n| method | " + " | ".join(names) + " | mean |\n|---" * 1 + "|---" * (len(names) + 1) + "|")
+    print("\n| method | " + " | ".join(names) + " | mean |\n|" + "---|" * (len(names) + 2))
     for name, losses in columns.items():
         means = [statistics.mean(loss for cell, loss in losses.items() if cell[0] == each) for each in names]
         print(f"| {name} | " + " | ".join(f"{mean:.3f}" for mean in means) + f" | {statistics.mean(means):.3f} |")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from typing import Any
 
 import torch
 
 from trimtab._trimtab import SteeredTraining
-from trimtab.weights import Weights
+from trimtab.weights import Weights, copied
 
 
 class SteeredOptimizer:
@@ -24,7 +23,7 @@ class SteeredOptimizer:
         reference = first_rate(optimizer) or 1.0
         self.ratios = [float(group["lr"]) / reference for group in groups]
         self.weights = Weights(parameter for group in groups for parameter in group["params"])
-        self.fresh = copy.deepcopy(optimizer.state_dict())
+        self.fresh = copied(optimizer.state_dict())
         self.best = self.fresh
         self.made = False
         """Whether there was an update since `take_made`."""
@@ -51,7 +50,7 @@ class SteeredOptimizer:
     def keep(self) -> None:
         """Keeps weights and optimiser as the best."""
         self.weights.keep()
-        self.best = copy.deepcopy(self.optimizer.state_dict())
+        self.best = copied(self.optimizer.state_dict())
 
     def go_back(self, *, fresh: bool) -> None:
         """Brings the best weights back, with the optimiser of then or a fresh one."""
@@ -86,8 +85,8 @@ class SteeredOptimizer:
         """All but the states of optimiser and parameters themselves, and of the look, which is read by others."""
         return {
             "weights": self.weights.state_dict(),
-            "fresh": copy.deepcopy(self.fresh),
-            "best": copy.deepcopy(self.best),
+            "fresh": copied(self.fresh),
+            "best": copied(self.best),
             "ratios": list(self.ratios),
             "looking": self.looking,
         }
@@ -99,7 +98,7 @@ class SteeredOptimizer:
                 f"state: of {len(state['ratios'])} groups of parameters, but the optimiser has {len(self.ratios)}; give the same groups"
             )
         self.weights.load_state_dict(state["weights"])
-        self.fresh, self.best = copy.deepcopy(state["fresh"]), copy.deepcopy(state["best"])
+        self.fresh, self.best = copied(state["fresh"]), copied(state["best"])
         self.ratios, self.looking, self.made = list(state["ratios"]), state["looking"], False
 
 

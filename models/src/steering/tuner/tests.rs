@@ -15,8 +15,8 @@ use trimtab_env::mdp::stream::derived_seed;
 use trimtab_env::settings::{BATCH_SIZE, LEARNING_RATE};
 use trimtab_env::tuning::observation::GRADIENT_FEATURES;
 use trimtab_env::{
-    Action, Domain, Environment, Initial, Knob, Moves, Observation, ObservationConfig, Residual,
-    ResidualPolicy, Trainee, TuningConfig, TuningEnv, stream,
+    Action, Budget, Domain, Environment, Initial, Knob, Moves, Observation, ObservationConfig,
+    Residual, ResidualPolicy, Segments, Trainee, TuningConfig, TuningEnv, UpdateTime, stream,
 };
 
 mod wrong;
