@@ -5,7 +5,7 @@
 //!
 //! ```python
 //! storage = optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend("study.log"))
-//! study = optuna.load_study(study_name="branin", storage=storage)
+//! study = optuna.load_study(study_name="bowl", storage=storage)
 //! ```
 //!
 //! and in a terminal `optuna-dashboard study.log`.
