@@ -226,7 +226,8 @@ mod tests {
         let characters = split(&plain, TokenKind::Characters).unwrap();
         assert_eq!(characters, split(&packed, TokenKind::Characters).unwrap());
         assert_eq!(characters.train.name, "fox");
-        assert_eq!(characters.train.outputs(), 29);
+        // 26 small letters, a capital, the space, the full stop and the end of the line.
+        assert_eq!(characters.train.outputs(), 30);
         let bytes = split(&packed, TokenKind::Bytes).unwrap();
         assert_eq!(bytes.train.row(0)[..3], [84.0, 104.0, 101.0]);
         fs::write(&plain, b"caf\xe9 au lait".repeat(20)).unwrap();

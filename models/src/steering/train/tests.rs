@@ -53,9 +53,10 @@ fn who_watches_sees_every_segment_and_what_is_wanted_next() {
     let mut seen = Vec::new();
     let config = TrainConfig {
         learning_rate: Some(1e-6),
-        // With no memory the last measurement alone decides.
+        // With no memory and no rule for spikes the last measurement alone decides.
         servo: ContextServo {
             memory: Memory::default(),
+            loss_spike: 0.0,
             guard: Guard::OFF,
             ..Default::default()
         },

@@ -263,7 +263,8 @@ fn fewer_looks_steer_as_well() {
             assert_eq!(gradients.signal_to_noise(), None);
         }
         let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
-        assert!(mean(&losses).abs() < 0.02, "{losses:?}");
+        // A lower loss is none lost.
+        assert!(mean(&losses) < 0.02, "{losses:?}");
         assert!(mean(&rates).abs() < 0.15, "{}", mean(&rates));
         assert!(rates.iter().all(|rate| rate.abs() < 0.5), "{rates:?}");
     }
