@@ -147,8 +147,8 @@ impl SteeredTraining {
     }
 
     /// Whether the segment is to begin at the best weights.
-    #[getter]
-    fn from_best(&self) -> bool {
+    #[getter(from_best)]
+    fn is_from_best(&self) -> bool {
         self.held().from_best()
     }
 

@@ -1,7 +1,6 @@
 //! A comparison as one RON file.
 
 use super::method::{Method, Peak};
-use super::warm_start::WarmStart;
 use crate::train::config::{MOST_RUNS, check_finite, check_process, check_tasks, to_ron};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -209,11 +208,11 @@ impl CompareConfig {
                     *training_cost = recorded.unwrap_or(*training_cost);
                 }
                 Method::Search {
-                    warm_start: Some(WarmStart { journal, .. }),
+                    warm_start: Some(warm_start),
                     ..
                 } => find_file(
                     &format!("methods[{index}].warm_start.journal"),
-                    journal,
+                    &mut warm_start.journal,
                     folder,
                 )?,
                 _ => {}

@@ -125,7 +125,7 @@ pub enum Method {
         /// A study of Optuna whose finished trials the searcher has seen before its first. It goes with searchers that ask for whole
         /// runs.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        warm_start: Option<WarmStart>,
+        warm_start: Option<Box<WarmStart>>,
     },
 }
 
