@@ -70,29 +70,28 @@ pub struct ContextServo {
 
 impl Default for ContextServo {
     /// The shipped servo: the result of the fit that `experiments/configs/fit.ron` describes, rounded to three digits, and what
-    /// `fit_blocks.ron` adds to it where layers come in blocks, and `fit_pretrained.ron` for weights of an earlier training. Three
-    /// things are not from these fits, which know few rows and narrow layers: that set-points fall with the updates where the fits have them
-    /// fall with the passes was chosen on tables of up to 50,000 rows and budgets from one pass; the exponent of the width at the start is
-    /// that of theory ([`Terms`]), about layers of 26 units.
+    /// `fit_blocks.ron` adds to it where layers come in blocks, and `fit_pretrained.ron` for weights of an earlier training. One
+    /// thing is not from these fits, which know few rows: that the start falls with the updates where the fit has it fall with the passes was
+    /// chosen on tables of up to 50,000 rows.
     /// What it is worth on data that it has not seen is on the experiments page.
     fn default() -> Self {
         Self {
             start: Terms {
-                base: -1.851,
+                base: -1.711,
                 epochs: 0.0,
                 updates: -0.45,
                 adaptive: 0.402,
                 capacity: 0.031,
                 depth: -0.016,
-                width: -0.5,
+                width: -0.138,
                 blocks_adaptive: -0.974,
                 blocks_plain: -0.916,
                 pretrained: -0.309,
             },
             end: Terms {
-                base: -2.466,
-                epochs: 0.0,
-                updates: -0.771,
+                base: -1.994,
+                epochs: -0.771,
+                updates: 0.0,
                 adaptive: -0.502,
                 capacity: 0.146,
                 depth: -0.378,

@@ -5,15 +5,15 @@
 //!
 //! | to find | look in |
 //! |---|---|
-//! | from a file or a dict to environments | [`config`] |
-//! | an episode as Python sees it | [`episode`] |
-//! | one environment, several on threads | [`environment`], [`vector`] |
-//! | what there is to say beside observations and rewards | [`infos`] |
-//! | the losses that scale rewards | [`references`] |
-//! | trained policies | [`policy`] |
-//! | what decides in a training loop of Python's | [`steered_training`] |
-//! | work without the interpreter's lock, which Ctrl-C ends | [`interruptible`](mod@interruptible) |
-//! | errors as exceptions | [`error`] |
+//! | from a file or a dict to environments | `config` |
+//! | an episode as Python sees it | `episode` |
+//! | one environment, several on threads | `environment`, `vector` |
+//! | what there is to say beside observations and rewards | `infos` |
+//! | the losses that scale rewards | `references` |
+//! | trained policies | `policy` |
+//! | what decides in a training loop of Python's | `steered_training` |
+//! | work without the interpreter's lock, which Ctrl-C ends | `interruptible` |
+//! | errors as exceptions | `error` |
 
 mod config;
 mod environment;

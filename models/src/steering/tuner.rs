@@ -88,7 +88,7 @@ impl<M: Module> Tuner<M> {
     /// A tuner of `model`, under the servo that ships, with an optimiser that has made no update.
     ///
     /// # Errors
-    /// [`Error::Config`] naming the field of `training` that is out of range.
+    /// [`Error::Config`](trimtab_env::Error::Config) naming the field of `training` that is out of range.
     pub fn new(model: &M, optimizer: ModuleOptimizer, training: Training) -> Result<Self> {
         Self::with_servo(model, optimizer, training, ContextServo::default())
     }
@@ -138,7 +138,7 @@ impl<M: Module> Tuner<M> {
     /// Lets a policy add to what the servo wants, before every segment.
     ///
     /// # Errors
-    /// [`Error::Config`] if one of its knobs is out of range, or does not add to the servo.
+    /// [`Error::Config`](trimtab_env::Error::Config) if one of its knobs is out of range, or does not add to the servo.
     pub fn with_policy(mut self, policy: ResidualPolicy) -> Result<Self> {
         let budget_left = 1.0 - self.steered.spent_share();
         if policy.residual.observation.sees_gradients() {

@@ -29,6 +29,8 @@ fn played(batch_size: Option<usize>) -> (SteeredTraining, u64) {
         examples += report.examples;
         if steered.is_probing() {
             steered.probed(report, (1000, 2));
+            // Its cost is told.
+            tally.begin(steered.settings().batch_size().unwrap());
         } else if steered.trained(report).is_none() {
             loss *= 0.5;
         }
@@ -46,9 +48,16 @@ fn batches_of_ones_own_make_as_many_passes_as_were_asked_for() {
     for size in [8, 64, 128, 1000] {
         let (steered, examples) = played(Some(size));
         let left = 20_000.0 - examples as f64;
-        // What is left is less than an update, and what the 30 validations of an example cost: a sixth of an update of one each.
-        let most = size as f64 + 5.0;
-        assert!((-(size as f64)..most).contains(&left), "{size}: {left}");
+        // What is left is less than an update, and what the validations cost, of an example before the first segment and after each.
+        let CostModel::Modelled(time) = steered.cost() else {
+            unreachable!("cost is modelled")
+        };
+        let validations = (steered.segments().len() + 1) as f64 * time.evaluation(1);
+        let most = size as f64 * (1.0 + validations / time.update(size));
+        assert!(
+            (-(size as f64)..most).contains(&left),
+            "{size}: {left} of {most}"
+        );
         let sizes = steered.segments().iter().map(|s| &s.settings);
         assert!(sizes.into_iter().all(|s| s.batch_size().unwrap() == size));
     }

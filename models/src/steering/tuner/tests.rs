@@ -265,7 +265,8 @@ fn fewer_looks_steer_as_well() {
         let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
         // A lower loss is none lost.
         assert!(mean(&losses) < 0.02, "{losses:?}");
-        assert!(mean(&rates).abs() < 0.15, "{}", mean(&rates));
+        // One update of a segment says a little more or less than all: within a fifth in the mean.
+        assert!(mean(&rates).abs() < 0.2, "{}", mean(&rates));
         assert!(rates.iter().all(|rate| rate.abs() < 0.5), "{rates:?}");
     }
 }
