@@ -250,10 +250,10 @@ fn fewer_looks_steer_as_well() {
             let (all, _) = seeded(seed, optimizer, lr, |_, loss| loss, Some(idle(lr)));
             let (few, _) = seeded(seed, optimizer, lr, |_, loss| loss, None);
             losses.push((few.best_loss() / all.best_loss()).ln());
-            // Where one goes back to its best weights and the other does not, they are two trainings from there on.
+            // Once one goes back to its best weights, they are two trainings.
             let pairs = all.segments().iter().zip(few.segments());
             let back = |segment: &Segment| segment.settings.from_best();
-            for (all, few) in pairs.take_while(|(all, few)| back(all) == back(few)) {
+            for (all, few) in pairs.take_while(|(all, few)| !back(all) && !back(few)) {
                 let [all, few] =
                     [all, few].map(|segment| segment.settings.learning_rate().unwrap());
                 rates.push((few / all).ln());
