@@ -38,10 +38,10 @@ fn zip(files: &[(&str, &[u8])]) -> Vec<u8> {
 }
 
 /// `TEXT`, packed with `xz`.
-const XZ: &[u8] = include_bytes!("../fixtures/pets.csv.xz");
+const XZ: &[u8] = include_bytes!("../../fixtures/pets.csv.xz");
 
 /// `TEXT`, packed with `zstd` with a checksum.
-const ZSTD: &[u8] = include_bytes!("../fixtures/pets.csv.zst");
+const ZSTD: &[u8] = include_bytes!("../../fixtures/pets.csv.zst");
 
 #[test]
 fn packed_files_are_read_like_plain_ones() {

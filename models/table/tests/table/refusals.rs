@@ -158,7 +158,7 @@ fn what_is_not_built_in_is_named() {
 #[test]
 fn workbooks_are_named_where_they_are_not_built_in() {
     refused(
-        include_bytes!("../fixtures/people.xlsx"),
+        include_bytes!("../../fixtures/people.xlsx"),
         &["workbook", "without the feature `excel`"],
     );
 }

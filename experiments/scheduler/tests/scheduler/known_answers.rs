@@ -34,8 +34,8 @@ struct Known {
 /// The lines of a system, which must be so many.
 fn known(system: &str, lines: usize) -> Vec<Known> {
     let all = [
-        include_str!("../fixtures/exact.jsonl"),
-        include_str!("../fixtures/simulated.jsonl"),
+        include_str!("../../fixtures/exact.jsonl"),
+        include_str!("../../fixtures/simulated.jsonl"),
     ];
     let known: Vec<Known> = (all.iter())
         .flat_map(|file| file.lines())

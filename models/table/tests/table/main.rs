@@ -1,0 +1,7 @@
+//! What becomes of files as people have them.
+
+mod damage;
+mod fixtures;
+mod packed;
+mod refusals;
+mod text;
