@@ -3,6 +3,7 @@
 #[cfg(test)]
 mod tests;
 
+use crate::settings::{BATCH_SIZE, LEARNING_RATE};
 use crate::{Domain, Error, Result, Settings, Value};
 use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
@@ -78,6 +79,19 @@ pub struct Coordinate<'a> {
     pub name: &'a str,
     /// The domain of its parameter.
     pub domain: &'a Domain,
+}
+
+impl Default for SearchSpace {
+    /// Learning rates from 1e-4 to 1 and batches of 16, 32, 64, 128 and 256.
+    fn default() -> Self {
+        let batches = Domain::Values(vec![16.0, 32.0, 64.0, 128.0, 256.0]);
+        Self {
+            parameters: vec![
+                Parameter::new(LEARNING_RATE, Domain::LogUniform(1e-4, 1.0)),
+                Parameter::new(BATCH_SIZE, batches),
+            ],
+        }
+    }
 }
 
 /// The largest grid that is enumerated.

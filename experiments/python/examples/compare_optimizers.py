@@ -18,7 +18,8 @@ import math
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -49,13 +50,13 @@ class Residual(nn.Module):
 
 
 class Characters(nn.Module):
-    """A causal transformer of two layers on characters."""
+    """A causal transformer on characters, with four heads."""
 
-    def __init__(self, characters: int, length: int, width: int = 48) -> None:
+    def __init__(self, characters: int, length: int, width: int = 48, layers: int = 2) -> None:
         super().__init__()
         self.embedding, self.position = nn.Embedding(characters, width), nn.Parameter(torch.zeros(length, width))
         layer = nn.TransformerEncoderLayer(width, 4, 4 * width, dropout=0.0, activation="gelu", batch_first=True, norm_first=True)
-        self.layers = nn.TransformerEncoder(layer, 2, nn.LayerNorm(width), enable_nested_tensor=False)
+        self.layers = nn.TransformerEncoder(layer, layers, nn.LayerNorm(width), enable_nested_tensor=False)
         self.output = nn.Linear(width, characters)
         self.register_buffer("mask", nn.Transformer.generate_square_subsequent_mask(length), persistent=False)
 
@@ -64,24 +65,69 @@ class Characters(nn.Module):
         return self.output(hidden).transpose(1, 2)
 
 
-class Training:
-    """Data, a network, and the optimiser at its default rate."""
+Examples = tuple[torch.Tensor, torch.Tensor]
+"""Inputs and targets."""
 
-    def __init__(self, name: str, data: tuple[torch.Tensor, torch.Tensor], network: Callable[[], nn.Module], epochs: int) -> None:
-        self.name, self.network, self.epochs = name, network, epochs
-        inputs, targets = data
-        order = torch.randperm(len(inputs), generator=torch.Generator().manual_seed(0))
-        cuts = (int(0.6 * len(inputs)), int(0.8 * len(inputs)))
-        parts = [(inputs[part], targets[part]) for part in torch.tensor_split(order, cuts)]
+
+class Training:
+    """Examples to train on, to validate and to test with, a network, and the optimiser at its default rate."""
+
+    def __init__(
+        self,
+        name: str,
+        parts: Sequence[Examples],
+        network: Callable[[], nn.Module],
+        optimizer: Callable[..., torch.optim.Optimizer],
+        epochs: int,
+        criterion: Callable[..., torch.Tensor] = nn.functional.cross_entropy,
+    ) -> None:
+        self.name, self.network, self.optimizer, self.epochs, self.criterion = name, network, optimizer, epochs, criterion
         self.train, self.validation, self.test = parts
 
-    def loss(self, model: nn.Module, part: tuple[torch.Tensor, torch.Tensor]) -> float:
-        """The mean over rows."""
+    def loss(self, model: nn.Module, part: Examples) -> float:
+        """The mean over examples."""
         model.eval()
         with torch.no_grad():
-            loss = float(nn.functional.cross_entropy(model(part[0]), part[1]))
+            sums = [len(inputs) * float(self.criterion(model(inputs), targets)) for inputs, targets in zip(*(each.split(1000) for each in part))]
         model.train()
-        return loss
+        return sum(sums) / len(part[0])
+
+
+def split(inputs: torch.Tensor, targets: torch.Tensor) -> list[Examples]:
+    """Three fifths, a fifth and a fifth."""
+    order = torch.randperm(len(inputs), generator=torch.Generator().manual_seed(0))
+    cuts = (int(0.6 * len(inputs)), int(0.8 * len(inputs)))
+    return [(inputs[part], targets[part]) for part in torch.tensor_split(order, cuts)]
+
+
+def windows(text: str, alphabet: list[str], length: int) -> Examples:
+    """Windows of a text, one after the other, and the characters that come next."""
+    codes = torch.tensor([alphabet.index(character) for character in text])
+    codes = codes[: (len(codes) - 1) // length * length + 1]
+    return codes[:-1].reshape(-1, length), codes[1:].reshape(-1, length)
+
+
+def sgd(parameters: Iterable[nn.Parameter], factor: float) -> torch.optim.Optimizer:
+    """With momentum, at this many times PyTorch's default rate."""
+    return torch.optim.SGD(parameters, lr=1e-3 * factor, momentum=0.9)
+
+
+def adam(parameters: Iterable[nn.Parameter], factor: float) -> torch.optim.Optimizer:
+    """At this many times PyTorch's default rate."""
+    return torch.optim.Adam(parameters, lr=1e-3 * factor)
+
+
+def adamw(parameters: Iterable[nn.Parameter], factor: float) -> torch.optim.Optimizer:
+    """At this many times PyTorch's default rate."""
+    return torch.optim.AdamW(parameters, lr=1e-3 * factor)
+
+
+@dataclass
+class Ended:
+    """A training that is over: the test loss of the weights that were best in validation, and (processor seconds, validation loss) as it went."""
+
+    loss: float
+    curve: list[tuple[float, float]]
 
 
 def trainings(text: str) -> list[Training]:
@@ -97,12 +143,11 @@ def trainings(text: str) -> list[Training]:
     letters = torch.tensor([[float(cell) for cell in row[:-1]] for row in rows])
     table = (letters - letters.mean(0)) / letters.std(0), torch.tensor([ord(row[-1]) - ord("A") for row in rows])
     length, alphabet = 32, sorted(set(text))
-    codes = torch.tensor([alphabet.index(character) for character in text[: 1500 * length + 1]])
-    characters = codes[:-1].reshape(-1, length), codes[1:].reshape(-1, length)
+    characters = windows(text[: 1500 * length + 1], alphabet, length)
     return [
         Training(
             "small CNN",
-            digits,
+            split(*digits),
             lambda: nn.Sequential(
                 nn.Conv2d(1, 16, 3, padding=1),
                 nn.ReLU(),
@@ -112,46 +157,49 @@ def trainings(text: str) -> list[Training]:
                 nn.Flatten(),
                 nn.Linear(512, 10),
             ),
+            adam,
             15,
         ),
         Training(
             "residual CNN",
-            clothes,
+            split(*clothes),
             lambda: nn.Sequential(
                 nn.Conv2d(1, 16, 3, padding=1), Residual(16), Residual(16), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(16, 10)
             ),
+            sgd,
             15,
         ),
-        Training("character transformer", characters, lambda: Characters(len(alphabet), length), 12),
-        Training("MLP on a table", table, lambda: nn.Sequential(nn.Linear(16, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 26)), 20),
+        Training("character transformer", split(*characters), lambda: Characters(len(alphabet), length), adamw, 12),
+        Training(
+            "MLP on a table",
+            split(*table),
+            lambda: nn.Sequential(nn.Linear(16, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 26)),
+            adam,
+            20,
+        ),
     ]
 
 
-def optimizer_of(training: Training, model: nn.Module, factor: float = 1.0) -> torch.optim.Optimizer:
-    """SGD with momentum for the residual network, AdamW for the transformer, Adam for the others: at this many times PyTorch's default."""
-    if training.name == "residual CNN":
-        return torch.optim.SGD(model.parameters(), lr=1e-3 * factor, momentum=0.9)
-    if training.name == "character transformer":
-        return torch.optim.AdamW(model.parameters(), lr=1e-3 * factor)
-    return torch.optim.Adam(model.parameters(), lr=1e-3 * factor)
-
-
-def steered(training: Training, model: nn.Module, seed: int, factor: float) -> float:
+def steered(training: Training, model: nn.Module, seed: int, factor: float) -> Ended:
     """The nine lines."""
-    optimizer = optimizer_of(training, model, factor)
+    curve, begun = [], time.process_time()
+    optimizer = training.optimizer(model.parameters(), factor)
     tuner = trimtab.Tuner(optimizer, examples=len(training.train[0]), epochs=training.epochs, seed=seed)
     for inputs, targets in tuner.batches(training.train):
-        loss = nn.functional.cross_entropy(model(inputs), targets)
+        loss = training.criterion(model(inputs), targets)
         loss.backward()
         tuner.step(loss)
         if tuner.wants_validation:
-            tuner.validated(training.loss(tuner.averaged(model), training.validation))
+            validation = training.loss(tuner.averaged(model), training.validation)
+            curve.append((time.process_time() - begun, validation))
+            tuner.validated(validation)
     tuner.restore_best(model)
-    return training.loss(model, training.test)
+    return Ended(training.loss(model, training.test), curve)
 
 
-def plain(training: Training, model: nn.Module, seed: int, method: str, factor: float) -> float:
+def plain(training: Training, model: nn.Module, seed: int, method: str, factor: float) -> Ended:
     """Batches of 64, the best weights of 30 validations."""
+    curve, begun = [], time.process_time()
     size, examples = 64, len(training.train[0])
     updates = math.ceil(training.epochs * examples / size)
     schedule: Any = None
@@ -166,7 +214,7 @@ def plain(training: Training, model: nn.Module, seed: int, method: str, factor: 
         optimizer = AdamWScheduleFree(model.parameters(), lr=0.0025, warmup_steps=updates // 20)
         optimizer.train()
     else:
-        optimizer = optimizer_of(training, model, factor)
+        optimizer = training.optimizer(model.parameters(), factor)
         if method == "one-cycle":
             schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, optimizer.param_groups[0]["lr"], total_steps=updates)
         elif method == "cosine":
@@ -175,7 +223,7 @@ def plain(training: Training, model: nn.Module, seed: int, method: str, factor: 
     best, best_state = math.inf, copy.deepcopy(model.state_dict())
     for update in range(1, updates + 1):
         rows = sampler.draw(size)
-        loss = nn.functional.cross_entropy(model(training.train[0][rows]), training.train[1][rows])
+        loss = training.criterion(model(training.train[0][rows]), training.train[1][rows])
         loss.backward()
         optimizer.step()
         optimizer.zero_grad()
@@ -185,12 +233,13 @@ def plain(training: Training, model: nn.Module, seed: int, method: str, factor: 
             if method == "schedule-free":
                 optimizer.eval()
             validation = training.loss(model, training.validation)
+            curve.append((time.process_time() - begun, validation))
             if validation < best:
                 best, best_state = validation, copy.deepcopy(model.state_dict())
             if method == "schedule-free":
                 optimizer.train()
     model.load_state_dict(best_state)
-    return training.loss(model, training.test)
+    return Ended(training.loss(model, training.test), curve)
 
 
 def trimtab_sampler(examples: int, seed: int) -> Any:
@@ -252,6 +301,30 @@ def tables(lines: list[dict[str, Any]]) -> None:
     print("| tuner, mean over initial rates | " + " | ".join(f"{mean:.3f}" for mean in means) + f" | {statistics.mean(means):.3f} |")
 
 
+Unit = tuple[Training, int, str, float]
+"""A training, a seed, a method, and a factor on the default rate."""
+
+
+def lines_of(results: Path) -> list[dict[str, Any]]:
+    """What was run before."""
+    return [json.loads(line) for line in results.read_text().splitlines()] if results.exists() else []
+
+
+def run(results: Path, units: Iterable[Unit]) -> None:
+    """Those that the file does not have yet; each becomes a line of it."""
+    done = {(line["training"], line["seed"], line["method"], line["factor"]) for line in lines_of(results)}
+    units = [unit for unit in units if (unit[0].name, *unit[1:]) not in done]
+    with results.open("a") as file:
+        for number, (training, seed, method, factor) in enumerate(units):
+            if sys.stderr.isatty():
+                print(f"\r{number} of {len(units)}: {training.name}, {method} x {factor:.3g}      ", end="", file=sys.stderr)
+            torch.manual_seed(seed)
+            model, begun = training.network(), time.process_time()
+            ended = steered(training, model, seed, factor) if method == "tuner" else plain(training, model, seed, method, factor)
+            line = {"training": training.name, "seed": seed, "method": method, "factor": factor, "seconds": time.process_time() - begun}
+            print(json.dumps(line | asdict(ended)), file=file, flush=True)
+
+
 def main() -> None:
     """Runs what the file does not have yet."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -261,27 +334,11 @@ def main() -> None:
     parser.add_argument("--only", help="a training by its name")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    lines = [json.loads(line) for line in options.results.read_text().splitlines()] if options.results.exists() else []
-    done = {(line["training"], line["seed"], line["method"], line["factor"]) for line in lines}
     if options.text is not None:
         opened = gzip.open(options.text, "rt") if options.text.suffix == ".gz" else options.text.open()
         chosen = [training for training in trainings(opened.read()) if options.only in (None, training.name)]
-        units = [(training, seed, *unit) for seed in range(options.seeds) for training in chosen for unit in planned()]
-        units = [unit for unit in units if (unit[0].name, *unit[1:]) not in done]
-        with options.results.open("a") as file:
-            for number, (training, seed, method, factor) in enumerate(units):
-                if sys.stderr.isatty():
-                    print(f"\r{number} of {len(units)}: {training.name}, {method} x {factor:.3g}      ", end="", file=sys.stderr)
-                torch.manual_seed(seed)
-                model, begun = training.network(), time.process_time()
-                if method == "tuner":
-                    loss = steered(training, model, seed, factor)
-                else:
-                    loss = plain(training, model, seed, method, factor)
-                line = {"training": training.name, "seed": seed, "method": method, "factor": factor, "loss": loss, "seconds": time.process_time() - begun}
-                lines.append(line)
-                print(json.dumps(line), file=file, flush=True)
-    tables(lines)
+        run(options.results, [(training, seed, *unit) for seed in range(options.seeds) for training in chosen for unit in planned()])
+    tables(lines_of(options.results))
 
 
 if __name__ == "__main__":

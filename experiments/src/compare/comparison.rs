@@ -287,12 +287,16 @@ impl<'a> Comparison<'a> {
 
 /// Checks that no batch is larger than the smallest training split.
 pub(super) fn check_batches(config: &CompareConfig, tuning: &Tuning) -> Result<()> {
-    let domain = config
+    let searches = config
+        .methods
+        .iter()
+        .any(|method| matches!(method, Method::Search { steered: None, .. }));
+    let searched = config
         .space
         .coordinates()
         .into_iter()
-        .find(|c| c.name == BATCH_SIZE);
-    let searched = domain.and_then(|coordinate| coordinate.domain.bounds());
+        .find(|coordinate| searches && coordinate.name == BATCH_SIZE)
+        .and_then(|coordinate| coordinate.domain.bounds());
     let grown = config.methods.iter().filter_map(|method| match method {
         Method::Schedule { schedule, .. }
         | Method::Optimizer { schedule, .. }

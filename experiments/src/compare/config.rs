@@ -39,7 +39,8 @@ pub struct CompareConfig {
     pub budgets: Vec<f64>,
     /// Seeds of each method on each task.
     pub seeds: u64,
-    /// The space of the searches.
+    /// The space of the searches. By default learning rates from 1e-4 to 1 and batches of 16, 32, 64, 128 and 256.
+    #[serde(default)]
     pub space: SearchSpace,
     /// What is compared.
     pub methods: Vec<Method>,
@@ -380,6 +381,19 @@ mod tests {
     use trimtab_agent::Learner;
     use trimtab_env::Environment;
     use trimtab_env::suite::Identity;
+
+    #[test]
+    fn a_comparison_without_a_search_needs_no_space() {
+        let (before, after) = COMPARE.split_once("    space: [").unwrap();
+        let (space, after) = after.split_once("\n    ],\n").unwrap();
+        let shown = CompareConfig::parse(COMPARE, "compare.ron").unwrap();
+        assert!(
+            space.contains("LogUniform(1e-4, 1.0)") && space.contains("[16, 32, 64, 128, 256]")
+        );
+        let without = CompareConfig::parse(&(before.to_owned() + after), "compare.ron").unwrap();
+        without.validate().unwrap();
+        assert_eq!(without.space, shown.space);
+    }
 
     #[test]
     fn what_a_policy_says_of_its_cost_counts_before_the_config() {
