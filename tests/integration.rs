@@ -1,6 +1,7 @@
 //! The whole line: real data, real burn trainings, a policy that learns.
 
 mod fuzz;
+mod runaway;
 
 use burn::tensor::Device;
 use trimtab_agent::controller::run;

@@ -162,7 +162,8 @@ impl ContextServo {
         let (start, end) = (self.start.at(context), self.end.at(context));
         let planned = start + (end - start) * f.clamp(0.0, 1.0).powf(self.shape);
         let exponent = planned + self.feedback.at(history);
-        10f64.powf(exponent) * (b / 64.0).powf(self.batch_exponent)
+        let wanted = 10f64.powf(exponent) * (b / 64.0).powf(self.batch_exponent);
+        self.guard.set_point(wanted)
     }
 
     /// The part of the weights that each update takes away, where updates have the relative size `rho`.

@@ -11,9 +11,12 @@ use serde::{Deserialize, Serialize};
 /// ```text
 /// lr <= rise lr'       lr': the rate of the segment that ended at the best validation so far
 /// lr <= climb lr_0     lr_0: that of the first segment, which the start probe found
+/// lr <= ceiling        with an adaptive optimiser
+/// rho* <= largest_update
 /// ```
 ///
-/// so that the rate does not go on rising unless the validation loss improves. Once the validation loss has been higher than its
+/// so that the rate does not go on rising unless the validation loss improves, and does not begin too high either: the set-point rises
+/// as updates get fewer, beyond what any fit has seen, and the first updates of a short training would undo the initial weights. Once the validation loss has been higher than its
 /// best for more than the share `patience` of the budget, the best weights come back, with `retreat` times `lr'`, and with
 /// `retreat` times the set-point until the validation loss is better than ever: delayed classes look like a training that goes
 /// wrong, until they are there.
@@ -29,6 +32,13 @@ pub struct Guard {
     pub rise: f64,
     /// How many times the rate of the first segment it may be; 0 for any number of times.
     pub climb: f64,
+    /// The highest rate of an optimiser that moves each weight by about its rate, as Adam does; 0 for none. Weights that learn
+    /// something are below 1 nearly everywhere: a tenth moves them by too much, however small the measured updates are because most
+    /// units are dead. A rate in another unit, as Prodigy's is, has no ceiling.
+    pub ceiling: f64,
+    /// The largest set-point: which part of the weights an update is to change at most, however few updates there are; 0 for no
+    /// bound.
+    pub largest_update: f64,
     /// The share of the budget for which the validation loss may stay higher than its best; 0 for all of it.
     pub patience: f64,
     /// Factor on the rate when the best weights come back, and on the set-point until the validation loss is better than then.
@@ -40,6 +50,8 @@ impl Default for Guard {
         Self {
             rise: 3.0,
             climb: 30.0,
+            ceiling: 0.1,
+            largest_update: 0.2,
             patience: 0.25,
             retreat: 0.25,
         }
@@ -51,6 +63,8 @@ impl Guard {
     pub const OFF: Self = Self {
         rise: 0.0,
         climb: 0.0,
+        ceiling: 0.0,
+        largest_update: 0.0,
         patience: 0.0,
         retreat: 1.0,
     };
@@ -66,6 +80,15 @@ impl Guard {
                 return Err(Error::config(field, times, allowed));
             }
         }
+        for (field, most) in [
+            ("ceiling", self.ceiling),
+            ("largest_update", self.largest_update),
+        ] {
+            if !(most.is_finite() && most >= 0.0) {
+                let allowed = "give a finite number above 0, or 0 for no bound";
+                return Err(Error::config(field, most, allowed));
+            }
+        }
         if !(0.0..=1.0).contains(&self.patience) {
             let allowed = "give a share from 0 to 1; 0 never goes back";
             return Err(Error::config("patience", self.patience, allowed));
@@ -76,7 +99,25 @@ impl Guard {
         }
         Ok(())
     }
+
+    /// The set-point that is wanted, or the largest there may be.
+    pub(super) fn set_point(&self, wanted: f64) -> f64 {
+        at_most(self.largest_update, wanted)
+    }
 }
+
+/// The number, or the bound if that is less; 0 is no bound.
+fn at_most(bound: f64, number: f64) -> f64 {
+    if bound > 0.0 {
+        number.min(bound)
+    } else {
+        number
+    }
+}
+
+/// An adaptive optimiser moves each weight by about its rate: rate over size of the updates is about the size of a weight, and many
+/// times that if most gradients are 0. Above this the rate is in another unit.
+const OTHER_UNIT: f64 = 1e3;
 
 /// A [`Guard`] at work on one training.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -85,6 +126,8 @@ pub(super) struct Watch {
     first: Option<f64>,
     /// The rate of the best segment, at first that of the first.
     worked: Option<f64>,
+    /// Rate over size of the updates, where it was first measured, of an adaptive optimiser.
+    weight: Option<f64>,
     /// The best validation loss so far.
     best: Option<f64>,
     /// The share of the budget where it was, or where the best weights last came back.
@@ -132,13 +175,19 @@ impl Watch {
         guard.retreat * self.worked.map_or(lr, |worked| worked.min(lr))
     }
 
+    /// Takes rate over size of an update of an adaptive optimiser.
+    pub(super) fn measured(&mut self, weight: f64) {
+        self.weight.get_or_insert(weight);
+    }
+
     /// The rate of the next segment, which would be `lr` without the guard.
     pub(super) fn bounded(&mut self, guard: &Guard, lr: f64) -> f64 {
         let first = *self.first.get_or_insert(lr);
         let worked = *self.worked.get_or_insert(lr);
-        let bounds = [(guard.rise, worked), (guard.climb, first)];
-        let bounds = bounds.into_iter().filter(|(times, _)| *times > 0.0);
-        bounds.fold(lr, |lr, (times, of)| lr.min(times * of))
+        let per_weight = self.weight.is_some_and(|weight| weight < OTHER_UNIT);
+        let ceiling = if per_weight { guard.ceiling } else { 0.0 };
+        let bounds = [guard.rise * worked, guard.climb * first, ceiling];
+        bounds.into_iter().fold(lr, |lr, bound| at_most(bound, lr))
     }
 
     /// Takes the validation loss of a segment, if it had one, and its rate `lr`, if that was the servo's.

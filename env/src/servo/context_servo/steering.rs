@@ -165,6 +165,7 @@ impl Steering {
         let measured = update_ratio(report);
         match measured {
             Some(ratio) if ratio > 0.0 => {
+                self.see_weight(ratio);
                 // The first update may be off by any factor: no clip.
                 self.lr *= self.set_point(0.0, &Offsets::default()) / ratio;
                 self.probing = false;
@@ -201,11 +202,19 @@ impl Steering {
             self.gain = None;
             self.measurements = 0;
         } else if let Some(ratio) = update_ratio(report).filter(|ratio| *ratio > 0.0) {
+            self.see_weight(ratio);
             let measured = (self.lr / ratio).ln();
             let memory = self.servo.memory;
             self.gain = Some(memory.learn(self.gain, measured, self.measurements));
             self.measurements += 1;
             self.fresh = true;
+        }
+    }
+
+    /// Takes the size of updates at the present rate.
+    fn see_weight(&mut self, ratio: f64) {
+        if self.context.adaptive {
+            self.watch.measured(self.lr / ratio);
         }
     }
 

@@ -265,7 +265,9 @@ fn fewer_looks_steer_as_well() {
         let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
         // A lower loss is none lost.
         assert!(mean(&losses) < 0.02, "{losses:?}");
-        // Fewer looks make lower rates: by 0.16 in the mean with Adam, which costs no loss.
+        // Fewer looks make lower rates: by 0.16 in the mean with Adam, which costs no loss. Where gradients vanish, updates shrink within
+        // a segment, and the first is 6 to 15 % larger than the mean of the first eight. It is no noise: with a memory that follows
+        // measurements up and down alike, rates are the same bits.
         assert!(mean(&rates).abs() < 0.2, "{}", mean(&rates));
         assert!(rates.iter().all(|rate| rate.abs() < 0.5), "{rates:?}");
     }

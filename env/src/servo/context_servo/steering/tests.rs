@@ -164,6 +164,7 @@ fn a_smaller_network_is_another_network() {
         let servo = ContextServo {
             guard: Guard {
                 patience: 0.1,
+                ceiling: 0.0,
                 ..Guard::default()
             },
             ..servo()
@@ -309,10 +310,69 @@ fn the_best_weights_come_back_once_the_validation_has_been_above_its_best_for_to
     }
 }
 
+/// The first rates of a training whose updates are this small at a rate of 0.1, where the servo wants one of more than 0.1, and the
+/// last of 20 segments in which they vanish though the loss falls.
+fn rates(guard: Guard, adaptive: bool, ratio: f64) -> (f64, f64) {
+    let context = Context {
+        adaptive,
+        ..CONTEXT
+    };
+    let servo = ContextServo { guard, ..servo() };
+    let mut steering = Steering::new(servo, context, 0.1);
+    steering.probed(&measured(ratio));
+    let rates = (0..20).map(|segment| {
+        let f = f64::from(segment) / 20.0;
+        let settings = steering.settings(f, &Offsets::default());
+        let lr = settings.learning_rate().unwrap();
+        let vanishing = 10.0 * lr * ratio * 0.5f64.powi(segment);
+        steering.record(&validated(vanishing, 1.0 / f64::from(segment + 1)));
+        lr
+    });
+    let rates: Vec<f64> = rates.collect();
+    (rates[0], rates[19])
+}
+
+#[test]
+fn an_adaptive_rate_has_a_ceiling() {
+    let guard = Guard {
+        ceiling: 0.1,
+        ..Guard::OFF
+    };
+    let (first, last) = rates(Guard::OFF, true, 1e-3);
+    assert!(first > 0.5 && last > 1e3, "{first} {last}");
+    assert_eq!(rates(guard, true, 1e-3), (0.1, 0.1));
+    // Not where the rate is not what each weight moves by: without normalised updates, and in another unit.
+    assert_eq!(rates(guard, false, 1e-3), rates(Guard::OFF, false, 1e-3));
+    assert_eq!(rates(guard, true, 1e-6), rates(Guard::OFF, true, 1e-6));
+}
+
+#[test]
+fn a_set_point_is_bounded_where_updates_are_few() {
+    let servo = ContextServo::default();
+    let free = ContextServo {
+        guard: Guard::OFF,
+        ..servo
+    };
+    let of = |servo: &ContextServo, epochs| {
+        let few = Context {
+            epochs,
+            examples: 200.0,
+            ..CONTEXT
+        };
+        servo.set_point(&few, &History::default(), 0.0, 64.0)
+    };
+    assert!(of(&free, 1.0) > 0.25, "{}", of(&free, 1.0));
+    assert_eq!(of(&servo, 1.0), servo.guard.largest_update);
+    assert_eq!(of(&servo, 40.0), of(&free, 40.0));
+}
+
 /// The factor that a policy puts on the updates of one segment is neither bounded nor counted as what worked.
 #[test]
 fn the_guard_is_on_what_the_servo_wants_by_itself() {
-    let mut steering = guarded(Guard::default());
+    let mut steering = guarded(Guard {
+        ceiling: 0.0,
+        ..Guard::default()
+    });
     let mut lr = steering
         .settings(0.0, &Offsets::default())
         .learning_rate()
