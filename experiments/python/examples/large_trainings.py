@@ -132,7 +132,7 @@ def picture(lines: list[dict[str, Any]], file: Path) -> None:
     from matplotlib import pyplot
 
     names = list(dict.fromkeys(line["training"] for line in lines))
-    figure, panels = pyplot.subplots(1, len(names), figsize=(6 * len(names), 5), squeeze=False, layout="constrained")
+    figure, panels = pyplot.subplots(1, len(names), figsize=(4 * len(names), 4), squeeze=False, layout="constrained")
     for name, axes in zip(names, panels[0]):
         for line in lines:
             if line["training"] != name or line["factor"] != 1.0:
@@ -146,7 +146,7 @@ def picture(lines: list[dict[str, Any]], file: Path) -> None:
         axes.set_ylim(0.97 * lowest, 1.6 * lowest)
         axes.yaxis.set_major_formatter("{x:.3g}")
         axes.yaxis.set_minor_formatter("{x:.3g}")
-        axes.legend()
+        axes.legend(fontsize="small")
     figure.savefig(file, dpi=100)
 
 
