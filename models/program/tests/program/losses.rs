@@ -1,23 +1,11 @@
 //! Losses and gradients against PyTorch, formulas in 64 bits, and finite differences.
 
+use crate::{cases, numbers};
 use proptest::prelude::*;
 use serde_json::Value;
 use trimtab_program::loss::{
     CrossEntropy, Focal, Huber, Quantile, Targets, Term, Together, WeightedSum, poisson,
 };
-
-fn cases(file: &str) -> Vec<Value> {
-    file.lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect()
-}
-
-fn numbers(value: &Value) -> Vec<f64> {
-    match value {
-        Value::Array(all) => all.iter().flat_map(numbers).collect(),
-        number => number.as_f64().into_iter().collect(),
-    }
-}
 
 fn weights(value: &Value) -> Option<Vec<f64>> {
     value.is_array().then(|| numbers(value))

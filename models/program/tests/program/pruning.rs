@@ -1,5 +1,6 @@
 //! Importance against PyTorch and torch-pruning; networks without units against the same with their weights at zero.
 
+use crate::{cases, numbers};
 use proptest::prelude::*;
 use serde_json::Value;
 use trimtab_program::pruning::{
@@ -7,19 +8,6 @@ use trimtab_program::pruning::{
     grouped, kept, magnitude, taylor,
 };
 use trimtab_program::{Activation, Adam, Cnn, Mlp, Part, Program, Tabular, TabularSizes, loss};
-
-fn cases(file: &str) -> Vec<Value> {
-    file.lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect()
-}
-
-fn numbers(value: &Value) -> Vec<f64> {
-    match value {
-        Value::Array(all) => all.iter().flat_map(numbers).collect(),
-        number => number.as_f64().into_iter().collect(),
-    }
-}
 
 fn floats(value: &Value) -> Vec<f32> {
     numbers(value).into_iter().map(|x| x as f32).collect()
