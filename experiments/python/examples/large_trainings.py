@@ -175,6 +175,8 @@ def main() -> None:
         order = [(seed, *unit) for plan in (ONE_RUN, HINDSIGHT) for seed in range(options.seeds) for unit in plan]
         run(options.results, [(training, *unit) for unit in order for training in chosen])
     lines = lines_of(options.results)
+    if not lines:
+        parser.error(f"{options.results} has no trainings; give --images and --text to run them")
     tables(lines)
     if options.picture is not None:
         picture(lines, options.picture)
