@@ -353,7 +353,15 @@ mod tests {
             pretrained: true,
             ..CONTEXT
         };
-        let all = [long, few, deep, wide, plain, pretrained].map(moved);
+        let dear = Context {
+            update_cost: 700.0,
+            ..CONTEXT
+        };
+        let windows = Context {
+            targets: 10.0,
+            ..CONTEXT
+        };
+        let all = [long, few, deep, wide, plain, pretrained, dear, windows].map(moved);
         // The updates go with the passes and with the examples.
         let updates = 0.05;
         let layer_more = 0.3 + updates * (4.0f64 / 3.0).log10();
@@ -364,6 +372,8 @@ mod tests {
             0.4 + 2.0 * updates,
             -0.1,
             0.7,
+            0.8,
+            0.9,
         ];
         for (moved, wanted) in all.into_iter().zip(wanted) {
             assert!((moved - wanted).abs() < 1e-9, "{all:?}");
@@ -381,6 +391,36 @@ mod tests {
                 assert!((moved - wanted).abs() < 1e-9, "{blocks:?}");
             }
         }
+    }
+
+    #[test]
+    fn an_update_that_costs_less_than_one_example_counts_as_one() {
+        let of = |update_cost| {
+            let context = Context {
+                update_cost,
+                ..CONTEXT
+            };
+            context.features()[9]
+        };
+        assert!((of(1.0) - of(0.0)).abs() < 1e-3, "{}", of(1.0));
+        assert!(of(2.0) > of(1.0));
+        assert_eq!(of(70.0), 0.0);
+        assert_eq!(of(f64::INFINITY), of(700.0));
+    }
+
+    /// The square root of the cost is the theory; what the servo has is less, and small updates beside it.
+    #[test]
+    fn batches_grow_with_what_an_update_costs() {
+        let servo = ContextServo::default();
+        let size = |update_cost| {
+            let context = Context {
+                update_cost,
+                ..CONTEXT
+            };
+            servo.batch_size(&context, 0.0, 0.0)
+        };
+        let times = size(700.0) / size(7.0);
+        assert!((times.log10() / 2.0 - 0.39).abs() < 0.01, "{times}");
     }
 
     #[test]

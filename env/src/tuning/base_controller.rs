@@ -208,6 +208,7 @@ mod tests {
         let wanted = [
             &context[..],
             &["blocks_adaptive", "blocks_plain", "pretrained"],
+            &["update_cost", "targets"],
         ]
         .concat();
         assert!(names.ends_with(&wanted), "{names:?}");

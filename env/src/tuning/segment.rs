@@ -223,7 +223,7 @@ mod tests {
                     Domain::LogUniform(1e-9, 1e3),
                     Initial::Fixed(1e-3.into()),
                     Moves::Residual {
-                        factors: vec![1.0, 64.0],
+                        factors: vec![1.0, 72.0],
                         max_offset: 9.0,
                         accumulates: false,
                     },

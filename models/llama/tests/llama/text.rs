@@ -50,6 +50,16 @@ fn trainee(task: impl Task) -> Box<dyn Trainee> {
     Box::new(TaskTrainee::new(task, config, &Device::flex()).unwrap())
 }
 
+/// The servo is told so, since windows are less noisy examples than rows.
+#[test]
+fn a_window_has_as_many_targets_as_tokens_also_when_it_is_fine_tuned() {
+    let base = task(None, Trained::All).model(&Device::flex());
+    let tuned = FineTuning::new(task(None, Trained::All), &base).unwrap();
+    for trainee in [trainee(task(None, Trained::All)), trainee(tuned)] {
+        assert_eq!(trainee.spec().targets_per_example, CONTEXT);
+    }
+}
+
 #[test]
 fn a_loss_falls_from_that_of_chance_and_its_figures_follow() {
     let mut trainee = trainee(task(None, Trained::All));
