@@ -1,6 +1,7 @@
 //! The real binaries on a cluster: the same bits as on one machine, whoever does the work and whatever happens to them. They need
 //! `nats-server` in the path or in `NATS_SERVER`, and pass without it with a word; with `NATS_SERVER_REQUIRED` set they fail.
 
+use super::compare::{compare, studies};
 use super::{Folder, bits, good};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -180,6 +181,42 @@ fn tables_comparisons_and_runs_travel() {
         compare("compared", &[]),
         compare("compared-there", &["--workers", &address])
     );
+}
+
+/// What happened in searches comes with their results, whoever played them, and is written once.
+#[test]
+fn searches_that_are_played_elsewhere_are_shown_as_if_they_were_here() {
+    let folder = Folder::new("cluster-optuna");
+    let Some((_server, address)) = server(&folder) else {
+        return;
+    };
+    let run = |arguments: &[&str]| good(&compare(&folder, arguments).output().unwrap());
+    let _kept = worker(&folder, &address, "kept");
+    let mut lost = worker(&folder, &address, "lost");
+    run(&["compare.ron", "--out", "here", "--optuna", "here.log"]);
+    let elsewhere = ["--out", "there", "--optuna", "there.log", "--workers", &address];
+    let arguments = [&["compare.ron"], &elsewhere[..]].concat();
+    let playing = Running::start(&mut compare(&folder, &arguments));
+    let records = folder.0.join("there/records.jsonl");
+    let begun = Instant::now();
+    while std::fs::read_to_string(&records).map_or(0, |text| text.lines().count()) < 5 {
+        assert!(
+            begun.elapsed() < Duration::from_secs(60),
+            "it does not begin"
+        );
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    // A worker is killed, then whoever hands out the searches; the next goes on.
+    lost.kill();
+    drop(playing);
+    run(&arguments);
+    assert_eq!(
+        folder.read("there/records.jsonl"),
+        folder.read("here/records.jsonl")
+    );
+    let wanted = studies(&folder, "here.log");
+    assert_eq!(studies(&folder, "there.log"), wanted);
+    assert!(wanted.iter().any(|study| study.contains("state: Pruned")));
 }
 
 #[test]
