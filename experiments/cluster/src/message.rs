@@ -136,7 +136,7 @@ pub enum Content {
 pub struct Task {
     /// The run it belongs to.
     pub run: Name,
-    /// Its name: a function of what is asked, whoever asks and how often.
+    /// Its name: a function of its run and what is asked, whoever leads the run and however often it is asked.
     pub key: Hash,
     /// How often it was lost before.
     pub attempt: u32,

@@ -245,8 +245,8 @@ impl Scheduler {
 
     /// A worker paused a unit and keeps what was done of it, work of so many seconds. As [`Scheduler::preempted`], but it goes on at that
     /// worker as soon as a slot is free there. It waits for that as long as its work took; from then on it begins anew wherever a slot
-    /// is free first. So it never takes more than twice as long as it would have if one had known (the ski rental of Karlin, Manasse,
-    /// Rudolph and Sleator, Competitive snoopy caching, 1988).
+    /// is free first. Where another slot is free its delay is at most twice that of whoever knew when the first one will be (the ski rental
+    /// of Karlin, Manasse, Rudolph and Sleator, Competitive snoopy caching, 1988).
     ///
     /// # Errors
     /// A time or seconds that are no number, a unit that was never submitted.

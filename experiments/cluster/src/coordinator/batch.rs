@@ -172,8 +172,10 @@ impl Underway<'_> {
             self.next += 1;
             let (unit, priority) = (self.batch.unit)(index);
             let (job, shared) = (&self.batch.job, &self.batch.shared);
-            let parts = [job.as_str().as_bytes(), shared.as_str().as_bytes(), &unit];
-            let key = Hash::of_parts(&parts);
+            let run = &self.coordinator.options.run;
+            let names = [run.as_str(), job.as_str(), shared.as_str()].map(str::as_bytes);
+            // Two runs may ask the same of one worker at once.
+            let key = Hash::of_parts(&[names[0], names[1], names[2], &unit]);
             if let Some(id) = self.by_key.get(&key) {
                 if let Some(pending) = self.units.get_mut(id) {
                     pending.indices.push(index);

@@ -1,6 +1,6 @@
 //! Long units that are paused in their middle for a run of higher priority, and go on.
 
-use crate::process::{AtEnd, Process, SLICE, numbers, run_options, square, squares, worker_options};
+use crate::process::{AtEnd, LEASE, Process, SLICE, numbers, run_options, square, squares, worker_options};
 use crate::servers::{at, one};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -114,6 +114,8 @@ fn a_long_unit_is_paused_for_an_urgent_run_and_goes_on_where_it_was() {
             let urgent = play(&server, "urgent", 1, (2, 200));
             assert!(!long.is_finished(), "it was not paused");
             assert_eq!((urgent.done, urgent.paused), (2, 0));
+            let before = slices.slices();
+            until("it goes on", || slices.slices() >= before + 5);
         }
         let counts = long.join().unwrap();
         assert_eq!((counts.done, counts.lost, counts.paused), (1, 0, 3));
@@ -180,6 +182,8 @@ fn a_unit_that_is_paused_at_a_worker_that_is_killed_begins_anew() {
         let urgent = scope.spawn(|| play(&server, "urgent", 1, (1, 4000)));
         until("it is paused", || parked(&watch) == 1);
         killed.kill();
+        until("that is noticed", || watch.status().unwrap().workers.is_empty());
+        sleep(LEASE);
         let _other = Process::worker(&server, &folder.path().join("other"), 1);
         assert_eq!(urgent.join().unwrap().lost, 1);
         let counts = long.join().unwrap();
@@ -257,7 +261,11 @@ fn the_thread_of_a_paused_unit_ends_when_its_run_does() {
 
         // The one that leads this run is killed while its unit stands still.
         let before = slices.slices();
-        let more = [("TRIMTAB_TEST_UNITS", 1), ("TRIMTAB_TEST_WAIT", 60_000)];
+        let more = [
+            ("TRIMTAB_TEST_UNITS", 1),
+            ("TRIMTAB_TEST_WAIT", 60_000),
+            ("TRIMTAB_TEST_PREEMPT", 1),
+        ];
         let mut leader = Process::start("coordinator", &server, folder.path(), &more);
         until("it began", || slices.slices() >= before + 10);
         let urgent = scope.spawn(|| play(&server, "urgent", 2, (1, 12_000)));

@@ -140,10 +140,10 @@ fn process() {
             work(&server, &options, &Squares, &AtomicBool::new(false)).unwrap();
         }
         "coordinator" => {
-            let options = RunOptions {
-                strategy: StrategyConfig::Priority { preempt: true },
-                ..run_options("chaos")
-            };
+            let mut options = run_options("chaos");
+            if get("TRIMTAB_TEST_PREEMPT") > 0 {
+                options.strategy = StrategyConfig::Priority { preempt: true };
+            }
             let coordinator = Coordinator::start(&server, options).unwrap();
             let units = numbers(get("TRIMTAB_TEST_UNITS"));
             let answers = squares(&coordinator, get("TRIMTAB_TEST_WAIT") as u64, &units).unwrap();
@@ -155,6 +155,18 @@ fn process() {
             std::fs::write(path.with_extension("new"), lines.join("\n")).unwrap();
             std::fs::rename(path.with_extension("new"), path).unwrap();
         }
+        // Small batches of a run of higher priority, one after the other. What goes wrong while servers are away is tried again.
+        "urgent" => loop {
+            let options = RunOptions {
+                priority: 1,
+                ..run_options("urgent")
+            };
+            if let Ok(coordinator) = Coordinator::start(&server, options) {
+                squares(&coordinator, 30, &numbers(3)).ok();
+                coordinator.finish();
+            }
+            std::thread::sleep(Duration::from_millis(200));
+        },
         other => panic!("{other}"),
     }
 }
