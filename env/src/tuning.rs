@@ -14,6 +14,7 @@
 //! | a context servo that decides first | `base_controller` |
 //! | trying settings out and going back | `look_ahead` |
 //! | the wish that a training stops | [`interruption`] |
+//! | where a training can stand still | [`pause`] |
 //!
 //! ```
 //! use trimtab_env::{Action, Environment, TuningEnv, suite::NoisyQuadratic};
@@ -34,6 +35,7 @@ pub mod knob;
 mod look_ahead;
 pub mod objective;
 pub mod observation;
+pub mod pause;
 pub mod reward;
 mod segment;
 pub mod settings;

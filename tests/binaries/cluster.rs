@@ -1,7 +1,9 @@
 //! The real binaries on a cluster: the same bits as on one machine, whoever does the work and whatever happens to them. They need
 //! `nats-server` in the path or in `NATS_SERVER`, and pass without it with a word; with `NATS_SERVER_REQUIRED` set they fail.
 
+use super::compare::{compare, studies};
 use super::{Folder, bits, good};
+use std::io::Read;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -180,6 +182,93 @@ fn tables_comparisons_and_runs_travel() {
         compare("compared", &[]),
         compare("compared-there", &["--workers", &address])
     );
+}
+
+/// A run of higher priority takes the only worker of a training that is under way, which goes on afterwards.
+#[test]
+fn a_training_is_paused_for_an_urgent_run_and_is_the_same_bits() {
+    let folder = Folder::new("cluster-paused");
+    let Some((_server, address)) = server(&folder) else {
+        return;
+    };
+    let rows = (0_u32..400).map(|row| {
+        let (a, b) = (row * 7 % 31, row * 13 % 17);
+        format!("{a},{b},{}\n", if a > b { "more" } else { "less" })
+    });
+    let rows = format!("a,b,y\n{}", rows.collect::<String>());
+    std::fs::write(folder.0.join("rows.csv"), rows).unwrap();
+    let tune = |out: &str, epochs: &str, more: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tune"));
+        command.current_dir(&folder.0);
+        command.args(["--data", "rows.csv", "--target", "y", "--model", "mlp"]);
+        command
+            .args(["--epochs", epochs, "--runs", "2", "--out", out])
+            .args(more);
+        command
+    };
+    let model = |out: &str| std::fs::read(folder.0.join(out).join("model.bpk")).unwrap();
+    let only = worker(&folder, &address, "only");
+    // Units of many seconds; one that is under way says so within three.
+    let long = ["--workers", &address, "--strategy", "priority"];
+    let mut long = Running::start(&mut tune("long", "6000", &long));
+    std::thread::sleep(Duration::from_secs(5));
+    assert!(long.0.try_wait().unwrap().is_none(), "it is too short");
+    let urgent = ["--workers", &address, "--priority", "1"];
+    good(&tune("urgent", "2", &urgent).output().unwrap());
+    assert!(long.0.try_wait().unwrap().is_none(), "it was not paused");
+    assert!(long.0.wait().unwrap().success());
+    only.signal("-TERM");
+    let mut said = String::new();
+    let mut only = only;
+    only.0
+        .stdout
+        .take()
+        .unwrap()
+        .read_to_string(&mut said)
+        .unwrap();
+    // Both trainings of each, and what was paused came back.
+    assert!(said.contains("4 units done, 0 failed"), "{said}");
+    assert!(!said.contains(" 0 handed back"), "{said}");
+    good(&tune("long-here", "6000", &[]).output().unwrap());
+    good(&tune("urgent-here", "2", &[]).output().unwrap());
+    assert_eq!(model("long"), model("long-here"));
+    assert_eq!(model("urgent"), model("urgent-here"));
+}
+
+/// What happened in searches comes with their results, whoever played them, and is written once.
+#[test]
+fn searches_that_are_played_elsewhere_are_shown_as_if_they_were_here() {
+    let folder = Folder::new("cluster-optuna");
+    let Some((_server, address)) = server(&folder) else {
+        return;
+    };
+    let run = |arguments: &[&str]| good(&compare(&folder, arguments).output().unwrap());
+    let _kept = worker(&folder, &address, "kept");
+    let mut lost = worker(&folder, &address, "lost");
+    run(&["compare.ron", "--out", "here", "--optuna", "here.log"]);
+    let elsewhere = ["--out", "there", "--optuna", "there.log", "--workers", &address];
+    let arguments = [&["compare.ron"], &elsewhere[..]].concat();
+    let playing = Running::start(&mut compare(&folder, &arguments));
+    let records = folder.0.join("there/records.jsonl");
+    let begun = Instant::now();
+    while std::fs::read_to_string(&records).map_or(0, |text| text.lines().count()) < 5 {
+        assert!(
+            begun.elapsed() < Duration::from_secs(60),
+            "it does not begin"
+        );
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    // A worker is killed, then whoever hands out the searches; the next goes on.
+    lost.kill();
+    drop(playing);
+    run(&arguments);
+    assert_eq!(
+        folder.read("there/records.jsonl"),
+        folder.read("here/records.jsonl")
+    );
+    let wanted = studies(&folder, "here.log");
+    assert_eq!(studies(&folder, "there.log"), wanted);
+    assert!(wanted.iter().any(|study| study.contains("state: Pruned")));
 }
 
 #[test]

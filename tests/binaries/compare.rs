@@ -61,7 +61,7 @@ const SMALL: &str = r#"(
     grid: (learning_rates: [0.01, 0.1], batch_sizes: [32], reruns: 2),
 )"#;
 
-fn compare(folder: &Folder, arguments: &[&str]) -> Command {
+pub(crate) fn compare(folder: &Folder, arguments: &[&str]) -> Command {
     std::fs::write(folder.0.join("compare.ron"), SMALL).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_compare"));
     command.current_dir(&folder.0).args(arguments);
@@ -276,7 +276,7 @@ fn another_config_in_the_folder_and_equal_names_are_explained() {
 }
 
 /// The studies of a journal but for the times, as text: what is not a number does not equal itself.
-fn studies(folder: &Folder, file: &str) -> Vec<String> {
+pub(crate) fn studies(folder: &Folder, file: &str) -> Vec<String> {
     use trimtab_agent::searcher::optuna::Journal;
     let studies = Journal::read(&folder.0.join(file)).unwrap().studies();
     let mut all: Vec<String> = studies

@@ -1,6 +1,7 @@
 //! A segment, from its settings to the step that comes of it.
 
 use super::{Episode, Segment, TuningEnv, observe};
+use crate::tuning::pause;
 use crate::tuning::reward::Progress;
 use crate::tuning::settings::{BATCH_SIZE, LEARNING_RATE};
 use crate::{Error, Restore, Result, Settings, Status, Step, Termination, Trainee, Value};
@@ -129,6 +130,7 @@ impl TuningEnv {
         tracing::info!(
             target: "trimtab::segment",
             parent: shown.then(|| tracing::Span::current().id()).flatten(),
+            task = instance.trainee.spec().name,
             index = index as i64,
             loss = report.validation.as_ref().map(|validation| validation.loss),
             learning_rate = settings.number(LEARNING_RATE).ok(),
@@ -142,6 +144,7 @@ impl TuningEnv {
         if episode.status.is_over() {
             tracing::info!(
                 target: "trimtab::training",
+                task = instance.trainee.spec().name,
                 instance = episode.instance as i64,
                 best_loss = episode.best_loss,
                 cost = episode.spent,
@@ -161,6 +164,9 @@ impl TuningEnv {
             reward,
         });
         let observation = observe(config, &mut self.encoder, episode);
+        if !episode.status.is_over() {
+            pause::point();
+        }
         Ok(Step {
             observation,
             reward,

@@ -8,6 +8,7 @@
 //! | joining, content, the end | this file |
 //! | units of one batch, from the first to the last answer | `batch` |
 //! | signs of life, silence, shares, lost units | `batch/liveness` |
+//! | units that come back | `batch/returned` |
 //! | what the servers and the workers say, as events | `events` |
 //! | the workers by name and number | `members` |
 //! | what telemetry is told | `watched` |
@@ -42,7 +43,9 @@ use trimtab_scheduler::{Limits, Observer, Scheduler, StrategyConfig, UnitId};
 pub struct RunOptions {
     /// Its name. Whoever asks for the same again gives it the same name, and finds the answers that are there.
     pub run: Name,
-    /// Its part of the workers, against that of other runs.
+    /// Runs of higher priority have the slots that they want first, and a strategy that preempts pauses units for them.
+    pub priority: i32,
+    /// Its part of the workers, against that of other runs of its priority.
     pub weight: f64,
     /// Who decides which worker gets a unit.
     pub strategy: StrategyConfig,
@@ -55,10 +58,11 @@ pub struct RunOptions {
 }
 
 impl RunOptions {
-    /// A run of this name with the default of everything else: weight 1, least load with one unit waiting at each worker, 3 redeliveries.
+    /// A run of this name with the default of everything else: priority 0, weight 1, least load with one unit waiting at each worker, 3 redeliveries.
     pub fn new(run: Name, fingerprint: Fingerprint, notice: Notice) -> Self {
         Self {
             run,
+            priority: 0,
             weight: 1.0,
             strategy: StrategyConfig::LeastLoad { ahead: Some(1) },
             redeliveries: 3,
@@ -132,6 +136,8 @@ pub struct Counts {
     pub failed: u64,
     /// Times that a unit was lost and handed out again.
     pub lost: u64,
+    /// Times that a unit was paused in its middle.
+    pub paused: u64,
     /// Seconds that workers took for those whose answers came, together.
     pub seconds: f64,
 }
@@ -161,6 +167,7 @@ impl Coordinator {
             run: options.run.clone(),
             holder,
             fingerprint: options.fingerprint.clone(),
+            priority: options.priority,
             weight: options.weight,
             strategy: options.strategy.build().name().to_owned(),
             quota: 0,
@@ -169,6 +176,7 @@ impl Coordinator {
             done: 0,
             failed: 0,
             lost: 0,
+            paused: 0,
             seconds: 0.0,
         };
         let (store, lead, events) = runtime.block_on(async {

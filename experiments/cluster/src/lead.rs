@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+use tokio::sync::Notify;
 
 /// What a run says of itself, as it stands in its key.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -24,7 +25,10 @@ pub struct RunState {
     pub holder: String,
     /// What its bits depend on.
     pub fingerprint: Fingerprint,
-    /// Its part of the workers, against those of others.
+    /// Runs of higher priority come first.
+    #[serde(default)]
+    pub priority: i32,
+    /// Its part of the workers, against those of others of its priority.
     pub weight: f64,
     /// The strategy of its scheduler.
     pub strategy: String,
@@ -40,6 +44,9 @@ pub struct RunState {
     pub failed: u64,
     /// Times that a unit was lost and handed out again.
     pub lost: u64,
+    /// Times that a unit was paused in its middle.
+    #[serde(default)]
+    pub paused: u64,
     /// Seconds since this coordinator leads.
     pub seconds: f64,
 }
@@ -54,6 +61,8 @@ pub(crate) struct Lead {
     revision: AtomicU64,
     /// What is written when it is renewed.
     pub(crate) state: Mutex<RunState>,
+    /// Has it renewed at once.
+    pub(crate) due: Notify,
     /// Who leads now, if it is somebody else.
     deposed: Mutex<Option<String>>,
 }
@@ -79,6 +88,7 @@ impl Lead {
                         token,
                         revision: AtomicU64::new(token),
                         state: Mutex::new(state),
+                        due: Notify::new(),
                         deposed: Mutex::new(None),
                     }));
                 }
@@ -97,6 +107,7 @@ impl Lead {
                         token: entry.revision,
                         revision: AtomicU64::new(entry.revision),
                         state: Mutex::new(state),
+                        due: Notify::new(),
                         deposed: Mutex::new(None),
                     }));
                 }
@@ -134,7 +145,9 @@ impl Lead {
     /// Renews it until somebody else has it.
     pub(crate) async fn renew(self: Arc<Self>) {
         loop {
-            tokio::time::sleep(self.lease / 4).await;
+            tokio::time::timeout(self.lease / 4, self.due.notified())
+                .await
+                .ok();
             let revision = self.revision.load(Ordering::SeqCst);
             let (key, value) = {
                 let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);

@@ -10,7 +10,7 @@ use rmp_serde::config::BytesMode;
 use serde::{Deserialize, Serialize};
 
 /// The version of the format.
-pub const VERSION: u16 = 2;
+pub const VERSION: u16 = 3;
 
 /// What every message begins with.
 const MARK: [u8; 2] = *b"TT";
@@ -99,6 +99,8 @@ pub struct Heartbeat {
     pub hello: Hello,
     /// The units that it has taken.
     pub in_hand: Vec<Taken>,
+    /// Paused units whose work it keeps, in no slot.
+    pub parked: Vec<Hash>,
     /// Units done since it joined.
     pub done: u64,
     /// Seconds since it joined.
@@ -134,7 +136,7 @@ pub enum Content {
 pub struct Task {
     /// The run it belongs to.
     pub run: Name,
-    /// Its name: a function of what is asked, whoever asks and how often.
+    /// Its name: a function of its run and what is asked, whoever leads the run and however often it is asked.
     pub key: Hash,
     /// How often it was lost before.
     pub attempt: u32,
@@ -198,7 +200,9 @@ pub struct Returned {
 pub enum Reason {
     /// It stands still, and what was done of it is here.
     Preempted(Content),
-    /// The worker leaves.
+    /// It stands still, and the worker keeps what was done of it: work of so many seconds.
+    Parked(f64),
+    /// The worker leaves, or keeps what was done of it no longer.
     Leaving,
     /// It broke down in the worker; it may succeed elsewhere.
     Broken(String),

@@ -8,20 +8,24 @@
 //! | what a worker takes, in which order, and how it leaves | this file |
 //! | the units that it has, and their leases | `in_hand` |
 //! | the threads that do them | `slots` |
+//! | standing still, and going on | `halt`, `parked` |
 //! | results on their way | `report` |
 //! | results that a cut link or a restart holds up | `outbox` |
 //! | signs of life | `heart` |
 
+mod halt;
 mod heart;
 mod in_hand;
 mod outbox;
+mod parked;
 mod report;
 mod slots;
 
+pub use halt::Halt;
 pub use slots::{Done, Executor, Order};
 
 use crate::message::{Fingerprint, Goodbye, Message, Payload, Reason, Returned, Task};
-use crate::name::Name;
+use crate::name::{Hash, Name};
 use crate::server::{Notice, Server};
 use crate::store::Store;
 use crate::{Error, Result};
@@ -31,16 +35,20 @@ use async_nats::jetstream::message::AckKind;
 use futures_util::StreamExt;
 use in_hand::InHand;
 use outbox::Outbox;
+use parked::Parked;
 use slots::Slots;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 /// A pull ends after so long. One that a broken link swallowed is noticed five seconds later.
 const PULL: Duration = Duration::from_secs(5);
+
+/// The exit code of a worker that leaves because of a unit that hangs: `EX_TEMPFAIL` of BSD's sysexits.h, try again later.
+pub const HANGS: i32 = 75;
 
 /// How a worker works.
 #[derive(Clone)]
@@ -57,6 +65,11 @@ pub struct WorkerOptions {
     pub ack_wait: Duration,
     /// How long it may finish what it has once it is asked to leave.
     pub drain: Duration,
+    /// A unit that gives no sign of life for so long hangs: others do it, and the worker leaves.
+    pub unit_timeout: Option<Duration>,
+    /// Called once a worker has left but for a unit that hangs. Nothing ends a thread, so this is to end the process; by default with exit
+    /// code [`HANGS`].
+    pub hangs: Arc<dyn Fn() + Send + Sync>,
     /// What its bits depend on.
     pub fingerprint: Fingerprint,
     /// Told of what happens.
@@ -75,6 +88,8 @@ impl WorkerOptions {
             folder,
             ack_wait: Duration::from_secs(30),
             drain: Duration::from_secs(30),
+            unit_timeout: None,
+            hangs: Arc::new(|| std::process::exit(HANGS)),
             fingerprint,
             notice,
         }
@@ -128,6 +143,8 @@ pub fn work(
         options: options.clone(),
         outbox,
         in_hand: InHand::default(),
+        parked: Parked::new(options.slots),
+        hanging: Mutex::default(),
         sequence: AtomicU64::new(0),
         counts: Mutex::default(),
         busy_micros: AtomicU64::new(0),
@@ -153,6 +170,9 @@ pub(crate) struct Worker {
     options: WorkerOptions,
     outbox: Outbox,
     in_hand: InHand,
+    parked: Parked,
+    /// Units that hang in their threads.
+    hanging: Mutex<BTreeSet<Hash>>,
     sequence: AtomicU64,
     counts: Mutex<Summary>,
     busy_micros: AtomicU64,
@@ -163,7 +183,7 @@ pub(crate) struct Worker {
 impl Worker {
     async fn run(
         self: Arc<Self>,
-        slots: Slots,
+        slots: Slots<'_, '_>,
         mut free: mpsc::UnboundedReceiver<usize>,
         executor: &dyn Executor,
         stop: &AtomicBool,
@@ -175,32 +195,34 @@ impl Worker {
         let control = self.store.control_subject(self.options.name.as_str());
         let control = self.store.client.subscribe(control).await;
         let control = control.map_err(|error| Error::server("control messages", error))?;
-        let background = [
+        let mut background = vec![
             tokio::spawn(self.clone().beat()),
             tokio::spawn(self.clone().hold()),
             tokio::spawn(self.clone().listen(control)),
             tokio::spawn(self.clone().deliver_earlier()),
         ];
+        background.extend((self.options.unit_timeout).map(|it| tokio::spawn(self.clone().watch(it))));
+        let stop = || stop.load(Ordering::SeqCst) || !self.hanging().is_empty();
         // The highest lead seen of each run: tasks of a lower one are out of date.
         let mut leads = BTreeMap::new();
         // One unit waits here while all slots are busy, so that none is idle for a round trip.
-        while let Some(message) = unless(stop, next(&lane)).await {
+        while let Some(message) = unless(&stop, next(&lane)).await {
             let Some(task) = self.accept(&message, &mut leads).await else {
                 continue;
             };
             let key = task.key.clone();
             self.in_hand.take(&task, message);
-            let Some(Some(slot)) = unless(stop, free.recv()).await else {
+            let Some(Some(slot)) = unless(&stop, free.recv()).await else {
                 self.give_back(&task, Reason::Leaving).await;
                 break;
             };
-            let Some(halt) = self.in_hand.begin(&key) else {
+            let Some(reins) = self.in_hand.begin(&key) else {
                 // It was cancelled or preempted before it began.
                 slots.release(slot);
                 continue;
             };
-            let progress = self.progress(&task);
-            let finished = slots.begin(slot, task.clone(), halt, progress);
+            let said = (reins, self.progress(&task));
+            let finished = slots.begin(slot, task.clone(), said, self.parked.take(&key));
             let worker = self.clone();
             tokio::spawn(async move { worker.finish(task, finished.await.ok()).await });
         }
@@ -208,7 +230,14 @@ impl Worker {
         self.drain(executor).await;
         background.iter().for_each(|task| task.abort());
         self.leave().await;
+        if !self.hanging().is_empty() {
+            (self.options.hangs)();
+        }
         Ok(*self.counts.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn hanging(&self) -> MutexGuard<'_, BTreeSet<Hash>> {
+        self.hanging.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The unit in a message, if it is to be done here.
@@ -236,7 +265,12 @@ impl Worker {
             }
         };
         let lead = leads.entry(task.run.clone()).or_insert(task.lead);
-        *lead = task.lead.max(*lead);
+        if task.lead > *lead {
+            *lead = task.lead;
+            // What stands still for an earlier lead nobody asks for, but for what is asked again.
+            let earlier = |it: &Task| it.run == task.run && it.lead < task.lead;
+            self.parked.let_go(|it| earlier(it) && it.key != task.key);
+        }
         if task.lead < *lead || self.in_hand.has(&task.key) {
             return self.drop_message(message).await;
         }
@@ -264,7 +298,7 @@ impl Worker {
     }
 
     /// Says how far a unit is, at most five times a second.
-    fn progress(self: &Arc<Self>, task: &Task) -> slots::Progress {
+    fn progress(self: &Arc<Self>, task: &Task) -> halt::Progress {
         let (sender, mut steps) = mpsc::unbounded_channel::<u64>();
         let (worker, run, key) = (self.clone(), task.run.clone(), task.key.clone());
         tokio::spawn(async move {
@@ -304,6 +338,16 @@ impl Worker {
         self.tell(&task.run, Payload::Returned(returned)).await;
     }
 
+    /// Tells that a unit that stood still here does so no longer.
+    async fn tell_let_go(&self, task: &Task) {
+        let returned = Returned {
+            key: task.key.clone(),
+            worker: self.options.name.clone(),
+            reason: Reason::Leaving,
+        };
+        self.tell(&task.run, Payload::Returned(returned)).await;
+    }
+
     /// Tells the coordinator of a run. What gets lost it finds out by itself.
     async fn tell(&self, run: &Name, payload: Payload) {
         let subject = self.store.event_subject(run.as_str());
@@ -322,6 +366,7 @@ impl Worker {
         while let Some(message) = control.next().await {
             match Message::decode(&message.payload).map(|message| message.payload) {
                 Ok(Payload::Cancel(key)) => {
+                    self.parked.let_go(|task| task.key == key);
                     if self.in_hand.cancel(&key) {
                         self.in_hand.acknowledge(&key).await;
                     }
@@ -341,6 +386,9 @@ impl Worker {
 
     /// Finishes what is in hand, or abandons it when the time is over.
     async fn drain(&self, executor: &dyn Executor) {
+        for task in self.parked.close() {
+            self.tell_let_go(&task).await;
+        }
         self.beat_once().await;
         let begun = Instant::now();
         let mut abandoned = false;
@@ -386,11 +434,11 @@ async fn next(lane: &PullConsumer) -> jetstream::Message {
     }
 }
 
-/// What the work gives, or `None` once `stop` is set.
-async fn unless<T>(stop: &AtomicBool, work: impl Future<Output = T>) -> Option<T> {
+/// What the work gives, or `None` once it is to stop.
+async fn unless<T>(stop: &impl Fn() -> bool, work: impl Future<Output = T>) -> Option<T> {
     let mut work = std::pin::pin!(work);
     loop {
-        if stop.load(Ordering::SeqCst) {
+        if stop() {
             return None;
         }
         let wait = tokio::time::timeout(Duration::from_millis(50), &mut work);

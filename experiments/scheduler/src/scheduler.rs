@@ -90,6 +90,12 @@ impl Scheduler {
         self.state.set_quota(quota);
     }
 
+    /// Sets the most units that may go on: with a strategy that preempts, those beyond it are paused, the ones of lowest priority first.
+    /// For slots that somebody more urgent needs now.
+    pub fn set_ceiling(&mut self, ceiling: usize) {
+        self.state.set_ceiling(ceiling);
+    }
+
     /// What is to be done now. Ask after every event, and carry everything out in this order.
     ///
     /// # Errors
@@ -107,6 +113,7 @@ impl Scheduler {
         while self.mistakes.len() < MOST_MISTAKES
             && let Some(command) = self.strategy.next(&self.state)
         {
+            let command = self.state.homeward(command);
             if let Err(why) = self.state.carry_out(command) {
                 self.mistakes.push(Mistake { command, why });
                 continue;
@@ -234,6 +241,37 @@ impl Scheduler {
             self.tell(Change::Queued { unit });
         }
         Ok(there)
+    }
+
+    /// A worker paused a unit and keeps what was done of it, work of so many seconds. As [`Scheduler::preempted`], but it goes on at that
+    /// worker as soon as a slot is free there. It waits for that as long as its work took; from then on it begins anew wherever a slot
+    /// is free first. Where another slot is free its delay is at most twice that of whoever knew when the first one will be (the ski rental
+    /// of Karlin, Manasse, Rudolph and Sleator, Competitive snoopy caching, 1988).
+    ///
+    /// # Errors
+    /// A time or seconds that are no number, a unit that was never submitted.
+    pub fn parked(
+        &mut self,
+        unit: UnitId,
+        worker: WorkerId,
+        seconds: f64,
+        at: f64,
+    ) -> Result<bool> {
+        let seconds = finite("seconds", seconds)?;
+        let there = self.preempted(unit, worker, at)?;
+        if there {
+            self.state.keep(unit, worker, seconds);
+        }
+        Ok(there)
+    }
+
+    /// The worker does not keep the work of a unit any more, which waits for no worker from now on.
+    ///
+    /// # Errors
+    /// A time that is no number.
+    pub fn let_go(&mut self, unit: UnitId, at: f64) -> Result<bool> {
+        self.clock(at)?;
+        Ok(self.state.drop_kept(unit))
     }
 
     /// The answer to a unit came. The first one counts, whoever sends it: if it comes from a worker that was thought dead, the unit is

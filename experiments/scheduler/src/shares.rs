@@ -50,6 +50,39 @@ pub fn shares(slots: usize, claims: &[(f64, usize)]) -> Result<Vec<usize>> {
     Ok(shares)
 }
 
+/// Shares of claims with priorities, as `(priority, weight, demand)`: those of the highest priority have [`shares`] of all slots, those of the
+/// next of what these leave, and so on. Each with the slots that were left for its priority: whatever it has beyond them is in the way of
+/// somebody more urgent.
+///
+/// ```
+/// use trimtab_scheduler::shares::ranked;
+///
+/// assert_eq!(ranked(8, &[(0, 1.0, 100), (5, 1.0, 6)])?, [(2, 2), (6, 8)]);
+/// # Ok::<(), trimtab_scheduler::Error>(())
+/// ```
+///
+/// # Errors
+/// As [`shares`].
+pub fn ranked(slots: usize, claims: &[(i32, f64, usize)]) -> Result<Vec<(usize, usize)>> {
+    let mut priorities: Vec<i32> = claims.iter().map(|claim| claim.0).collect();
+    priorities.sort_unstable_by(|one, other| other.cmp(one));
+    priorities.dedup();
+    let mut ranked = vec![(0, 0); claims.len()];
+    let mut left = slots;
+    for priority in priorities {
+        let level: Vec<usize> = (0..claims.len())
+            .filter(|&index| claims[index].0 == priority)
+            .collect();
+        let of_level: Vec<_> = level.iter().map(|&i| (claims[i].1, claims[i].2)).collect();
+        let given = shares(left, &of_level)?;
+        for (&index, &share) in level.iter().zip(&given) {
+            ranked[index] = (share, left);
+        }
+        left -= given.iter().sum::<usize>();
+    }
+    Ok(ranked)
+}
+
 /// `level * weight` within each one's bounds, at the level where they sum up to `total`. The sum grows with the level in straight pieces
 /// between the levels at which one of them meets a bound.
 fn fill(bounds: &[(f64, usize, usize)], total: f64) -> Vec<f64> {

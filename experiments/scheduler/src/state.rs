@@ -57,6 +57,14 @@ struct Entry {
     holder: Option<(WorkerId, Stage)>,
 }
 
+/// Work of a preempted unit that one worker keeps.
+#[derive(Clone, Copy, Debug)]
+struct Kept {
+    worker: WorkerId,
+    /// Until this second the unit goes on there or nowhere.
+    until: f64,
+}
+
 /// Order of the units that wait: high priority first, then in the order of arrival.
 type Place = (Reverse<i32>, u64);
 
@@ -68,10 +76,13 @@ type Rank = (i32, Reverse<u64>, UnitId);
 pub struct State {
     now: f64,
     quota: usize,
+    ceiling: usize,
     counts: Counts,
     units: HashMap<UnitId, Entry>,
     ended: Ended,
     waiting: BTreeMap<Place, UnitId>,
+    /// Of units that wait.
+    kept: HashMap<UnitId, Kept>,
     /// Lowest priority first, and the latest arrival among equals.
     running: BTreeSet<Rank>,
     pausing: usize,
@@ -83,6 +94,7 @@ impl State {
     pub(crate) fn new(quota: usize) -> Self {
         Self {
             quota,
+            ceiling: usize::MAX,
             ..Self::default()
         }
     }
@@ -107,6 +119,11 @@ impl State {
         self.quota
     }
 
+    /// Most units that may go on: a strategy that preempts pauses those beyond it.
+    pub fn ceiling(&self) -> usize {
+        self.ceiling
+    }
+
     /// How many units are at workers.
     pub fn in_hand(&self) -> usize {
         self.units.len() - self.waiting.len()
@@ -117,15 +134,31 @@ impl State {
         self.pausing
     }
 
-    /// The unit to assign next; none if nothing waits or the quota is used up.
+    /// The unit to assign next; none if nothing is ready or the quota is used up.
     pub fn first_waiting(&self) -> Option<Unit> {
         let room = self.in_hand() < self.quota;
-        self.waiting().next().filter(|_| room)
+        self.ready().next().filter(|_| room)
     }
 
     /// All units that wait, in their order, whatever the quota.
     pub fn waiting(&self) -> impl Iterator<Item = Unit> + '_ {
         (self.waiting.iter()).map(|(&(Reverse(priority), _), &id)| Unit { id, priority })
+    }
+
+    /// Those of them that need not wait for one worker alone, because it [keeps](crate::Scheduler::parked) their work and is busy.
+    pub fn ready(&self) -> impl Iterator<Item = Unit> + '_ {
+        self.waiting().filter(|unit| {
+            let kept = self.kept.get(&unit.id);
+            kept.is_none_or(|kept| {
+                let keeper = self.workers.get(kept.worker);
+                self.now >= kept.until || keeper.is_none_or(|worker| worker.free() > 0)
+            })
+        })
+    }
+
+    /// The worker that keeps the work of a unit that waits, if it is up.
+    pub fn keeper(&self, unit: UnitId) -> Option<&Worker> {
+        self.workers.get(self.kept.get(&unit)?.worker)
     }
 
     /// The units that workers do and are not about to pause, with their workers: lowest priority first, the latest arrival among equals.
@@ -179,6 +212,10 @@ impl State {
         self.quota = quota;
     }
 
+    pub(crate) fn set_ceiling(&mut self, ceiling: usize) {
+        self.ceiling = ceiling;
+    }
+
     /// A new unit waits. False if its number was used before.
     pub(crate) fn submit(&mut self, unit: Unit) -> bool {
         let hash_map::Entry::Vacant(vacant) = self.units.entry(unit.id) else {
@@ -223,6 +260,7 @@ impl State {
             (Command::Assign { .. }, None) if room => {
                 entry.holder = Some((worker, Stage::Assigned));
                 self.waiting.remove(&entry.place());
+                self.kept.remove(&unit);
                 self.workers.give(worker, unit);
             }
             (Command::Assign { .. }, None) => return Err(Why::Quota),
@@ -260,6 +298,31 @@ impl State {
         }
     }
 
+    /// A worker keeps the work of a unit that waits, which is worth so many seconds.
+    pub(crate) fn keep(&mut self, unit: UnitId, worker: WorkerId, seconds: f64) {
+        let until = self.now + seconds;
+        self.kept.insert(unit, Kept { worker, until });
+    }
+
+    /// Nobody keeps its work any more. Whether anybody did.
+    pub(crate) fn drop_kept(&mut self, unit: UnitId) -> bool {
+        self.kept.remove(&unit).is_some()
+    }
+
+    /// An assignment as it is carried out: a unit goes on where its work is kept, if there is a free slot.
+    pub(crate) fn homeward(&self, command: Command) -> Command {
+        match command {
+            Command::Assign { unit, .. } => match self.keeper(unit) {
+                Some(keeper) if keeper.free() > 0 => Command::Assign {
+                    unit,
+                    worker: keeper.id(),
+                },
+                _ => command,
+            },
+            other => other,
+        }
+    }
+
     /// A unit in hand was lost and waits in its old place again. All workers with which it was lost.
     pub(crate) fn lose(&mut self, unit: UnitId, worker: WorkerId) -> Vec<WorkerId> {
         self.counts.lost += 1;
@@ -274,6 +337,7 @@ impl State {
     /// A unit has ended. Who had it, if anybody; nothing if there is no such unit, or no more.
     pub(crate) fn end(&mut self, unit: UnitId, done: bool) -> Option<Option<WorkerId>> {
         let entry = self.units.remove(&unit)?;
+        self.kept.remove(&unit);
         match entry.holder {
             Some(holder) => self.release(entry.rank(), holder),
             None => {

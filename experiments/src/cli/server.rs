@@ -40,7 +40,10 @@ pub(super) struct Elsewhere {
     /// Name of the run on the server; by default one of the folder it writes to
     #[arg(long, requires = "workers")]
     run: Option<String>,
-    /// Its part of the workers, against other runs
+    /// Runs of higher priority have the workers first; those of the strategy priority are paused for them
+    #[arg(long, default_value_t = 0, requires = "workers", allow_negative_numbers = true)]
+    priority: i32,
+    /// Its part of the workers, against other runs of its priority
     #[arg(long, default_value_t = 1.0, requires = "workers")]
     weight: f64,
     /// Which worker gets a unit: least-load, round-robin, priority
@@ -80,6 +83,7 @@ impl Elsewhere {
         let fingerprint = crate::cluster::fingerprint(backend, &workers.device, workers.registry)?;
         let run = trimtab_cluster::Name::of(&run);
         let options = trimtab_cluster::coordinator::RunOptions {
+            priority: self.priority,
             weight: self.weight,
             strategy,
             ..trimtab_cluster::coordinator::RunOptions::new(run, fingerprint, notice())

@@ -52,7 +52,7 @@ impl Watched {
             eprintln!("metrics are at http://{page}/metrics");
         }
         let run = tracing::info_span!("run", command).entered();
-        tracing::info!(target: "trimtab::run", "run began");
+        tracing::info!(target: "trimtab::run", command, "run began");
         Ok(Watch {
             _run: Some(run),
             _telemetry: Some(telemetry),

@@ -36,6 +36,10 @@ struct Work {
     /// Seconds that it may finish what it has once it is told to stop
     #[arg(long, default_value_t = 30)]
     drain: u64,
+    /// Seconds without the end of a segment, or another sign of progress, after which a unit hangs: others do it, and this worker leaves with
+    /// exit code 75; by default it is waited for
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    unit_timeout: Option<u64>,
     #[command(flatten)]
     credentials: Credentials,
     #[command(flatten)]
@@ -54,6 +58,7 @@ pub(super) fn work(words: &Words, registry: &Registry) -> Result<()> {
     let hands = Hands::new(jobs, device, registry, &folder);
     let options = WorkerOptions {
         drain: Duration::from_secs(arguments.drain),
+        unit_timeout: arguments.unit_timeout.map(Duration::from_secs),
         ..WorkerOptions::new(jobs, folder, fingerprint, notice())
     };
     leave_when_told()?;

@@ -9,16 +9,16 @@ use crate::work::elsewhere::{Answers, from_bytes, to_bytes};
 use crate::work::trainings::Trainings;
 use crate::work::{Place, Portable, Recipe, Work};
 use crate::{Error, Result};
-use std::sync::atomic::Ordering;
+use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 use trimtab_cluster::Hash;
 use trimtab_cluster::worker::Order;
-use trimtab_env::interruption;
+use trimtab_env::{interruption, pause};
 
 /// Work that can be done here, of any kind.
 pub(super) trait Opened: Send + Sync {
-    /// Does units one after the other, which may be told to stand still between two of them.
+    /// Does units one after the other, which may be told to stand still: between two of them, or at the end of a segment.
     fn answer(&self, slot: usize, order: &Order) -> Result<Units>;
 }
 
@@ -72,7 +72,7 @@ where
     let benches = work.benches(slots).max(1);
     Ok(Box::new(Benched {
         work,
-        benches: (0..benches).map(|_| Mutex::new(None)).collect(),
+        benches: Mutex::new((0..benches).map(|_| None).collect()),
         shared: Mutex::new(None),
     }))
 }
@@ -80,7 +80,8 @@ where
 /// Work with its benches, and what the units of now share.
 struct Benched<W: Work> {
     work: W,
-    benches: Vec<Mutex<Option<W::Bench>>>,
+    /// Those that nobody uses now.
+    benches: Mutex<Vec<Option<W::Bench>>>,
     shared: Mutex<Option<(Hash, Arc<W::Shared>)>>,
 }
 
@@ -106,23 +107,18 @@ impl<W: Work> Benched<W> {
         unit: &W::Unit,
         advance: &dyn Fn(u64),
     ) -> Result<W::Answer> {
-        let place = self.work.place(unit).unwrap_or(slot);
-        let bench = &self.benches[place % self.benches.len()];
-        let mut bench = match bench.lock() {
-            Ok(bench) => bench,
-            // A unit panicked on it: nothing of it is used again.
-            Err(poisoned) => {
-                let mut broken = poisoned.into_inner();
-                *broken = None;
-                bench.clear_poison();
-                broken
-            }
-        };
-        let bench = match &mut *bench {
+        let benches = || self.benches.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = self.work.place(unit).unwrap_or(slot) % benches().len();
+        let found = benches()[place].take();
+        // A unit that stands still keeps its own, and the next one in its slot makes another.
+        let mut bench = match found {
             Some(bench) => bench,
-            empty => empty.insert(self.work.bench()?),
+            None => self.work.bench()?,
         };
-        self.work.answer(bench, shared, unit, advance)
+        let answer = self.work.answer(&mut bench, shared, unit, advance)?;
+        // That of a unit that failed or panicked is not used again.
+        benches()[place] = Some(bench);
+        Ok(answer)
     }
 }
 
@@ -138,15 +134,17 @@ where
             None => Vec::with_capacity(units.len()),
         };
         for unit in &units[answers.len().min(units.len())..] {
-            if order.halt.load(Ordering::SeqCst) {
+            if order.halt.is_wished() {
                 return Ok(Units::Paused(to_bytes(&answers)?));
             }
             let _span = span(slot, order).entered();
             let clock = Instant::now();
-            match self.one(slot, &shared, unit, order.progress) {
+            let halt = order.halt.clone();
+            let one = || self.one(slot, &shared, unit, order.progress);
+            match pause::with(Rc::new(move || halt.here()), one) {
                 Ok(answer) => {
                     let seconds = clock.elapsed().as_secs_f64();
-                    tracing::info!(target: "trimtab::unit", seconds, "unit done");
+                    tracing::info!(target: "trimtab::unit", kind = W::KIND, run = order.run, seconds, "unit done");
                     answers.push(Ok(answer));
                 }
                 Err(error) if may_succeed_elsewhere(&error) => return Err(error),

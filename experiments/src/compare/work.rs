@@ -35,6 +35,8 @@ pub(crate) enum Answer {
 }
 
 impl Work for Methods<'_> {
+    const KIND: &'static str = "methods";
+
     type Shared = ();
     type Unit = Unit;
     type Answer = Answer;
@@ -70,7 +72,6 @@ impl Work for Methods<'_> {
 }
 
 impl<'r> Portable<'r> for Methods<'r> {
-    const KIND: &'static str = "methods";
     type Config = TrainingsRecipe;
 
     fn config(&self) -> TrainingsRecipe {

@@ -15,6 +15,7 @@ use trimtab_agent::{
 };
 use trimtab_env::Part;
 use trimtab_env::mdp::stream::derived_seed;
+use trimtab_env::pause;
 use trimtab_env::vector::VectorEnvironment;
 
 /// The benchmarks that the `benchmark` binary runs, with the settings that were found for each.
@@ -103,7 +104,7 @@ pub struct BenchmarkRecord {
     pub target: f64,
     /// Whether it does.
     pub reached: bool,
-    /// Wall-clock seconds of the training.
+    /// Wall-clock seconds of the training, with those for which it stood still on a cluster.
     pub wall_seconds: f64,
     /// Training steps a second.
     pub steps_per_second: f64,
@@ -169,6 +170,8 @@ pub(crate) struct Learning<'a> {
 }
 
 impl Work for Learning<'_> {
+    const KIND: &'static str = "learning";
+
     type Shared = ();
     type Unit = u64;
     type Answer = BenchmarkRecord;
@@ -194,7 +197,6 @@ impl Work for Learning<'_> {
 }
 
 impl<'r> Portable<'r> for Learning<'r> {
-    const KIND: &'static str = "learning";
     type Config = Benchmark;
 
     fn config(&self) -> Benchmark {
@@ -294,6 +296,7 @@ impl Benchmark {
             let taken = rollout.iter().map(|part| part.len() as u64).sum();
             steps += taken;
             advance(taken);
+            pause::point();
         }
         Ok((learner.policy(), steps))
     }

@@ -155,6 +155,8 @@ pub(crate) struct NamedRecipe {
 }
 
 impl Work for Named<'_> {
+    const KIND: &'static str = "named";
+
     type Shared = ();
     /// Whether the policy plays, and the seed.
     type Unit = (bool, u64);
@@ -199,7 +201,6 @@ impl Work for Named<'_> {
 }
 
 impl<'r> Portable<'r> for Named<'r> {
-    const KIND: &'static str = "named";
     type Config = NamedRecipe;
 
     fn config(&self) -> NamedRecipe {

@@ -83,6 +83,8 @@ impl Rollouts<'_> {
 }
 
 impl Work for Rollouts<'_> {
+    const KIND: &'static str = "rollouts";
+
     /// The policy that plays.
     type Shared = Policy;
     type Unit = Part;
@@ -138,7 +140,6 @@ pub struct RolloutsRecipe {
 }
 
 impl<'r> Portable<'r> for Rollouts<'r> {
-    const KIND: &'static str = "rollouts";
     type Config = RolloutsRecipe;
 
     fn config(&self) -> RolloutsRecipe {

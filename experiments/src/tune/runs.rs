@@ -68,6 +68,8 @@ pub(crate) struct Runs<'a> {
 }
 
 impl Work for Runs<'_> {
+    const KIND: &'static str = "runs";
+
     type Shared = ();
     type Unit = usize;
     /// The lines to be said of it, and its result.
@@ -114,7 +116,6 @@ pub(crate) struct RunsRecipe {
 }
 
 impl<'r> Portable<'r> for Runs<'r> {
-    const KIND: &'static str = "runs";
     type Config = RunsRecipe;
 
     fn config(&self) -> RunsRecipe {

@@ -51,7 +51,11 @@ impl Busy {
     }
 
     /// Does a unit, in a span of its own, and says how busy all are once it is done.
-    pub(super) fn with<T>(&self, worker: usize, index: usize, unit: impl FnOnce() -> T) -> T {
+    pub(super) fn with<T>(
+        &self,
+        (kind, worker, index): (&str, usize, usize),
+        unit: impl FnOnce() -> T,
+    ) -> T {
         let span = tracing::info_span!(
             parent: &self.span,
             "unit",
@@ -66,7 +70,7 @@ impl Busy {
         let clock = Instant::now();
         let done = unit();
         let seconds = clock.elapsed().as_secs_f64();
-        tracing::info!(target: "trimtab::unit", seconds, "unit done");
+        tracing::info!(target: "trimtab::unit", kind, seconds, "unit done");
         self.stand(|standing| {
             let elapsed = standing.since.duration_since(self.begun).as_secs_f64();
             tracing::info!(

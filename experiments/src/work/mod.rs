@@ -70,6 +70,9 @@ use trimtab_env::mdp::threads::in_order;
 
 /// A kind of work: what its units are, and how one is done.
 pub trait Work: Sync {
+    /// Its name among kinds of work.
+    const KIND: &'static str = "other";
+
     /// What all units that are handed out together share beside the work itself, such as the policy of a rollout.
     type Shared: Serialize + DeserializeOwned + Sync;
     /// What is to be done.
@@ -228,7 +231,7 @@ impl<W: Work> Session<'_, W> {
                 empty => empty.insert(self.work.bench()?),
             };
             let done = || self.work.answer(bench, shared, unit, advance);
-            let answer = busy.with(worker, index, done)?;
+            let answer = busy.with((W::KIND, worker, index), done)?;
             self.workers.go_on()?;
             Ok(answer)
         };

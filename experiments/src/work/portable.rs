@@ -11,9 +11,6 @@ use trimtab_env::json;
 
 /// Work that another process can make again, to the same bits.
 pub trait Portable<'r>: Work + Sized {
-    /// Its name among kinds of work.
-    const KIND: &'static str;
-
     /// All that it is made from, but the files and what a program adds by name.
     type Config: Serialize + DeserializeOwned;
 
@@ -58,7 +55,7 @@ impl Place<'_> {
 /// Work as plain data.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Recipe {
-    /// [`Portable::KIND`].
+    /// [`Work::KIND`].
     pub kind: String,
     /// [`Portable::config`], as JSON.
     pub config: Vec<u8>,

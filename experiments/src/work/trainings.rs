@@ -93,6 +93,8 @@ impl<'a> Trainings<'a> {
 }
 
 impl Work for Trainings<'_> {
+    const KIND: &'static str = "trainings";
+
     type Shared = ();
     type Unit = Training;
     type Answer = Played;
@@ -137,7 +139,6 @@ pub struct TrainingsRecipe {
 }
 
 impl<'r> Portable<'r> for Trainings<'r> {
-    const KIND: &'static str = "trainings";
     type Config = TrainingsRecipe;
 
     fn config(&self) -> TrainingsRecipe {

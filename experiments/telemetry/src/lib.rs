@@ -8,6 +8,7 @@
 //! |---|---|
 //! | starting, installing, ending within a second | [`Telemetry`] |
 //! | which event becomes which metric, with unit and meaning | `measurements` |
+//! | by task, run and kind of work | `grouped` |
 //! | sending to a collector, and the one warning if that fails | `collector` |
 //! | the page for Prometheus | `page` |
 //! | a trace that goes on in another process | [`traceparent()`], [`follow()`] |
@@ -34,6 +35,7 @@
 mod collector;
 mod context;
 mod error;
+mod grouped;
 mod measurements;
 mod page;
 mod receiver;
@@ -41,5 +43,5 @@ mod telemetry;
 
 pub use context::{follow, traceparent};
 pub use error::{Error, Result};
-pub use receiver::{Metric, Moment, Receiver, Span, Value};
+pub use receiver::{Attributes, Metric, Moment, Receiver, Span, Value};
 pub use telemetry::{Notice, Options, Telemetry};

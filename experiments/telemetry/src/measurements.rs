@@ -1,13 +1,15 @@
-//! Which event becomes which metric: the one place that knows names, units and meanings.
+//! Which event becomes which metric: the one place that knows names, units, meanings and attributes.
 //!
-//! Names are as OpenTelemetry wants them, without units and without `_total`; Prometheus shows both. There are no attributes: a series for
-//! each task or seed would be many. An event changes a few numbers here, which the meter asks for when somebody wants to know: telling
-//! six instruments at each segment could be seen in the time of a rollout.
+//! Names are as OpenTelemetry wants them, without units and without `_total`; Prometheus shows both. Attributes are what people group by and
+//! what there are few of: tasks, runs, kinds of work, never seeds or units. An event changes a few numbers here, which the meter asks for
+//! when somebody wants to know: telling six instruments at each segment could be seen in the time of a rollout.
 
+use crate::grouped::{Group, Grouped, Member};
+use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Histogram, Meter};
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
 use tracing_subscriber::Layer;
@@ -27,21 +29,35 @@ pub(crate) struct Measurements {
 /// What the meter asks for.
 #[derive(Default)]
 struct Numbers {
-    runs: AtomicU64,
-    trainings: AtomicU64,
+    runs: Grouped<AtomicU64>,
+    units: Grouped<AtomicU64>,
+    redeliveries: Grouped<AtomicU64>,
     episodes: AtomicU64,
-    segments: AtomicU64,
     updates: AtomicU64,
-    units: AtomicU64,
+    tasks: Grouped<OfTask>,
+    workers: OfWorkers,
+}
+
+/// What is known of the trainings of a task.
+#[derive(Default)]
+struct OfTask {
+    trainings: AtomicU64,
+    segments: AtomicU64,
     diverged: AtomicU64,
-    redeliveries: AtomicU64,
     cost: Amount,
     loss: Last,
     learning_rate: Last,
     batch_size: Last,
+}
+
+/// How those stand who do the units now.
+#[derive(Default)]
+struct OfWorkers {
     utilisation: Last,
     queue: Last,
     leases: Last,
+    /// For which run, and by which strategy.
+    attributes: Mutex<Vec<KeyValue>>,
 }
 
 /// A sum of amounts that are not negative, as the bits of an `f64`.
@@ -71,122 +87,162 @@ impl Default for Last {
     }
 }
 
+impl Last {
+    fn set(&self, value: Option<f64>) {
+        finite(value, |value| self.0.store(value.to_bits(), Ordering::Relaxed));
+    }
+
+    /// `None` if nothing was said of it yet.
+    fn get(&self) -> Option<f64> {
+        let value = f64::from_bits(self.0.load(Ordering::Relaxed));
+        value.is_finite().then_some(value)
+    }
+}
+
 /// One more.
 fn count(number: &AtomicU64) {
     number.fetch_add(1, Ordering::Relaxed);
 }
 
-/// Name, unit, meaning, and where the number is.
-type Row<T> = (&'static str, &'static str, &'static str, fn(&Numbers) -> &T);
+/// A number, and what it belongs to.
+type Told<T> = (T, Vec<KeyValue>);
+
+/// Each group's.
+fn each<T: Default, V>(groups: &Grouped<T>, of: impl Fn(&T) -> Option<V>) -> Vec<Told<V>> {
+    let told = |member: Arc<Member<T>>| Some((of(&member.numbers)?, member.attributes.clone()));
+    groups.all().into_iter().filter_map(told).collect()
+}
+
+/// That of all together.
+fn whole(number: &AtomicU64) -> Vec<Told<u64>> {
+    vec![(number.load(Ordering::Relaxed), Vec::new())]
+}
+
+fn counts<T: Default>(groups: &Grouped<T>, of: fn(&T) -> &AtomicU64) -> Vec<Told<u64>> {
+    each(groups, |numbers| Some(of(numbers).load(Ordering::Relaxed)))
+}
+
+impl OfWorkers {
+    fn told(&self, number: &Last) -> Vec<Told<f64>> {
+        let attributes = self.attributes.lock().unwrap_or_else(PoisonError::into_inner);
+        let told = number.get().map(|value| (value, attributes.clone()));
+        told.into_iter().collect()
+    }
+}
+
+/// Name, unit, meaning, and where the numbers are.
+type Row<V> = (&'static str, &'static str, &'static str, fn(&Numbers) -> Vec<Told<V>>);
+
+const COUNTS: [Row<u64>; 8] = [
+    ("trimtab.runs", "{run}", "Runs that were begun.", |all| {
+        counts(&all.runs, |number| number)
+    }),
+    (
+        "trimtab.trainings",
+        "{training}",
+        "Trainings that came to their end.",
+        |all| counts(&all.tasks, |task| &task.trainings),
+    ),
+    (
+        "trimtab.episodes",
+        "{episode}",
+        "Episodes that a policy has played.",
+        |all| whole(&all.episodes),
+    ),
+    (
+        "trimtab.segments",
+        "{segment}",
+        "Segments of trainings that ended.",
+        |all| counts(&all.tasks, |task| &task.segments),
+    ),
+    (
+        "trimtab.updates",
+        "{update}",
+        "Updates of a policy.",
+        |all| whole(&all.updates),
+    ),
+    (
+        "trimtab.units",
+        "{unit}",
+        "Units of work that were done here.",
+        |all| counts(&all.units, |number| number),
+    ),
+    (
+        "trimtab.diverged",
+        "{segment}",
+        "Segments whose loss left every reasonable range.",
+        |all| counts(&all.tasks, |task| &task.diverged),
+    ),
+    (
+        "trimtab.redeliveries",
+        "{unit}",
+        "Units that were lost and handed out again.",
+        |all| counts(&all.redeliveries, |number| number),
+    ),
+];
+
+const LASTS: [Row<f64>; 6] = [
+    (
+        "trimtab.loss",
+        "",
+        "Validation loss of the last segment that did not diverge.",
+        |all| each(&all.tasks, |task| task.loss.get()),
+    ),
+    (
+        "trimtab.learning_rate",
+        "",
+        "Learning rate of the last segment.",
+        |all| each(&all.tasks, |task| task.learning_rate.get()),
+    ),
+    (
+        "trimtab.batch_size",
+        "{example}",
+        "Batch size of the last segment.",
+        |all| each(&all.tasks, |task| task.batch_size.get()),
+    ),
+    (
+        "trimtab.utilisation",
+        "1",
+        "Share of the time of the workers in which they were busy.",
+        |all| all.workers.told(&all.workers.utilisation),
+    ),
+    (
+        "trimtab.queue",
+        "{unit}",
+        "Units that nobody has begun.",
+        |all| all.workers.told(&all.workers.queue),
+    ),
+    (
+        "trimtab.leases",
+        "{worker}",
+        "Workers that are there: threads, or machines whose lease holds.",
+        |all| all.workers.told(&all.workers.leases),
+    ),
+];
 
 impl Measurements {
     pub(crate) fn new(meter: &Meter) -> Self {
         let numbers = Arc::<Numbers>::default();
-        let counts: [Row<AtomicU64>; 8] = [
-            ("trimtab.runs", "{run}", "Runs that were begun.", |all| {
-                &all.runs
-            }),
-            (
-                "trimtab.trainings",
-                "{training}",
-                "Trainings that came to their end.",
-                |all| &all.trainings,
-            ),
-            (
-                "trimtab.episodes",
-                "{episode}",
-                "Episodes that a policy has played.",
-                |all| &all.episodes,
-            ),
-            (
-                "trimtab.segments",
-                "{segment}",
-                "Segments of trainings that ended.",
-                |all| &all.segments,
-            ),
-            (
-                "trimtab.updates",
-                "{update}",
-                "Updates of a policy.",
-                |all| &all.updates,
-            ),
-            (
-                "trimtab.units",
-                "{unit}",
-                "Units of work that were done here.",
-                |all| &all.units,
-            ),
-            (
-                "trimtab.diverged",
-                "{segment}",
-                "Segments whose loss left every reasonable range.",
-                |all| &all.diverged,
-            ),
-            (
-                "trimtab.redeliveries",
-                "{unit}",
-                "Units that were lost and handed out again.",
-                |all| &all.redeliveries,
-            ),
-        ];
-        for (name, unit, meaning, of) in counts {
+        for (name, unit, meaning, of) in COUNTS {
             let numbers = numbers.clone();
             let counter = meter.u64_observable_counter(name).with_unit(unit);
             let counter = counter.with_description(meaning);
             counter
                 .with_callback(move |asking| {
-                    asking.observe(of(&numbers).load(Ordering::Relaxed), &[])
+                    for (value, attributes) in of(&numbers) {
+                        asking.observe(value, &attributes);
+                    }
                 })
                 .build();
         }
-        let lasts: [Row<Last>; 6] = [
-            (
-                "trimtab.loss",
-                "",
-                "Validation loss of the last segment that did not diverge.",
-                |all| &all.loss,
-            ),
-            (
-                "trimtab.learning_rate",
-                "",
-                "Learning rate of the last segment.",
-                |all| &all.learning_rate,
-            ),
-            (
-                "trimtab.batch_size",
-                "{example}",
-                "Batch size of the last segment.",
-                |all| &all.batch_size,
-            ),
-            (
-                "trimtab.utilisation",
-                "1",
-                "Share of the time of the workers in which they were busy.",
-                |all| &all.utilisation,
-            ),
-            (
-                "trimtab.queue",
-                "{unit}",
-                "Units that nobody has begun.",
-                |all| &all.queue,
-            ),
-            (
-                "trimtab.leases",
-                "{worker}",
-                "Workers that are there: threads, or machines whose lease holds.",
-                |all| &all.leases,
-            ),
-        ];
-        for (name, unit, meaning, of) in lasts {
+        for (name, unit, meaning, of) in LASTS {
             let numbers = numbers.clone();
             let gauge = meter.f64_observable_gauge(name).with_unit(unit);
             let gauge = gauge.with_description(meaning);
             gauge
                 .with_callback(move |asking| {
-                    let value = f64::from_bits(of(&numbers).0.load(Ordering::Relaxed));
-                    // Nothing was said of it yet.
-                    if value.is_finite() {
-                        asking.observe(value, &[]);
+                    for (value, attributes) in of(&numbers) {
+                        asking.observe(value, &attributes);
                     }
                 })
                 .build();
@@ -197,7 +253,10 @@ impl Measurements {
             .with_unit("s")
             .with_description("What the segments cost, as the cost model of the run counts it.")
             .with_callback(move |asking| {
-                asking.observe(f64::from_bits(asked.cost.0.load(Ordering::Relaxed)), &[]);
+                let cost = |task: &OfTask| Some(f64::from_bits(task.cost.0.load(Ordering::Relaxed)));
+                for (value, attributes) in each(&asked.tasks, cost) {
+                    asking.observe(value, &attributes);
+                }
             })
             .build();
         let segment_duration = meter
@@ -213,30 +272,34 @@ impl Measurements {
     }
 
     fn segment(&self, fields: &Fields) {
-        let all = &self.numbers;
-        count(&all.segments);
-        finite(fields.cost, |cost| all.cost.add(cost));
+        let member = self.numbers.tasks.of(fields.group(["task"]));
+        let task = &member.numbers;
+        count(&task.segments);
+        finite(fields.cost, |cost| task.cost.add(cost));
         finite(fields.seconds, |seconds| {
-            self.segment_duration.record(seconds, &[])
+            self.segment_duration.record(seconds, &member.attributes)
         });
-        last(&all.learning_rate, fields.learning_rate);
-        last(&all.batch_size, fields.batch_size);
+        task.learning_rate.set(fields.learning_rate);
+        task.batch_size.set(fields.batch_size);
         // A gauge takes no NaN and would go on showing the loss before it: what diverges is counted instead.
         if fields.diverged || fields.loss.is_some_and(|loss| !loss.is_finite()) {
-            count(&all.diverged);
+            count(&task.diverged);
         } else {
-            last(&all.loss, fields.loss);
+            task.loss.set(fields.loss);
         }
     }
 
     fn workers(&self, fields: &Fields) {
-        let all = &self.numbers;
-        last(&all.utilisation, fields.utilisation);
-        last(&all.queue, fields.queue);
-        last(&all.leases, fields.leases);
+        let workers = &self.numbers.workers;
+        workers.utilisation.set(fields.utilisation);
+        workers.queue.set(fields.queue);
+        workers.leases.set(fields.leases);
+        let group = fields.group(["run", "strategy"]);
+        let attributes = group.into_iter().map(|(name, value)| KeyValue::new(name, value));
+        *workers.attributes.lock().unwrap_or_else(PoisonError::into_inner) = attributes.collect();
         finite(fields.redelivered, |units| {
-            all.redeliveries
-                .fetch_add(units.max(0.0) as u64, Ordering::Relaxed);
+            let run = self.numbers.redeliveries.of(fields.group(["run"]));
+            run.numbers.fetch_add(units.max(0.0) as u64, Ordering::Relaxed);
         });
     }
 }
@@ -248,23 +311,26 @@ fn finite(value: Option<f64>, told: impl FnOnce(f64)) {
     }
 }
 
-fn last(number: &Last, value: Option<f64>) {
-    finite(value, |value| {
-        number.0.store(value.to_bits(), Ordering::Relaxed)
-    });
-}
-
 impl<S: Subscriber> Layer<S> for Measurements {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let all = &self.numbers;
         match event.metadata().target() {
             "trimtab::segment" => self.segment(&Fields::of(event)),
             "trimtab::workers" => self.workers(&Fields::of(event)),
-            "trimtab::unit" => count(&all.units),
-            "trimtab::training" => count(&all.trainings),
+            "trimtab::unit" => {
+                let group = Fields::of(event).group(["kind", "run"]);
+                count(&all.units.of(group).numbers);
+            }
+            "trimtab::training" => {
+                let group = Fields::of(event).group(["task"]);
+                count(&all.tasks.of(group).numbers.trainings);
+            }
             "trimtab::episode" => count(&all.episodes),
             "trimtab::update" => count(&all.updates),
-            "trimtab::run" => count(&all.runs),
+            "trimtab::run" => {
+                let group = Fields::of(event).group(["command"]);
+                count(&all.runs.of(group).numbers);
+            }
             _ => {}
         }
     }
@@ -283,6 +349,8 @@ struct Fields {
     queue: Option<f64>,
     leases: Option<f64>,
     redelivered: Option<f64>,
+    /// What it belongs to.
+    texts: Group,
 }
 
 impl Fields {
@@ -290,6 +358,12 @@ impl Fields {
         let mut fields = Self::default();
         event.record(&mut fields);
         fields
+    }
+
+    /// Those of these that it says.
+    fn group<const COUNT: usize>(&self, names: [&str; COUNT]) -> Group {
+        let said = self.texts.iter();
+        said.filter(|(name, _)| names.contains(name)).cloned().collect()
     }
 }
 
@@ -320,6 +394,12 @@ impl Visit for Fields {
 
     fn record_bool(&mut self, field: &Field, value: bool) {
         self.diverged |= value && field.name() == "diverged";
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        if matches!(field.name(), "task" | "run" | "kind" | "strategy" | "command") {
+            self.texts.push((field.name(), value.to_owned()));
+        }
     }
 
     fn record_debug(&mut self, _: &Field, _: &dyn fmt::Debug) {}

@@ -75,12 +75,14 @@ pub struct Metric {
     pub description: String,
     /// Whether it is a sum since the start.
     pub is_sum: bool,
-    /// The sum, the last value, or the sum of a histogram.
+    /// The sum, the last value of the first gauge, or the sum of a histogram, whatever they belong to.
     pub value: f64,
     /// How many values a histogram has; 0 for others.
     pub count: u64,
     /// The bounds of a histogram.
     pub bounds: Vec<f64>,
+    /// Its numbers, each with what it belongs to.
+    pub groups: Vec<(Attributes, f64)>,
 }
 
 #[derive(Default)]
@@ -224,15 +226,25 @@ impl Kept {
                 value: f64::NAN,
                 count: 0,
                 bounds: Vec::new(),
+                groups: Vec::new(),
             };
             match told.data {
-                Some(metric::Data::Sum(sum)) => metric.value = number(&sum.data_points),
-                Some(metric::Data::Gauge(gauge)) => metric.value = number(&gauge.data_points),
+                Some(metric::Data::Sum(sum)) => {
+                    metric.groups = groups(&sum.data_points);
+                    metric.value = metric.groups.iter().map(|group| group.1).sum();
+                }
+                Some(metric::Data::Gauge(gauge)) => {
+                    metric.groups = groups(&gauge.data_points);
+                    metric.value = metric.groups.first().map_or(f64::NAN, |group| group.1);
+                }
                 Some(metric::Data::Histogram(histogram)) => {
-                    if let Some(point) = histogram.data_points.into_iter().next() {
-                        metric.value = point.sum.unwrap_or(f64::NAN);
-                        metric.count = point.count;
+                    metric.value = 0.0;
+                    for point in histogram.data_points {
+                        let sum = point.sum.unwrap_or(f64::NAN);
+                        metric.value += sum;
+                        metric.count += point.count;
                         metric.bounds = point.explicit_bounds;
+                        metric.groups.push((attributes(&point.attributes), sum));
                     }
                 }
                 _ => {}
@@ -242,12 +254,16 @@ impl Kept {
     }
 }
 
-fn number(points: &[NumberDataPoint]) -> f64 {
-    match points.first().and_then(|point| point.value) {
+fn groups(points: &[NumberDataPoint]) -> Vec<(Attributes, f64)> {
+    let number = |point: &NumberDataPoint| match point.value {
         Some(number_data_point::Value::AsDouble(value)) => value,
         Some(number_data_point::Value::AsInt(value)) => value as f64,
         None => f64::NAN,
-    }
+    };
+    let points = points.iter();
+    points
+        .map(|point| (attributes(&point.attributes), number(point)))
+        .collect()
 }
 
 fn hexadecimal(bytes: &[u8]) -> String {

@@ -133,18 +133,22 @@ impl Telemetry {
         self.page.as_ref().map(Page::address)
     }
 
-    /// What a metric says now, by its name on the page: counters and gauges, and of a histogram how many it has counted. `None` if nothing was
-    /// told of it yet. It is read from the meter, as the page is.
+    /// What a metric says now, by its name on the page, whatever it belongs to: sums of counters, how many values histograms have counted, and
+    /// of gauges the first. `None` if nothing was told of it yet. It is read from the meter, as the page is.
     pub fn value(&self, name: &str) -> Option<f64> {
         let families = self.registry.gather();
         let family = families.iter().find(|family| family.name() == name)?;
-        let metric = family.get_metric().first()?;
+        let metrics = family.get_metric();
+        let first = metrics.first()?;
         Some(match family.get_field_type() {
-            prometheus::proto::MetricType::COUNTER => metric.get_counter().get_value(),
-            prometheus::proto::MetricType::HISTOGRAM => {
-                metric.get_histogram().get_sample_count() as f64
+            prometheus::proto::MetricType::COUNTER => {
+                metrics.iter().map(|it| it.get_counter().get_value()).sum()
             }
-            _ => metric.get_gauge().get_value(),
+            prometheus::proto::MetricType::HISTOGRAM => {
+                let counts = metrics.iter().map(|it| it.get_histogram().get_sample_count());
+                counts.sum::<u64>() as f64
+            }
+            _ => first.get_gauge().get_value(),
         })
     }
 

@@ -1,10 +1,11 @@
 //! The units of one batch, from the first that is handed out to the last answer.
 
 mod liveness;
+mod returned;
 
 use super::events::Event;
 use super::{Coordinator, Inner, scheduler};
-use crate::message::{Answer, Content, MOST_INLINE, Message, Payload, Reason, Task};
+use crate::message::{Answer, Content, MOST_INLINE, Message, Payload, Task};
 use crate::name::{Hash, Name};
 use crate::retry::retry;
 use crate::{Error, Result};
@@ -45,6 +46,8 @@ struct Pending {
     continuation: Option<Content>,
     attempt: u32,
     worker: Option<(WorkerId, Name)>,
+    /// The worker that keeps what was done of it, while it is paused.
+    keeper: Option<Name>,
     since: Instant,
     steps: u64,
 }
@@ -76,6 +79,7 @@ impl Coordinator {
         };
         let outcome = self.runtime.block_on(underway.run(advance, each));
         if outcome.is_err() {
+            self.runtime.block_on(underway.let_all_go());
             // Nothing of it is handed out any more; the next batch begins anew.
             let withdraw = self.store.withdraw("*", self.options.run.as_str(), "*");
             let withdraw = async { tokio::time::timeout(Duration::from_secs(5), withdraw).await };
@@ -168,8 +172,10 @@ impl Underway<'_> {
             self.next += 1;
             let (unit, priority) = (self.batch.unit)(index);
             let (job, shared) = (&self.batch.job, &self.batch.shared);
-            let parts = [job.as_str().as_bytes(), shared.as_str().as_bytes(), &unit];
-            let key = Hash::of_parts(&parts);
+            let run = &self.coordinator.options.run;
+            let names = [run.as_str(), job.as_str(), shared.as_str()].map(str::as_bytes);
+            // Two runs may ask the same of one worker at once.
+            let key = Hash::of_parts(&[names[0], names[1], names[2], &unit]);
             if let Some(id) = self.by_key.get(&key) {
                 if let Some(pending) = self.units.get_mut(id) {
                     pending.indices.push(index);
@@ -192,6 +198,7 @@ impl Underway<'_> {
                 continuation: None,
                 attempt: 0,
                 worker: None,
+                keeper: None,
                 since: Instant::now(),
                 steps: 0,
             };
@@ -215,7 +222,10 @@ impl Underway<'_> {
         let commands = self.inner.scheduler.commands(now).map_err(scheduling)?;
         for command in commands {
             match command {
-                Command::Assign { unit, worker } => self.assign(unit, worker)?,
+                Command::Assign { unit, worker } => {
+                    self.assign(unit, worker)?;
+                    self.leave_keeper(unit).await?;
+                }
                 Command::Preempt { unit, worker } => {
                     if let Some(pending) = self.units.get(&unit) {
                         let preempt = Payload::Preempt(pending.key.clone());
@@ -322,39 +332,7 @@ impl Underway<'_> {
                     scheduler.progressed(id, worker, now).map_err(scheduling)?;
                 }
             }
-            Event::Returned(returned) => {
-                let Some(&id) = self.by_key.get(&returned.key) else {
-                    return Ok(());
-                };
-                let Some(pending) = self.units.get_mut(&id) else {
-                    return Ok(());
-                };
-                let Some((worker, name)) = pending.worker.clone() else {
-                    return Ok(());
-                };
-                if name != returned.worker {
-                    return Ok(());
-                }
-                pending.worker = None;
-                let scheduler = &mut self.inner.scheduler;
-                match returned.reason {
-                    Reason::Preempted(state) => {
-                        pending.continuation = Some(state);
-                        scheduler.preempted(id, worker, now).map_err(scheduling)?;
-                    }
-                    Reason::Leaving => {
-                        scheduler.preempted(id, worker, now).map_err(scheduling)?;
-                    }
-                    Reason::Broken(reason) => {
-                        (self.coordinator.options.notice)(&format!(
-                            "a unit broke down at {name}: {reason}"
-                        ));
-                        pending.attempt += 1;
-                        self.inner.counts.lost += 1;
-                        scheduler.lost(id, worker, now).map_err(scheduling)?;
-                    }
-                }
-            }
+            Event::Returned(returned) => self.returned(returned).await?,
             Event::Member(beat) => self.member(*beat).await?,
             Event::Left(name) => {
                 // It says goodbye only with empty hands: what is still its own it has not taken.
@@ -409,6 +387,9 @@ impl Underway<'_> {
             return Ok(());
         };
         self.by_key.remove(&answer.key);
+        if let Some(keeper) = &pending.keeper {
+            self.cancel(keeper, &answer.key).await?;
+        }
         self.inner.recent.add(answer.key);
         let now = self.inner.now();
         let by = self.inner.members.get(&answer.worker);

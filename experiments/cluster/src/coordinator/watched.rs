@@ -15,6 +15,8 @@ pub(super) fn tell(state: &RunState, members: &Members, redelivered: u64) {
     tracing::info!(
         target: "trimtab::workers",
         parent: None,
+        run = state.run.as_str(),
+        strategy = state.strategy,
         queue = state.waiting as i64,
         in_hand = state.in_hand as i64,
         leases = members.iter().count() as i64,

@@ -7,7 +7,7 @@ use async_nats::jetstream::message::AckKind;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
 /// Units by their names.
@@ -25,10 +25,39 @@ struct Held {
 
 enum State {
     Waiting,
-    /// Set to make it stand still.
-    Running(Arc<AtomicBool>),
+    Running(Arc<Reins>),
     /// Nobody needs it any more.
     Cancelled,
+}
+
+/// What a running unit and its worker say to each other.
+pub(super) struct Reins {
+    halted: AtomicBool,
+    signed: Mutex<Instant>,
+}
+
+impl Reins {
+    fn new() -> Self {
+        Self {
+            halted: AtomicBool::new(false),
+            signed: Mutex::new(Instant::now()),
+        }
+    }
+
+    /// Whether it is to stand still.
+    pub(super) fn is_halted(&self) -> bool {
+        self.halted.load(Ordering::SeqCst)
+    }
+
+    /// It goes on.
+    pub(super) fn sign(&self) {
+        *self.signed.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    fn silence(&self) -> Duration {
+        let signed = self.signed.lock().unwrap_or_else(PoisonError::into_inner);
+        signed.elapsed()
+    }
 }
 
 impl InHand {
@@ -45,16 +74,16 @@ impl InHand {
         self.lock().insert(task.key.clone(), held);
     }
 
-    /// What halts the unit, which is running from now on; `None` if it is not to be begun.
-    pub(super) fn begin(&self, key: &Hash) -> Option<Arc<AtomicBool>> {
+    /// The reins of the unit, which is running from now on; `None` if it is not to be begun.
+    pub(super) fn begin(&self, key: &Hash) -> Option<Arc<Reins>> {
         let mut all = self.lock();
         let held = all.get_mut(key)?;
         if let State::Cancelled = held.state {
             return None;
         }
-        let halt = Arc::new(AtomicBool::new(false));
-        held.state = State::Running(halt.clone());
-        Some(halt)
+        let reins = Arc::new(Reins::new());
+        held.state = State::Running(reins.clone());
+        Some(reins)
     }
 
     pub(super) fn has(&self, key: &Hash) -> bool {
@@ -97,8 +126,8 @@ impl InHand {
         let mut all = self.lock();
         let held = all.get_mut(key)?;
         match &held.state {
-            State::Running(halt) => {
-                halt.store(true, Ordering::SeqCst);
+            State::Running(reins) => {
+                reins.halted.store(true, Ordering::SeqCst);
                 None
             }
             State::Waiting => {
@@ -107,6 +136,25 @@ impl InHand {
             }
             State::Cancelled => None,
         }
+    }
+
+    /// A sign of life of each that runs.
+    pub(super) fn sign_all(&self) {
+        for held in self.lock().values() {
+            if let State::Running(reins) = &held.state {
+                reins.sign();
+            }
+        }
+    }
+
+    /// Units that run and have given no sign of life for so long.
+    pub(super) fn silent(&self, limit: Duration) -> Vec<Task> {
+        let all = self.lock();
+        let silent = all.values().filter(|held| match &held.state {
+            State::Running(reins) => reins.silence() > limit,
+            State::Waiting | State::Cancelled => false,
+        });
+        silent.map(|held| held.task.clone()).collect()
     }
 
     /// The unit is dealt with: the server may forget it, and so do we.

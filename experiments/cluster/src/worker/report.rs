@@ -1,7 +1,8 @@
 //! Reporting what was done: once a result is stored it counts, and until then it is kept.
 
 use super::Worker;
-use super::slots::{Done, Finished};
+use super::halt::{Finished, Outcome};
+use super::slots::Done;
 use crate::message::{Answer, Content, MOST_INLINE, Payload, Reason, Task};
 use crate::store::Stored;
 use crate::{Error, Result};
@@ -18,7 +19,25 @@ impl Worker {
         };
         let micros = finished.time.as_micros() as u64;
         self.busy_micros.fetch_add(micros, Ordering::Relaxed);
-        let outcome = match finished.done {
+        self.hanging().remove(&task.key);
+        let done = match finished.outcome {
+            Outcome::Done(done) => done,
+            Outcome::Parked(go_on) => {
+                let dropped = self.parked.keep(&task, go_on);
+                let (own, other) = match dropped {
+                    Some(dropped) if dropped.key == task.key => (Reason::Leaving, None),
+                    other => (Reason::Parked(finished.spent.as_secs_f64()), other),
+                };
+                self.give_back(&task, own).await;
+                if let Some(other) = other {
+                    self.tell_let_go(&other).await;
+                }
+                // Whoever it made room for need not wait for the next sign of life.
+                self.beat_once().await;
+                return;
+            }
+        };
+        let outcome = match done {
             Done::Answer(answer) => Ok(Content::Inline(answer)),
             Done::Failed(reason) => Err(reason),
             Done::Paused(state) => {
@@ -42,7 +61,7 @@ impl Worker {
             key: task.key.clone(),
             worker: self.options.name.clone(),
             steps: finished.steps,
-            seconds: finished.time.as_secs_f64(),
+            seconds: finished.spent.as_secs_f64(),
             outcome,
         };
         self.deliver(answer).await;

@@ -1,20 +1,22 @@
 //! The threads that do units. They compute; the runtime talks.
 
+use super::halt::{Finished, Halt, Outcome, Progress, Turn};
+use super::in_hand::Reins;
 use crate::Result;
 use crate::message::{Content, Task};
 use crate::name::Hash;
 use crate::store::Store;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::sync::mpsc::{Sender, channel};
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::Scope;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
 /// What does units. Its answer may depend on job, shared content and unit alone.
 pub trait Executor: Sync {
-    /// Does one, on the thread of this slot.
+    /// Does one, in this slot.
     fn execute(&self, slot: usize, order: &Order) -> Done;
 
     /// Called when a worker has to leave at once: whatever is under way is to end soon, and counts for nothing.
@@ -31,10 +33,12 @@ pub struct Order<'a> {
     pub unit: &'a [u8],
     /// What was done of it before.
     pub continuation: Option<&'a [u8]>,
+    /// The run it belongs to.
+    pub run: &'a str,
     /// The trace it belongs to.
     pub trace: Option<&'a str>,
-    /// Set once it is to stand still at the end of its segment.
-    pub halt: &'a AtomicBool,
+    /// Where it stands still when it is to.
+    pub halt: &'a Halt,
     /// Told of steps.
     pub progress: &'a dyn Fn(u64),
     fetch: &'a dyn Fn(&Hash) -> Result<Vec<u8>>,
@@ -64,75 +68,103 @@ pub enum Done {
     Abandoned,
 }
 
-pub(super) type Progress = mpsc::UnboundedSender<u64>;
-
-pub(super) struct Finished {
-    pub(super) done: Done,
-    pub(super) steps: u64,
-    pub(super) time: Duration,
-}
-
 struct Begun {
+    slot: usize,
     task: Task,
-    halt: Arc<AtomicBool>,
-    progress: Progress,
-    reply: oneshot::Sender<Finished>,
+    turn: Turn,
 }
 
-/// The threads by number, and who is free.
-pub(super) struct Slots {
-    threads: Vec<Sender<Begun>>,
+/// Threads, as many as there are slots, and one more for each unit that stands still in its own.
+pub(super) struct Slots<'scope, 'env> {
+    scope: &'scope Scope<'scope, 'env>,
+    executor: &'env dyn Executor,
+    store: Store,
+    runtime: Handle,
+    queue: Sender<Begun>,
+    begun: Arc<Mutex<Receiver<Begun>>>,
+    /// Threads that nobody has given a unit.
+    idle: Arc<AtomicUsize>,
     free: mpsc::UnboundedSender<usize>,
 }
 
-impl Slots {
-    pub(super) fn start<'scope, 'env: 'scope>(
-        scope: &'scope std::thread::Scope<'scope, 'env>,
+impl<'scope, 'env> Slots<'scope, 'env> {
+    pub(super) fn start(
+        scope: &'scope Scope<'scope, 'env>,
         count: usize,
         executor: &'env dyn Executor,
         store: &Store,
         runtime: &Handle,
     ) -> (Self, mpsc::UnboundedReceiver<usize>) {
         let (free, now_free) = mpsc::unbounded_channel();
-        let threads = (0..count).map(|slot| {
-            let (sender, begun) = channel::<Begun>();
-            let (store, runtime, free) = (store.clone(), runtime.clone(), free.clone());
-            scope.spawn(move || {
-                for begun in begun {
-                    let clock = Instant::now();
-                    let (done, steps) = execute(slot, &begun, executor, &store, &runtime);
-                    let time = clock.elapsed();
-                    free.send(slot).ok();
-                    begun.reply.send(Finished { done, steps, time }).ok();
-                }
-            });
-            sender
-        });
-        let threads: Vec<_> = threads.collect();
+        let (queue, begun) = channel();
         (0..count).for_each(|slot| {
             free.send(slot).ok();
         });
-        (Self { threads, free }, now_free)
+        let slots = Self {
+            scope,
+            executor,
+            store: store.clone(),
+            runtime: runtime.clone(),
+            queue,
+            begun: Arc::new(Mutex::new(begun)),
+            idle: Arc::default(),
+            free,
+        };
+        (slots, now_free)
     }
 
-    /// Begins a unit in a slot that is free.
+    /// Begins a unit in a slot that is free, or lets one go on that stands still.
     pub(super) fn begin(
         &self,
         slot: usize,
         task: Task,
-        halt: Arc<AtomicBool>,
-        progress: Progress,
+        (reins, progress): (Arc<Reins>, Progress),
+        parked: Option<Sender<Turn>>,
     ) -> oneshot::Receiver<Finished> {
         let (reply, finished) = oneshot::channel();
-        let begun = Begun {
-            task,
-            halt,
+        let mut turn = Turn {
+            slot,
+            reins,
             progress,
             reply,
         };
+        if let Some(go_on) = parked {
+            match go_on.send(turn) {
+                Ok(()) => return finished,
+                // Its thread is gone: it begins anew.
+                Err(returned) => turn = returned.0,
+            }
+        }
+        let begun = Begun { slot, task, turn };
+        let idle = &self.idle;
+        let claimed = idle.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |idle| {
+            idle.checked_sub(1)
+        });
+        if claimed.is_err() {
+            self.thread();
+        }
         // A thread that is gone drops the reply, which the receiver notices.
-        self.threads[slot].send(begun).ok();
+        self.queue.send(begun).ok();
         finished
+    }
+
+    /// One more thread. It ends with the queue.
+    fn thread(&self) {
+        let (begun, idle, free) = (self.begun.clone(), self.idle.clone(), self.free.clone());
+        let (executor, store, runtime) = (self.executor, self.store.clone(), self.runtime.clone());
+        self.scope.spawn(move || {
+            let next = || {
+                let begun = begun.lock().unwrap_or_else(PoisonError::into_inner);
+                begun.recv()
+            };
+            while let Ok(Begun { slot, task, turn }) = next() {
+                let halt = Halt::new(turn, free.clone());
+                let done = execute(slot, &task, &halt, executor, &store, &runtime);
+                // Before the slot is free, so that its next unit finds this thread.
+                idle.fetch_add(1, Ordering::SeqCst);
+                halt.end_turn(Outcome::Done(done));
+            }
+        });
     }
 
     /// The slot is free again without having been used.
@@ -143,12 +175,12 @@ impl Slots {
 
 fn execute(
     slot: usize,
-    begun: &Begun,
+    task: &Task,
+    halt: &Halt,
     executor: &dyn Executor,
     store: &Store,
     runtime: &Handle,
-) -> (Done, u64) {
-    let task = &begun.task;
+) -> Done {
     let fetch = |name: &Hash| runtime.block_on(store.get(name));
     let content = |content: &Content| match content {
         Content::Inline(bytes) => Ok(bytes.clone()),
@@ -158,29 +190,24 @@ fn execute(
     let continuation = task.continuation.as_ref().map(content).transpose();
     let (unit, continuation) = match (unit, continuation) {
         (Ok(unit), Ok(continuation)) => (unit, continuation),
-        (Err(error), _) | (_, Err(error)) => return (Done::Broken(error.to_string()), 0),
-    };
-    let steps = std::cell::Cell::new(0);
-    let progress = |more: u64| {
-        steps.set(steps.get() + more);
-        begun.progress.send(more).ok();
+        (Err(error), _) | (_, Err(error)) => return Done::Broken(error.to_string()),
     };
     let order = Order {
         job: &task.job,
         shared: &task.shared,
         unit: &unit,
         continuation: continuation.as_deref(),
+        run: task.run.as_str(),
         trace: task.trace.as_deref(),
-        halt: &begun.halt,
-        progress: &progress,
+        halt,
+        progress: &|steps| halt.advance(steps),
         fetch: &fetch,
     };
     let done = catch_unwind(AssertUnwindSafe(|| executor.execute(slot, &order)));
-    let done = done.unwrap_or_else(|panic| {
+    done.unwrap_or_else(|panic| {
         let said = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
         let said = said.or_else(|| panic.downcast_ref::<String>().cloned());
         let said = said.unwrap_or_else(|| "no message".to_owned());
         Done::Broken(format!("it panicked: {said}"))
-    });
-    (done, steps.get())
+    })
 }

@@ -1,4 +1,4 @@
-//! Everything is killed under load, and every unit counts once.
+//! Everything is killed under load, and units are paused for another run meanwhile: every unit counts once.
 
 use crate::link::Link;
 use crate::process::{
@@ -76,13 +76,19 @@ fn a_result_outlives_a_cut_link() {
     });
 }
 
-/// Kills workers, the coordinator and servers at random, and starts each again, until the coordinator has written its answers.
-fn play(servers: &mut [Running], folder: &Path, units: usize) {
+/// Kills workers, coordinators and servers at random, and starts each again, until the coordinator has written its answers. Another run of
+/// higher priority comes and goes meanwhile, and with `preempt` its units pause those of the first.
+fn play(servers: &mut [Running], folder: &Path, preempt: bool) {
     let server = at(servers);
-    let more = [("TRIMTAB_TEST_UNITS", units), ("TRIMTAB_TEST_WAIT", 10)];
+    let more = [
+        ("TRIMTAB_TEST_UNITS", units()),
+        ("TRIMTAB_TEST_WAIT", 30),
+        ("TRIMTAB_TEST_PREEMPT", usize::from(preempt)),
+    ];
+    let urgent = || Process::start("urgent", &server, folder, &[]);
     let coordinator = || Process::start("coordinator", &server, folder, &more);
     let worker = |index: usize| Process::worker(&server, &folder.join(format!("w{index}")), 1);
-    let mut leading = coordinator();
+    let (mut leading, mut pausing) = (coordinator(), urgent());
     let mut workers: Vec<Process> = (0..3).map(worker).collect();
     let answers = folder.join("answers");
     let (begun, mut killed, mut drawn) = (Instant::now(), 0, 0x9e37_79b9_7f4a_7c15_u64);
@@ -99,13 +105,17 @@ fn play(servers: &mut [Running], folder: &Path, units: usize) {
         std::thread::sleep(Duration::from_millis(200 + draw(1000)));
         if killed < kills() {
             killed += 1;
-            match draw(6) {
+            match draw(7) {
                 0..3 => {
                     let index = draw(3) as usize;
                     workers[index].kill();
                     workers[index] = worker(index);
                 }
                 3..5 => leading.kill(),
+                5 => {
+                    pausing.kill();
+                    pausing = urgent();
+                }
                 _ => {
                     let index = draw(servers.len() as u64) as usize;
                     servers[index].kill();
@@ -125,20 +135,23 @@ fn play(servers: &mut [Running], folder: &Path, units: usize) {
         }
     }
     let lines = fs::read_to_string(&answers).unwrap();
-    let wanted = numbers(units);
+    let wanted = numbers(units());
     let wanted = wanted
         .iter()
         .map(|unit| String::from_utf8(square(unit.as_bytes())).unwrap());
     assert_eq!(lines, wanted.collect::<Vec<_>>().join("\n"));
     eprintln!(
-        "{killed} kills, {units} units, {:.0} s: each answer there, in order",
+        "{killed} kills, {} units, {:.0} s: each answer there, in order",
+        units(),
         begun.elapsed().as_secs_f64()
     );
     // Nothing is left in the queue, taken or not.
-    drop(leading);
+    drop((leading, pausing));
     std::thread::sleep(LEASE);
-    let end = Coordinator::start(&server, run_options("chaos")).unwrap();
-    end.finish();
+    for run in ["chaos", "urgent"] {
+        let end = Coordinator::start(&server, run_options(run)).unwrap();
+        end.finish();
+    }
     let status = Watcher::connect(&server, crate::process::notice())
         .unwrap()
         .status()
@@ -152,7 +165,7 @@ fn workers_coordinator_and_the_only_server_are_killed_and_every_unit_counts_once
     let Some(running) = one(folder.path()) else {
         return;
     };
-    play(&mut [running], folder.path(), units());
+    play(&mut [running], folder.path(), true);
 }
 
 #[test]
@@ -161,5 +174,5 @@ fn workers_coordinator_and_one_of_three_servers_are_killed_and_every_unit_counts
     let Some(mut running) = three(folder.path()) else {
         return;
     };
-    play(&mut running, folder.path(), units());
+    play(&mut running, folder.path(), false);
 }

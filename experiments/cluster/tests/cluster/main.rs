@@ -2,9 +2,11 @@
 //! it those tests say so and pass. With `NATS_SERVER_REQUIRED` set they fail instead.
 
 mod chaos;
+mod hangs;
 mod leads;
 mod link;
 mod messages;
+mod pauses;
 mod process;
 mod security;
 mod servers;

@@ -81,39 +81,47 @@ fn taken() -> impl Strategy<Value = Taken> {
 fn reason() -> impl Strategy<Value = Reason> {
     prop_oneof![
         content().prop_map(Reason::Preempted),
+        finite().prop_map(Reason::Parked),
         Just(Reason::Leaving),
         any::<String>().prop_map(Reason::Broken),
     ]
 }
 
+fn finite() -> impl Strategy<Value = f64> {
+    prop::num::f64::NORMAL | prop::num::f64::ZERO | prop::num::f64::SUBNORMAL
+}
+
 fn payload() -> impl Strategy<Value = Payload> {
     let outcome = prop_oneof![content().prop_map(Ok), any::<String>().prop_map(Err)];
-    let finite = prop::num::f64::NORMAL | prop::num::f64::ZERO | prop::num::f64::SUBNORMAL;
     prop_oneof![
         hello().prop_map(Payload::Hello),
         (
             hello(),
             prop::collection::vec(taken(), 0..4),
+            prop::collection::vec(hash(), 0..4),
             any::<u64>(),
-            finite,
-            finite,
+            finite(),
+            finite(),
             any::<bool>()
         )
-            .prop_map(|(hello, in_hand, done, seconds, busy_seconds, leaving)| {
-                Payload::Heartbeat(Heartbeat {
-                    hello,
-                    in_hand,
-                    done,
-                    seconds,
-                    busy_seconds,
-                    leaving,
-                })
-            }),
+            .prop_map(
+                |(hello, in_hand, parked, done, seconds, busy_seconds, leaving)| {
+                    Payload::Heartbeat(Heartbeat {
+                        hello,
+                        in_hand,
+                        parked,
+                        done,
+                        seconds,
+                        busy_seconds,
+                        leaving,
+                    })
+                }
+            ),
         task().prop_map(Payload::Task),
         (hash(), name(), any::<u64>()).prop_map(|(key, worker, steps)| {
             Payload::Progress(Progress { key, worker, steps })
         }),
-        (name(), hash(), name(), any::<u64>(), finite, outcome).prop_map(
+        (name(), hash(), name(), any::<u64>(), finite(), outcome).prop_map(
             |(run, key, worker, steps, seconds, outcome)| {
                 Payload::Answer(Answer {
                     run,

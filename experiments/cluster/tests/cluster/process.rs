@@ -4,14 +4,17 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use trimtab_cluster::coordinator::{Batch, RunOptions};
 use trimtab_cluster::message::Fingerprint;
 use trimtab_cluster::worker::{Done, Executor, Order, WorkerOptions, work};
-use trimtab_cluster::{Coordinator, Error, Name, Notice, Server};
+use trimtab_cluster::{Coordinator, Error, Name, Notice, Server, StrategyConfig};
 
 /// Short, so that tests need not wait for long.
 pub const LEASE: Duration = Duration::from_millis(1500);
+
+/// After so long a unit can stand still.
+pub const SLICE: Duration = Duration::from_millis(20);
 
 pub fn fingerprint() -> Fingerprint {
     Fingerprint {
@@ -40,7 +43,7 @@ impl Drop for AtEnd<'_> {
     }
 }
 
-/// Squares a number, after so many milliseconds as the job says. A `b` breaks down, an `f` fails.
+/// Squares a number, after so many milliseconds as the job says. A `b` breaks down, an `f` fails, an `h` hangs.
 pub struct Squares;
 
 pub fn square(unit: &[u8]) -> Vec<u8> {
@@ -56,8 +59,16 @@ impl Executor for Squares {
             Err(error) => return Done::Broken(error.to_string()),
         };
         let wait: u64 = std::str::from_utf8(&job).unwrap().parse().unwrap();
-        std::thread::sleep(Duration::from_millis(wait));
+        let wait = Duration::from_millis(wait);
+        let begun = Instant::now();
+        while let Some(left) = wait.checked_sub(begun.elapsed()) {
+            std::thread::sleep(left.min(SLICE));
+            order.halt.here();
+        }
         match order.unit {
+            b"h" => loop {
+                std::thread::park();
+            },
             b"b" => panic!("a broken unit"),
             b"x" => std::process::abort(),
             b"f" => return Done::Failed("no such number".to_owned()),
@@ -121,11 +132,19 @@ fn process() {
     let get = |name: &str| std::env::var(name).unwrap().parse::<usize>().unwrap();
     match std::env::var("TRIMTAB_TEST_ROLE").unwrap().as_str() {
         "worker" => {
-            let options = worker_options(Path::new(&folder), get("TRIMTAB_TEST_SLOTS"));
+            let timeout = std::env::var("TRIMTAB_TEST_UNIT_TIMEOUT").ok();
+            let options = WorkerOptions {
+                unit_timeout: timeout.map(|it| Duration::from_secs(it.parse().unwrap())),
+                ..worker_options(Path::new(&folder), get("TRIMTAB_TEST_SLOTS"))
+            };
             work(&server, &options, &Squares, &AtomicBool::new(false)).unwrap();
         }
         "coordinator" => {
-            let coordinator = Coordinator::start(&server, run_options("chaos")).unwrap();
+            let mut options = run_options("chaos");
+            if get("TRIMTAB_TEST_PREEMPT") > 0 {
+                options.strategy = StrategyConfig::Priority { preempt: true };
+            }
+            let coordinator = Coordinator::start(&server, options).unwrap();
             let units = numbers(get("TRIMTAB_TEST_UNITS"));
             let answers = squares(&coordinator, get("TRIMTAB_TEST_WAIT") as u64, &units).unwrap();
             let lines: Vec<String> = answers
@@ -136,6 +155,18 @@ fn process() {
             std::fs::write(path.with_extension("new"), lines.join("\n")).unwrap();
             std::fs::rename(path.with_extension("new"), path).unwrap();
         }
+        // Small batches of a run of higher priority, one after the other. What goes wrong while servers are away is tried again.
+        "urgent" => loop {
+            let options = RunOptions {
+                priority: 1,
+                ..run_options("urgent")
+            };
+            if let Ok(coordinator) = Coordinator::start(&server, options) {
+                squares(&coordinator, 30, &numbers(3)).ok();
+                coordinator.finish();
+            }
+            std::thread::sleep(Duration::from_millis(200));
+        },
         other => panic!("{other}"),
     }
 }

@@ -19,14 +19,18 @@ pub enum StrategyConfig {
     },
     /// [`Priority`].
     Priority {
-        /// Whether running units are paused for ones of higher priority. Default false: work has to be kept for it.
-        #[serde(default)]
+        /// Whether running units are paused for ones of higher priority. Default true; their work has to be kept for it.
+        #[serde(default = "yes")]
         preempt: bool,
     },
 }
 
 fn one() -> Option<usize> {
     Some(1)
+}
+
+fn yes() -> bool {
+    true
 }
 
 impl StrategyConfig {
@@ -54,7 +58,7 @@ impl FromStr for StrategyConfig {
         match name {
             "round-robin" => Ok(Self::RoundRobin),
             "least-load" => Ok(Self::default()),
-            "priority" => Ok(Self::Priority { preempt: false }),
+            "priority" => Ok(Self::Priority { preempt: yes() }),
             _ => Err(Error::value(
                 "strategy",
                 format!("`{name}`"),

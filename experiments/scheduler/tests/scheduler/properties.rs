@@ -4,7 +4,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
-use trimtab_scheduler::shares::shares;
+use trimtab_scheduler::shares::{ranked, shares};
 use trimtab_scheduler::{
     Change, Command, Limits, Scheduler, Stage, StrategyConfig, Unit, UnitId, WorkerId,
 };
@@ -21,6 +21,9 @@ enum Event {
     Started(u64, u64),
     Progressed(u64, u64),
     Preempted(u64, u64),
+    Parked(u64, u64, u32),
+    LetGo(u64),
+    Ceiling(usize),
     Done(u64, u64),
     Failed(u64, u64),
     Lost(u64, u64),
@@ -51,6 +54,10 @@ fn events() -> impl Strategy<Value = Event> {
         2 => both().prop_map(|(unit, worker)| Event::Started(unit, worker)),
         1 => both().prop_map(|(unit, worker)| Event::Progressed(unit, worker)),
         2 => both().prop_map(|(unit, worker)| Event::Preempted(unit, worker)),
+        2 => (both(), 0..9_u32)
+            .prop_map(|((unit, worker), seconds)| Event::Parked(unit, worker, seconds)),
+        1 => unit().prop_map(Event::LetGo),
+        1 => (0..4_usize).prop_map(Event::Ceiling),
         1 => both().prop_map(|(unit, worker)| Event::Done(unit, worker)),
         1 => both().prop_map(|(unit, worker)| Event::Failed(unit, worker)),
         1 => both().prop_map(|(unit, worker)| Event::Lost(unit, worker)),
@@ -76,6 +83,14 @@ fn happen(scheduler: &mut Scheduler, event: &Event, at: f64) {
         }
         Event::Progressed(unit, worker) => scheduler.progressed(UnitId(unit), WorkerId(worker), at),
         Event::Preempted(unit, worker) => scheduler.preempted(UnitId(unit), WorkerId(worker), at),
+        Event::Parked(unit, worker, seconds) => {
+            scheduler.parked(UnitId(unit), WorkerId(worker), f64::from(seconds), at)
+        }
+        Event::LetGo(unit) => scheduler.let_go(UnitId(unit), at),
+        Event::Ceiling(ceiling) => {
+            scheduler.set_ceiling(ceiling);
+            Ok(true)
+        }
         Event::Done(unit, worker) => scheduler.done(UnitId(unit), WorkerId(worker), at),
         Event::Failed(unit, worker) => scheduler.failed(UnitId(unit), WorkerId(worker), "", at),
         Event::Lost(unit, worker) => scheduler.lost(UnitId(unit), WorkerId(worker), at),
@@ -261,6 +276,39 @@ proptest! {
             told.clone()
         };
         prop_assert_eq!(run(1), run(2));
+    }
+
+    /// Whatever was kept where: once its time is over, what waits is given out as long as a slot is free.
+    #[test]
+    fn work_that_is_kept_keeps_nothing_waiting_for_ever(events in vec(events(), 0..80)) {
+        let strategy = StrategyConfig::LeastLoad { ahead: Some(0) };
+        let mut scheduler = Scheduler::new(strategy.build(), Limits::default());
+        for (at, event) in events.iter().enumerate() {
+            if !matches!(event, Event::Strategy(_) | Event::Quota(_)) {
+                happen(&mut scheduler, event, at as f64);
+            }
+            scheduler.commands(at as f64).expect("commands");
+        }
+        let later = events.len() as f64 + 9.0;
+        scheduler.commands(later).expect("commands");
+        let free = scheduler.state().workers().any(|worker| worker.free() > 0);
+        prop_assert!(!free || scheduler.state().counts().waiting == 0);
+    }
+
+    #[test]
+    fn who_is_more_urgent_is_served_first(
+        slots in 0..50_usize,
+        claims in vec((-1..2_i32, 0.1..10.0, 0..30_usize), 0..8),
+    ) {
+        let given = ranked(slots, &claims).expect("shares");
+        let demand: usize = claims.iter().map(|claim| claim.2).sum();
+        let shared: usize = given.iter().map(|share| share.0).sum();
+        prop_assert_eq!(shared, slots.min(demand));
+        for (&(share, left), claim) in given.iter().zip(&claims) {
+            let above: usize = claims.iter().filter(|it| it.0 > claim.0).map(|it| it.2).sum();
+            prop_assert_eq!(left, slots.saturating_sub(above));
+            prop_assert!(share <= left.min(claim.2));
+        }
     }
 
     #[test]

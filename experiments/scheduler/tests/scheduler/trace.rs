@@ -167,6 +167,77 @@ fn preemption_takes_the_lowest_and_no_more_than_it_needs() {
     assert_eq!(scheduler.commands(4.0).unwrap(), [assign(4, 2)]);
 }
 
+/// A paused unit goes on where its work is kept, and does not wait for that for longer than its work took.
+#[test]
+fn a_paused_unit_goes_on_where_its_work_is_kept() {
+    let (low, high) = (UnitId(1), UnitId(2));
+    let begin = || {
+        let (mut scheduler, told) = scheduler(Priority::new(true), 2);
+        scheduler.elsewhere(WorkerId(0), 1, 0.0).unwrap();
+        scheduler.submit(unit(1, 0), 0.0).unwrap();
+        assert_eq!(scheduler.commands(0.0).unwrap(), [assign(1, 1)]);
+        scheduler.started(low, WorkerId(1), 0.0).unwrap();
+        scheduler.submit(unit(2, 1), 10.0).unwrap();
+        assert_eq!(scheduler.commands(10.0).unwrap(), [preempt(1, 1)]);
+        assert!(scheduler.parked(low, WorkerId(1), 10.0, 11.0).unwrap());
+        assert_eq!(scheduler.commands(11.0).unwrap(), [assign(2, 1)]);
+        // The other worker is free, and is left free.
+        scheduler.elsewhere(WorkerId(0), 0, 12.0).unwrap();
+        assert_eq!(scheduler.commands(12.0).unwrap(), []);
+        assert_eq!(scheduler.state().first_waiting(), None);
+        assert_eq!(scheduler.state().counts().waiting, 1);
+        (scheduler, told)
+    };
+    // Its own worker is free again, and is chosen though both are.
+    let (mut home, _told) = begin();
+    home.done(high, WorkerId(1), 13.0).unwrap();
+    home.elsewhere(WorkerId(0), 0, 13.0).unwrap();
+    assert_eq!(home.commands(13.0).unwrap(), [assign(1, 1)]);
+    // It has waited for as long as its work took.
+    let (mut later, _told) = begin();
+    assert_eq!(later.commands(20.9).unwrap(), []);
+    assert_eq!(later.commands(21.0).unwrap(), [assign(1, 0)]);
+    // Nobody keeps it any more.
+    let (mut dropped, _told) = begin();
+    assert!(dropped.let_go(low, 13.0).unwrap());
+    assert!(!dropped.let_go(low, 13.0).unwrap());
+    assert_eq!(dropped.commands(13.0).unwrap(), [assign(1, 0)]);
+    let (mut gone, _told) = begin();
+    gone.worker_down(WorkerId(1), 13.0).unwrap();
+    assert_eq!(gone.commands(13.0).unwrap(), [assign(2, 0)]);
+    gone.done(high, WorkerId(0), 14.0).unwrap();
+    assert_eq!(gone.commands(14.0).unwrap(), [assign(1, 0)]);
+    // Neither a unit that another worker has, nor work of a length that is no number.
+    let (mut odd, _told) = begin();
+    assert!(!odd.parked(high, WorkerId(0), 5.0, 13.0).unwrap());
+    assert!(odd.parked(high, WorkerId(1), f64::NAN, 13.0).is_err());
+}
+
+/// Somebody more urgent needs the slots: what goes on beyond the ceiling is paused, and goes on under it again.
+#[test]
+fn a_ceiling_pauses_what_goes_on_beyond_it() {
+    let (mut scheduler, _told) = scheduler(Priority::new(true), 2);
+    for (id, priority) in [(1, 3), (2, 0), (3, 0)] {
+        scheduler.submit(unit(id, priority), 0.0).unwrap();
+    }
+    let assigned = scheduler.commands(0.0).unwrap();
+    assert_eq!(assigned, [assign(1, 0), assign(2, 1)]);
+    scheduler.started(UnitId(1), WorkerId(0), 0.0).unwrap();
+    scheduler.started(UnitId(2), WorkerId(1), 0.0).unwrap();
+    scheduler.set_quota(1);
+    assert_eq!(scheduler.commands(1.0).unwrap(), []);
+    scheduler.set_ceiling(1);
+    assert_eq!(scheduler.commands(1.0).unwrap(), [preempt(2, 1)]);
+    assert_eq!(scheduler.commands(1.0).unwrap(), []);
+    scheduler
+        .parked(UnitId(2), WorkerId(1), 1.0, 2.0)
+        .unwrap();
+    assert_eq!(scheduler.commands(2.0).unwrap(), []);
+    scheduler.set_ceiling(usize::MAX);
+    scheduler.set_quota(2);
+    assert_eq!(scheduler.commands(3.0).unwrap(), [assign(2, 1)]);
+}
+
 #[test]
 fn a_unit_lost_too_often_has_failed_and_says_with_whom() {
     let (mut scheduler, told) = scheduler(LeastLoad::new(Some(0)), 0);
@@ -360,6 +431,8 @@ fn strategies_have_names() {
     assert_eq!(read("LeastLoad(ahead: None)"), Ok(ahead(None)));
     assert_eq!(read("LeastLoad()"), Ok(ahead(Some(1))));
     let preemptive = StrategyConfig::Priority { preempt: true };
+    assert_eq!("priority".parse(), Ok(preemptive));
+    assert_eq!(read("Priority()"), Ok(preemptive));
     assert_eq!(read("Priority(preempt: true)"), Ok(preemptive));
     assert!(read("Priority(preemptive: true)").is_err());
     for name in ["round-robin", "least-load", "priority"] {

@@ -44,26 +44,26 @@ fn watched<T>(telemetry: &Telemetry, work: impl FnOnce() -> T) -> T {
 /// A run of two segments, of which the second diverges.
 fn run() {
     let _run = tracing::info_span!(target: "trimtab", "run", command = "train").entered();
-    tracing::info!(target: "trimtab::run", "run began");
+    tracing::info!(target: "trimtab::run", command = "train", "run began");
     let unit = tracing::info_span!(target: "trimtab", "unit", index = 7_i64);
     let _unit = unit.entered();
     tracing::info!(
         target: "trimtab::segment",
-        index = 0_i64, loss = 0.25, learning_rate = 0.01, batch_size = 64_i64, cost = 1.5, seconds = 0.02, diverged = false,
+        task = "digits", index = 0_i64, loss = 0.25, learning_rate = 0.01, batch_size = 64_i64, cost = 1.5, seconds = 0.02, diverged = false,
         "segment ended"
     );
     tracing::info!(
         target: "trimtab::segment",
-        index = 1_i64, loss = f64::NAN, learning_rate = 0.02, batch_size = 32_i64, cost = 0.5, seconds = 2.0, diverged = false,
+        task = "digits", index = 1_i64, loss = f64::NAN, learning_rate = 0.02, batch_size = 32_i64, cost = 0.5, seconds = 2.0, diverged = false,
         "segment ended"
     );
-    tracing::info!(target: "trimtab::training", "training ended");
+    tracing::info!(target: "trimtab::training", task = "digits", "training ended");
     tracing::info!(target: "trimtab::episode", "episode ended");
     tracing::info!(target: "trimtab::update", "update done");
-    tracing::info!(target: "trimtab::unit", "unit done");
+    tracing::info!(target: "trimtab::unit", kind = "rollouts", run = "a", "unit done");
     tracing::info!(
         target: "trimtab::workers",
-        utilisation = 0.75, queue = 12_i64, leases = 2_i64, redelivered = 3_i64,
+        run = "a", strategy = "priority", utilisation = 0.75, queue = 12_i64, leases = 2_i64, redelivered = 3_i64,
         "workers"
     );
 }

@@ -1,7 +1,7 @@
 //! Metrics, as a collector and as the page show them.
 
 use crate::{Said, run, telling, watched};
-use trimtab_telemetry::{Receiver, Telemetry};
+use trimtab_telemetry::{Attributes, Receiver, Telemetry, Value};
 
 /// Name, unit, value, whether it is a sum, and what Prometheus calls it.
 const WANTED: [(&str, &str, f64, bool, &str); 15] = [
@@ -96,6 +96,55 @@ fn every_metric_has_its_name_unit_and_value_at_both_ends() {
         assert!(metric.description.ends_with('.'), "{name}");
     }
     assert_eq!(receiver.metrics().len(), WANTED.len() + 1);
+}
+
+/// A loss of one task is not shown as that of another, and a strategy that no longer decides is not shown.
+#[test]
+fn numbers_are_told_apart_by_what_they_belong_to() {
+    let receiver = Receiver::start().unwrap();
+    let mut telemetry = telling(&receiver);
+    watched(&telemetry, || {
+        run();
+        tracing::info!(target: "trimtab::segment", task = "wine", seed = "7", loss = 0.5, cost = 4.0, "segment ended");
+        tracing::info!(target: "trimtab::unit", kind = "trainings", run = "b", "unit done");
+        for strategy in ["least-load", "round-robin"] {
+            tracing::info!(target: "trimtab::workers", run = "a", strategy, queue = 5_i64, "workers");
+        }
+    });
+    assert_eq!(telemetry.value("trimtab_segments_total"), Some(3.0));
+    telemetry.finish();
+    let groups = |name: &str| {
+        let groups = receiver.metric(name).expect(name).groups;
+        let shown = |(attributes, value): &(Attributes, f64)| {
+            let attributes = attributes.iter().map(|(name, of)| match of {
+                Value::Text(of) => format!("{name}={of}"),
+                other => panic!("{other:?}"),
+            });
+            (attributes.collect::<Vec<_>>().join(","), *value)
+        };
+        let mut groups: Vec<(String, f64)> = groups.iter().map(shown).collect();
+        groups.sort_by(|one, other| one.0.cmp(&other.0));
+        groups
+    };
+    let wanted = |wanted: &[(&str, f64)]| -> Vec<(String, f64)> {
+        let wanted = wanted.iter().map(|(group, value)| ((*group).to_owned(), *value));
+        wanted.collect()
+    };
+    for (name, digits, wine) in [
+        ("trimtab.loss", 0.25, 0.5),
+        ("trimtab.cost", 2.0, 4.0),
+        ("trimtab.segments", 2.0, 1.0),
+    ] {
+        let both = [("task=digits", digits), ("task=wine", wine)];
+        assert_eq!(groups(name), wanted(&both), "{name}");
+    }
+    let units = [("kind=rollouts,run=a", 1.0), ("kind=trainings,run=b", 1.0)];
+    assert_eq!(groups("trimtab.units"), wanted(&units));
+    let queue = [("run=a,strategy=round-robin", 5.0)];
+    assert_eq!(groups("trimtab.queue"), wanted(&queue));
+    assert_eq!(groups("trimtab.redeliveries"), wanted(&[("run=a", 3.0)]));
+    assert_eq!(groups("trimtab.runs"), wanted(&[("command=train", 1.0)]));
+    assert_eq!(groups("trimtab.updates"), wanted(&[("", 1.0)]));
 }
 
 #[test]

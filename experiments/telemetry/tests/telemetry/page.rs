@@ -41,11 +41,11 @@ fn every_line_of_the_page_is_a_comment_or_a_sample() {
     let (_telemetry, address) = served();
     let page = get(address, "/metrics").unwrap();
     assert!(
-        page.contains("\ntrimtab_utilisation_ratio 0.75\n"),
+        page.contains("\ntrimtab_utilisation_ratio{run=\"a\",strategy=\"priority\"} 0.75\n"),
         "{page}"
     );
     assert!(
-        page.contains("trimtab_segment_duration_seconds_bucket{le=\"0.03\"} 1\n"),
+        page.contains("trimtab_segment_duration_seconds_bucket{task=\"digits\",le=\"0.03\"} 1\n"),
         "{page}"
     );
     assert!(page.contains("target_info{"), "{page}");

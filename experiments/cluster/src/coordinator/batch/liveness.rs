@@ -8,7 +8,7 @@ use crate::{Error, Result};
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
-use trimtab_scheduler::shares::shares;
+use trimtab_scheduler::shares::ranked;
 use trimtab_scheduler::{UnitId, WorkerId};
 
 /// A unit that a worker has had for so long without saying so is looked for.
@@ -114,6 +114,9 @@ impl Underway<'_> {
             return Ok(());
         };
         let now = self.inner.now();
+        for pending in self.units.values_mut() {
+            pending.keeper.take_if(|keeper| keeper == name);
+        }
         let had = self.units.values_mut().filter(|pending| {
             pending
                 .worker
@@ -168,28 +171,33 @@ impl Underway<'_> {
         let own = counts.waiting + counts.in_hand;
         let others = self.inner.others.values();
         let alike = others.filter(|other| other.fingerprint == options.fingerprint);
-        let mut claims = vec![(options.run.clone(), options.weight, own)];
+        let mut claims = vec![(&options.run, (options.priority, options.weight, own))];
         claims.extend(alike.map(|other| {
             let demand = (other.waiting + other.in_hand) as usize;
-            (other.run.clone(), other.weight, demand)
+            (&other.run, (other.priority, other.weight, demand))
         }));
         // The same order, and so the same shares, wherever they are computed.
-        claims.sort_by(|one, other| one.0.cmp(&other.0));
-        let place = claims.iter().position(|claim| claim.0 == options.run);
+        claims.sort_by(|one, other| one.0.cmp(other.0));
+        let place = claims.iter().position(|claim| *claim.0 == options.run);
+        let claims: Vec<_> = claims.into_iter().map(|claim| claim.1).collect();
         let alone = claims.iter().filter(|claim| claim.2 > 0).count() <= 1;
-        let claims: Vec<(f64, usize)> = claims.iter().map(|claim| (claim.1, claim.2)).collect();
-        let quota = match place {
-            Some(place) if !alone => shares(slots, &claims)
-                .ok()
-                .and_then(|shares| shares.get(place).copied())
-                .unwrap_or(slots),
-            _ => usize::MAX,
-        };
+        let share = place.filter(|_| !alone).and_then(|place| {
+            // A weight from outside may be none.
+            ranked(slots, &claims).ok()?.get(place).copied()
+        });
+        let (quota, left) = share.unwrap_or((usize::MAX, usize::MAX));
         self.inner.scheduler.set_quota(quota);
+        // What is fair is reached as units end; whoever is more urgent need not wait for that.
+        let ceiling = if left < slots { left } else { usize::MAX };
+        self.inner.scheduler.set_ceiling(ceiling);
         let lead = &self.coordinator.lead;
         let mut state = lead.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.strategy = self.inner.scheduler.strategy().to_owned();
         state.quota = quota.min(slots) as u64;
+        if own > 0 && state.waiting + state.in_hand == 0 && !self.inner.others.is_empty() {
+            // Others are told at once, and not with the next renewal, that slots are wanted.
+            lead.due.notify_one();
+        }
         // Units that are not made yet wait too.
         state.waiting = (counts.waiting + self.batch.count.saturating_sub(self.next)) as u64;
         state.in_hand = counts.in_hand as u64;
@@ -197,6 +205,7 @@ impl Underway<'_> {
         state.failed = self.inner.counts.failed;
         let redelivered = self.inner.counts.lost.saturating_sub(state.lost);
         state.lost = self.inner.counts.lost;
+        state.paused = self.inner.counts.paused;
         state.seconds = self.inner.now();
         watched::tell(&state, &self.inner.members, redelivered);
         Ok(())
@@ -232,7 +241,12 @@ impl Underway<'_> {
         }
         if let Some(pending) = self.units.get_mut(&id) {
             pending.since = Instant::now();
-            if !queued {
+            let keeps = self.inner.members.get(&name);
+            let keeps = keeps.is_some_and(|member| member.beat.parked.contains(&key));
+            if !queued && keeps {
+                // Only the word that it is paused got lost. How much was done nobody knows.
+                self.parked(id, UNSEEN.as_secs_f64())?;
+            } else if !queued {
                 pending.worker = None;
                 pending.attempt += 1;
                 self.inner.counts.lost += 1;

@@ -34,7 +34,7 @@ fn counted(count: u64, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
-pub(super) fn workers(status: &Status, before: Option<&Status>) -> Rows<9> {
+pub(super) fn workers(status: &Status, before: Option<&Status>) -> Rows<10> {
     let row = |worker: &WorkerState| {
         let beat = &worker.heartbeat;
         let hello = &beat.hello;
@@ -54,6 +54,7 @@ pub(super) fn workers(status: &Status, before: Option<&Status>) -> Rows<9> {
             state.to_owned(),
             hello.slots.to_string(),
             beat.in_hand.len().to_string(),
+            beat.parked.len().to_string(),
             beat.done.to_string(),
             rate(
                 (beat.done, beat.seconds),
@@ -70,6 +71,7 @@ pub(super) fn workers(status: &Status, before: Option<&Status>) -> Rows<9> {
             "state",
             "slots",
             "in hand",
+            "paused",
             "done",
             "units/s",
             "used",
@@ -80,7 +82,7 @@ pub(super) fn workers(status: &Status, before: Option<&Status>) -> Rows<9> {
     }
 }
 
-pub(super) fn runs(status: &Status, before: Option<&Status>) -> Rows<11> {
+pub(super) fn runs(status: &Status, before: Option<&Status>) -> Rows<12> {
     let row = |run: &RunState| {
         // Whoever leads now counts from its own beginning.
         let earlier = before.and_then(|status| {
@@ -91,6 +93,7 @@ pub(super) fn runs(status: &Status, before: Option<&Status>) -> Rows<11> {
             run.run.to_string(),
             plain(&run.holder),
             plain(&run.strategy),
+            run.priority.to_string(),
             run.weight.to_string(),
             run.quota.to_string(),
             run.waiting.to_string(),
@@ -106,8 +109,8 @@ pub(super) fn runs(status: &Status, before: Option<&Status>) -> Rows<11> {
     };
     Rows {
         headings: [
-            "run", "held by", "strategy", "weight", "quota", "waiting", "in hand", "done",
-            "failed", "lost", "units/s",
+            "run", "held by", "strategy", "priority", "weight", "quota", "waiting", "in hand",
+            "done", "failed", "lost", "units/s",
         ],
         text: 3,
         rows: status.runs.iter().map(row).collect(),

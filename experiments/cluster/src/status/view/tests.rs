@@ -33,6 +33,7 @@ fn worker(name: &str, in_hand: usize, done: u64, seconds: f64) -> WorkerState {
                 fingerprint: fingerprint(),
             },
             in_hand: vec![taken; in_hand],
+            parked: vec![Hash::of(b""); in_hand / 4],
             done,
             seconds,
             busy_seconds: 3.0 * seconds,
@@ -54,6 +55,7 @@ fn status(seconds: f64, done: u64, workers: Vec<WorkerState>) -> Status {
             run: Name::of("quickstart"),
             holder: "elm (process 7)".to_owned(),
             fingerprint: fingerprint(),
+            priority: -1,
             weight: 1.5,
             strategy: "least-load".to_owned(),
             quota: 8,
@@ -62,6 +64,7 @@ fn status(seconds: f64, done: u64, workers: Vec<WorkerState>) -> Status {
             done,
             failed: 1,
             lost: 2,
+            paused: 3,
             seconds,
         }],
     }
@@ -91,14 +94,14 @@ fn as_text() {
     let text = "\
 nats://oak:4222 (NATS 2.11.0): 2 workers with 8 slots, 1 run; 9 units in the queue, 70 results
 
-worker  host  state    slots  in hand  done  units/s  used  last sign
----------------------------------------------------------------------
-oak-1   oak   working      4        5    60     1.50  75 %        2 s
-oak-2   oak   leaving      4        0     0        -     -        2 s
+worker  host  state    slots  in hand  paused  done  units/s  used  last sign
+-----------------------------------------------------------------------------
+oak-1   oak   working      4        5       1    60     1.50  75 %        2 s
+oak-2   oak   leaving      4        0       0     0        -     -        2 s
 
-run         held by          strategy    weight  quota  waiting  in hand  done  failed  lost  units/s
------------------------------------------------------------------------------------------------------
-quickstart  elm (process 7)  least-load     1.5      8       50        9    70       1     2     2.00
+run         held by          strategy    priority  weight  quota  waiting  in hand  done  failed  lost  units/s
+---------------------------------------------------------------------------------------------------------------
+quickstart  elm (process 7)  least-load        -1     1.5      8       50        9    70       1     2     2.00
 ";
     assert_eq!(table(&now(), Some(&earlier())), text);
 }
@@ -111,12 +114,12 @@ fn on_a_screen() {
     let screen = "\
 nats://oak:4222 (NATS 2.11.0): 2 workers with 8 slots, 1 run; 9 units in the queue, 70 results
 
-run         held by          strategy    weight  quota  waiting  in hand  done  failed  lost  units/s
-quickstart  elm (process 7)  least-load     1.5      8       50        9    70       1     2     2.00
+run         held by          strategy    priority  weight  quota  waiting  in hand  done  failed  lost  units/s
+quickstart  elm (process 7)  least-load        -1     1.5      8       50        9    70       1     2     2.00
 
-worker  host  state    slots  in hand  done  units/s  used  last sign
-oak-1   oak   working      4        5    60     1.50  75 %        2 s
-oak-2   oak   leaving      4        0     0        -     -        2 s
+worker  host  state    slots  in hand  paused  done  units/s  used  last sign
+oak-1   oak   working      4        5       1    60     1.50  75 %        2 s
+oak-2   oak   leaving      4        0       0     0        -     -        2 s
 
 
 q ends
@@ -128,14 +131,14 @@ q ends
 #[test]
 fn rates_are_between_two_signs_of_the_same_sender() {
     let (now, earlier) = (now(), earlier());
-    assert_eq!(workers(&now, Some(&earlier)).rows[0][6], "1.50");
-    assert_eq!(workers(&now, Some(&now)).rows[0][6], "0.60");
-    assert_eq!(workers(&now, None).rows[0][6], "0.60");
-    assert_eq!(workers(&now, None).rows[1][6], "-");
-    assert_eq!(runs(&now, Some(&earlier)).rows[0][10], "2.00");
+    assert_eq!(workers(&now, Some(&earlier)).rows[0][7], "1.50");
+    assert_eq!(workers(&now, Some(&now)).rows[0][7], "0.60");
+    assert_eq!(workers(&now, None).rows[0][7], "0.60");
+    assert_eq!(workers(&now, None).rows[1][7], "-");
+    assert_eq!(runs(&now, Some(&earlier)).rows[0][11], "2.00");
     let mut other = earlier;
     other.runs[0].holder = "ash (process 8)".to_owned();
-    assert_eq!(runs(&now, Some(&other)).rows[0][10], "0.64");
+    assert_eq!(runs(&now, Some(&other)).rows[0][11], "0.64");
 }
 
 #[test]
