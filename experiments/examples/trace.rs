@@ -5,7 +5,9 @@
 //! cargo run --release -p trimtab-experiments --example trace [EPISODES]
 //! ```
 //!
-//! How long the environment took goes to the error output.
+//! How long the environment took goes to the error output. All is printed at the end: where a machine has other things to do, a process
+//! makes way for them when it writes, and an environment that is timed between two lines would seem to be the only one that has the
+//! machine for itself.
 
 use serde_json::json;
 use std::time::{Duration, Instant};
@@ -24,16 +26,13 @@ fn main() -> Result<(), Error> {
     let tuning = Tuning::new(&tasks, *cost, process, &device, registry.extensions())?;
     let mut environment = tuning.environment(&[])?;
     let episodes = std::env::args().nth(1).and_then(|given| given.parse().ok());
-    let mut took = Duration::ZERO;
+    let (mut took, mut shown) = (Duration::ZERO, Vec::new());
     for seed in 0..episodes.unwrap_or(6) {
         let begun = Instant::now();
         let mut observation = environment.reset(seed)?;
         took += begun.elapsed();
         let mut status = Status::Running;
-        println!(
-            "{}",
-            json!({ "seed": seed, "observation": observation.features })
-        );
+        shown.push(json!({ "seed": seed, "observation": observation.features }));
         for step in 0.. {
             if status.is_over() {
                 break;
@@ -43,13 +42,13 @@ fn main() -> Result<(), Error> {
             let played = environment.step(&action)?;
             took += begun.elapsed();
             (observation, status) = (played.observation, played.status);
-            println!(
-                "{}",
-                json!({ "observation": observation.features, "reward": played.reward, "over": status.is_over() })
+            shown.push(
+                json!({ "observation": observation.features, "reward": played.reward, "over": status.is_over() }),
             );
         }
-        println!("{}", json!({ "outcome": environment.outcome()? }));
+        shown.push(json!({ "outcome": environment.outcome()? }));
     }
+    shown.iter().for_each(|line| println!("{line}"));
     eprintln!("{}", took.as_secs_f64());
     Ok(())
 }

@@ -1,6 +1,6 @@
-"""Journals of `compare` before the real Optuna and its dashboard, and search spaces before the real ConfigSpace.
+"""Journals of `compare` and `fit` before the real Optuna and its dashboard, and search spaces before the real ConfigSpace.
 
-Run by pytest, with `TRIMTAB_COMPARE` set to the binary:
+Run by pytest, with `TRIMTAB_COMPARE` set to the binary, beside which that of `fit` is:
 
     TRIMTAB_COMPARE=$PWD/target/release/compare pytest tests/studies
 """
@@ -39,6 +39,7 @@ from ConfigSpace import (
 from optuna.trial import TrialState
 
 COMPARE = os.environ["TRIMTAB_COMPARE"]
+FIT = str(Path(COMPARE).with_name("fit"))
 
 CONFIG = """(
     name: "studies",
@@ -69,6 +70,33 @@ CONFIG = """(
         Search(name: "hot", searcher: Random, runs: 2, METHOD),
     ],
     grid: (learning_rates: [0.1], batch_sizes: [32], reruns: 1),
+)"""
+
+
+FIT_CONFIG = """(
+    name: "small_fit",
+    seed: 1,
+    distribution: (
+        sources: [(data: Embedded("digits"), standardise: Global, rows: 600)],
+        synthetic: 0.5,
+        train_rows: (100, 200),
+        validation_rows: 50,
+        layers: (1, 1),
+        width: (8, 16),
+        activations: [Relu],
+        optimizers: [Sgd(momentum: 0.9), Adam()],
+    ),
+    tasks: 4,
+    episodes: 3,
+    cost: Modelled((per_update: 7e-5, per_example: 1e-6, per_evaluation: 3.3e-7)),
+    process: (
+        knobs: [(name: "learning_rate", domain: LogUniform(1e-9, 1e3), initial: LogUniform(1e-4, 1), moves: Relative([1]))],
+        budget: EpochsBetween(2, 4),
+    ),
+    space: [(name: "start.base", domain: Uniform(-2.7, -0.9)), (name: "shape", domain: LogUniform(0.3, 3))],
+    searcher: (population: 6, elite: 2),
+    generations: GENERATIONS,
+    check: 2,
 )"""
 
 
@@ -198,6 +226,69 @@ def test_another_comparison_by_the_same_names_is_refused(whole: Path, tmp_path: 
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 1 and "choose another file" in done.stderr
     assert file.read_bytes() == (whole / "study.log").read_bytes()
+
+
+def fit(folder: Path, generations: int, *arguments: str) -> list[str]:
+    (folder / "fit.ron").write_text(FIT_CONFIG.replace("GENERATIONS", str(generations)))
+    return [FIT, "fit.ron", "--out", "run", "--optuna", "study.log", *arguments]
+
+
+def test_a_fit_is_a_study_that_optuna_reads_while_it_grows(tmp_path: Path) -> None:
+    command = fit(tmp_path, 12)
+    running = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL)
+    seen_on_the_way = set()
+    while running.poll() is None:
+        if (tmp_path / "study.log").exists():
+            seen_on_the_way |= {len(study.trials) for study in studies(tmp_path / "study.log").values()}
+    assert running.returncode == 0 and any(0 < count < 72 for count in seen_on_the_way)
+    found = studies(tmp_path / "study.log")
+    assert list(found) == ["small_fit"]
+    study = found["small_fit"]
+    assert study.direction.name == "MINIMIZE"
+    assert study.metric_names == ["mean log ratio to where the fit began"]
+    records = [json.loads(line) for line in (tmp_path / "run/records.jsonl").read_text().splitlines()]
+    losses = [loss for record in records if "losses" in record for loss in record["losses"]]
+    assert [trial.value for trial in study.trials] == losses and len(losses) == 72
+    for trial in study.trials:
+        assert trial.state == TrialState.COMPLETE
+        assert -2.7 <= trial.params["start.base"] <= -0.9 and 0.3 <= trial.params["shape"] <= 3
+    # What the fit converges to is where its trials end.
+    (found_base,) = re.findall(r"start: \(\s*base: ([-.\d]+)", (tmp_path / "run/context_servo.ron").read_text())
+    last = [trial.params["start.base"] for trial in study.trials[-6:]]
+    assert min(last) - 0.05 <= float(found_base) <= max(last) + 0.05
+
+
+def test_a_fit_that_is_killed_leaves_the_same_study(tmp_path: Path) -> None:
+    (tmp_path / "whole").mkdir()
+    command = fit(tmp_path / "whole", 12)
+    subprocess.run(command, cwd=tmp_path / "whole", check=True, stdout=subprocess.DEVNULL)
+    wanted = seen(tmp_path / "whole/study.log")
+    command, kills = fit(tmp_path, 12), 0
+    for pause in (0.05, 0.1, 0.2, 0.4):
+        running = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(pause)
+        kills += running.poll() is None
+        running.kill()
+        running.wait()
+    subprocess.run(command, cwd=tmp_path, check=True, stdout=subprocess.DEVNULL)
+    assert kills > 0 and seen(tmp_path / "study.log") == wanted
+
+
+def test_the_fit_of_a_comparison_is_a_study_of_its_own(tmp_path: Path) -> None:
+    text = CONFIG.replace("METHOD", "").replace("EPOCHS", "2")
+    other = text[text.index("    tasks: [(") + len("    tasks: [") : text.index("    )],") + 5]
+    other = other.replace('Some("digits")', 'Some("vowel")').replace('Embedded("digits")', 'Embedded("vowel")')
+    text = text.replace("    )],\n    process", f"    ), {other}],\n    process")
+    start, end = text.index('        Search(name: "random"'), text.index("    ],\n    grid")
+    text = text[:start] + '        FittedServo(name: "fitted", generations: 2),\n' + text[end:]
+    (tmp_path / "fitted.ron").write_text(text)
+    compare(tmp_path, "fitted.ron", "--out", "run", "--optuna", "study.log")
+    found = studies(tmp_path / "study.log")
+    assert set(found) == {"digits/fitted/fit", "vowel/fitted/fit"}
+    for study in found.values():
+        assert study.metric_names == ["mean log ratio to the reference"]
+        assert len(study.trials) >= 20 and {t.state for t in study.trials} == {TrialState.COMPLETE}
+        assert math.isfinite(study.best_value) and 2e-3 <= study.best_params["start"] <= 0.2
 
 
 def test_the_dashboard_shows_it(whole: Path, tmp_path: Path) -> None:

@@ -99,6 +99,8 @@ impl<I> InstanceSource<I> {
     pub fn draw(&mut self, seed: u64) -> &I {
         let count = self.set.part(self.part).len();
         let index = match self.order {
+            // Nothing to draw.
+            Order::Random if count == 1 => 0,
             // 64 bits on every platform, so that the draw is the same on all.
             Order::Random => stream(seed, "instance", 0).random_range(0..count as u64) as usize,
             Order::InTurn => {

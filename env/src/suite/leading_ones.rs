@@ -126,12 +126,13 @@ impl LeadingOnes {
             .map(|&n| (n, Optimum::new(n, &config.portfolio)))
             .collect();
         let words = largest.div_ceil(64);
-        let (low, high) = (smallest as f32, largest as f32);
+        let high = largest as f32;
         let feature = |name, low, high| Feature::new(config.encoding.feature_name(name), low, high);
         let features = match config.encoding {
-            Encoding::Raw => vec![feature("size", low, high), feature("fitness", 0.0, high)],
+            // From 0, so that there is a range where all instances are of one size.
+            Encoding::Raw => vec![feature("size", 0.0, high), feature("fitness", 0.0, high)],
             Encoding::Normalised | Encoding::Engineered => vec![
-                feature("size", low / high, 1.0),
+                feature("size", 0.0, 1.0),
                 feature("fitness", 0.0, 1.0),
                 feature("log_fitness", 0.0, 1.0),
             ],

@@ -48,6 +48,8 @@ pub struct Luby {
     history: VecDeque<usize>,
     /// The error `eₖ` of the next step, added up as the benchmark does it.
     error: f64,
+    /// Elements so far that no action names.
+    beyond: usize,
     regret: f64,
 }
 
@@ -162,11 +164,12 @@ impl Luby {
                 heads: vec![Head::new("log2", 0..ACTIONS)],
                 horizon,
             },
+            error: source.current().sticky,
             source,
             encoding,
             episode: Episode::default(),
             history: VecDeque::with_capacity(HISTORY),
-            error: 0.0,
+            beyond: 0,
             regret: 0.0,
         })
     }
@@ -202,13 +205,13 @@ impl Luby {
 
     /// The best return of the episode's instance: 0, less 1 for each element that no action names.
     pub fn optimal_return(&self) -> f64 {
-        let instance = self.instance();
-        let mut error = 0.0;
-        let beyond = (1..=self.spec.horizon).filter(|k| {
+        let (instance, mut error) = (self.instance(), self.error);
+        let left = (self.episode.steps() + 1..=self.spec.horizon).filter(|k| {
+            let beyond = target(instance, *k, error) as usize >= ACTIONS;
             error += instance.sticky;
-            target(instance, *k, error) as usize >= ACTIONS
+            beyond
         });
-        -(beyond.count() as f64)
+        -((self.beyond + left.count()) as f64)
     }
 
     fn observation(&self) -> Observation {
@@ -250,7 +253,7 @@ impl Environment for Luby {
         self.error = self.source.draw(seed).sticky;
         self.episode.begin();
         self.history.clear();
-        self.regret = 0.0;
+        (self.beyond, self.regret) = (0, 0.0);
         Ok(self.observation())
     }
 
@@ -258,7 +261,9 @@ impl Environment for Luby {
         let target = self.target() as usize;
         let k = self.episode.advance(&self.spec, action)?;
         let right = action.choices[0] == target;
-        if !right && target < ACTIONS {
+        if target >= ACTIONS {
+            self.beyond += 1;
+        } else if !right {
             self.regret += 1.0;
         }
         self.error += self.instance().sticky;

@@ -7,6 +7,7 @@ use crate::{
     Observation, Order, Outcome, Part, Result, Step, Termination,
 };
 use serde::{Deserialize, Serialize};
+use std::sync::{Arc, OnceLock};
 
 /// The Sigmoid benchmark of dynamic algorithm configuration (Biedenkapp et al. 2020, "Dynamic algorithm configuration:
 /// foundation of a new meta-algorithmic framework"; Eimer et al. 2021, "DACBench").
@@ -44,7 +45,15 @@ pub struct Sigmoid {
     episode: Episode,
     /// The choices of the last step.
     last: Option<Vec<usize>>,
+    known: Returns,
     regret: f64,
+}
+
+/// What is known of an episode beforehand, added up over its first steps.
+#[derive(Clone, Copy, Debug, Default)]
+struct Returns {
+    optimal: f64,
+    random: f64,
 }
 
 /// Exponents beyond this are curves within 0.02 of 0 or 1.
@@ -78,30 +87,35 @@ impl Curve {
 
     /// The choice whose value is nearest at step `t`; the lower one of two that are equally near.
     fn nearest(&self, t: usize) -> usize {
-        let y = self.at(t);
-        usize::from(y > 0.25) + usize::from(y > 0.75)
+        nearest(self.at(t))
     }
 }
 
+fn nearest(y: f64) -> usize {
+    usize::from(y > 0.25) + usize::from(y > 0.75)
+}
+
 impl SigmoidInstance {
-    /// The instances of DACBench with this many curves.
+    /// The instances of DACBench with this many curves. All who ask share them, and with them the processor's cache.
     ///
     /// # Errors
     /// [`Error::Config`] unless `dimensions` is 1, 2, 3 or 5.
-    pub fn bundled(dimensions: usize) -> Result<InstanceSet<Self>> {
+    pub fn bundled(dimensions: usize) -> Result<Arc<InstanceSet<Self>>> {
         macro_rules! parts {
-            ($file:literal) => {
-                [
+            ($file:literal) => {{
+                static READ: OnceLock<Arc<InstanceSet<SigmoidInstance>>> = OnceLock::new();
+                let [train, test] = [
                     include_str!(concat!(
                         "../../fixtures/dac/instances/",
                         $file,
                         "_train.csv"
                     )),
                     include_str!(concat!("../../fixtures/dac/instances/", $file, "_test.csv")),
-                ]
-            };
+                ];
+                (&READ, train, test)
+            }};
         }
-        let [train, test] = match dimensions {
+        let (read, train, test) = match dimensions {
             1 => parts!("sigmoid_1D3M"),
             2 => parts!("sigmoid_2D3M"),
             3 => parts!("sigmoid_3D3M"),
@@ -114,12 +128,18 @@ impl SigmoidInstance {
                 ));
             }
         };
-        Ok(InstanceSet::new(parse(train)?, parse(test)?))
+        if let Some(set) = read.get() {
+            return Ok(Arc::clone(set));
+        }
+        let set = Arc::new(InstanceSet::new(parse(train)?, parse(test)?));
+        Ok(Arc::clone(read.get_or_init(|| set)))
     }
 }
 
 /// Steps of an episode.
 const STEPS: usize = 10;
+/// Values of a curve that can be chosen.
+const CHOICES: usize = 3;
 /// Slopes and shifts are within ± this, which bounds the observation. Those of DACBench are within 16.
 const LIMIT: f64 = 20.0;
 
@@ -160,6 +180,7 @@ impl Sigmoid {
             encoding,
             episode: Episode::default(),
             last: None,
+            known: Returns::default(),
             regret: 0.0,
         })
     }
@@ -192,20 +213,20 @@ impl Sigmoid {
 
     /// The best return of the episode's instance.
     pub fn optimal_return(&self) -> f64 {
-        let best = |curve: &Curve, t| curve.nearest(t);
-        (1..=STEPS).map(|t| reward(self.instance(), t, best)).sum()
+        self.known_to_the_end().optimal
     }
 
     /// The expected return of uniformly random choices in the episode's instance.
     pub fn random_return(&self) -> f64 {
-        let instance = self.instance();
-        let each = |t| {
-            (0..3)
-                .map(move |choice| reward(instance, t, |_, _| choice))
-                .sum::<f64>()
-                / 3.0
-        };
-        (1..=STEPS).map(each).sum()
+        self.known_to_the_end().random
+    }
+
+    fn known_to_the_end(&self) -> Returns {
+        let left = self.episode.steps() + 1..=STEPS;
+        left.fold(self.known, |mut known, t| {
+            known.add(&Rewards::at(self.instance(), t, &[]));
+            known
+        })
     }
 
     fn observation(&self) -> Observation {
@@ -234,18 +255,45 @@ impl Sigmoid {
     }
 }
 
-/// Reward of step `t` for the choice that `choose` makes for each curve.
-fn reward(
-    instance: &SigmoidInstance,
-    t: usize,
-    mut choose: impl FnMut(&Curve, usize) -> usize,
-) -> f64 {
-    let d = instance.curves.len() as f64;
-    let closeness = |curve: &Curve| {
-        let distance = (curve.at(t) - choose(curve, t) as f64 / 2.0).abs();
-        (-distance / d).exp()
-    };
-    instance.curves.iter().map(closeness).sum::<f64>() / d
+/// What a step pays, by how it is chosen.
+struct Rewards {
+    /// For the choices that were made.
+    paid: f64,
+    /// For the best ones.
+    best: f64,
+    /// For the same choice in each curve, one for each choice.
+    each: [f64; CHOICES],
+}
+
+impl Rewards {
+    /// Those of step `t`. Where no choice is given the best one is taken.
+    fn at(instance: &SigmoidInstance, t: usize, choices: &[usize]) -> Self {
+        let (mut paid, mut best, mut each) = (0.0, 0.0, [0.0; CHOICES]);
+        let d = instance.curves.len() as f64;
+        for (j, curve) in instance.curves.iter().enumerate() {
+            let y = curve.at(t);
+            let closeness = |choice: usize| (-(y - choice as f64 / 2.0).abs() / d).exp();
+            let of: [f64; CHOICES] = std::array::from_fn(closeness);
+            let nearest = nearest(y);
+            paid += of[choices.get(j).copied().unwrap_or(nearest)];
+            best += of[nearest];
+            for (sum, closeness) in each.iter_mut().zip(of) {
+                *sum += closeness;
+            }
+        }
+        Self {
+            paid: paid / d,
+            best: best / d,
+            each: each.map(|sum| sum / d),
+        }
+    }
+}
+
+impl Returns {
+    fn add(&mut self, rewards: &Rewards) {
+        self.optimal += rewards.best;
+        self.random += rewards.each.iter().sum::<f64>() / CHOICES as f64;
+    }
 }
 
 fn features(dimensions: usize, encoding: Encoding) -> Vec<Feature> {
@@ -323,31 +371,34 @@ impl Environment for Sigmoid {
         self.source.draw(seed);
         self.episode.begin();
         self.last = None;
+        self.known = Returns::default();
         self.regret = 0.0;
         Ok(self.observation())
     }
 
     fn step(&mut self, action: &Action) -> Result<Step> {
         let t = self.episode.advance(&self.spec, action)?;
-        let mut choices = action.choices.iter().copied();
-        let paid = reward(self.instance(), t, |curve, t| {
-            choices.next().unwrap_or_else(|| curve.nearest(t))
-        });
-        self.regret += reward(self.instance(), t, Curve::nearest) - paid;
-        self.last = Some(action.choices.clone());
+        let rewards = Rewards::at(self.source.current(), t, &action.choices);
+        self.known.add(&rewards);
+        self.regret += rewards.best - rewards.paid;
+        match &mut self.last {
+            Some(last) => last.copy_from_slice(&action.choices),
+            None => self.last = Some(action.choices.clone()),
+        }
         let finished = (t == STEPS).then_some(Termination::Finished);
         let status = self.episode.conclude(finished, STEPS);
         Ok(Step {
             observation: self.observation(),
-            reward: paid as f32,
+            reward: rewards.paid as f32,
             status,
         })
     }
 
     fn outcome(&mut self) -> Result<Outcome> {
+        let known = self.known_to_the_end();
         Ok(Outcome::from([
-            ("optimal_return".to_owned(), self.optimal_return()),
-            ("random_return".to_owned(), self.random_return()),
+            ("optimal_return".to_owned(), known.optimal),
+            ("random_return".to_owned(), known.random),
             ("regret".to_owned(), self.regret),
         ]))
     }

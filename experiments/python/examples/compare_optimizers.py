@@ -1,23 +1,29 @@
 """The tuner and what else makes rates unnecessary, on four trainings that nothing was fitted to.
 
-    pip install torch==2.9.0 scikit-learn==1.9.1 prodigyopt==1.1.2 schedulefree==1.4.1
-    python examples/compare_optimizers.py RESULTS.jsonl --text TEXT [--seeds 3] [--only NAME]
+    pip install torch==2.9.0 scikit-learn==1.9.1 prodigyopt==1.1.2 schedulefree==1.4.1 lightning==2.6.6
+    python examples/compare_optimizers.py RESULTS.jsonl --text TEXT [--seeds 3] [--only NAME] [--method NAME]
 
 Each training is a line of the file, and one that is there is not run again. TEXT is any text of some 100 KB, packed (.gz) or not. The
 loss is that of test rows at the best of 30 validations; every method makes the same passes at batches of 64, but for the tuner, whose
-batches are its own and whose budget is the cost of these passes. Without anything to run it prints the tables.
+batches are its own and whose budget is the cost of these passes. The updates of Lightning's finder are on top. Without anything to run it
+prints the tables, of the methods that the file has.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import copy
 import gzip
+import io
 import json
+import logging
 import math
 import statistics
 import sys
+import tempfile
 import time
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -214,8 +220,10 @@ def plain(training: Training, model: nn.Module, seed: int, method: str, factor: 
         optimizer = AdamWScheduleFree(model.parameters(), lr=0.0025, warmup_steps=updates // 20)
         optimizer.train()
     else:
+        if method.startswith("finder"):
+            factor *= found(training, model, seed)
         optimizer = training.optimizer(model.parameters(), factor)
-        if method == "one-cycle":
+        if method in ("one-cycle", "finder, one-cycle"):
             schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, optimizer.param_groups[0]["lr"], total_steps=updates)
         elif method == "cosine":
             schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, updates)
@@ -242,6 +250,40 @@ def plain(training: Training, model: nn.Module, seed: int, method: str, factor: 
     return Ended(training.loss(model, training.test), curve)
 
 
+def found(training: Training, model: nn.Module, seed: int) -> float:
+    """What Lightning's finder suggests, as a factor on the default rate: 100 updates of a copy at rates from 1e-8 to 1, as it does by itself.
+    1 where it suggests none, since Lightning then leaves the rate as it is."""
+    import lightning.pytorch as pl
+    from lightning.pytorch.tuner import Tuner
+
+    default = training.optimizer(model.parameters(), 1.0).param_groups[0]["lr"]
+
+    class Module(pl.LightningModule):
+        def __init__(self) -> None:
+            super().__init__()
+            self.model, self.lr = copy.deepcopy(model), default
+
+        def training_step(self, batch: Any, index: int) -> torch.Tensor:
+            return training.criterion(self.model(batch[0]), batch[1])
+
+        def configure_optimizers(self) -> torch.optim.Optimizer:
+            return training.optimizer(self.model.parameters(), self.lr / default)
+
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    examples = torch.utils.data.TensorDataset(*training.train)
+    loader = torch.utils.data.DataLoader(examples, 64, shuffle=True, generator=torch.Generator().manual_seed(seed))
+    # It shows its progress whatever the trainer is told.
+    shown = contextlib.redirect_stderr(io.StringIO())
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(), shown:
+        warnings.simplefilter("ignore")
+        quiet = dict(logger=False, enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False)
+        trainer = pl.Trainer(accelerator="cpu", devices=1, default_root_dir=folder, **quiet)
+        finder = Tuner(trainer).lr_find(Module(), train_dataloaders=loader)
+        rate = finder.suggestion() if finder is not None else None
+    return 1.0 if rate is None else rate / default
+
+
 def trimtab_sampler(examples: int, seed: int) -> Any:
     """The order of the tuner's own batches."""
     from trimtab.batches import Sampler
@@ -253,14 +295,16 @@ def planned() -> list[tuple[str, float]]:
     """What is run for each training and seed: methods, and factors on the default rate."""
     units = [(method, factor) for method in ("tuner", "default") for factor in FACTORS]
     units += [(method, peak) for method in ("one-cycle", "cosine") for peak in PEAKS]
-    return units + [("prodigy", 1.0), ("schedule-free", 1.0)]
+    return units + [(method, 1.0) for method in ("finder", "finder, one-cycle", "prodigy", "schedule-free")]
 
 
 def tables(lines: list[dict[str, Any]]) -> None:
     """Failures first, then the losses of each training."""
     by = {(line["training"], line["seed"], line["method"], round(line["factor"], 6)): line["loss"] for line in lines}
     seen = sorted({(line["training"], line["seed"]) for line in lines})
-    cells = [cell for cell in seen if all((*cell, method, round(factor, 6)) in by for method, factor in planned())]
+    methods = {line["method"] for line in lines}
+    units = [unit for unit in planned() if unit[0] in methods]
+    cells = [cell for cell in seen if all((*cell, method, round(factor, 6)) in by for method, factor in units)]
     for name, seed in seen:
         if (name, seed) not in cells:
             print(f"not finished, and left out: {name}, seed {seed}")
@@ -280,25 +324,31 @@ def tables(lines: list[dict[str, Any]]) -> None:
             chosen |= {cell: loss for cell, loss in of(method, peak).items() if cell[0] == name}
         return chosen
 
-    columns: dict[str, dict[tuple[str, int], float]] = {f"tuner from {factor:g} x": of("tuner", factor) for factor in FACTORS}
-    columns |= {f"default x {factor:g}": of("default", factor) for factor in FACTORS}
-    columns |= {f"{method} at the default": of(method, 1.0) for method in ("one-cycle", "cosine")}
-    columns |= {f"{method}, best of seven": best(method) for method in ("one-cycle", "cosine")}
-    columns |= {method: of(method, 1.0) for method in ("prodigy", "schedule-free")}
-    default = columns["default x 1"]
-    tuners = [(name, losses) for name, losses in columns.items() if name.startswith("tuner")]
-    worse = [(loss - default[cell], name, cell) for name, losses in tuners for cell, loss in losses.items() if loss > default[cell] + 0.02]
-    print(f"\nmore than 0.02 above the default: {len(worse)} of {len(FACTORS) * len(cells)} trainings of the tuner")
-    for excess, name, cell in sorted(worse, reverse=True):
-        print(f"  {name}, {cell[0]}, seed {cell[1]}: +{excess:.3f}")
+    columns: dict[str, dict[tuple[str, int], float]] = {f"tuner from {factor:g} x": of(method, factor) for method, factor in units if method == "tuner"}
+    columns |= {f"default x {factor:g}": of(method, factor) for method, factor in units if method == "default"}
+    schedules = [method for method in ("one-cycle", "cosine") if method in methods]
+    columns |= {f"{method} at the default": of(method, 1.0) for method in schedules}
+    columns |= {f"{method}, best of seven": best(method) for method in schedules}
+    columns |= {method: of(method, 1.0) for method in ("finder", "finder, one-cycle", "prodigy", "schedule-free") if method in methods}
+    if "tuner" in methods:
+        tuner = {name: losses for name, losses in columns.items() if name.startswith("tuner")}
+        columns["tuner, mean over initial rates"] = {cell: statistics.mean(losses[cell] for losses in tuner.values()) for cell in cells}
+        if "default" in methods:
+            tell_of_failures(tuner, columns["default x 1"])
     names = list(dict.fromkeys(cell[0] for cell in cells))
     print("\n| method | " + " | ".join(names) + " | mean |\n|" + "---|" * (len(names) + 2))
     for name, losses in columns.items():
         means = [statistics.mean(loss for cell, loss in losses.items() if cell[0] == each) for each in names]
         print(f"| {name} | " + " | ".join(f"{mean:.3f}" for mean in means) + f" | {statistics.mean(means):.3f} |")
-    tuner = {cell: statistics.mean(columns[f"tuner from {factor:g} x"][cell] for factor in FACTORS) for cell in cells}
-    means = [statistics.mean(loss for cell, loss in tuner.items() if cell[0] == each) for each in names]
-    print("| tuner, mean over initial rates | " + " | ".join(f"{mean:.3f}" for mean in means) + f" | {statistics.mean(means):.3f} |")
+
+
+def tell_of_failures(tuner: dict[str, dict[tuple[str, int], float]], default: dict[tuple[str, int], float]) -> None:
+    """Trainings of the tuner that end above the default, by initial rate, training and seed."""
+    of = [(loss - default[cell], name, cell) for name, losses in tuner.items() for cell, loss in losses.items()]
+    worse = [each for each in of if each[0] > 0.02]
+    print(f"\nmore than 0.02 above the default: {len(worse)} of {len(of)} trainings of the tuner")
+    for excess, name, cell in sorted(worse, reverse=True):
+        print(f"  {name}, {cell[0]}, seed {cell[1]}: +{excess:.3f}")
 
 
 Unit = tuple[Training, int, str, float]
@@ -332,12 +382,14 @@ def main() -> None:
     parser.add_argument("--text", type=Path, help="without it only tables are printed")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--only", help="a training by its name")
+    parser.add_argument("--method", choices=sorted({method for method, _ in planned()}), help="only this one")
     options = parser.parse_args()
     torch.set_num_threads(1)
     if options.text is not None:
         opened = gzip.open(options.text, "rt") if options.text.suffix == ".gz" else options.text.open()
         chosen = [training for training in trainings(opened.read()) if options.only in (None, training.name)]
-        run(options.results, [(training, seed, *unit) for seed in range(options.seeds) for training in chosen for unit in planned()])
+        units = [unit for unit in planned() if options.method in (None, unit[0])]
+        run(options.results, [(training, seed, *unit) for seed in range(options.seeds) for training in chosen for unit in units])
     tables(lines_of(options.results))
 
 

@@ -2,10 +2,11 @@
 
     cargo run --release -- --out runs/quickstart                  # ours
     pip install torch==2.9.0 stable-baselines3==2.9.2 sb3-contrib==2.9.2
-    python examples/sb3_learns.py runs/quickstart
+    python examples/sb3_learns.py runs/quickstart [SEEDS [PPO | MaskablePPO]]
 
 All learn from as many episodes, with rewards on the scale of the run's own references, and are judged on the same fresh seeds, always by
-their most probable choices. The policy of PPO then goes over to ours and back.
+their most probable choices. The policy of PPO then goes over to ours and back. What was learned stays in the run's folder `sb3` and is not
+learned again, so that several processes can share the work.
 """
 
 import json
@@ -25,7 +26,7 @@ from stable_baselines3.common.env_checker import check_env
 import trimtab
 from trimtab.sb3 import actor_state, from_sb3
 
-UPDATES, EPISODES_PER_UPDATE, FRESH = 120, 32, 100
+UPDATES, EPISODES_PER_UPDATE, FRESH = 120, 32, 300
 # Those of the quick-start's `algorithm`, and of our PPO's defaults.
 OURS = {"learning_rate": 1e-3, "ent_coef": 0.003, "n_epochs": 4, "batch_size": 256}
 
@@ -74,39 +75,48 @@ def judged(env: trimtab.Environment, tasks: list[str], choose: Any) -> Any:
     return np.array(gained)
 
 
-def main(run: Path, seeds: int) -> None:
+def learned(kind: Any, seed: int, run: Path, references: dict[str, float]) -> Any:
+    """A model that has learned from the episodes; the one of the run's folder if it is there."""
+    file = run / "sb3" / f"{kind.__name__}-{seed}.zip"
+    if file.exists():
+        return kind.load(file, device="cpu")
+    timed = Timed(run / "config.ron", references=references)
+    steps = EPISODES_PER_UPDATE * timed.specification["horizon"]
+    model = kind("MlpPolicy", timed, n_steps=steps, seed=seed, device="cpu", **OURS)
+    begun = time.perf_counter()
+    model.learn(10**9, callback=Enough())
+    took = time.perf_counter() - begun
+    print(f"\n{kind.__name__}, seed {seed}: {took:.1f} s, of which {timed.seconds:.1f} s in the environment", flush=True)
+    model.save(file)
+    return model
+
+
+def main(run: Path, seeds: int, only: str | None) -> None:
     """Trains, judges and prints."""
+    torch.set_num_threads(1)
     events = [json.loads(line) for line in (run / "events.jsonl").read_text().splitlines()]
     references = {event["task"]: event["loss"] for event in events if event["event"] == "reference"}
-    config, tasks = run / "config.ron", list(references)
-    env = trimtab.Environment(config, references=references)
+    tasks = list(references)
+    env = trimtab.Environment(run / "config.ron", references=references)
     check_env(env)
+    kinds = [kind for kind in (PPO, MaskablePPO) if only in (None, kind.__name__)]
+    models = {(kind, seed): learned(kind, seed, run, references) for seed in range(seeds) for kind in kinds}
     ours = trimtab.Policy.load(run / "policy.json")
     table = {"ours": judged(env, tasks, lambda seen, mask: ours.act(seen[None], mask[None].astype(bool))[0])}
-    count = env.specification["horizon"]
-    for kind in (PPO, MaskablePPO):
-        for seed in range(seeds):
-            timed = Timed(config, references=references)
-            model = kind("MlpPolicy", timed, n_steps=EPISODES_PER_UPDATE * count, seed=seed, device="cpu", **OURS)
-            begun = time.perf_counter()
-            model.learn(10**9, callback=Enough())
-            print(file=sys.stderr)
-            took = time.perf_counter() - begun
-            masks = {"action_masks": None} if kind is MaskablePPO else {}
+    for (kind, seed), model in models.items():
 
-            def choose(seen: Any, mask: Any, model: Any = model, masks: Any = masks) -> Any:
-                given = {name: mask.astype(bool) for name in masks}
-                return model.predict(seen, deterministic=True, **given)[0]
+        def choose(seen: Any, mask: Any, model: Any = model, masked: bool = kind is MaskablePPO) -> Any:
+            given = {"action_masks": mask.astype(bool)} if masked else {}
+            return model.predict(seen, deterministic=True, **given)[0]
 
-            table[f"{kind.__name__}, seed {seed}"] = judged(env, tasks, choose)
-            print(f"{kind.__name__}, seed {seed}: {took:.1f} s, of which {timed.seconds:.1f} s in the environment")
-            if kind is PPO and seed == 0:
-                goes_over_and_back(model, env)
-            tell(table)
+        table[f"{kind.__name__}, seed {seed}"] = judged(env, tasks, choose)
+    tell(table)
+    if (PPO, 0) in models:
+        goes_over_and_back(models[PPO, 0], env)
 
 
 def tell(table: dict[str, Any]) -> None:
-    """Prints what there is so far, each beside ours on the same seeds."""
+    """Prints what each reaches, beside ours on the same seeds."""
     for name, gained in table.items():
         error = gained.std(ddof=1) / np.sqrt(len(gained))
         apart = gained - table["ours"]
@@ -136,4 +146,4 @@ def goes_over_and_back(model: Any, env: trimtab.Environment) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 3)
+    main(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 3, sys.argv[3] if len(sys.argv) > 3 else None)

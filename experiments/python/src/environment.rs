@@ -4,28 +4,21 @@ use crate::config::{Source, config};
 use crate::episode::{Episode, Seen};
 use crate::error::exception;
 use crate::infos::info;
-use crate::interruptible::{self, interruptible};
-use numpy::{PyArray1, PyReadonlyArray1};
+use crate::interruptible::interruptible_here;
+use numpy::{PyArray1, PyArrayMethods};
 use pyo3::exceptions::{PyKeyboardInterrupt, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use std::collections::BTreeMap;
-use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
-use trimtab_env::{Action, EnvironmentSpec, Error, Status};
+use trimtab_env::{Action, EnvironmentSpec, Status};
 
 /// One environment. Two threads that use it at once get an error.
 #[pyclass(module = "trimtab._trimtab")]
 pub struct Environment {
     /// Never locked, since PyO3 gives it to one at a time; it makes the class one that threads may share.
     episode: Mutex<Episode>,
-    /// How long the last step of the episode took, if there was one.
-    last: Option<Duration>,
 }
-
-/// After a step that took less the next one is taken for brief: were it ten times as long, Ctrl-C would still act at once for a person.
-const BRIEF: Duration = Duration::from_millis(5);
 
 /// What Gymnasium's `step` returns.
 type Stepped<'py> = (
@@ -75,29 +68,30 @@ impl Environment {
         seed: Option<u64>,
         task: Option<&str>,
     ) -> PyResult<(Bound<'py, PyArray1<f32>>, Bound<'py, PyDict>)> {
-        self.last = None;
         let seen = self.play(py, |episode| episode.reset(seed, task))?;
-        Ok((PyArray1::from_slice(py, &seen.features), info(py, seen)?))
+        let features = PyArray1::from_slice(py, &seen.features);
+        Ok((features, info(py, seen, self.episode().choices())?))
     }
 
     fn step<'py>(&mut self, py: Python<'py>, action: &Bound<'py, PyAny>) -> PyResult<Stepped<'py>> {
-        let action = choices(self.episode().spec(), action)?;
-        let begun = Instant::now();
-        let seen = self.play(py, |episode| episode.step(action))?;
-        self.last = Some(begun.elapsed());
+        let mut action = choices(self.episode().spec(), action)?;
+        let seen = self.play(py, |episode| episode.step(&mut action))?;
         let (terminated, truncated) = ends(seen.status);
         Ok((
             PyArray1::from_slice(py, &seen.features),
             f64::from(seen.reward),
             terminated,
             truncated,
-            info(py, seen)?,
+            info(py, seen, self.episode().choices())?,
         ))
     }
 
     fn action_masks<'py>(&mut self, py: Python<'py>) -> Bound<'py, PyArray1<bool>> {
-        let mask = self.episode().flat_mask();
-        PyArray1::from_iter(py, mask.into_iter().map(|may| may == 1))
+        let mask = match self.episode().flat_mask() {
+            Some(mask) => mask.into_iter().map(|may| may == 1).collect(),
+            None => vec![true; self.episode().choices()],
+        };
+        PyArray1::from_vec(py, mask)
     }
 }
 
@@ -108,7 +102,6 @@ impl Environment {
             .map_err(exception)?;
         Ok(Self {
             episode: Mutex::new(episode),
-            last: None,
         })
     }
 
@@ -129,15 +122,11 @@ impl Environment {
         py: Python<'_>,
         work: impl FnOnce(&mut Episode) -> Result<Seen, trimtab_experiments::Error> + Send,
     ) -> PyResult<Seen> {
-        let brief = self.last.is_some_and(|last| last < BRIEF);
         let episode = self.episode();
         if !episode.trains() {
             return work(episode).map_err(exception);
         }
-        let played = match brief {
-            true => interruptible::brief(py, || work(episode)),
-            false => interruptible(py, &AtomicBool::new(false), || work(episode)),
-        };
+        let played = interruptible_here(py, || work(episode));
         let interrupted = |error: &PyErr| error.is_instance_of::<PyKeyboardInterrupt>(py);
         if played.as_ref().err().is_some_and(interrupted) {
             self.episode().cut();
@@ -171,29 +160,35 @@ pub fn specification<'py>(py: Python<'py>, spec: &EnvironmentSpec) -> PyResult<B
 
 /// An action from an integer, where there is one head, or a sequence of integers, of any kind that Python or numpy has.
 fn choices(spec: &EnvironmentSpec, action: &Bound<'_, PyAny>) -> PyResult<Action> {
-    if let Ok(choice) = action.extract::<i64>() {
-        return action_of(spec, &[choice]);
+    let mut chosen = Action::new([]);
+    // First what is told by its type alone: to try an integer with an array makes an exception, which takes longer than the step.
+    if let Ok(array) = action.cast::<PyArray1<i64>>() {
+        take(&mut chosen, spec, array.readonly().as_array())?;
+    } else if let Ok(choice) = action.extract::<i64>() {
+        take(&mut chosen, spec, &[choice])?;
+    } else {
+        take(&mut chosen, spec, &action.extract::<Vec<i64>>()?)?;
     }
-    if let Ok(array) = action.extract::<PyReadonlyArray1<'_, i64>>() {
-        return action_of(spec, &array.as_array().iter().copied().collect::<Vec<_>>());
-    }
-    action_of(spec, &action.extract::<Vec<i64>>()?)
+    Ok(chosen)
 }
 
-/// An action from numbers, of which none is to be negative; that they fit the heads is checked by the environment.
-pub fn action_of(spec: &EnvironmentSpec, choices: &[i64]) -> PyResult<Action> {
-    let each = choices.iter().enumerate().map(|(index, choice)| {
-        usize::try_from(*choice).map_err(|_| {
+/// Makes an action one of these numbers, which are to fit the heads.
+pub fn take<'a>(
+    action: &mut Action,
+    spec: &EnvironmentSpec,
+    numbers: impl IntoIterator<Item = &'a i64>,
+) -> PyResult<()> {
+    action.choices.clear();
+    for (index, number) in numbers.into_iter().enumerate() {
+        let Ok(choice) = usize::try_from(*number) else {
             let head = spec.heads.get(index);
             let last = head.map_or(0, |head| head.choices.len().saturating_sub(1));
             let name = head.map_or("?", |head| head.name.as_str());
-            PyValueError::new_err(format!(
-                "head `{name}` has choices 0 to {last}, but the action chose {choice}"
-            ))
-        })
-    });
-    let action = Action::new(each.collect::<PyResult<Vec<_>>>()?);
-    let fits: Result<(), Error> = spec.check_action(&action);
-    fits.map_err(exception)?;
-    Ok(action)
+            return Err(PyValueError::new_err(format!(
+                "head `{name}` has choices 0 to {last}, but the action chose {number}"
+            )));
+        };
+        action.choices.push(choice);
+    }
+    spec.check_action(action).map_err(exception)
 }

@@ -36,8 +36,8 @@ enum Kind {
 pub struct Seen {
     /// The observation.
     pub features: Vec<f32>,
-    /// 1 for every choice that may be taken, head after head.
-    pub mask: Vec<i8>,
+    /// 1 for every choice that may be taken, head after head; `None` if all may.
+    pub mask: Option<Vec<i8>>,
     /// The reward; 0 after a reset.
     pub reward: f32,
     /// Whether the episode goes on.
@@ -172,15 +172,15 @@ impl Episode {
     ///
     /// # Errors
     /// The environment's.
-    pub fn step(&mut self, mut action: Action) -> Result<Seen, Error> {
+    pub fn step(&mut self, action: &mut Action) -> Result<Seen, Error> {
         if self.cut {
             return Err(trimtab_env::Error::NotReset {
                 environment: self.spec.name.clone(),
             }
             .into());
         }
-        let replaced = !self.strict && self.allow(&mut action)?;
-        let step = self.environment().step(&action)?;
+        let replaced = !self.strict && self.allow(action)?;
+        let step = self.environment().step(action)?;
         self.seen(step.observation, step.reward, step.status, replaced)
     }
 
@@ -228,17 +228,16 @@ impl Episode {
         })
     }
 
-    /// 1 for every choice that may be taken now, head after head.
-    pub fn flat_mask(&self) -> Vec<i8> {
-        match &self.mask {
-            Some(mask) => mask
-                .allowed
-                .iter()
-                .flatten()
-                .map(|may| i8::from(*may))
-                .collect(),
-            None => vec![1; self.spec.heads.iter().map(|head| head.choices.len()).sum()],
-        }
+    /// 1 for every choice that may be taken now, head after head; `None` if all may.
+    pub fn flat_mask(&self) -> Option<Vec<i8>> {
+        let mask = self.mask.as_ref()?;
+        let each = mask.allowed.iter().flatten();
+        Some(each.map(|may| i8::from(*may)).collect())
+    }
+
+    /// How many choices there are, of all heads together.
+    pub fn choices(&self) -> usize {
+        self.spec.heads.iter().map(|head| head.choices.len()).sum()
     }
 
     fn training(&self) -> Result<Option<Training>, Error> {

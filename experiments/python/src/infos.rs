@@ -10,16 +10,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use trimtab_env::Status;
 use trimtab_env::settings::Value;
 
-/// Of one environment.
+/// Of one environment with so many choices.
 ///
 /// # Errors
 /// Those of making Python's objects.
-pub fn info<'py>(py: Python<'py>, seen: Seen) -> PyResult<Bound<'py, PyDict>> {
+pub fn info<'py>(py: Python<'py>, seen: Seen, choices: usize) -> PyResult<Bound<'py, PyDict>> {
     let info = PyDict::new(py);
-    info.set_item(
-        intern!(py, "action_mask"),
-        PyArray1::from_vec(py, seen.mask),
-    )?;
+    let mask = seen.mask.unwrap_or_else(|| vec![1; choices]);
+    // A copy: an array of so few numbers is made faster than one that owns something of Rust's.
+    let mask = PyArray1::from_slice(py, &mask);
+    info.set_item(intern!(py, "action_mask"), mask)?;
     info.set_item(intern!(py, "masked"), seen.replaced)?;
     if let Some(training) = seen.training {
         let settings = PyDict::new(py);
@@ -38,21 +38,23 @@ pub fn info<'py>(py: Python<'py>, seen: Seen) -> PyResult<Bound<'py, PyDict>> {
     Ok(info)
 }
 
-/// Of several environments, of which there is at least one.
+/// Of several environments, of which there is at least one, with so many choices each.
 ///
 /// # Errors
 /// Those of making Python's objects.
-pub fn infos<'py>(py: Python<'py>, seen: &[Seen]) -> PyResult<Bound<'py, PyDict>> {
+pub fn infos<'py>(py: Python<'py>, seen: &[Seen], choices: usize) -> PyResult<Bound<'py, PyDict>> {
     let all = Table {
         py,
         seen,
         dict: PyDict::new(py),
     };
-    let masks: Vec<i8> = seen
-        .iter()
-        .flat_map(|seen| seen.mask.iter().copied())
-        .collect();
-    let masks = PyArray1::from_vec(py, masks).reshape([seen.len(), seen[0].mask.len()])?;
+    let mut masks = vec![1; seen.len() * choices];
+    for (row, seen) in masks.chunks_exact_mut(choices).zip(seen) {
+        if let Some(mask) = &seen.mask {
+            row.copy_from_slice(mask);
+        }
+    }
+    let masks = PyArray1::from_vec(py, masks).reshape([seen.len(), choices])?;
     all.put::<Bound<'_, PyArray2<i8>>>("action_mask", masks, |_| true)?;
     let replaced = PyArray1::from_iter(py, seen.iter().map(|seen| seen.replaced));
     all.put("masked", replaced, |_| true)?;
@@ -106,29 +108,39 @@ impl<'py> Table<'py, '_> {
         value: T,
         told: impl Fn(&Seen) -> bool,
     ) -> PyResult<()> {
-        let told = PyArray1::from_iter(self.py, self.seen.iter().map(told));
-        self.dict.set_item(name, value)?;
-        self.dict.set_item(format!("_{name}"), told)
+        self.arrays(name, value, self.seen.iter().map(told).collect())
     }
 
     /// Numbers, 0 where there is none.
     fn numbers(&self, name: &str, number: impl Fn(&Seen) -> Option<f64>) -> PyResult<()> {
-        let numbers = self.seen.iter().map(|seen| number(seen).unwrap_or(0.0));
-        self.put(name, PyArray1::from_iter(self.py, numbers), |seen| {
-            number(seen).is_some()
-        })
+        let each = self.seen.iter().map(|seen| match number(seen) {
+            Some(number) => (number, true),
+            None => (0.0, false),
+        });
+        let (numbers, told): (Vec<f64>, Vec<bool>) = each.unzip();
+        self.arrays(name, PyArray1::from_vec(self.py, numbers), told)
     }
 
-    /// Texts, `None` where there is none.
+    /// Texts, `None` where there is none. Equal neighbours are one and the same text.
     fn objects(&self, name: &str, text: impl Fn(&Seen) -> Option<String>) -> PyResult<()> {
-        let texts = self
-            .seen
-            .iter()
-            .map(|seen| Ok(text(seen).into_pyobject(self.py)?.unbind()));
-        let texts: Vec<Py<PyAny>> = texts.collect::<PyResult<_>>()?;
-        self.put(name, PyArray1::from_vec(self.py, texts), |seen| {
-            text(seen).is_some()
-        })
+        let mut texts: Vec<Py<PyAny>> = Vec::with_capacity(self.seen.len());
+        let (mut told, mut last) = (Vec::with_capacity(self.seen.len()), None);
+        for seen in self.seen {
+            let text = text(seen);
+            told.push(text.is_some());
+            match texts.last() {
+                Some(same) if last.as_ref() == Some(&text) => texts.push(same.clone_ref(self.py)),
+                _ => texts.push((&text).into_pyobject(self.py)?.unbind()),
+            }
+            last = Some(text);
+        }
+        self.arrays(name, PyArray1::from_vec(self.py, texts), told)
+    }
+
+    fn arrays<T: IntoPyObject<'py>>(&self, name: &str, value: T, told: Vec<bool>) -> PyResult<()> {
+        self.dict.set_item(name, value)?;
+        let told = PyArray1::from_vec(self.py, told);
+        self.dict.set_item(format!("_{name}"), told)
     }
 
     /// A dict under its name.

@@ -1,15 +1,18 @@
 //! Work without the interpreter's lock, which Ctrl-C ends.
 //!
-//! A signal of Python is handled by its main thread, between two lines of Python. So long work is done by another thread, while the one
-//! that was called looks for signals. What is over in milliseconds is done at once: waking a thread can take as long.
+//! A signal of Python is handled by its main thread, between two lines of Python. Work of one thread is done where it is called, and asks
+//! now and then whether there is a signal: handing it to another thread and waiting costs the clock more than the work does, where the
+//! machine has other things to do. What several threads do is done by them, while the one that was called looks for signals.
 
 use crate::error::exception;
 use pyo3::PyErr;
 use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::prelude::*;
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use trimtab_env::interruption;
 use trimtab_experiments::Error;
 
@@ -19,16 +22,34 @@ const EVERY: Duration = Duration::from_millis(20);
 /// How many interruptions there have been. They reach every training of the process, also one that another thread of Python waits for.
 static INTERRUPTIONS: AtomicU64 = AtomicU64::new(0);
 
-/// Does work that will be over in milliseconds, without the interpreter's lock. Python itself looks for signals afterwards.
+/// Does `work` on this thread, without the interpreter's lock. Once there is a signal that raises an exception, as Ctrl-C does, trainings
+/// in it end their segments early and the exception is raised; the answer is dropped.
 ///
 /// # Errors
-/// `KeyboardInterrupt` where another thread's signal cut the work short; those of `work`.
-pub fn brief<T: Send, E: Into<Error> + Send>(
+/// The exception of a signal; `KeyboardInterrupt` where another thread's signal cut the work short; those of `work`.
+pub fn interruptible_here<T: Send, E: Into<Error> + Send>(
     py: Python<'_>,
     work: impl FnOnce() -> Result<T, E> + Send,
 ) -> PyResult<T> {
     let before = INTERRUPTIONS.load(Ordering::SeqCst);
-    let answer = py.detach(work);
+    let (answer, signal) = py.detach(|| {
+        let seen = Rc::new(RefCell::new(None));
+        let (signal, mut next) = (Rc::clone(&seen), Instant::now() + EVERY);
+        let asking = interruption::ask(move || {
+            let mut signal = signal.borrow_mut();
+            if signal.is_none() && Instant::now() >= next {
+                *signal = Python::attach(|py| py.check_signals()).err();
+                next = Instant::now() + EVERY;
+            }
+            signal.is_some()
+        });
+        let answer = work();
+        drop(asking);
+        (answer, seen.take())
+    });
+    if let Some(signal) = signal {
+        return Err(signal);
+    }
     whole(before)?;
     answer.map_err(exception)
 }
@@ -43,7 +64,7 @@ fn whole(before: u64) -> PyResult<()> {
     ))
 }
 
-/// Does `work` on a thread, without the interpreter's lock. Once there is a signal that raises an exception, as Ctrl-C does, trainings
+/// Does `work`, which has threads of its own, without the interpreter's lock. Once there is a signal that raises an exception, as Ctrl-C does, trainings
 /// end their segments early, `stop` is set, and the exception is raised; the answer is dropped.
 ///
 /// # Errors

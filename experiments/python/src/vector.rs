@@ -1,7 +1,7 @@
 //! Several equal environments for Python, side by side on threads.
 
 use crate::config::{Source, config};
-use crate::environment::{action_of, ends, specification};
+use crate::environment::{ends, specification, take};
 use crate::episode::{Episode, Seen};
 use crate::error::exception;
 use crate::infos::infos;
@@ -13,16 +13,17 @@ use pyo3::types::PyDict;
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, PoisonError};
-use trimtab_env::Action;
 use trimtab_env::mdp::threads::in_parallel;
+use trimtab_env::{Action, EnvironmentSpec};
 use trimtab_experiments::Error;
 
 /// Equal environments. One whose episode is over begins another at the next step, whatever its action, as Gymnasium's
 /// `AutoresetMode.NEXT_STEP` says.
 #[pyclass(module = "trimtab._trimtab")]
 pub struct VectorEnvironment {
-    /// At least one.
-    episodes: Vec<Mutex<Episode>>,
+    /// At least one, with what each is told next.
+    episodes: Vec<Mutex<(Episode, Action)>>,
+    spec: EnvironmentSpec,
     threads: usize,
 }
 
@@ -70,7 +71,7 @@ impl VectorEnvironment {
 
     #[getter]
     fn spec<'py>(&mut self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        specification(py, self.first().spec())
+        specification(py, &self.spec)
     }
 
     fn reset<'py>(
@@ -84,8 +85,9 @@ impl VectorEnvironment {
                 "seeds: {given} of them is not allowed; give one for each of the {wanted} environments"
             )));
         }
-        let seen = self.play(py, |index, episode| episode.reset(seeds[index], None))?;
-        Ok((observations(py, &seen)?, infos(py, &seen)?))
+        let seen = self.play(py, |index, (episode, _)| episode.reset(seeds[index], None))?;
+        let infos = infos(py, &seen, self.first().choices())?;
+        Ok((observations(py, &seen)?, infos))
     }
 
     fn step<'py>(
@@ -101,17 +103,13 @@ impl VectorEnvironment {
             )));
         }
         // Before any environment moves.
-        let spec = self.first().spec();
-        let each = actions
-            .rows()
-            .into_iter()
-            .map(|row| action_of(spec, &row.to_vec()));
-        let actions: Vec<Action> = each.collect::<PyResult<_>>()?;
-        let seen = self.play(py, |index, episode| {
-            if episode.is_over() {
-                return episode.reset(None, None);
-            }
-            episode.step(actions[index].clone())
+        for (episode, row) in self.episodes.iter_mut().zip(actions.rows()) {
+            let (_, action) = episode.get_mut().unwrap_or_else(PoisonError::into_inner);
+            take(action, &self.spec, row)?;
+        }
+        let seen = self.play(py, |_, (episode, action)| match episode.is_over() {
+            true => episode.reset(None, None),
+            false => episode.step(action),
         })?;
         let rewards = seen.iter().map(|seen| f64::from(seen.reward));
         Ok((
@@ -119,7 +117,7 @@ impl VectorEnvironment {
             PyArray1::from_vec(py, rewards.collect()),
             PyArray1::from_vec(py, seen.iter().map(|seen| ends(seen.status).0).collect()),
             PyArray1::from_vec(py, seen.iter().map(|seen| ends(seen.status).1).collect()),
-            infos(py, &seen)?,
+            infos(py, &seen, self.first().choices())?,
         ))
     }
 }
@@ -140,25 +138,32 @@ impl VectorEnvironment {
             }
         }
         let cores = || std::thread::available_parallelism().map_or(1, usize::from);
-        let episode = |_| Episode::new(source, strict).map(Mutex::new);
-        let episodes = py.detach(|| (0..count).map(episode).collect::<Result<_, _>>());
+        let episodes = py.detach(|| {
+            (0..count)
+                .map(|_| Episode::new(source, strict))
+                .collect::<Result<Vec<_>, _>>()
+        });
+        let episodes = episodes.map_err(exception)?;
         Ok(Self {
-            episodes: episodes.map_err(exception)?,
+            spec: episodes[0].spec().clone(),
+            episodes: episodes
+                .into_iter()
+                .map(|episode| Mutex::new((episode, Action::new([]))))
+                .collect(),
             threads: threads.unwrap_or_else(cores),
         })
     }
 
     fn first(&mut self) -> &mut Episode {
-        self.episodes[0]
-            .get_mut()
-            .unwrap_or_else(PoisonError::into_inner)
+        let first = self.episodes[0].get_mut();
+        &mut first.unwrap_or_else(PoisonError::into_inner).0
     }
 
     /// Does `work` with every environment: trainings on threads, without the interpreter's lock.
     fn play(
         &mut self,
         py: Python<'_>,
-        work: impl Fn(usize, &mut Episode) -> Result<Seen, Error> + Sync,
+        work: impl Fn(usize, &mut (Episode, Action)) -> Result<Seen, Error> + Sync,
     ) -> PyResult<Vec<Seen>> {
         let trains = self.first().trains();
         let (episodes, threads) = (&self.episodes, self.threads);
@@ -179,10 +184,8 @@ impl VectorEnvironment {
             && error.is_instance_of::<PyKeyboardInterrupt>(py)
         {
             for episode in &mut self.episodes {
-                episode
-                    .get_mut()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .cut();
+                let episode = episode.get_mut();
+                episode.unwrap_or_else(PoisonError::into_inner).0.cut();
             }
         }
         played
@@ -190,9 +193,9 @@ impl VectorEnvironment {
 }
 
 fn observations<'py>(py: Python<'py>, seen: &[Seen]) -> PyResult<Bound<'py, PyArray2<f32>>> {
-    let all: Vec<f32> = seen
-        .iter()
-        .flat_map(|seen| seen.features.iter().copied())
-        .collect();
-    PyArray1::from_vec(py, all).reshape([seen.len(), seen[0].features.len()])
+    let features = seen[0].features.len();
+    let mut all = Vec::with_capacity(seen.len() * features);
+    seen.iter()
+        .for_each(|seen| all.extend_from_slice(&seen.features));
+    PyArray1::from_vec(py, all).reshape([seen.len(), features])
 }

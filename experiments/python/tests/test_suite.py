@@ -3,6 +3,7 @@
 import warnings
 from typing import Any
 
+import gymnasium
 import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
@@ -29,12 +30,30 @@ def nearest(observation: Any) -> list[int]:
     return [int(choice) for choice in np.rint(2 * targets)]
 
 
-@pytest.mark.parametrize("name", ["sigmoid-2d", "luby-16", "luby-shifted-8-normalised"])
-def test_gymnasiums_checker_has_nothing_to_say_but_that_there_is_no_id(name: str) -> None:
-    with warnings.catch_warnings(record=True) as told:
-        warnings.simplefilter("always")
+@pytest.mark.parametrize("name", trimtab.names())
+def test_gymnasiums_checker_has_nothing_to_say(name: str) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
         check_env(trimtab.make(name))
-    assert ["not having a spec" in str(warning.message) for warning in told] == [True]
+
+
+def test_gymnasium_makes_them_by_name() -> None:
+    env = gymnasium.make("trimtab/luby-8", strict=True)
+    assert env.spec is not None and env.spec.id == "trimtab/luby-8"
+    assert env.reset(seed=1)[0].tolist() == trimtab.make("luby-8").reset(seed=1)[0].tolist()
+    envs = gymnasium.make_vec("trimtab/sigmoid-1d", num_envs=3, part="test")
+    assert isinstance(envs, trimtab.VectorEnvironment) and envs.num_envs == 3
+    wanted = [trimtab.make("sigmoid-1d", part="test").reset(seed=seed)[0].tolist() for seed in (5, 6, 7)]
+    assert envs.reset(seed=5)[0].tolist() == wanted
+    with pytest.raises(gymnasium.error.NameNotFound, match="luby-8"):
+        gymnasium.make("trimtab/lubi-8")
+
+
+def test_an_environment_can_be_made_again() -> None:
+    env = trimtab.make("sigmoid-2d", part="test", order="in_turn")
+    assert env.spec is not None
+    again = env.spec.make()
+    assert [again.reset()[0].tolist() for _ in range(3)] == [env.reset()[0].tolist() for _ in range(3)]
 
 
 def test_the_best_choices_of_sigmoids_leave_no_regret() -> None:

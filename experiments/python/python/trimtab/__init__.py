@@ -8,7 +8,8 @@
 >>> sorted(info["settings"])
 ['batch_size', 'learning_rate']
 
-Importing registers the environment: Gymnasium looks for no package by itself.
+Importing registers the environments: Gymnasium looks for no package by itself. Those with known answers are there as
+`trimtab/sigmoid-2d` and so on.
 
 ===========================  =====================================================================
 `Environment`                one environment; what `gymnasium.make` and `make` return
@@ -89,3 +90,7 @@ gymnasium.register(
     entry_point="trimtab.environment:Environment",
     vector_entry_point="trimtab.vector:VectorEnvironment",
 )
+for _name in names():
+    gymnasium.register(
+        id=f"trimtab/{_name}", entry_point="trimtab:make", vector_entry_point="trimtab:make_vec", kwargs={"name": _name}
+    )

@@ -6,6 +6,7 @@ from typing import Any
 
 import gymnasium
 import numpy as np
+from gymnasium.envs.registration import EnvSpec
 from numpy.typing import NDArray
 
 from trimtab import _trimtab, spaces
@@ -45,7 +46,9 @@ class Environment(gymnasium.Env[NDArray[np.float32], Any]):
         strict: bool = False,
     ) -> None:
         losses = None if references is None else dict(references)
+        given = {"config": config, "references": references, "strict": strict}
         self._open(_trimtab.Environment.from_config(config, losses, strict))
+        self.spec = made_by("Hyperparam-Tune-v0", "trimtab.environment:Environment", given)
 
     @classmethod
     def named(
@@ -54,6 +57,8 @@ class Environment(gymnasium.Env[NDArray[np.float32], Any]):
         """The environment of this name; see `trimtab.make`."""
         environment = cls.__new__(cls)
         environment._open(_trimtab.Environment.named(name, part, order, strict))
+        given = {"name": name, "part": part, "order": order, "strict": strict}
+        environment.spec = made_by(f"trimtab/{name}", "trimtab:make", given)
         return environment
 
     def _open(self, rust: _trimtab.Environment) -> None:
@@ -88,13 +93,12 @@ class Environment(gymnasium.Env[NDArray[np.float32], Any]):
             ValueError: Another option, or no such task.
         """
         super().reset(seed=seed)
-        options = options or {}
-        if other := options.keys() - {"task"}:
+        if options and (other := options.keys() - {"task"}):
             raise ValueError(f"options: {sorted(other)} is not allowed; the only option is `task`")
         if seed is None and not self._seeded:
             seed = int(self.np_random.integers(2**63))
         self._seeded = True
-        return self.rust.reset(seed, options.get("task"))
+        return self.rust.reset(seed, options.get("task") if options else None)
 
     def step(self, action: Any) -> tuple[NDArray[np.float32], float, bool, bool, dict[str, Any]]:
         """Takes an action: an integer where one thing is decided, or a sequence of them.
@@ -104,7 +108,7 @@ class Environment(gymnasium.Env[NDArray[np.float32], Any]):
             RuntimeError: The episode is over, or none has begun.
             KeyboardInterrupt: Ctrl-C. The training ended early: the episode cannot go on.
         """
-        return self.rust.step(action)
+        return (self._rust or self.rust).step(action)
 
     def action_masks(self) -> NDArray[np.bool_]:
         """Which choices may be taken now: flat, head after head. `MaskablePPO` asks for it by this name."""
@@ -120,3 +124,8 @@ class Environment(gymnasium.Env[NDArray[np.float32], Any]):
     def close(self) -> None:
         """Lets go of the training and its data; a second time does nothing."""
         self._rust = None
+
+
+def made_by(name: str, entry_point: str, given: dict[str, Any]) -> EnvSpec:
+    """What makes an environment like this one: `spec.make()`. Gymnasium's checker makes others to check them too."""
+    return EnvSpec(name, entry_point, order_enforce=False, disable_env_checker=True, kwargs=given)

@@ -21,9 +21,11 @@ class Specification(TypedDict):
 
 
 def observation_space(spec: Specification) -> spaces.Space[NDArray[np.float32]]:
-    """A box with the bounds of every feature."""
-    low = np.array([low for _, low, _ in spec["features"]], dtype=np.float32)
-    high = np.array([high for _, _, high in spec["features"]], dtype=np.float32)
+    """A box with the bounds of every feature. Where a feature has none it is that of the numbers themselves: Gymnasium's checker takes an
+    infinite one for a mistake."""
+    largest = np.finfo(np.float32).max
+    low = np.array([max(low, -largest) for _, low, _ in spec["features"]], dtype=np.float32)
+    high = np.array([min(high, largest) for _, _, high in spec["features"]], dtype=np.float32)
     # Gymnasium's types do not say that the numbers are of the type that is given.
     return cast(spaces.Space[NDArray[np.float32]], spaces.Box(low, high, dtype=np.float32))
 
