@@ -246,7 +246,14 @@ fn searches_that_are_played_elsewhere_are_shown_as_if_they_were_here() {
     let _kept = worker(&folder, &address, "kept");
     let mut lost = worker(&folder, &address, "lost");
     run(&["compare.ron", "--out", "here", "--optuna", "here.log"]);
-    let elsewhere = ["--out", "there", "--optuna", "there.log", "--workers", &address];
+    let elsewhere = [
+        "--out",
+        "there",
+        "--optuna",
+        "there.log",
+        "--workers",
+        &address,
+    ];
     let arguments = [&["compare.ron"], &elsewhere[..]].concat();
     let playing = Running::start(&mut compare(&folder, &arguments));
     let records = folder.0.join("there/records.jsonl");

@@ -26,9 +26,7 @@ mod watched {
     use trimtab_telemetry::{Receiver, Span, Value};
 
     /// What is text in attributes of spans; everything else is a number.
-    const TEXTS: [&str; 7] = [
-        "command", "task", "kind", "run", "seed", "target", "level",
-    ];
+    const TEXTS: [&str; 7] = ["command", "task", "kind", "run", "seed", "target", "level"];
 
     fn named<'s>(spans: &'s [Span], name: &str) -> Vec<&'s Span> {
         spans.iter().filter(|span| span.name == name).collect()

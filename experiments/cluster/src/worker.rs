@@ -201,7 +201,8 @@ impl Worker {
             tokio::spawn(self.clone().listen(control)),
             tokio::spawn(self.clone().deliver_earlier()),
         ];
-        background.extend((self.options.unit_timeout).map(|it| tokio::spawn(self.clone().watch(it))));
+        background
+            .extend((self.options.unit_timeout).map(|it| tokio::spawn(self.clone().watch(it))));
         let stop = || stop.load(Ordering::SeqCst) || !self.hanging().is_empty();
         // The highest lead seen of each run: tasks of a lower one are out of date.
         let mut leads = BTreeMap::new();

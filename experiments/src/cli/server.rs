@@ -41,7 +41,12 @@ pub(super) struct Elsewhere {
     #[arg(long, requires = "workers")]
     run: Option<String>,
     /// Runs of higher priority have the workers first; those of the strategy priority are paused for them
-    #[arg(long, default_value_t = 0, requires = "workers", allow_negative_numbers = true)]
+    #[arg(
+        long,
+        default_value_t = 0,
+        requires = "workers",
+        allow_negative_numbers = true
+    )]
     priority: i32,
     /// Its part of the workers, against other runs of its priority
     #[arg(long, default_value_t = 1.0, requires = "workers")]

@@ -69,6 +69,9 @@ mod tests {
             let member = grouped.of(vec![("run", number.to_string())]);
             member.attributes[0].value.to_string()
         };
-        assert_eq!((value(3), value(MOST)), ("3".to_owned(), "other".to_owned()));
+        assert_eq!(
+            (value(3), value(MOST)),
+            ("3".to_owned(), "other".to_owned())
+        );
     }
 }

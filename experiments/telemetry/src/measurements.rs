@@ -89,7 +89,9 @@ impl Default for Last {
 
 impl Last {
     fn set(&self, value: Option<f64>) {
-        finite(value, |value| self.0.store(value.to_bits(), Ordering::Relaxed));
+        finite(value, |value| {
+            self.0.store(value.to_bits(), Ordering::Relaxed)
+        });
     }
 
     /// `None` if nothing was said of it yet.
@@ -124,14 +126,22 @@ fn counts<T: Default>(groups: &Grouped<T>, of: fn(&T) -> &AtomicU64) -> Vec<Told
 
 impl OfWorkers {
     fn told(&self, number: &Last) -> Vec<Told<f64>> {
-        let attributes = self.attributes.lock().unwrap_or_else(PoisonError::into_inner);
+        let attributes = self
+            .attributes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let told = number.get().map(|value| (value, attributes.clone()));
         told.into_iter().collect()
     }
 }
 
 /// Name, unit, meaning, and where the numbers are.
-type Row<V> = (&'static str, &'static str, &'static str, fn(&Numbers) -> Vec<Told<V>>);
+type Row<V> = (
+    &'static str,
+    &'static str,
+    &'static str,
+    fn(&Numbers) -> Vec<Told<V>>,
+);
 
 const COUNTS: [Row<u64>; 8] = [
     ("trimtab.runs", "{run}", "Runs that were begun.", |all| {
@@ -253,7 +263,8 @@ impl Measurements {
             .with_unit("s")
             .with_description("What the segments cost, as the cost model of the run counts it.")
             .with_callback(move |asking| {
-                let cost = |task: &OfTask| Some(f64::from_bits(task.cost.0.load(Ordering::Relaxed)));
+                let cost =
+                    |task: &OfTask| Some(f64::from_bits(task.cost.0.load(Ordering::Relaxed)));
                 for (value, attributes) in each(&asked.tasks, cost) {
                     asking.observe(value, &attributes);
                 }
@@ -295,11 +306,17 @@ impl Measurements {
         workers.queue.set(fields.queue);
         workers.leases.set(fields.leases);
         let group = fields.group(["run", "strategy"]);
-        let attributes = group.into_iter().map(|(name, value)| KeyValue::new(name, value));
-        *workers.attributes.lock().unwrap_or_else(PoisonError::into_inner) = attributes.collect();
+        let attributes = group
+            .into_iter()
+            .map(|(name, value)| KeyValue::new(name, value));
+        *workers
+            .attributes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = attributes.collect();
         finite(fields.redelivered, |units| {
             let run = self.numbers.redeliveries.of(fields.group(["run"]));
-            run.numbers.fetch_add(units.max(0.0) as u64, Ordering::Relaxed);
+            run.numbers
+                .fetch_add(units.max(0.0) as u64, Ordering::Relaxed);
         });
     }
 }
@@ -363,7 +380,9 @@ impl Fields {
     /// Those of these that it says.
     fn group<const COUNT: usize>(&self, names: [&str; COUNT]) -> Group {
         let said = self.texts.iter();
-        said.filter(|(name, _)| names.contains(name)).cloned().collect()
+        said.filter(|(name, _)| names.contains(name))
+            .cloned()
+            .collect()
     }
 }
 
@@ -397,7 +416,10 @@ impl Visit for Fields {
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        if matches!(field.name(), "task" | "run" | "kind" | "strategy" | "command") {
+        if matches!(
+            field.name(),
+            "task" | "run" | "kind" | "strategy" | "command"
+        ) {
             self.texts.push((field.name(), value.to_owned()));
         }
     }

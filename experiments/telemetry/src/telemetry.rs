@@ -145,7 +145,9 @@ impl Telemetry {
                 metrics.iter().map(|it| it.get_counter().get_value()).sum()
             }
             prometheus::proto::MetricType::HISTOGRAM => {
-                let counts = metrics.iter().map(|it| it.get_histogram().get_sample_count());
+                let counts = metrics
+                    .iter()
+                    .map(|it| it.get_histogram().get_sample_count());
                 counts.sum::<u64>() as f64
             }
             _ => first.get_gauge().get_value(),

@@ -71,7 +71,8 @@ impl Worker {
             for run in self.parked.runs() {
                 let lead = self.store.leases.entry(format!("lead.{run}")).await;
                 // Servers that are away say nothing.
-                let led = lead.map(|lead| lead.is_some_and(|lead| lead.operation == Operation::Put));
+                let led =
+                    lead.map(|lead| lead.is_some_and(|lead| lead.operation == Operation::Put));
                 if matches!(led, Ok(false)) {
                     self.parked.let_go(|task| task.run == run);
                 }

@@ -89,12 +89,19 @@ fn a_unit_that_hangs_everywhere_fails_and_its_workers_end_with_their_exit_code()
     let server = at(&running);
     let start = |index: usize| {
         let more = [("TRIMTAB_TEST_SLOTS", 1), ("TRIMTAB_TEST_UNIT_TIMEOUT", 1)];
-        Process::start("worker", &server, &folder.path().join(format!("w{index}")), &more)
+        Process::start(
+            "worker",
+            &server,
+            &folder.path().join(format!("w{index}")),
+            &more,
+        )
     };
     let mut workers: Vec<Process> = (0..4).map(start).collect();
     let coordinator = Coordinator::start(&server, run_options("hangs")).unwrap();
     match squares(&coordinator, 1, &["h".to_owned()]) {
-        Err(Error::Unit { index: 0, reason }) => assert!(reason.contains("lost each of the 4"), "{reason}"),
+        Err(Error::Unit { index: 0, reason }) => {
+            assert!(reason.contains("lost each of the 4"), "{reason}")
+        }
         other => panic!("{other:?}"),
     }
     for worker in &mut workers {

@@ -1,6 +1,8 @@
 //! Long units that are paused in their middle for a run of higher priority, and go on.
 
-use crate::process::{AtEnd, LEASE, Process, SLICE, numbers, run_options, square, squares, worker_options};
+use crate::process::{
+    AtEnd, LEASE, Process, SLICE, numbers, run_options, square, squares, worker_options,
+};
 use crate::servers::{at, one};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -182,7 +184,9 @@ fn a_unit_that_is_paused_at_a_worker_that_is_killed_begins_anew() {
         let urgent = scope.spawn(|| play(&server, "urgent", 1, (1, 4000)));
         until("it is paused", || parked(&watch) == 1);
         killed.kill();
-        until("that is noticed", || watch.status().unwrap().workers.is_empty());
+        until("that is noticed", || {
+            watch.status().unwrap().workers.is_empty()
+        });
         sleep(LEASE);
         let _other = Process::worker(&server, &folder.path().join("other"), 1);
         assert_eq!(urgent.join().unwrap().lost, 1);

@@ -141,7 +141,7 @@ fn process() {
         }
         "coordinator" => {
             let mut options = run_options("chaos");
-            if get("TRIMTAB_TEST_PREEMPT") > 0 {
+            if std::env::var("TRIMTAB_TEST_PREEMPT").is_ok_and(|it| it == "1") {
                 options.strategy = StrategyConfig::Priority { preempt: true };
             }
             let coordinator = Coordinator::start(&server, options).unwrap();

@@ -229,9 +229,7 @@ fn a_ceiling_pauses_what_goes_on_beyond_it() {
     scheduler.set_ceiling(1);
     assert_eq!(scheduler.commands(1.0).unwrap(), [preempt(2, 1)]);
     assert_eq!(scheduler.commands(1.0).unwrap(), []);
-    scheduler
-        .parked(UnitId(2), WorkerId(1), 1.0, 2.0)
-        .unwrap();
+    scheduler.parked(UnitId(2), WorkerId(1), 1.0, 2.0).unwrap();
     assert_eq!(scheduler.commands(2.0).unwrap(), []);
     scheduler.set_ceiling(usize::MAX);
     scheduler.set_quota(2);

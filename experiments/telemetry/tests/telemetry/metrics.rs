@@ -127,7 +127,9 @@ fn numbers_are_told_apart_by_what_they_belong_to() {
         groups
     };
     let wanted = |wanted: &[(&str, f64)]| -> Vec<(String, f64)> {
-        let wanted = wanted.iter().map(|(group, value)| ((*group).to_owned(), *value));
+        let wanted = wanted
+            .iter()
+            .map(|(group, value)| ((*group).to_owned(), *value));
         wanted.collect()
     };
     for (name, digits, wine) in [

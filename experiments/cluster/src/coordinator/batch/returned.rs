@@ -59,9 +59,15 @@ impl Underway<'_> {
         {
             pending.keeper = Some(name);
             self.inner.counts.paused += 1;
-            let seconds = if seconds.is_finite() { seconds.max(0.0) } else { 0.0 };
+            let seconds = if seconds.is_finite() {
+                seconds.max(0.0)
+            } else {
+                0.0
+            };
             let scheduler = &mut self.inner.scheduler;
-            scheduler.parked(id, worker, seconds, now).map_err(scheduling)?;
+            scheduler
+                .parked(id, worker, seconds, now)
+                .map_err(scheduling)?;
         }
         Ok(())
     }
