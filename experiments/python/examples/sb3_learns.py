@@ -4,12 +4,13 @@
     pip install torch==2.9.0 stable-baselines3==2.9.2 sb3-contrib==2.9.2
     python examples/sb3_learns.py runs/quickstart [SEEDS [PPO | MaskablePPO]]
 
-All learn from as many episodes, with rewards on the scale of the run's own references, and are judged on the same fresh seeds, always by
+All learn from as many episodes as the run (`training.updates` of 32), with rewards on the scale of the run's own references, and are judged on the same fresh seeds, always by
 their most probable choices. The policy of PPO then goes over to ours and back. What was learned stays in the run's folder `sb3` and is not
 learned again, so that several processes can share the work.
 """
 
 import json
+import re
 import sys
 import tempfile
 import time
@@ -26,7 +27,7 @@ from stable_baselines3.common.env_checker import check_env
 import trimtab
 from trimtab.sb3 import actor_state, from_sb3
 
-UPDATES, EPISODES_PER_UPDATE, FRESH = 120, 32, 300
+EPISODES_PER_UPDATE, FRESH = 32, 300
 # Those of the quick-start's `algorithm`, and of our PPO's defaults.
 OURS = {"learning_rate": 1e-3, "ent_coef": 0.003, "n_epochs": 4, "batch_size": 256}
 
@@ -51,10 +52,14 @@ class Timed(trimtab.Environment):
 
 
 class Enough(BaseCallback):
-    """Ends after so many episodes, and says now and then how it goes."""
+    """Ends after so many updates' episodes, and says now and then how it goes."""
+
+    def __init__(self, updates: int) -> None:
+        super().__init__()
+        self.updates = updates
 
     def _on_step(self) -> bool:
-        return self.training_env.get_attr("episodes")[0] <= UPDATES * EPISODES_PER_UPDATE
+        return self.training_env.get_attr("episodes")[0] <= self.updates * EPISODES_PER_UPDATE
 
     def _on_rollout_end(self) -> None:
         episodes = self.training_env.get_attr("episodes")[0]
@@ -84,7 +89,8 @@ def learned(kind: Any, seed: int, run: Path, references: dict[str, float]) -> An
     steps = EPISODES_PER_UPDATE * timed.specification["horizon"]
     model = kind("MlpPolicy", timed, n_steps=steps, seed=seed, device="cpu", **OURS)
     begun = time.perf_counter()
-    model.learn(10**9, callback=Enough())
+    updates = int(re.search(r"\bupdates: *(\d+)", (run / "config.ron").read_text())[1])
+    model.learn(10**9, callback=Enough(updates))
     took = time.perf_counter() - begun
     print(f"\n{kind.__name__}, seed {seed}: {took:.1f} s, of which {timed.seconds:.1f} s in the environment", flush=True)
     model.save(file)

@@ -108,39 +108,29 @@ impl<'py> Table<'py, '_> {
         value: T,
         told: impl Fn(&Seen) -> bool,
     ) -> PyResult<()> {
-        self.arrays(name, value, self.seen.iter().map(told).collect())
+        let told = PyArray1::from_iter(self.py, self.seen.iter().map(told));
+        self.dict.set_item(name, value)?;
+        self.dict.set_item(format!("_{name}"), told)
     }
 
     /// Numbers, 0 where there is none.
     fn numbers(&self, name: &str, number: impl Fn(&Seen) -> Option<f64>) -> PyResult<()> {
-        let each = self.seen.iter().map(|seen| match number(seen) {
-            Some(number) => (number, true),
-            None => (0.0, false),
-        });
-        let (numbers, told): (Vec<f64>, Vec<bool>) = each.unzip();
-        self.arrays(name, PyArray1::from_vec(self.py, numbers), told)
+        let numbers = self.seen.iter().map(|seen| number(seen).unwrap_or(0.0));
+        self.put(name, PyArray1::from_iter(self.py, numbers), |seen| {
+            number(seen).is_some()
+        })
     }
 
-    /// Texts, `None` where there is none. Equal neighbours are one and the same text.
+    /// Texts, `None` where there is none.
     fn objects(&self, name: &str, text: impl Fn(&Seen) -> Option<String>) -> PyResult<()> {
-        let mut texts: Vec<Py<PyAny>> = Vec::with_capacity(self.seen.len());
-        let (mut told, mut last) = (Vec::with_capacity(self.seen.len()), None);
-        for seen in self.seen {
-            let text = text(seen);
-            told.push(text.is_some());
-            match texts.last() {
-                Some(same) if last.as_ref() == Some(&text) => texts.push(same.clone_ref(self.py)),
-                _ => texts.push((&text).into_pyobject(self.py)?.unbind()),
-            }
-            last = Some(text);
-        }
-        self.arrays(name, PyArray1::from_vec(self.py, texts), told)
-    }
-
-    fn arrays<T: IntoPyObject<'py>>(&self, name: &str, value: T, told: Vec<bool>) -> PyResult<()> {
-        self.dict.set_item(name, value)?;
-        let told = PyArray1::from_vec(self.py, told);
-        self.dict.set_item(format!("_{name}"), told)
+        let texts = self
+            .seen
+            .iter()
+            .map(|seen| Ok(text(seen).into_pyobject(self.py)?.unbind()));
+        let texts: Vec<Py<PyAny>> = texts.collect::<PyResult<_>>()?;
+        self.put(name, PyArray1::from_vec(self.py, texts), |seen| {
+            text(seen).is_some()
+        })
     }
 
     /// A dict under its name.

@@ -64,6 +64,19 @@ def test_gymnasiums_checker_has_nothing_to_say(env: trimtab.Environment) -> None
         check_env(env)
 
 
+def test_one_of_a_config_can_be_made_again_and_checked() -> None:
+    env = trimtab.Environment(small(), strict=True)
+    assert env.spec is not None and env.spec.id == "Hyperparam-Tune-v0"
+    again = env.spec.make()
+    assert isinstance(again, trimtab.Environment) and play(again, 3, lambda _: [1, 1]) == play(env, 3, lambda _: [1, 1])
+    again.reset(seed=1)
+    with pytest.raises(ValueError, match="is masked now"):
+        again.step([1, 0])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        check_env(trimtab.Environment(small()))
+
+
 def test_what_is_returned_has_the_types_that_libraries_want(env: trimtab.Environment) -> None:
     observation, info = env.reset(seed=3)
     assert observation.dtype == np.float32 and env.observation_space.contains(observation)
