@@ -21,6 +21,8 @@
 //!     layers: 3.0,
 //!     adaptive: true,
 //!     pretrained: false,
+//!     update_cost: 70.0,
+//!     targets: 1.0,
 //! };
 //! // Updates are wanted smaller at the end of a training than at its start.
 //! let at = |share| servo.set_point(&context, &History::default(), share, 64.0);

@@ -127,6 +127,7 @@ impl SteeredTraining {
             layers,
             adaptive: training.adaptive,
             pretrained: false,
+            targets_per_example: 1,
             cost: CostModel::Modelled(time),
             metrics: Vec::new(),
             settings: Vec::new(),

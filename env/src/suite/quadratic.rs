@@ -63,6 +63,7 @@ impl NoisyQuadratic {
                 layers: 1,
                 adaptive: false,
                 pretrained: false,
+                targets_per_example: 1,
                 cost,
                 metrics: Vec::new(),
                 settings: OF_TRAININGS.map(str::to_owned).to_vec(),

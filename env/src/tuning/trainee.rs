@@ -75,6 +75,9 @@ pub struct TraineeSpec {
     /// Whether its weights at the start are those of an earlier training.
     #[serde(default)]
     pub pretrained: bool,
+    /// Targets an example has: 1 for a row of a table, as many as tokens for a window of text.
+    #[serde(default = "one_target")]
+    pub targets_per_example: usize,
     /// How its cost is counted.
     pub cost: CostModel,
     /// Names of the metrics that its validations have beside the loss.
@@ -90,6 +93,10 @@ pub struct TraineeSpec {
     /// What may make its results other than expected, in words.
     #[serde(default)]
     pub warnings: Vec<String>,
+}
+
+fn one_target() -> usize {
+    1
 }
 
 impl TraineeSpec {
@@ -355,6 +362,7 @@ mod tests {
             layers: 1,
             adaptive: true,
             pretrained: false,
+            targets_per_example: 1,
             cost: CostModel::default(),
             metrics: Vec::new(),
             settings: ["learning_rate", "independent_weight_decay", "dropout"]

@@ -49,6 +49,8 @@ fn trainings() -> Vec<(String, Context)> {
             layers: 3.0,
             adaptive,
             pretrained: false,
+            update_cost: 70.0,
+            targets: 1.0,
         };
         (format!("{name}, {epochs} epochs"), context)
     };

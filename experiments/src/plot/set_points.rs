@@ -115,6 +115,8 @@ mod tests {
             layers: 3.0,
             adaptive: true,
             pretrained: false,
+            update_cost: 70.0,
+            targets: 1.0,
         };
         let servo = ContextServo::default();
         set_points(&path, &servo, &[("one".to_owned(), context)]).unwrap();

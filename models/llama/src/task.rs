@@ -173,6 +173,10 @@ impl Task for LlamaTask {
         (Tensor::cat(outputs, 0), loss)
     }
 
+    fn targets_per_example(&self) -> usize {
+        self.context()
+    }
+
     fn settings(&self) -> Vec<String> {
         vec![SEQUENCE_LENGTH.to_owned()]
     }

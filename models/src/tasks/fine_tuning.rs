@@ -114,6 +114,10 @@ impl<T: Task> Task for FineTuning<T> {
         })
     }
 
+    fn targets_per_example(&self) -> usize {
+        self.task.targets_per_example()
+    }
+
     fn is_pretrained(&self) -> bool {
         true
     }

@@ -152,6 +152,10 @@ impl<T: Task> Task for Own<T> {
         self.task.initialise(model, rng)
     }
 
+    fn targets_per_example(&self) -> usize {
+        self.task.targets_per_example()
+    }
+
     fn is_pretrained(&self) -> bool {
         self.task.is_pretrained()
     }

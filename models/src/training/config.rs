@@ -99,6 +99,7 @@ impl TraineeConfig {
                 None => self.optimizer.is_adaptive(),
             },
             pretrained: task.is_pretrained(),
+            targets_per_example: task.targets_per_example(),
             cost: self.cost,
             metrics: std::iter::once(evaluation::usual(targets))
                 .chain(self.metrics.iter().copied())

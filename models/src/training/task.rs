@@ -208,6 +208,12 @@ pub trait Task: Send + Sync + 'static {
         crate::network::initializer::fresh_weights(model, rng)
     }
 
+    /// Targets an example has: as many as tokens for a window of text. By default 1. The more there are, the less noisy is the gradient of
+    /// an example, and the smaller are the batches of the servo.
+    fn targets_per_example(&self) -> usize {
+        1
+    }
+
     /// Whether [`Task::initialise`] brings weights of an earlier training, which are to be fine-tuned: the servo then begins with
     /// smaller updates. By default it does not.
     fn is_pretrained(&self) -> bool {

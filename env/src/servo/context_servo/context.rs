@@ -1,11 +1,17 @@
 //! What is known of a training before it begins, and numbers that depend on it.
 
-use crate::{Cost, TraineeSpec};
+use crate::{Cost, CostModel, TraineeSpec, UpdateTime};
 use serde::{Deserialize, Serialize};
 
 /// Up to so many layers, one more counts by itself, as in a perceptron; beyond, their ratio to this number counts. The deepest
 /// perceptrons that the servo was fitted to had as many.
 const SHALLOW: f64 = 5.0;
+
+/// An update that costs as much as so many examples beside its own: what the servo was fitted to, and the default [`UpdateTime`].
+const UPDATE_COST: f64 = 70.0;
+/// Common logarithms of the least and most times [`UPDATE_COST`] that make a difference: from 1 example, since a batch has one, to
+/// 700, the most that was tried.
+const UPDATE_COSTS: (f64, f64) = (-1.845, 1.0);
 
 /// What is known of a training before it begins.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -23,6 +29,25 @@ pub struct Context {
     /// Whether the training goes on from weights of an earlier one, as fine-tuning does.
     #[serde(default)]
     pub pretrained: bool,
+    /// What an update costs beside its examples, in examples: 70 for a small perceptron on a CPU, a few for a language model.
+    #[serde(default = "usual_update_cost")]
+    pub update_cost: f64,
+    /// Targets an example has: 1 for a row of a table, as many as tokens for a window of text.
+    #[serde(default = "one_target")]
+    pub targets: f64,
+}
+
+fn one_target() -> f64 {
+    1.0
+}
+
+fn usual_update_cost() -> f64 {
+    UPDATE_COST
+}
+
+/// The cost of an update beside its examples, in examples.
+fn in_examples(time: UpdateTime) -> f64 {
+    time.per_update / time.per_example.max(f64::MIN_POSITIVE)
 }
 
 impl Context {
@@ -37,11 +62,16 @@ impl Context {
             layers: spec.layers as f64,
             adaptive: spec.adaptive,
             pretrained: spec.pretrained,
+            update_cost: match spec.cost {
+                CostModel::Modelled(time) => in_examples(time),
+                CostModel::Measured => UPDATE_COST,
+            },
+            targets: spec.targets_per_example as f64,
         })
     }
 
     /// The names of [`Context::features`].
-    pub const FEATURES: [&str; 9] = [
+    pub const FEATURES: [&str; 11] = [
         "epochs",
         "updates",
         "adaptive",
@@ -51,14 +81,17 @@ impl Context {
         "blocks_adaptive",
         "blocks_plain",
         "pretrained",
+        "update_cost",
+        "targets",
     ];
 
     /// The numbers that set-points depend on: `log10(epochs / 20)`, `log10(epochs examples / (20 * 4096))` for the updates, which at
     /// the same batch size are as many as passes times examples, -1/2 or 1/2 for the optimiser,
     /// `log10(parameters / (3 examples))`, hidden layers less 2 for up to five layers, `log10(width / 64)` with the side of a
     /// square layer of mean size as the width, and `log10(layers / 5)` for more than five, with an adaptive optimiser or with
-    /// another, and 1 for weights of an earlier training; each kept within -3 and 3, far beyond what any fit has seen.
-    pub fn features(&self) -> [f64; 9] {
+    /// another, 1 for weights of an earlier training, `log10(update_cost / 70)`, kept within -1.845 and 1, and `log10(targets)`; each kept
+    /// within -3 and 3, far beyond what any fit has seen.
+    pub fn features(&self) -> [f64; 11] {
         let log = |ratio: f64| ratio.max(1e-30).log10();
         let blocks = log(self.layers.max(SHALLOW) / SHALLOW);
         let (adaptive, plain) = if self.adaptive {
@@ -76,6 +109,8 @@ impl Context {
             adaptive * blocks,
             plain * blocks,
             f64::from(self.pretrained),
+            log(self.update_cost / UPDATE_COST).clamp(UPDATE_COSTS.0, UPDATE_COSTS.1),
+            log(self.targets.max(1.0)),
         ]
         .map(|feature| feature.clamp(-3.0, 3.0))
     }
@@ -109,6 +144,13 @@ pub struct Terms {
     pub blocks_plain: f64,
     /// Change for weights of an earlier training.
     pub pretrained: f64,
+    /// Change for an update that costs ten times as many examples. Where so many updates, and so many examples, are least that a loss
+    /// needs, the batch that costs least is the square root of the product of their ratio and this cost (McCandlish et al. 2018, "An
+    /// empirical model of large-batch training"): log2(10) / 2 = 1.66 in a binary logarithm of the batch size.
+    pub update_cost: f64,
+    /// Change for ten times the targets an example. The gradient of an example is then the mean of ten that are not quite
+    /// independent, and less noisy: between 0 and -log2(10) = -3.32 in a binary logarithm of the batch size.
+    pub targets: f64,
 }
 
 impl Terms {
@@ -124,6 +166,8 @@ impl Terms {
             self.blocks_adaptive,
             self.blocks_plain,
             self.pretrained,
+            self.update_cost,
+            self.targets,
         ];
         std::iter::zip(of_features, context.features())
             .fold(self.base, |sum, (change, feature)| sum + change * feature)

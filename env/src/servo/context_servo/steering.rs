@@ -47,7 +47,7 @@ impl Add for Offsets {
 /// ```
 /// use trimtab_env::servo::context_servo::{Context, ContextServo, Offsets, Steering};
 /// use trimtab_env::Report;
-/// let context = Context { epochs: 20.0, examples: 1000.0, parameters: 3000.0, layers: 3.0, adaptive: true, pretrained: false };
+/// let context = Context { epochs: 20.0, examples: 1000.0, parameters: 3000.0, layers: 3.0, adaptive: true, pretrained: false, update_cost: 70.0, targets: 1.0 };
 /// let mut steering = Steering::new(ContextServo::default(), context, 0.1);
 /// while let Some(settings) = steering.probe() {
 ///     // One update with these settings, and the weights put back.

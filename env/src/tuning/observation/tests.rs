@@ -135,6 +135,8 @@ fn a_history_is_what_was_seen_before() {
         layers: 2.0,
         adaptive: true,
         pretrained: false,
+        update_cost: 70.0,
+        targets: 1.0,
     };
     let features = FEATURES.len() + 2;
     let mut seen: Vec<Vec<f32>> = Vec::new();

@@ -144,11 +144,13 @@ mod tests {
             [start, end, batch, decay].into_iter().for_each(forget);
             servo
         };
-        let without_pretrained = shipped(|terms| terms.pretrained = 0.0);
+        let without_pretrained = shipped(|terms| {
+            (terms.pretrained, terms.update_cost, terms.targets) = (0.0, 0.0, 0.0);
+        });
         assert_eq!(load("fit_pretrained.ron"), without_pretrained);
         let before = shipped(|terms| {
             (terms.blocks_adaptive, terms.blocks_plain) = (0.0, 0.0);
-            terms.pretrained = 0.0;
+            (terms.pretrained, terms.update_cost, terms.targets) = (0.0, 0.0, 0.0);
         });
         assert_eq!(load("fit_blocks.ron"), before);
     }
