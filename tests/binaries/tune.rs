@@ -8,6 +8,8 @@ mod losses;
 mod options;
 mod pruning;
 mod tables;
+#[cfg(unix)]
+mod text;
 
 use super::{Folder, bad, good};
 use burn::module::Module;

@@ -1,6 +1,7 @@
 //! The command line of `tune`.
 
 mod columns;
+mod text;
 
 use super::{Machine, Words, say, stop_on_ctrl_c};
 use crate::train::config::{MOST_RUNS, check_setting, parse_ron};
@@ -41,6 +42,7 @@ const EPOCHS: (f64, f64) = (1e-6, 1e9);
   tune --data houses.csv --target price --policy none
   tune --data claims.csv --target fraud --loss 'Focal(gamma: 2)'
   tune --data houses.csv --target price --prune 0.5
+  tune --text plays.txt                         a language model: `tune-text`, of trimtab-llama, takes over
   tune --data new-houses.csv --from runs/houses/model.json --epochs 5 --out runs/new-houses
   tune --data houses.csv --target price --replay runs/houses/schedule.ron --seed 1 --out runs/again
 Ctrl-C ends the training after the update under way and keeps the best model so far; a second one stops at once."
@@ -395,6 +397,7 @@ fn fresh(folder: &Path) -> Result<PathBuf> {
 
 /// The command `tune`.
 pub(super) fn tune(words: &Words, registry: &Registry) -> Result<()> {
+    text::hand_over(words)?;
     let arguments: TuneArguments = words.parse();
     arguments.machine.threads.jobs()?;
     arguments.machine.backend.device()?;

@@ -33,6 +33,20 @@ impl Words {
         }
     }
 
+    /// All words after the name.
+    pub(super) fn all(&self) -> &[OsString] {
+        &self.words
+    }
+
+    /// Whether `option` is among them, by itself or with a value behind `=`.
+    pub(super) fn have(&self, option: &str) -> bool {
+        self.words.iter().any(|word| {
+            let word = word.to_string_lossy();
+            let rest = word.strip_prefix(option);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
+        })
+    }
+
     /// The words as arguments. What is no such arguments is said, and ends the process.
     pub(super) fn parse<T: Parser>(&self) -> T {
         let mut command = T::command();

@@ -1,13 +1,10 @@
 //! The binary `generate`.
 
-use crate::{MODELS, fixture};
-use std::process::{Command, Output};
+use crate::{MODELS, fixture, run};
+use std::process::Output;
 
 fn generate(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_generate"))
-        .args(arguments)
-        .output()
-        .unwrap()
+    run(env!("CARGO_BIN_EXE_generate"), arguments)
 }
 
 fn said(output: &[u8]) -> &str {

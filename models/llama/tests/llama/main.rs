@@ -1,6 +1,8 @@
-//! The model against transformers, its properties, its files and its binary.
+//! The model against transformers, its properties, its files and its binaries.
 
 mod binary;
+#[cfg(feature = "bpe")]
+mod bpe;
 mod files;
 mod gates;
 mod properties;
@@ -11,6 +13,7 @@ mod transformers;
 
 use burn::tensor::{Device, Tensor};
 use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
 use trimtab_llama::{Llama, LlamaConfig};
 
 /// The tiny models of transformers.
@@ -49,4 +52,14 @@ fn numbers<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
 
 fn bits<const D: usize>(tensor: Tensor<D>) -> Vec<u32> {
     numbers(tensor).into_iter().map(f32::to_bits).collect()
+}
+
+fn run(program: &str, arguments: &[&str]) -> Output {
+    Command::new(program).args(arguments).output().unwrap()
+}
+
+/// What a program wrote, to both of its outputs.
+fn said(output: &Output) -> String {
+    let (out, error) = (&output.stdout, &output.stderr);
+    String::from_utf8_lossy(&[out.clone(), error.clone()].concat()).into_owned()
 }

@@ -1,9 +1,9 @@
 //! Language models on text: as trainees, and through the binaries.
 
+use crate::{run, said};
 use burn::tensor::Device;
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::{Command, Output};
 use std::sync::Arc;
 use trimtab_env::{CostModel, Restore, Settings, Trainee, UpdateTime};
 use trimtab_llama::{GateKind, Llama, LlamaConfig, LlamaTask, Tokenizer, Trained};
@@ -219,15 +219,6 @@ fn a_model_that_the_data_do_not_call_for_is_refused() {
         assert!(message.contains(words), "{message}");
     }
     drop(any(task(None, Trained::All)));
-}
-
-fn run(program: &str, arguments: &[&str]) -> Output {
-    Command::new(program).args(arguments).output().unwrap()
-}
-
-fn said(output: &Output) -> String {
-    let (out, error) = (&output.stdout, &output.stderr);
-    String::from_utf8_lossy(&[out.clone(), error.clone()].concat()).into_owned()
 }
 
 /// A text becomes a folder, the folder writes text, and is fine-tuned.
