@@ -214,6 +214,8 @@ fn a_unit_that_is_paused_at_a_worker_that_leaves_begins_anew_and_its_thread_ends
         until("it began", || leaving.slices() >= 10);
         let urgent = scope.spawn(|| play(&server, "urgent", 1, (1, 2000)));
         until("it is paused", || parked(&watch) == 1);
+        let before = leaving.slices();
+        until("the other began", || leaving.slices() >= before + 5);
         leave.store(true, Ordering::SeqCst);
         // It finishes what runs, and its threads end.
         assert_eq!(first.join().unwrap().done, 1);

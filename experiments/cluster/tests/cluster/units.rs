@@ -256,6 +256,11 @@ fn a_worker_that_is_stopped_past_its_lease_and_woken_counts_once() {
             let answers = squares(&coordinator, milliseconds, &units).unwrap();
             (answers, coordinator.counts())
         });
+        // On a busy machine a process takes its time to join, and one that has no units loses none.
+        let joined = folder.path().join("stopped/joined");
+        while !joined.exists() && !played.is_finished() {
+            std::thread::sleep(Duration::from_millis(20));
+        }
         for _ in 0..stops {
             std::thread::sleep(Duration::from_millis(1500));
             stopped.signal("-STOP");
