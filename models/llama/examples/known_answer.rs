@@ -18,9 +18,7 @@ use std::path::Path;
 use std::sync::Arc;
 use trimtab_env::UpdateTime;
 use trimtab_llama::{Llama, LlamaConfig, LlamaTask, Trained};
-use trimtab_models::data::{
-    Share, Split, SplitConfig, TokenKind, Vocabulary, read_text, windows,
-};
+use trimtab_models::data::{Share, Split, SplitConfig, TokenKind, Vocabulary, read_text, windows};
 use trimtab_models::{Batch, OptimizerConfig, Task, TrainConfig, train};
 
 /// The allocator of the binaries.
@@ -62,7 +60,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     let loss = match words[..] {
         ["cosine", rate, updates, seed] => {
             let model = Llama::new(config, seed.parse()?, &Device::flex().autodiff())?;
-            cosine(&task, &split, model, rate.parse()?, updates.parse()?, seed.parse()?)?
+            cosine(
+                &task,
+                &split,
+                model,
+                rate.parse()?,
+                updates.parse()?,
+                seed.parse()?,
+            )?
         }
         ["servo", updates, seed] => servo(task, &split, updates.parse()?, seed.parse()?)?,
         _ => return Err("give `cosine RATE UPDATES SEED` or `servo UPDATES SEED`".into()),
@@ -81,7 +86,10 @@ fn cosine(
     seed: u64,
 ) -> Result<f64, Box<dyn Error>> {
     let mut rng = trimtab_env::stream(seed, "windows", 0);
-    let mut optimizer = AdamWConfig::new().with_weight_decay(0.01).init();
+    let mut optimizer = AdamWConfig::new()
+        .with_epsilon(1e-8)
+        .with_weight_decay(0.01)
+        .init();
     let rows: Vec<u32> = (0..EVALUATED as u32).collect();
     let evaluated = Batch::gather(&split.validation, &rows, &Device::flex());
     let (mut order, mut best) = (Vec::new(), f64::INFINITY);

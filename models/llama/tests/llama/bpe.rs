@@ -91,10 +91,7 @@ fn a_model_with_a_tokenizer_goes_on() {
     let output = run(env!("CARGO_BIN_EXE_generate"), &prompt);
     assert!(output.status.success(), "{}", said(&output));
     let text = said(&output);
-    assert!(
-        text.starts_with("Double, double"),
-        "{text}"
-    );
+    assert!(text.starts_with("Double, double"), "{text}");
     tune(&at("tuned"), &at("again"));
     assert!(Path::new(&at("again/tokenizer.json")).is_file());
 }
