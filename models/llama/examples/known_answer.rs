@@ -86,7 +86,10 @@ fn cosine(
     seed: u64,
 ) -> Result<f64, Box<dyn Error>> {
     let mut rng = trimtab_env::stream(seed, "windows", 0);
-    let mut optimizer = AdamWConfig::new().with_weight_decay(0.01).init();
+    let mut optimizer = AdamWConfig::new()
+        .with_epsilon(1e-8)
+        .with_weight_decay(0.01)
+        .init();
     let rows: Vec<u32> = (0..EVALUATED as u32).collect();
     let evaluated = Batch::gather(&split.validation, &rows, &Device::flex());
     let (mut order, mut best) = (Vec::new(), f64::INFINITY);
