@@ -210,7 +210,7 @@ fn a_training_is_paused_for_an_urgent_run_and_is_the_same_bits() {
     let only = worker(&folder, &address, "only");
     // Units of many seconds; one that is under way says so within three.
     let long = ["--workers", &address, "--strategy", "priority"];
-    let mut long = Running::start(&mut tune("long", "6000", &long));
+    let mut long = Running::start(&mut tune("long", "40000", &long));
     std::thread::sleep(Duration::from_secs(5));
     assert!(long.0.try_wait().unwrap().is_none(), "it is too short");
     let urgent = ["--workers", &address, "--priority", "1"];
@@ -229,7 +229,7 @@ fn a_training_is_paused_for_an_urgent_run_and_is_the_same_bits() {
     // Both trainings of each, and what was paused came back.
     assert!(said.contains("4 units done, 0 failed"), "{said}");
     assert!(!said.contains(" 0 handed back"), "{said}");
-    good(&tune("long-here", "6000", &[]).output().unwrap());
+    good(&tune("long-here", "40000", &[]).output().unwrap());
     good(&tune("urgent-here", "2", &[]).output().unwrap());
     assert_eq!(model("long"), model("long-here"));
     assert_eq!(model("urgent"), model("urgent-here"));
