@@ -15,6 +15,8 @@ use serde::{Deserialize, Serialize};
 /// A validation loss above this many times the loss before training counts as a divergence: nothing that practitioners
 /// keep comes back from there.
 const DIVERGED_TIMES: f64 = 10.0;
+/// The most that an update may cost beside its examples, in examples: at a microsecond each, a quarter of an hour.
+const MOST_COST: f64 = 1e9;
 
 /// Whether a training whose validation loss was `first` before it and is `loss` now has diverged. Both are measured from the lowest
 /// loss that there can be; if the first was not above it, the lowest is not known, and only what is not finite has diverged.
@@ -180,6 +182,49 @@ impl SteeredTraining {
         self
     }
 
+    /// Sets what an update costs beside its examples, in examples: 70 without it, as for a small perceptron on a CPU. It is a few for a
+    /// language model on a CPU, whose batches may then be small, and hundreds where a device waits for its next update.
+    /// [`UpdateTime::fit`] finds it from the times of updates. The budget is still passes over the examples with batches of 64, at this
+    /// cost. To be called before anything else.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for a number that is not finite, below 0 or above a billion.
+    pub fn update_cost(mut self, examples: f64) -> Result<Self> {
+        if !(0.0..=MOST_COST).contains(&examples) {
+            let allowed = format!("give a number of examples, from 0 to {MOST_COST:e}");
+            return Err(Error::config("update_cost", examples, allowed));
+        }
+        self.steering = self.steering.update_cost(examples);
+        self.time = UpdateTime::default();
+        self.time.per_update = examples * self.time.per_example;
+        let updates = self.training.examples.div_ceil(Budget::REFERENCE_BATCH);
+        let epoch = updates as f64 * self.time.update(Budget::REFERENCE_BATCH);
+        self.budget = self.training.epochs * epoch;
+        if self.batch_size.is_some() {
+            self.price_by_example();
+        }
+        self.settings = self.probe_settings().unwrap_or(self.settings);
+        Ok(self)
+    }
+
+    /// Sets how many targets an example has: 1 without it, as a row of a table; as many as tokens for a window of text. Their gradient is
+    /// less noisy, so that batches may be smaller. To be called before anything else.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for 0.
+    pub fn targets_per_example(mut self, targets: usize) -> Result<Self> {
+        if targets == 0 {
+            return Err(Error::config(
+                "targets_per_example",
+                targets,
+                "give at least 1",
+            ));
+        }
+        self.steering = self.steering.targets_per_example(targets);
+        self.settings = self.probe_settings().unwrap_or(self.settings);
+        Ok(self)
+    }
+
     /// Keeps to batches of this size, for a loop that cannot change them. Examples then cost the same in a batch of any size, so that
     /// the budget is that many passes over the examples, whatever the size. To be called before anything else.
     ///
@@ -189,12 +234,17 @@ impl SteeredTraining {
         if size == 0 {
             return Err(Error::config("batch_size", size, "give at least 1"));
         }
+        self.batch_size = Some(size);
+        self.price_by_example();
+        self.settings = self.probe_settings().unwrap_or(self.settings);
+        Ok(self)
+    }
+
+    /// Lets examples cost the same in a batch of any size, so that the budget is as many passes over them, whatever the size.
+    fn price_by_example(&mut self) {
         self.time.per_update = 0.0;
         self.time.per_example =
             self.budget / (self.training.epochs * self.training.examples as f64);
-        self.batch_size = Some(size);
-        self.settings = self.probe_settings().unwrap_or(self.settings);
-        Ok(self)
     }
 
     /// What an update costs.

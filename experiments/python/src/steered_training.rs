@@ -23,7 +23,7 @@ pub struct SteeredTraining {
 impl SteeredTraining {
     #[new]
     #[pyo3(signature = (*, examples, validation_examples, epochs, adaptive, learning_rate, weights, layers, batch_size=None,
-        fine_tuning=false, lowest_loss=0.0))]
+        fine_tuning=false, lowest_loss=0.0, update_cost=None, targets_per_example=1))]
     #[expect(clippy::too_many_arguments, reason = "keywords of Python")]
     fn new(
         examples: usize,
@@ -36,6 +36,8 @@ impl SteeredTraining {
         batch_size: Option<usize>,
         fine_tuning: bool,
         lowest_loss: f64,
+        update_cost: Option<f64>,
+        targets_per_example: usize,
     ) -> PyResult<Self> {
         let training = Training {
             examples,
@@ -51,6 +53,12 @@ impl SteeredTraining {
         let servo = ContextServo::default();
         let mut steered = Steered::new(training, servo, (weights, layers)).map_err(exception)?;
         steered = steered.lowest_loss(lowest_loss);
+        steered = steered
+            .targets_per_example(targets_per_example)
+            .map_err(exception)?;
+        if let Some(examples) = update_cost {
+            steered = steered.update_cost(examples).map_err(exception)?;
+        }
         if fine_tuning {
             steered = steered.fine_tuning();
         }

@@ -122,11 +122,23 @@ def test_a_validation_that_is_not_wanted_changes_nothing() -> None:
         ("learning_rate", 0.0, "a finite number above 0"),
         ("batch_size", 0, "at least 1"),
         ("lowest_loss", math.nan, "a finite number"),
+        ("update_cost", math.nan, "a number of examples"),
+        ("update_cost", -1.0, "a number of examples"),
+        ("targets_per_example", 0, "at least 1"),
     ],
 )
 def test_what_cannot_be_is_refused_by_name(field: str, value: float, allowed: str) -> None:
     with pytest.raises(ValueError, match=f"^{field}: .*{allowed}"):
         SteeredTraining(**{**GOOD, field: value})
+
+
+def test_batches_follow_what_an_update_costs_and_the_targets_of_an_example() -> None:
+    def batch_size(**given: Any) -> int:
+        return SteeredTraining(**{**GOOD, "examples": 100_000, **given}).batch_size
+
+    assert batch_size(update_cost=70.0) == batch_size()
+    assert batch_size(update_cost=5.0) < batch_size() < batch_size(update_cost=300.0)
+    assert batch_size(targets_per_example=64) < batch_size()
 
 
 def test_what_is_no_state_is_refused() -> None:

@@ -11,7 +11,8 @@ use crate::training::updates::{Look, Rates, SMOOTHING_INTERVAL, Updates};
 use burn::module::Module;
 use burn::optim::{GradientsParams, ModuleOptimizer};
 use trimtab_env::{
-    ContextServo, Report, ResidualPolicy, Result, Segment, Settings, SteeredTraining, Validation,
+    ContextServo, Report, ResidualPolicy, Result, Segment, Settings, SteeredTraining, Tally,
+    Validation,
 };
 
 /// Updates at the beginning of each segment that are looked at for a policy that sees gradients: as many as when the servo was
@@ -133,6 +134,26 @@ impl<M: Module> Tuner<M> {
         self.lowest_loss = lowest;
         self.steered = self.steered.lowest_loss(lowest);
         self
+    }
+
+    /// Sets what an update costs beside its examples, in examples: 70 without it, as for a small perceptron on a CPU; see
+    /// [`SteeredTraining::update_cost`]. To be called before anything else.
+    ///
+    /// # Errors
+    /// [`Error::Config`](trimtab_env::Error::Config) for a number that is not finite, below 0 or above a billion.
+    pub fn update_cost(mut self, examples: f64) -> Result<Self> {
+        self.steered = self.steered.update_cost(examples)?;
+        self.updates.tally = Tally::new(self.steered.cost());
+        Ok(self)
+    }
+
+    /// Sets how many targets an example has: 1 without it, as many as tokens for a window of text. To be called before anything else.
+    ///
+    /// # Errors
+    /// [`Error::Config`](trimtab_env::Error::Config) for 0.
+    pub fn targets_per_example(mut self, targets: usize) -> Result<Self> {
+        self.steered = self.steered.targets_per_example(targets)?;
+        Ok(self)
     }
 
     /// Lets a policy add to what the servo wants, before every segment.

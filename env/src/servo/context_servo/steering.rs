@@ -116,6 +116,18 @@ impl Steering {
         self
     }
 
+    /// The same where an update costs as much as this many examples, beside its own.
+    pub fn update_cost(mut self, examples: f64) -> Self {
+        self.context.update_cost = examples;
+        self
+    }
+
+    /// The same where an example has so many targets.
+    pub fn targets_per_example(mut self, targets: usize) -> Self {
+        self.context.targets = targets as f64;
+        self
+    }
+
     /// Takes the numbers of weights and layers that the first gradients show the network to have.
     pub fn resize(&mut self, weights: usize, layers: usize) {
         self.context.parameters = weights as f64;

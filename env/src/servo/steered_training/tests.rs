@@ -104,3 +104,54 @@ fn batches_of_nothing_are_refused() {
     let error = steered.with_batch_size(0).unwrap_err().to_string();
     assert!(error.starts_with("batch_size"), "{error}");
 }
+
+/// The budget is as many passes with batches of 64, at any cost of an update, and whichever is said first.
+#[test]
+fn a_budget_is_passes_whatever_an_update_costs() {
+    let new = || SteeredTraining::new(TRAINING, ContextServo::default(), (1000, 2)).unwrap();
+    assert_eq!(
+        crate::json::to_vec(&new().update_cost(70.0).unwrap()).unwrap(),
+        crate::json::to_vec(&new()).unwrap(),
+    );
+    for examples in [0.0, 3.0, 700.0] {
+        let steered = new().update_cost(examples).unwrap();
+        let CostModel::Modelled(time) = steered.cost() else {
+            unreachable!("cost is modelled")
+        };
+        let passes = steered.budget() / (16.0 * time.update(64));
+        assert!((passes - 20.0).abs() < 1e-9, "{examples}: {passes}");
+        let first = new().update_cost(examples).unwrap().with_batch_size(16);
+        let last = new().with_batch_size(16).unwrap().update_cost(examples);
+        assert_eq!(
+            crate::json::to_vec(&first.unwrap()).unwrap(),
+            crate::json::to_vec(&last.unwrap()).unwrap(),
+        );
+    }
+}
+
+#[test]
+fn batches_follow_what_an_update_costs_and_the_targets_of_an_example() {
+    let new = || {
+        let training = Training {
+            examples: 100_000,
+            ..TRAINING
+        };
+        SteeredTraining::new(training, ContextServo::default(), (1000, 2)).unwrap()
+    };
+    let size = |steered: SteeredTraining| steered.settings().batch_size().unwrap();
+    let usual = size(new());
+    assert!(size(new().update_cost(5.0).unwrap()) < usual);
+    assert!(size(new().update_cost(300.0).unwrap()) > usual);
+    assert!(size(new().targets_per_example(64).unwrap()) < usual);
+}
+
+#[test]
+fn costs_and_targets_that_cannot_be_are_refused() {
+    let new = || SteeredTraining::new(TRAINING, ContextServo::default(), (1000, 2)).unwrap();
+    for examples in [-1.0, f64::NAN, f64::INFINITY, 1e10] {
+        let error = new().update_cost(examples).unwrap_err().to_string();
+        assert!(error.starts_with("update_cost"), "{error}");
+    }
+    let error = new().targets_per_example(0).unwrap_err().to_string();
+    assert!(error.starts_with("targets_per_example"), "{error}");
+}

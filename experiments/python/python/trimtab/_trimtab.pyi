@@ -181,6 +181,8 @@ class SteeredTraining:
         batch_size: int | None = None,
         fine_tuning: bool = False,
         lowest_loss: float = 0.0,
+        update_cost: float | None = None,
+        targets_per_example: int = 1,
     ) -> SteeredTraining:
         """Begins a training.
 
@@ -195,6 +197,8 @@ class SteeredTraining:
             batch_size: Of a loop that cannot change it; the budget is then exactly `epochs` passes.
             fine_tuning: Whether the weights are those of an earlier training.
             lowest_loss: What losses can come down to.
+            update_cost: What an update costs beside its examples, in examples; 70 without it.
+            targets_per_example: Targets an example has.
 
         Raises:
             ValueError: A number is out of range.

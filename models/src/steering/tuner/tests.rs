@@ -15,8 +15,9 @@ use trimtab_env::mdp::stream::derived_seed;
 use trimtab_env::settings::{BATCH_SIZE, LEARNING_RATE};
 use trimtab_env::tuning::observation::GRADIENT_FEATURES;
 use trimtab_env::{
-    Action, Budget, Domain, Environment, Initial, Knob, Moves, Observation, ObservationConfig,
-    Residual, ResidualPolicy, Segments, Trainee, TuningConfig, TuningEnv, UpdateTime, stream,
+    Action, Budget, CostModel, Domain, Environment, Initial, Knob, Moves, Observation,
+    ObservationConfig, Residual, ResidualPolicy, Segments, Trainee, TuningConfig, TuningEnv,
+    UpdateTime, stream,
 };
 
 mod wrong;
@@ -63,7 +64,10 @@ fn own_loop(
     spoil: impl Fn(usize, f64) -> f64,
     policy: Option<ResidualPolicy>,
 ) -> (Tuner<<MlpTask as Task>::Model>, Vec<f32>) {
-    seeded(SEED, optimizer, lr, spoil, policy)
+    seeded(SEED, optimizer, lr, spoil, |tuner| match policy {
+        Some(policy) => tuner.with_policy(policy).unwrap(),
+        None => tuner,
+    })
 }
 
 fn seeded(
@@ -71,7 +75,7 @@ fn seeded(
     optimizer: OptimizerConfig,
     lr: f64,
     spoil: impl Fn(usize, f64) -> f64,
-    policy: Option<ResidualPolicy>,
+    prepared: impl FnOnce(Tuner<<MlpTask as Task>::Model>) -> Tuner<<MlpTask as Task>::Model>,
 ) -> (Tuner<<MlpTask as Task>::Model>, Vec<f32>) {
     let (task, data) = (task(), digits());
     let seed = derived_seed(seed, "training", 0);
@@ -79,10 +83,7 @@ fn seeded(
     let mut model = task.initialise(task.model(&device), &mut stream(seed, "weights", 0));
     let mut sampler = EpochSampler::new(data.train.rows(), stream(seed, "sampler", 0));
     let training = training(lr, optimizer.is_adaptive());
-    let mut tuner = Tuner::new(&model, burns(optimizer), training).unwrap();
-    if let Some(policy) = policy {
-        tuner = tuner.with_policy(policy).unwrap();
-    }
+    let mut tuner = prepared(Tuner::new(&model, burns(optimizer), training).unwrap());
     let all: Vec<u32> = (0..data.validation.rows() as u32).collect();
     let validation = Batch::gather(&data.validation, &all, &device.clone().inner());
     let (mut rows, mut validations) = (Vec::new(), 0);
@@ -129,9 +130,19 @@ fn knobs(lr: f64) -> Vec<Knob> {
 }
 
 fn environment(optimizer: OptimizerConfig, lr: f64, knobs: Vec<Knob>) -> TuningEnv {
+    environment_at(CostModel::default(), optimizer, lr, knobs)
+}
+
+fn environment_at(
+    cost: CostModel,
+    optimizer: OptimizerConfig,
+    lr: f64,
+    knobs: Vec<Knob>,
+) -> TuningEnv {
     let config = TraineeConfig {
         optimizer,
         smoothing_interval: SMOOTHING_INTERVAL,
+        cost,
         ..Default::default()
     };
     let trainee = TaskTrainee::new(Differentiated(task()), config, &Device::flex()).unwrap();
@@ -247,8 +258,9 @@ fn fewer_looks_steer_as_well() {
     ] {
         let (mut losses, mut rates) = (Vec::new(), Vec::new());
         for seed in 0..4 {
-            let (all, _) = seeded(seed, optimizer, lr, |_, loss| loss, Some(idle(lr)));
-            let (few, _) = seeded(seed, optimizer, lr, |_, loss| loss, None);
+            let looking = |tuner: Tuner<_>| tuner.with_policy(idle(lr)).unwrap();
+            let (all, _) = seeded(seed, optimizer, lr, |_, loss| loss, looking);
+            let (few, _) = seeded(seed, optimizer, lr, |_, loss| loss, |tuner| tuner);
             losses.push((few.best_loss() / all.best_loss()).ln());
             // Once one goes back to its best weights, they are two trainings.
             let pairs = all.segments().iter().zip(few.segments());
@@ -275,11 +287,15 @@ fn fewer_looks_steer_as_well() {
 
 #[test]
 fn a_tuner_is_the_environment_with_its_base_controller() {
-    for (optimizer, lr) in [
-        (OptimizerConfig::adam(), 1e-5),
-        (OptimizerConfig::sgd(), 0.5),
+    for (optimizer, lr, update_cost) in [
+        (OptimizerConfig::adam(), 1e-5, 70.0),
+        (OptimizerConfig::sgd(), 0.5, 70.0),
+        (OptimizerConfig::adam(), 1e-3, 7.0),
     ] {
-        let mut environment = environment(optimizer, lr, knobs(lr)[..1].to_vec());
+        let mut time = UpdateTime::default();
+        time.per_update = update_cost * time.per_example;
+        let cost = CostModel::Modelled(time);
+        let mut environment = environment_at(cost, optimizer, lr, knobs(lr)[..1].to_vec());
         environment.reset(SEED).unwrap();
         while !environment
             .step(&Action::new(vec![1]))
@@ -287,7 +303,11 @@ fn a_tuner_is_the_environment_with_its_base_controller() {
             .status
             .is_over()
         {}
-        let (tuner, weights) = own_loop(optimizer, lr, |_, loss| loss, Some(idle(lr)));
+        let prepared = |tuner: Tuner<_>| {
+            let tuner = tuner.update_cost(update_cost).unwrap();
+            tuner.with_policy(idle(lr)).unwrap()
+        };
+        let (tuner, weights) = seeded(SEED, optimizer, lr, |_, loss| loss, prepared);
         assert_same(&environment, &tuner);
         assert!(tuner.best_loss() < 1.2, "{}", tuner.best_loss());
         assert_eq!(best(environment), weights);
