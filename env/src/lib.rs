@@ -32,6 +32,7 @@ pub use servo::steered_training::{SteeredTraining, Training, Verdict};
 pub use tuning::budget::{Budget, Segments};
 pub use tuning::cost::{CostModel, Meter, UpdateTime};
 pub use tuning::knob::{Initial, Knob, Moves};
+pub use tuning::network_size::NetworkSize;
 pub use tuning::objective::Objective;
 pub use tuning::observation::ObservationConfig;
 pub use tuning::reward::RewardConfig;

@@ -33,6 +33,7 @@ pub mod cost;
 pub mod interruption;
 pub mod knob;
 mod look_ahead;
+pub mod network_size;
 pub mod objective;
 pub mod observation;
 pub mod pause;

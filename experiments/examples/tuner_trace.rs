@@ -77,6 +77,7 @@ fn train(
         "training": training,
         "weights": size.weights,
         "layers": size.layers,
+        "units": size.units,
         "losses": losses,
         "validations": validations.iter().map(|loss| loss.is_finite().then_some(loss)).collect::<Vec<_>>(),
         "probes": tuner.probes(),

@@ -260,6 +260,7 @@ mod tests {
         examples: 4096.0,
         parameters: 12288.0,
         layers: 3.0,
+        units: 0.0,
         adaptive: true,
         pretrained: false,
         update_cost: 70.0,
@@ -409,6 +410,37 @@ mod tests {
     }
 
     /// The square root of the cost is the theory; what the servo has is less, and small updates beside it.
+    /// A single layer of 4,096 units has few weights for its width.
+    #[test]
+    fn beyond_512_units_the_width_follows_them() {
+        // The side of a square layer of mean size is 400.
+        let width = |units| {
+            let context = Context {
+                parameters: 320_000.0,
+                layers: 2.0,
+                units,
+                ..CONTEXT
+            };
+            64.0 * 10f64.powf(context.features()[5])
+        };
+        for (units, wanted) in [
+            (0.0, 400.0),
+            (64.0, 400.0),
+            (512.0, 400.0),
+            (1024.0, 800.0),
+            (4096.0, 3200.0),
+        ] {
+            assert!((width(units) - wanted).abs() < 1e-6, "{units}");
+        }
+        // Of square layers it is their side, however wide they are.
+        let square = Context {
+            parameters: 3.0 * 2048.0 * 2048.0,
+            units: 2048.0,
+            ..CONTEXT
+        };
+        assert!((square.features()[5] - 32f64.log10()).abs() < 1e-9);
+    }
+
     #[test]
     fn batches_grow_with_what_an_update_costs() {
         let servo = ContextServo::default();

@@ -19,10 +19,7 @@
 //!     examples: 1000.0,
 //!     parameters: 3000.0,
 //!     layers: 3.0,
-//!     adaptive: true,
-//!     pretrained: false,
-//!     update_cost: 70.0,
-//!     targets: 1.0,
+//!     ..Context::default()
 //! };
 //! // Updates are wanted smaller at the end of a training than at its start.
 //! let at = |share| servo.set_point(&context, &History::default(), share, 64.0);

@@ -7,8 +7,8 @@ pub use training::Training;
 use crate::servo::context_servo::{Context, ContextServo, Offsets, Steering};
 use crate::settings::BATCH_SIZE;
 use crate::{
-    Budget, Cost, CostModel, Error, GradientStatistics, Report, Result, Segment, Segments,
-    Settings, Tally, TraineeSpec, UpdateTime, Validation,
+    Budget, Cost, CostModel, Error, GradientStatistics, NetworkSize, Report, Result, Segment,
+    Segments, Settings, Tally, TraineeSpec, UpdateTime, Validation,
 };
 use serde::{Deserialize, Serialize};
 
@@ -43,9 +43,10 @@ pub enum Verdict {
 /// `Tuner` of burn models, and that of PyTorch.
 ///
 /// ```
-/// use trimtab_env::{ContextServo, GradientStatistics, SteeredTraining, Tally, Training, Verdict};
+/// use trimtab_env::{ContextServo, GradientStatistics, NetworkSize, SteeredTraining, Tally, Training, Verdict};
 /// let training = Training { examples: 500, validation_examples: 100, epochs: 3.0, adaptive: false, learning_rate: 0.1 };
-/// let mut steered = SteeredTraining::new(training, ContextServo::default(), (1000, 2))?;
+/// let size = NetworkSize { weights: 1000, layers: 2, units: 40 };
+/// let mut steered = SteeredTraining::new(training, ContextServo::default(), size)?;
 /// let mut tally = Tally::new(steered.cost());
 /// // A loss that halves with each segment, and updates that are as large as the rate.
 /// let (mut loss, mut best) = (4.0, 0);
@@ -58,7 +59,7 @@ pub enum Verdict {
 ///     let looked_at = GradientStatistics { update_ratio: steered.settings().learning_rate()?, ..Default::default() };
 ///     let report = tally.report(Some(looked_at));
 ///     if steered.is_probing() {
-///         steered.probed(report, (1000, 2));
+///         steered.probed(report, size);
 ///     } else if steered.trained(report).is_none() {
 ///         loss *= 0.5;
 ///     }
@@ -109,15 +110,11 @@ enum Phase {
 }
 
 impl SteeredTraining {
-    /// Begins a training of a network with so many weights and layers of them.
+    /// Begins a training of a network of this size.
     ///
     /// # Errors
     /// [`Error::Config`] naming the field of `training` or of the servo that is out of range; also if the servo has no start probe.
-    pub fn new(
-        training: Training,
-        servo: ContextServo,
-        (weights, layers): (usize, usize),
-    ) -> Result<Self> {
+    pub fn new(training: Training, servo: ContextServo, size: NetworkSize) -> Result<Self> {
         training.validate()?;
         servo.validate().map_err(|error| error.within("servo"))?;
         let time = UpdateTime::default();
@@ -125,8 +122,9 @@ impl SteeredTraining {
             name: "training".to_owned(),
             train_examples: training.examples,
             validation_examples: training.validation_examples,
-            parameters: weights,
-            layers,
+            parameters: size.weights,
+            layers: size.layers,
+            units: size.units,
             adaptive: training.adaptive,
             pretrained: false,
             targets_per_example: 1,
@@ -334,10 +332,10 @@ impl SteeredTraining {
         }
     }
 
-    /// Takes the report of an update of the start probe, which the weights were put back after, and the numbers of weights and layers
-    /// that have a gradient: what no gradient reaches is no part of the network.
-    pub fn probed(&mut self, report: Report, (weights, layers): (usize, usize)) {
-        self.steering.resize(weights, layers);
+    /// Takes the report of an update of the start probe, which the weights were put back after, and the size of what has a gradient:
+    /// what no gradient reaches is no part of the network.
+    pub fn probed(&mut self, report: Report, size: NetworkSize) {
+        self.steering.resize(size);
         self.spent += report.cost;
         self.index = self.plan.remaining(self.index, self.spent, self.budget);
         let seen = self.at_the_servos_batch_size(report.clone());

@@ -61,6 +61,7 @@ impl NoisyQuadratic {
                 validation_examples: 0,
                 parameters: dimension,
                 layers: 1,
+                units: 0,
                 adaptive: false,
                 pretrained: false,
                 targets_per_example: 1,

@@ -69,6 +69,9 @@ pub struct TraineeSpec {
     /// Layers of weights: how many of them have two dimensions or more. Hidden layers are one fewer.
     #[serde(default)]
     pub layers: usize,
+    /// Units of the largest hidden layer, see [`NetworkSize::hidden_units`](crate::NetworkSize::hidden_units); 0 where that is not known.
+    #[serde(default)]
+    pub units: usize,
     /// Whether the optimiser normalises its updates for each weight, as Adam does.
     #[serde(default)]
     pub adaptive: bool,
@@ -360,6 +363,7 @@ mod tests {
             validation_examples: 10,
             parameters: 10,
             layers: 1,
+            units: 0,
             adaptive: true,
             pretrained: false,
             targets_per_example: 1,

@@ -7,8 +7,8 @@ use pythonize::pythonize;
 use serde::{Deserialize, Serialize};
 use trimtab_env::settings::{AVERAGING, INDEPENDENT_WEIGHT_DECAY};
 use trimtab_env::{
-    ContextServo, Error, GradientStatistics, Settings, SteeredTraining as Steered, Tally, Training,
-    Verdict, json,
+    ContextServo, Error, GradientStatistics, NetworkSize, Settings, SteeredTraining as Steered,
+    Tally, Training, Verdict, json,
 };
 
 /// A [`Steered`] training and the updates of its present segment.
@@ -22,7 +22,7 @@ pub struct SteeredTraining {
 #[pymethods]
 impl SteeredTraining {
     #[new]
-    #[pyo3(signature = (*, examples, validation_examples, epochs, adaptive, learning_rate, weights, layers, batch_size=None,
+    #[pyo3(signature = (*, examples, validation_examples, epochs, adaptive, learning_rate, weights, layers, units=0, batch_size=None,
         fine_tuning=false, lowest_loss=0.0, update_cost=None, targets_per_example=1))]
     #[expect(clippy::too_many_arguments, reason = "keywords of Python")]
     fn new(
@@ -33,6 +33,7 @@ impl SteeredTraining {
         learning_rate: f64,
         weights: usize,
         layers: usize,
+        units: usize,
         batch_size: Option<usize>,
         fine_tuning: bool,
         lowest_loss: f64,
@@ -51,7 +52,12 @@ impl SteeredTraining {
             return Err(exception(error));
         }
         let servo = ContextServo::default();
-        let mut steered = Steered::new(training, servo, (weights, layers)).map_err(exception)?;
+        let size = NetworkSize {
+            weights,
+            layers,
+            units,
+        };
+        let mut steered = Steered::new(training, servo, size).map_err(exception)?;
         steered = steered.lowest_loss(lowest_loss);
         steered = steered
             .targets_per_example(targets_per_example)
@@ -100,9 +106,22 @@ impl SteeredTraining {
     }
 
     /// Ends the update of the start probe.
-    fn probed(&mut self, losses: Vec<f64>, ratio: Option<f64>, weights: usize, layers: usize) {
+    #[pyo3(signature = (losses, ratio, weights, layers, units=0))]
+    fn probed(
+        &mut self,
+        losses: Vec<f64>,
+        ratio: Option<f64>,
+        weights: usize,
+        layers: usize,
+        units: usize,
+    ) {
         let report = self.report(losses, ratio);
-        self.steered.probed(report, (weights, layers));
+        let size = NetworkSize {
+            weights,
+            layers,
+            units,
+        };
+        self.steered.probed(report, size);
         self.begin();
     }
 

@@ -32,7 +32,7 @@ def replayed(recorded: dict[str, Any], late: bool, restarted: bool) -> SteeredTr
 
     Losses are told at each update, or at the end of a segment; the training may be written and read at every segment.
     """
-    size = {"weights": recorded["weights"], "layers": recorded["layers"]}
+    size = {"weights": recorded["weights"], "layers": recorded["layers"], "units": recorded["units"]}
     steered = SteeredTraining(**recorded["training"], **size)
     validations = iter(recorded["validations"])
     kept: list[float] = []

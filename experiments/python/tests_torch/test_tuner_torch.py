@@ -15,6 +15,7 @@ pytest.importorskip("sklearn")
 from digits import LABELS, TRAIN, VALIDATION, convolutional, loss_of, perceptron, train, validate  # noqa: E402
 
 import trimtab  # noqa: E402
+from trimtab.steered_optimizer import size_of  # noqa: E402
 from trimtab.weights import Weights  # noqa: E402
 
 
@@ -59,6 +60,14 @@ def test_the_start_probe_is_taken_back() -> None:
     again = next(tuner.batches(TRAIN))
     count = min(len(first[1]), len(again[1]))
     assert torch.equal(first[1][:count], again[1][:count])
+
+
+def test_units_are_outputs_that_a_later_layer_has_as_inputs() -> None:
+    words = torch.nn.Sequential(torch.nn.Embedding(900, 16), torch.nn.Linear(16, 40), torch.nn.Linear(40, 900))
+    assert size_of(list(words.parameters())) == (900 * 16 + 17 * 40 + 41 * 900, 3, 40)
+    images = torch.nn.Sequential(torch.nn.Conv2d(3, 12, 5), torch.nn.Conv2d(12, 7, 3), torch.nn.Linear(28, 3))
+    assert size_of(list(images.parameters()))[1:] == (3, 12)
+    assert size_of(list(torch.nn.Linear(8, 8).parameters())) == (72, 1, 0)
 
 
 def test_the_size_of_an_update_is_by_hand() -> None:

@@ -48,9 +48,7 @@ fn trainings() -> Vec<(String, Context)> {
             parameters: 6000.0,
             layers: 3.0,
             adaptive,
-            pretrained: false,
-            update_cost: 70.0,
-            targets: 1.0,
+            ..Context::default()
         };
         (format!("{name}, {epochs} epochs"), context)
     };

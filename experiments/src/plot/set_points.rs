@@ -113,10 +113,7 @@ mod tests {
             examples: 1000.0,
             parameters: 3000.0,
             layers: 3.0,
-            adaptive: true,
-            pretrained: false,
-            update_cost: 70.0,
-            targets: 1.0,
+            ..Context::default()
         };
         let servo = ContextServo::default();
         set_points(&path, &servo, &[("one".to_owned(), context)]).unwrap();

@@ -8,6 +8,7 @@ use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor, TensorData};
 use std::ops::Range;
+use trimtab_env::NetworkSize;
 
 /// Shows the numbers of a tensor's data.
 pub(crate) fn show(data: &TensorData, see: &mut impl FnMut(&[f32])) {
@@ -289,31 +290,92 @@ impl Weights for FlatWeights {
     }
 }
 
-/// How large a network is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Size {
-    /// Number of weights.
-    pub weights: usize,
-    /// Layers of weights: those with two dimensions or more.
-    pub layers: usize,
-}
-
 /// The size of a network on a device with autodiff. Where `gradients` are given, a weight without one does not count: it is used
-/// nowhere.
-pub fn size<M: Module>(module: &M, gradients: Option<&GradientsParams>) -> Size {
-    struct Count<'a>(Size, Option<&'a GradientsParams>);
-    impl ModuleVisitor for Count<'_> {
+/// nowhere. Layers are in the order in which the module is visited, with inputs and outputs as burn's linear layers, embeddings and
+/// convolutions have them.
+pub fn size<M: Module>(module: &M, gradients: Option<&GradientsParams>) -> NetworkSize {
+    struct Layers<'a> {
+        weights: usize,
+        inputs_and_outputs: Vec<(usize, usize)>,
+        gradients: Option<&'a GradientsParams>,
+    }
+    impl ModuleVisitor for Layers<'_> {
         fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
             let used = self
-                .1
+                .gradients
                 .is_none_or(|gradients| gradients.get::<D>(param.id).is_some());
-            if learns(param) && used {
-                self.0.weights += param.lazy_shape().num_elements();
-                self.0.layers += usize::from(D >= 2);
+            if !(learns(param) && used) {
+                return;
+            }
+            let shape = param.lazy_shape();
+            self.weights += shape.num_elements();
+            match shape[..] {
+                [] | [_] => {}
+                [inputs, outputs] => self.inputs_and_outputs.push((inputs, outputs)),
+                [outputs, inputs, ..] => self.inputs_and_outputs.push((inputs, outputs)),
             }
         }
     }
-    let mut count = Count(Size::default(), gradients);
-    module.visit(&mut count);
-    count.0
+    let mut layers = Layers {
+        weights: 0,
+        inputs_and_outputs: Vec::new(),
+        gradients,
+    };
+    module.visit(&mut layers);
+    NetworkSize {
+        weights: layers.weights,
+        layers: layers.inputs_and_outputs.len(),
+        units: NetworkSize::hidden_units(&layers.inputs_and_outputs),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use burn::nn::conv::{Conv2d, Conv2dConfig};
+    use burn::nn::{Embedding, EmbeddingConfig, Linear, LinearConfig};
+
+    #[derive(Module, Debug)]
+    struct Words {
+        embedding: Embedding,
+        hidden: Linear,
+        output: Linear,
+    }
+
+    #[derive(Module, Debug)]
+    struct Images {
+        first: Conv2d,
+        second: Conv2d,
+        output: Linear,
+    }
+
+    #[test]
+    fn units_are_outputs_that_a_later_layer_has_as_inputs() {
+        let device = Device::flex().autodiff();
+        let words = Words {
+            embedding: EmbeddingConfig::new(900, 16).init(&device),
+            hidden: LinearConfig::new(16, 40).init(&device),
+            output: LinearConfig::new(40, 900).init(&device),
+        };
+        let weights = 900 * 16 + 17 * 40 + 41 * 900;
+        let wanted = NetworkSize {
+            weights,
+            layers: 3,
+            units: 40,
+        };
+        assert_eq!(size(&words, None), wanted);
+        let images = Images {
+            first: Conv2dConfig::new([3, 12], [5, 5]).init(&device),
+            second: Conv2dConfig::new([12, 7], [3, 3]).init(&device),
+            output: LinearConfig::new(28, 3).init(&device),
+        };
+        let wanted = NetworkSize {
+            weights: (3 * 25 + 1) * 12 + (12 * 9 + 1) * 7 + 29 * 3,
+            layers: 3,
+            units: 12,
+        };
+        assert_eq!(size(&images, None), wanted);
+        let single = LinearConfig::new(8, 8).init(&device);
+        assert_eq!(size(&single, None).units, 0);
+    }
 }

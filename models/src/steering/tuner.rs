@@ -104,8 +104,7 @@ impl<M: Module> Tuner<M> {
         training: Training,
         servo: ContextServo,
     ) -> Result<Self> {
-        let size = size(model, None);
-        let steered = SteeredTraining::new(training, servo, (size.weights, size.layers))?;
+        let steered = SteeredTraining::new(training, servo, size(model, None))?;
         Ok(Self {
             fresh: optimizer.clone(),
             optimizer: optimizer.clone(),

@@ -94,6 +94,7 @@ impl TraineeConfig {
             validation_examples: rows,
             parameters: size.weights,
             layers: size.layers,
+            units: size.units,
             adaptive: match task.optimizer() {
                 Some(own) => own.is_adaptive(),
                 None => self.optimizer.is_adaptive(),

@@ -1,12 +1,12 @@
 //! A look at a task before it is trained: which weights it uses, how low its loss can be, and what it draws that is not its own.
 
 use crate::data::Targets;
-use crate::network::weights::{Size, copy, size};
+use crate::network::weights::{copy, size};
 use crate::{Batch, Pass, TargetBatch, Task};
 use burn::module::{Module, ModuleVisitor};
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor, TensorData};
-use trimtab_env::{Settings, stream};
+use trimtab_env::{NetworkSize, Settings, stream};
 
 /// Rows that are looked at.
 const ROWS: usize = 8;
@@ -18,7 +18,7 @@ const RANDOM: [&str; 3] = ["Struct:Dropout", "Struct:GaussianNoise", "Struct:RRe
 /// What was seen.
 pub(crate) struct DryRun {
     /// The size of the network that takes part.
-    pub size: Size,
+    pub size: NetworkSize,
     /// The loss of perfect predictions.
     pub lowest_loss: f64,
     /// What may make results other than expected.

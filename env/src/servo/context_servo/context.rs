@@ -13,6 +13,9 @@ const UPDATE_COST: f64 = 70.0;
 /// 700, the most that was tried.
 const UPDATE_COSTS: (f64, f64) = (-1.845, 1.0);
 
+/// Up to so many units of a hidden layer the width is that of all layers alone.
+const MOST_UNITS: f64 = 512.0;
+
 /// What is known of a training before it begins.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Context {
@@ -24,6 +27,9 @@ pub struct Context {
     pub parameters: f64,
     /// Layers of weights; hidden layers are one fewer.
     pub layers: f64,
+    /// Units of the largest hidden layer; 0 where that is not known.
+    #[serde(default)]
+    pub units: f64,
     /// Whether the optimiser normalises its updates for each weight, as Adam does.
     pub adaptive: bool,
     /// Whether the training goes on from weights of an earlier one, as fine-tuning does.
@@ -35,6 +41,24 @@ pub struct Context {
     /// Targets an example has: 1 for a row of a table, as many as tokens for a window of text.
     #[serde(default = "one_target")]
     pub targets: f64,
+}
+
+impl Default for Context {
+    /// Adam and 20 epochs of 4,096 examples, with three times as many weights in three layers of 64 units, at the usual cost of an update:
+    /// where [`Terms`] are their base.
+    fn default() -> Self {
+        Self {
+            epochs: 20.0,
+            examples: 4096.0,
+            parameters: 12288.0,
+            layers: 3.0,
+            units: 0.0,
+            adaptive: true,
+            pretrained: false,
+            update_cost: usual_update_cost(),
+            targets: one_target(),
+        }
+    }
 }
 
 fn one_target() -> f64 {
@@ -60,6 +84,7 @@ impl Context {
             examples: spec.train_examples as f64,
             parameters: spec.parameters as f64,
             layers: spec.layers as f64,
+            units: spec.units as f64,
             adaptive: spec.adaptive,
             pretrained: spec.pretrained,
             update_cost: match spec.cost {
@@ -68,6 +93,14 @@ impl Context {
             },
             targets: spec.targets_per_example as f64,
         })
+    }
+
+    /// The side of a square layer of mean size; wider, where a hidden layer has more than 512 units, by as many times as it has more than
+    /// the larger of the two. A single layer of 4,096 has weights like square ones of a few hundred, but each of its outputs adds up 4,096.
+    /// Up to 512 units the side alone is what the exponents were fitted with.
+    fn width(&self) -> f64 {
+        let side = (self.parameters / self.layers.max(1.0)).sqrt();
+        side * (self.units / side.max(MOST_UNITS)).max(1.0)
     }
 
     /// The names of [`Context::features`].
@@ -87,8 +120,7 @@ impl Context {
 
     /// The numbers that set-points depend on: `log10(epochs / 20)`, `log10(epochs examples / (20 * 4096))` for the updates, which at
     /// the same batch size are as many as passes times examples, -1/2 or 1/2 for the optimiser,
-    /// `log10(parameters / (3 examples))`, hidden layers less 2 for up to five layers, `log10(width / 64)` with the side of a
-    /// square layer of mean size as the width, and `log10(layers / 5)` for more than five, with an adaptive optimiser or with
+    /// `log10(parameters / (3 examples))`, hidden layers less 2 for up to five layers, `log10(width / 64)`, and `log10(layers / 5)` for more than five, with an adaptive optimiser or with
     /// another, 1 for weights of an earlier training, `log10(update_cost / 70)`, kept within -1.845 and 1, and `log10(targets)`; each kept
     /// within -3 and 3, far beyond what any fit has seen.
     pub fn features(&self) -> [f64; 11] {
@@ -105,7 +137,7 @@ impl Context {
             adaptive - 0.5,
             log(self.parameters / (3.0 * self.examples.max(1.0))),
             self.layers.min(SHALLOW) - 3.0,
-            log((self.parameters / self.layers.max(1.0)).sqrt() / 64.0),
+            log(self.width() / 64.0),
             adaptive * blocks,
             plain * blocks,
             f64::from(self.pretrained),

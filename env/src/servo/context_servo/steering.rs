@@ -5,7 +5,7 @@ use super::{Context, ContextServo, History, MAX_DECAY};
 use crate::tuning::settings::{
     AVERAGING, BATCH_SIZE, BEST, INDEPENDENT_WEIGHT_DECAY, LEARNING_RATE, ROLLBACK,
 };
-use crate::{Report, Settings};
+use crate::{NetworkSize, Report, Settings};
 use serde::{Deserialize, Serialize};
 use std::ops::Add;
 
@@ -47,7 +47,7 @@ impl Add for Offsets {
 /// ```
 /// use trimtab_env::servo::context_servo::{Context, ContextServo, Offsets, Steering};
 /// use trimtab_env::Report;
-/// let context = Context { epochs: 20.0, examples: 1000.0, parameters: 3000.0, layers: 3.0, adaptive: true, pretrained: false, update_cost: 70.0, targets: 1.0 };
+/// let context = Context { epochs: 20.0, examples: 1000.0, parameters: 3000.0, layers: 3.0, ..Context::default() };
 /// let mut steering = Steering::new(ContextServo::default(), context, 0.1);
 /// while let Some(settings) = steering.probe() {
 ///     // One update with these settings, and the weights put back.
@@ -128,10 +128,11 @@ impl Steering {
         self
     }
 
-    /// Takes the numbers of weights and layers that the first gradients show the network to have.
-    pub fn resize(&mut self, weights: usize, layers: usize) {
-        self.context.parameters = weights as f64;
-        self.context.layers = layers as f64;
+    /// Takes the size that the first gradients show the network to have.
+    pub fn resize(&mut self, size: NetworkSize) {
+        self.context.parameters = size.weights as f64;
+        self.context.layers = size.layers as f64;
+        self.context.units = size.units as f64;
     }
 
     /// The context.

@@ -8,9 +8,15 @@ const TRAINING: Training = Training {
     learning_rate: 0.1,
 };
 
+const SIZE: NetworkSize = NetworkSize {
+    weights: 1000,
+    layers: 2,
+    units: 40,
+};
+
 /// Updates as large as the rate, and a loss that falls to half with each segment, in batches that may not be the servo's to choose.
 fn played(batch_size: Option<usize>) -> (SteeredTraining, u64) {
-    let mut steered = SteeredTraining::new(TRAINING, ContextServo::default(), (1000, 2)).unwrap();
+    let mut steered = SteeredTraining::new(TRAINING, ContextServo::default(), SIZE).unwrap();
     if let Some(size) = batch_size {
         steered = steered.with_batch_size(size).unwrap();
     }
@@ -28,7 +34,7 @@ fn played(batch_size: Option<usize>) -> (SteeredTraining, u64) {
         }));
         examples += report.examples;
         if steered.is_probing() {
-            steered.probed(report, (1000, 2));
+            steered.probed(report, SIZE);
             // Its cost is told.
             tally.begin(steered.settings().batch_size().unwrap());
         } else if steered.trained(report).is_none() {
@@ -100,7 +106,7 @@ fn a_training_goes_on_as_it_was_written() {
 
 #[test]
 fn batches_of_nothing_are_refused() {
-    let steered = SteeredTraining::new(TRAINING, ContextServo::default(), (1000, 2)).unwrap();
+    let steered = SteeredTraining::new(TRAINING, ContextServo::default(), SIZE).unwrap();
     let error = steered.with_batch_size(0).unwrap_err().to_string();
     assert!(error.starts_with("batch_size"), "{error}");
 }
@@ -108,7 +114,7 @@ fn batches_of_nothing_are_refused() {
 /// The budget is as many passes with batches of 64, at any cost of an update, and whichever is said first.
 #[test]
 fn a_budget_is_passes_whatever_an_update_costs() {
-    let new = || SteeredTraining::new(TRAINING, ContextServo::default(), (1000, 2)).unwrap();
+    let new = || SteeredTraining::new(TRAINING, ContextServo::default(), SIZE).unwrap();
     assert_eq!(
         crate::json::to_vec(&new().update_cost(70.0).unwrap()).unwrap(),
         crate::json::to_vec(&new()).unwrap(),
@@ -136,7 +142,7 @@ fn batches_follow_what_an_update_costs_and_the_targets_of_an_example() {
             examples: 100_000,
             ..TRAINING
         };
-        SteeredTraining::new(training, ContextServo::default(), (1000, 2)).unwrap()
+        SteeredTraining::new(training, ContextServo::default(), SIZE).unwrap()
     };
     let size = |steered: SteeredTraining| steered.settings().batch_size().unwrap();
     let usual = size(new());
@@ -147,7 +153,7 @@ fn batches_follow_what_an_update_costs_and_the_targets_of_an_example() {
 
 #[test]
 fn costs_and_targets_that_cannot_be_are_refused() {
-    let new = || SteeredTraining::new(TRAINING, ContextServo::default(), (1000, 2)).unwrap();
+    let new = || SteeredTraining::new(TRAINING, ContextServo::default(), SIZE).unwrap();
     for examples in [-1.0, f64::NAN, f64::INFINITY, 1e10] {
         let error = new().update_cost(examples).unwrap_err().to_string();
         assert!(error.starts_with("update_cost"), "{error}");

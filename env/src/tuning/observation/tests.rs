@@ -133,10 +133,7 @@ fn a_history_is_what_was_seen_before() {
         examples: 500.0,
         parameters: 9000.0,
         layers: 2.0,
-        adaptive: true,
-        pretrained: false,
-        update_cost: 70.0,
-        targets: 1.0,
+        ..Context::default()
     };
     let features = FEATURES.len() + 2;
     let mut seen: Vec<Vec<f32>> = Vec::new();

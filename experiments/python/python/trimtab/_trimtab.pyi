@@ -178,6 +178,7 @@ class SteeredTraining:
         learning_rate: float,
         weights: int,
         layers: int,
+        units: int = 0,
         batch_size: int | None = None,
         fine_tuning: bool = False,
         lowest_loss: float = 0.0,
@@ -194,6 +195,7 @@ class SteeredTraining:
             learning_rate: Where the start probe begins.
             weights: Of the network.
             layers: Weights with two dimensions or more.
+            units: Of the largest hidden layer; 0 where that is not known.
             batch_size: Of a loop that cannot change it; the budget is then exactly `epochs` passes.
             fine_tuning: Whether the weights are those of an earlier training.
             lowest_loss: What losses can come down to.
@@ -218,7 +220,7 @@ class SteeredTraining:
     def count(self, examples: int | None = None, loss: float | None = None) -> bool:
         """Counts an update, of `batch_size` examples if it is not said. Says whether it ends a segment or was one of the start probe."""
 
-    def probed(self, losses: Sequence[float], ratio: float | None, weights: int, layers: int) -> None:
+    def probed(self, losses: Sequence[float], ratio: float | None, weights: int, layers: int, units: int = 0) -> None:
         """Ends the update of the start probe: its loss, its size relative to the weights, and how many weights have a gradient."""
 
     def trained(self, losses: Sequence[float], ratio: float | None) -> str | None:

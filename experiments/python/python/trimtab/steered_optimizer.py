@@ -116,6 +116,9 @@ def first_rate(optimizer: torch.optim.Optimizer) -> float:
     return next((rate for rate in rates if rate > 0.0), 0.0)
 
 
-def size_of(weights: list[torch.Tensor]) -> tuple[int, int]:
-    """Numbers of weights, and of layers: those with two dimensions or more."""
-    return sum(weight.numel() for weight in weights), sum(weight.dim() >= 2 for weight in weights)
+def size_of(weights: list[torch.Tensor]) -> tuple[int, int, int]:
+    """Numbers of weights, of layers, which are those with two dimensions or more, and of the units of the largest hidden layer: the most
+    outputs of a layer that a later one has as inputs."""
+    layers = [weight.shape[:2] for weight in weights if weight.dim() >= 2]
+    hidden = [outputs for index, (outputs, _) in enumerate(layers) if any(outputs == inputs for _, inputs in layers[index + 1 :])]
+    return sum(weight.numel() for weight in weights), len(layers), max(hidden, default=0)

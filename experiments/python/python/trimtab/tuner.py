@@ -86,7 +86,7 @@ class Tuner:
         if adaptive is None:
             adaptive = not isinstance(optimizer, (torch.optim.SGD, torch.optim.ASGD))
         parameters = [parameter for group in optimizer.param_groups for parameter in group["params"] if parameter.requires_grad]
-        weights, layers = size_of(parameters)
+        weights, layers, units = size_of(parameters)
         self._given: dict[str, Any] = {
             "examples": _count("examples", examples),
             "validation_examples": _count("validation_examples", validation_examples),
@@ -95,6 +95,7 @@ class Tuner:
             "learning_rate": float(learning_rate),
             "weights": weights,
             "layers": layers,
+            "units": units,
             "fine_tuning": fine_tuning,
             "lowest_loss": float(lowest_loss),
             "update_cost": None if update_cost is None else float(update_cost),

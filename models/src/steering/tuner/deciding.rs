@@ -23,7 +23,7 @@ impl<M: Module> Tuner<M> {
         );
         let (_, report) = self.updates.finish(after, &mut self.averaged);
         self.updates.forget();
-        self.steered.probed(report, (size.weights, size.layers));
+        self.steered.probed(report, size);
         self.updates.tally.begin(rates.batch_size);
     }
 

@@ -425,9 +425,9 @@ proptest! {
     #[test]
     fn settings_are_always_possible(
         epochs in 1e-3..1e6f64, examples in 1.0..1e9f64, parameters in 1.0..1e12f64, layers in 1.0..200.0f64,
-        update_cost in 0.0..1e9f64, targets in 1.0..1e6f64, adaptive: bool, pretrained: bool, f in 0.0..=1.0f64, ratio in 1e-12..1e3f64, z in -5.0..5.0f64,
+        units in 0.0..1e6f64, update_cost in 0.0..1e9f64, targets in 1.0..1e6f64, adaptive: bool, pretrained: bool, f in 0.0..=1.0f64, ratio in 1e-12..1e3f64, z in -5.0..5.0f64,
     ) {
-        let context = Context { epochs, examples: examples.round(), parameters, layers, adaptive, pretrained, update_cost, targets };
+        let context = Context { epochs, examples: examples.round(), parameters, layers, units, adaptive, pretrained, update_cost, targets };
         let mut steering = Steering::new(ContextServo::default(), context, 0.1);
         steering.record(&measured(ratio));
         let offsets = Offsets { update_ratio: z, batch_size: z, weight_decay: z };
