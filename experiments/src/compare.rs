@@ -11,7 +11,7 @@
 //! | the config, and what can be compared | [`config`], [`method`] |
 //! | a comparison from beginning to end | [`run`] |
 //! | what is found out before the methods run: grids, fits | `grid`, `fit`, `comparison` |
-//! | single trainings and searches as work | `work`, `search` |
+//! | single trainings and searches as work; the trials of a search, one after the other or several at a time | `work`, `search`, `trial`, `searches` |
 //! | searches as studies of Optuna, while they go on; studies that they go on from | `studies`, [`warm_start`] |
 //! | who spent what; the lines of `records.jsonl` | [`ledger`], [`record`] |
 //! | the figures: intervals, profiles, break-even, one method against each | [`report`](mod@report), [`profile`], [`break_even`](mod@break_even), [`rivals`] |
@@ -40,8 +40,10 @@ pub mod rivals;
 pub mod run;
 mod runs;
 mod search;
+mod searches;
 mod studies;
 pub mod table;
+mod trial;
 pub mod warm_start;
 pub(crate) mod work;
 

@@ -57,6 +57,9 @@ const SMALL: &str = r#"(
         Search(name: "steered_asha", searcher: Asha((min_resource: 3, max_resource: 7, reduction_factor: 2)), runs: 3,
             steered: (space: [(name: "weight_decay", domain: LogUniform(0.1, 10)), (name: "batch_size", domain: LogUniform(0.7, 1.4))])),
         Search(name: "median", searcher: Random, pruner: Percentile((startup_trials: 1)), runs: 3),
+        Search(name: "three_at_a_time", searcher: Random, runs: 3, batch: 3),
+        Search(name: "asha_of_two", searcher: Asha((min_resource: 3, max_resource: 7, reduction_factor: 2)), runs: 3, batch: 2),
+        Search(name: "median_of_two", searcher: Random, pruner: Percentile((startup_trials: 1)), runs: 3, batch: 2),
     ],
     grid: (learning_rates: [0.01, 0.1], batch_sizes: [32], reruns: 2),
 )"#;
@@ -120,6 +123,7 @@ fn a_killed_comparison_goes_on_to_the_same_bits_and_every_cost_is_counted() {
         ("random", 3.0),
         ("steered", 3.0),
         ("steered_asha", 3.0),
+        ("asha_of_two", 3.0),
     ] {
         let spent = row(name)["budgets"].as_f64().unwrap();
         assert!((spent / wanted - 1.0).abs() < 0.15, "{name}: {spent}");
@@ -142,13 +146,18 @@ fn a_killed_comparison_goes_on_to_the_same_bits_and_every_cost_is_counted() {
             assert_ne!(result["outcome"], default["outcome"], "{other}");
         }
     }
+    // Random trials do not depend on each other: it is the same search, played together.
+    assert_eq!(trainings("three_at_a_time"), trainings("random"));
     // What a pruner saves goes into more runs.
+    for name in ["median", "median_of_two"] {
+        let median = row(name);
+        assert!(median["runs"].as_f64().unwrap() > 3.0, "{median}");
+        assert!(
+            (median["budgets"].as_f64().unwrap() / 3.0 - 1.0).abs() < 0.15,
+            "{median}"
+        );
+    }
     let median = row("median");
-    assert!(median["runs"].as_f64().unwrap() > 3.0, "{median}");
-    assert!(
-        (median["budgets"].as_f64().unwrap() / 3.0 - 1.0).abs() < 0.15,
-        "{median}"
-    );
     assert_eq!(median["ruleset"], "external_tuning");
     assert!(whole.contains("\"range_test\":{\"rates\":["));
     assert_eq!(row("best_cosine")["hindsight"], true);
@@ -242,6 +251,11 @@ fn another_config_in_the_folder_and_equal_names_are_explained() {
             "methods[8] (hypergradient): rate: inf",
         ),
         ("runs: 3)", "runs: 0)", "runs: 0"),
+        (
+            "batch: 3",
+            "batch: 0",
+            "methods[17] (three_at_a_time): batch: 0",
+        ),
         ("generations: 1)", "generations: 0)", "generations: 0"),
         ("members: 2", "members: 1", "members: 1"),
         (
@@ -302,8 +316,8 @@ fn searches_are_shown_once_and_change_no_record() {
     let records = folder.read("shown/records.jsonl");
     assert_eq!(records, folder.read("plain/records.jsonl"));
     let wanted = studies(&folder, "study.log");
-    // Five searches on two tasks with two seeds, and a fit on each task.
-    assert_eq!(wanted.len(), 5 * 2 * 2 + 2);
+    // Eight searches on two tasks with two seeds, and a fit on each task.
+    assert_eq!(wanted.len(), 8 * 2 * 2 + 2);
     assert!(wanted.iter().any(|study| study.contains("state: Pruned")));
 
     // A kill leaves any part of both files.

@@ -209,6 +209,7 @@ impl<'a> Comparison<'a> {
                 searcher,
                 pruner,
                 runs,
+                batch,
                 steered,
                 warm_start,
                 ..
@@ -225,6 +226,7 @@ impl<'a> Comparison<'a> {
                     space: space.clone(),
                     pruner: pruner.clone(),
                     runs: *runs,
+                    batch: *batch,
                     servo: steered.as_ref().map(|steered| steered.servo),
                     seen,
                     study: self.shown.then(study).transpose()?,

@@ -119,6 +119,10 @@ pub enum Method {
         pruner: Option<PrunerConfig>,
         /// Whole runs that it may spend.
         runs: f64,
+        /// Trials that it asks for at a time. They are played together, as far as there are workers, and none knows the losses of the
+        /// others: another number is another search.
+        #[serde(default = "one_at_a_time", skip_serializing_if = "is_one")]
+        batch: usize,
         /// Trials are runs under a context servo instead, and this is searched.
         #[serde(default)]
         steered: Option<Steered>,
@@ -179,6 +183,14 @@ impl Steered {
 
 /// The parameter of a steered search that multiplies the set-point of the servo.
 const UPDATE_RATIO: &str = "update_ratio";
+
+fn one_at_a_time() -> usize {
+    1
+}
+
+fn is_one(batch: &usize) -> bool {
+    *batch == 1
+}
 
 fn constant() -> Schedule {
     Schedule::Constant
@@ -316,10 +328,15 @@ impl Method {
                 searcher,
                 pruner,
                 runs,
+                batch,
                 steered,
                 warm_start,
                 ..
             } => {
+                if !(1..=MOST_RUNS).contains(batch) {
+                    let allowed = "give at least 1, and at most 100,000";
+                    return Err(Error::config("batch", batch, allowed));
+                }
                 check(
                     "runs",
                     *runs,

@@ -7,8 +7,9 @@ use super::grid::{self, tune};
 use super::ledger::Ledger;
 use super::method::Method;
 use super::record::{CompareRecord, Line};
-use super::studies;
+use super::search::Searched;
 use super::work::{Answer, Methods, Unit};
+use super::{searches, studies};
 use crate::record::observer::{Observer, Phase};
 use crate::record::run_directory::{append_lines, open_records};
 use crate::work::environments::Tuning;
@@ -17,6 +18,7 @@ use crate::work::{Work, Workers};
 use crate::{Error, Result};
 use std::path::Path;
 use trimtab_agent::Policy;
+use trimtab_agent::controller::Found;
 use trimtab_agent::searcher::SearcherConfig;
 use trimtab_agent::searcher::optuna::Journal;
 use trimtab_env::Environment;
@@ -107,42 +109,68 @@ fn compare_in(
         (0..tasks).flat_map(move |task| (0..config.seeds).map(move |seed| (method, task, seed)))
     });
     let todo: Vec<Job> = all.filter(|job| !done(job)).collect();
-    let units = todo.iter().map(|job| comparison.unit(*job));
-    let units = units.collect::<Result<Vec<_>>>()?;
     let total = (config.methods.len() * tasks) as u64 * config.seeds;
-    observer.begin(Phase::Evaluation, total, total - todo.len() as u64);
+    let begun = total - todo.len() as u64;
+    let (mut jobs, mut units, mut together) = (Vec::new(), Vec::new(), (Vec::new(), Vec::new()));
+    for job in todo {
+        match comparison.unit(job)? {
+            Unit::Search(search) if search.batch > 1 => {
+                together.0.push(job);
+                together.1.push(*search);
+            }
+            unit => {
+                jobs.push(job);
+                units.push(unit);
+            }
+        }
+    }
+    observer.begin(Phase::Evaluation, total, begun);
     let methods = Methods {
         trainings: work,
         journal,
     };
     let session = workers.begin(&methods);
-    session.each(&(), &units, observer, |index, answer| {
-        let (method, task, seed) = todo[index];
-        let (ledger, outcome, budget, range_test) = match answer {
-            Answer::Training(played) => {
-                let ledger = Ledger::of(&played.segments, &config.process.objective);
-                (ledger, played.outcome, played.budget, played.range_test)
-            }
-            Answer::Search(found) => {
-                if let (Unit::Search(search), Some(journal)) = (&units[index], journal) {
-                    studies::write(search, found.events, journal)?;
-                }
-                (found.ledger, found.outcome, found.budget, None)
-            }
-        };
+    let mut write = |(method, task, seed): Job, found: Searched, range_test: Option<Found>| {
         let line = Line::Result(CompareRecord {
             method: config.methods[method].name().to_owned(),
             task: tuning.tasks[task].name().to_owned(),
             seed,
-            budget,
-            ledger,
-            outcome,
+            budget: found.budget,
+            ledger: found.ledger,
+            outcome: found.outcome,
             range_test,
         });
         append_lines(&file, std::slice::from_ref(&line))?;
         lines.push(line);
         Ok(())
+    };
+    session.each(&(), &units, observer, |index, answer| match answer {
+        Answer::Training(played) => {
+            let found = Searched {
+                ledger: Ledger::of(&played.segments, &config.process.objective),
+                outcome: played.outcome,
+                budget: played.budget,
+                events: Vec::new(),
+            };
+            write(jobs[index], found, played.range_test)
+        }
+        Answer::Search(mut found) => {
+            if let (Unit::Search(search), Some(journal)) = (&units[index], journal) {
+                studies::write(search, std::mem::take(&mut found.events), journal)?;
+            }
+            write(jobs[index], found, None)
+        }
+        Answer::Trial(_) => Err(Error::Wire("a trial that nobody asked for".to_owned())),
     })?;
+    let (jobs, searches) = together;
+    searches::play(
+        &searches,
+        config.process.segments,
+        &session,
+        (workers.registry, journal),
+        observer,
+        |index, found| write(jobs[index], found, None),
+    )?;
     observer.end();
     Ok(lines)
 }

@@ -1,21 +1,16 @@
 //! Searches over several runs.
 
 use super::ledger::Ledger;
-use super::method::Steered;
 use super::studies::Shown;
-use crate::work::environments::steered;
+use super::trial::{ChainedTrial, Part, TrialResult};
 use crate::{Registry, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use trimtab_agent::controller::{
-    ContextServoController, Controller, Decision, Episode, Play, Situation,
-};
 use trimtab_agent::searcher::optuna::{Ending, Journal, Title, TrialEvent};
-use trimtab_agent::searcher::pruning::{self, Pruner, PrunerConfig};
-use trimtab_agent::searcher::{Proposal, SearcherConfig, SeenTrial, Trial};
+use trimtab_agent::searcher::pruning::{Pruner, PrunerConfig};
+use trimtab_agent::searcher::{Proposal, Searcher, SearcherConfig, SeenTrial, Trial};
 use trimtab_env::mdp::stream::derived_seed;
-use trimtab_env::servo::context_servo::Offsets;
-use trimtab_env::{ContextServo, Cost, Environment, Outcome, SearchSpace, Settings, TuningEnv};
+use trimtab_env::{ContextServo, Cost, Outcome, SearchSpace, Segments, TuningEnv};
 
 /// A search on one task with one seed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -28,6 +23,8 @@ pub(crate) struct Search {
     pub(super) pruner: Option<PrunerConfig>,
     /// How many whole runs it may spend.
     pub(super) runs: f64,
+    /// How many trials are asked for at a time.
+    pub(super) batch: usize,
     /// Under which servo its trials are, if they are steered.
     pub(super) servo: Option<ContextServo>,
     /// What its searcher has seen before its first trial.
@@ -48,185 +45,162 @@ pub(crate) struct Searched {
     pub(super) events: Vec<TrialEvent>,
 }
 
-/// Runs trials until as much is spent as `runs` whole runs cost. If they are shown, they are written to the journal as they go, or
-/// are in the result.
+/// Plays a search whose trials are played one after the other. If they are shown, they are written to the journal as they go, or are
+/// in the result.
 pub(super) fn search(
     search: &Search,
     environment: &mut TuningEnv,
     registry: &Registry,
     journal: Option<&Journal>,
 ) -> Result<Searched> {
-    environment.only(Some(search.task))?;
-    let mut shown = Shown::begin(search, journal)?;
-    let searcher_seed = derived_seed(search.seed, "searcher", 0);
-    let mut searcher = registry.searcher(&search.searcher, search.space.clone(), searcher_seed)?;
-    searcher.see(&search.seen)?;
-    let mut pruner = search.pruner.clone().map(Pruner::new).transpose()?;
-    let mut ledger = Ledger::default();
-    let mut trials: BTreeMap<u64, Trial> = BTreeMap::new();
-    let mut best = (f64::INFINITY, Outcome::new());
-    let mut budget = 0.0;
-    // Another run begins if half a run or more is left.
-    while search.runs * budget - ledger.spent >= 0.5 * budget {
-        let trial = match searcher.ask()? {
-            Proposal::Trial(trial) => trial,
-            Proposal::Wait | Proposal::Done => break,
-        };
-        // The settings from the first ancestor on, each up to its resource.
-        let mut chain = vec![trial.clone()];
-        while let Some(earlier) = chain.last().and_then(|t| t.continues) {
-            match trials.get(&earlier) {
-                Some(earlier) => chain.push(earlier.clone()),
-                None => break,
-            }
+    let segments = environment.config().segments;
+    let mut under_way = UnderWay::begin(search, segments, registry, journal)?;
+    loop {
+        let asked = under_way.ask()?;
+        if asked.is_empty() {
+            return under_way.finish();
         }
-        chain.reverse();
-        trials.insert(trial.id, trial.clone());
-        let _span = tracing::info_span!("trial", trial = trial.id as i64).entered();
-        let training = derived_seed(search.seed, "trial", chain[0].id);
-        let mut controller = Chain::new(environment, &chain, search.servo, training)?;
-        let play = Play {
-            environment: &mut *environment,
-            controller: &mut controller,
-            seed: training,
-        };
-        shown.say(|| TrialEvent::Began(trial.clone()))?;
-        let (loss, ending) = play_trial(play, &chain, pruner.as_mut(), &mut ledger, &mut shown)?;
-        shown.say(|| TrialEvent::Ended {
-            trial: trial.id,
-            ending,
-        })?;
-        budget = environment.budget();
-        if loss < best.0 {
-            best = (loss, environment.outcome()?);
+        for trial in asked {
+            let result = trial.play(environment, |part| under_way.show(&trial, part))?;
+            under_way.tell(&trial, &result)?;
         }
-        searcher.tell(trial.id, loss)?;
     }
-    shown.say(|| TrialEvent::Finished)?;
-    Ok(Searched {
-        ledger,
-        outcome: best.1,
-        budget: environment.budget(),
-        events: shown.kept(),
-    })
 }
 
-/// A chain of trials as a controller: each has its part of the run, up to its resource.
-struct Chain {
-    links: Vec<(Option<u64>, Settings)>,
-    /// If trials are steered: the servo, and what each trial adds to it.
-    servo: Option<(ContextServoController, Vec<Offsets>)>,
+/// A search under way.
+pub(super) struct UnderWay<'a> {
+    search: &'a Search,
+    /// Those of a whole run.
+    segments: Segments,
+    searcher: Box<dyn Searcher>,
+    pruner: Option<Pruner>,
+    trials: BTreeMap<u64, Trial>,
+    ledger: Ledger,
+    best: (f64, Outcome),
+    /// What one run may spend; 0 before the first.
+    budget: Cost,
+    shown: Shown<'a>,
 }
 
-impl Chain {
-    fn new(
-        environment: &mut TuningEnv,
-        trials: &[Trial],
-        servo: Option<ContextServo>,
-        seed: u64,
+impl<'a> UnderWay<'a> {
+    /// Begins a search, and shows it in the journal.
+    pub(super) fn begin(
+        search: &'a Search,
+        segments: Segments,
+        registry: &Registry,
+        journal: Option<&'a Journal>,
     ) -> Result<Self> {
-        let base = environment.config().settings.clone();
-        let link = |trial: &Trial| (trial.resource, base.joined(&trial.configuration));
-        let servo = match servo {
-            None => None,
-            Some(servo) => {
-                let controller = steered(environment, "servo", servo, seed)?;
-                let offsets = trials
-                    .iter()
-                    .map(|trial| Steered::offsets(&trial.configuration));
-                Some((controller, offsets.collect::<Result<Vec<_>>>()?))
-            }
-        };
+        let seed = derived_seed(search.seed, "searcher", 0);
+        let mut searcher = registry.searcher(&search.searcher, search.space.clone(), seed)?;
+        searcher.see(&search.seen)?;
         Ok(Self {
-            links: trials.iter().map(link).collect(),
-            servo,
+            shown: Shown::begin(search, journal)?,
+            search,
+            segments,
+            searcher,
+            pruner: search.pruner.clone().map(Pruner::new).transpose()?,
+            trials: BTreeMap::new(),
+            ledger: Ledger::default(),
+            best: (f64::INFINITY, Outcome::new()),
+            budget: 0.0,
         })
     }
-}
 
-impl Controller for Chain {
-    fn name(&self) -> &str {
-        "trial"
+    /// The trials to play next, which know nothing of each other; none once as much is spent as the runs cost. All are to be told, in
+    /// this order, before it is asked again.
+    pub(super) fn ask(&mut self) -> Result<Vec<ChainedTrial>> {
+        let mut asked = Vec::new();
+        // What a run may spend is not known before the first has been played; then nothing is spent either.
+        let budget = if self.budget > 0.0 { self.budget } else { 1.0 };
+        let mut left = self.search.runs * budget - self.ledger.spent;
+        // Another run begins if half a run or more is left.
+        while asked.len() < self.search.batch && left >= 0.5 * budget {
+            let trial = match self.searcher.ask()? {
+                Proposal::Trial(trial) => self.chained(trial),
+                Proposal::Wait | Proposal::Done => break,
+            };
+            left -= self.share(&trial) * budget;
+            self.trials.insert(trial.trial.id, trial.trial.clone());
+            self.shown.say(|| TrialEvent::Began(trial.trial.clone()))?;
+            asked.push(trial);
+        }
+        Ok(asked)
     }
 
-    fn begin(&mut self, seed: u64) {
-        if let Some((servo, _)) = &mut self.servo {
-            servo.begin(seed);
+    /// The trial with those that it goes on from.
+    fn chained(&self, trial: Trial) -> ChainedTrial {
+        let earlier = |trial: &Trial| trial.continues.and_then(|id| self.trials.get(&id).cloned());
+        let mut before: Vec<Trial> = std::iter::successors(earlier(&trial), earlier).collect();
+        before.reverse();
+        ChainedTrial {
+            task: self.search.task,
+            seed: self.search.seed,
+            trial,
+            before,
+            servo: self.search.servo,
+            pruner: self.pruner.clone(),
         }
     }
 
-    fn decide(&mut self, situation: &Situation) -> Decision {
-        let segments = situation.segments.len() as u64;
-        let last = self.links.len() - 1;
-        let mut links = self.links.iter();
-        let link = links
-            .position(|(resource, _)| resource.is_none_or(|resource| segments < resource))
-            .unwrap_or(last);
-        match &mut self.servo {
-            None => Decision::Set(self.links[link].1.clone()),
-            Some((servo, offsets)) => {
-                servo.add(offsets[link]);
-                servo.decide(situation)
-            }
-        }
-    }
-}
-
-/// Plays a chain of trials of which all but the last were played before: the same seed and settings lead to the same
-/// state, so that only the last part is new, and only that is spent. Returns the best validation loss of the chain, and how it ended.
-fn play_trial(
-    play: Play,
-    chain: &[Trial],
-    mut pruner: Option<&mut Pruner>,
-    ledger: &mut Ledger,
-    shown: &mut Shown,
-) -> Result<(f64, Ending)> {
-    let (trial, before) = match chain {
-        [before @ .., trial] => (trial, before.last().and_then(|before| before.resource)),
-        [] => return Ok((f64::INFINITY, Ending::Whole(f64::INFINITY))),
-    };
-    let known = before.unwrap_or(0);
-    if before.is_none() {
-        ledger.begin_run();
-    }
-    let mut episode = Episode::begin(play)?;
-    let objective = episode.environment().config().objective;
-    let (mut segments, mut spent, mut best) = (0, 0.0, f64::INFINITY);
-    // A run without a loss after any of its segments has failed, though the loss of the untrained network is its best.
-    let mut evaluated = false;
-    let shown_loss = |evaluated: bool, best: f64| if evaluated { best } else { f64::INFINITY };
-    while trial.resource.is_none_or(|resource| segments < resource) {
-        episode.step()?;
-        segments += 1;
-        let Some(segment) = episode.environment().segments().last() else {
-            return Ok((best, Ending::Whole(shown_loss(evaluated, best))));
+    /// The share of a whole run that a trial is meant to cost.
+    fn share(&self, trial: &ChainedTrial) -> f64 {
+        let after = |resource: Option<u64>| match resource {
+            None => 1.0,
+            Some(0) => 0.0,
+            Some(segments) => self.segments.spent_after(segments as usize - 1),
         };
-        let loss = objective.of(&segment.report);
-        best = segment.best_loss;
-        evaluated |= loss.is_some_and(f64::is_finite);
-        if segments > known {
-            ledger.divergences += u64::from(segment.report.diverged);
-            // With what is spent between segments, as in a single run.
-            ledger.spend(segment.spent - spent, loss);
-            shown.say(|| TrialEvent::Reported {
-                trial: trial.id,
-                step: segments - 1,
-                loss: loss.unwrap_or(f64::NAN),
-            })?;
-        }
-        spent = segment.spent;
-        if episode.is_over() {
-            if let Some(pruner) = &mut pruner {
-                pruner.complete(trial.id);
-            }
-            return Ok((best, Ending::Whole(shown_loss(evaluated, best))));
-        }
-        if let Some(pruner) = &mut pruner {
-            let loss = loss.unwrap_or(f64::NAN);
-            if pruner.report(trial.id, segments, loss) == pruning::Decision::Stop {
-                return Ok((best, Ending::Pruned));
-            }
-        }
+        after(trial.trial.resource) - after(Some(trial.known()))
     }
-    Ok((best, Ending::Paused(shown_loss(evaluated, best))))
+
+    /// Shows a part of a trial that is being played.
+    pub(super) fn show(&mut self, trial: &ChainedTrial, part: &Part) -> Result<()> {
+        self.shown.say(|| TrialEvent::Reported {
+            trial: trial.trial.id,
+            step: part.segment - 1,
+            loss: part.loss.unwrap_or(f64::NAN),
+        })
+    }
+
+    /// Takes the result of a trial, whose parts were shown.
+    pub(super) fn tell(&mut self, trial: &ChainedTrial, result: &TrialResult) -> Result<()> {
+        let id = trial.trial.id;
+        if !trial.is_promoted() {
+            self.ledger.begin_run();
+        }
+        for part in &result.parts {
+            self.ledger.divergences += u64::from(part.diverged);
+            self.ledger.spend(part.cost, part.loss);
+        }
+        if let Some(pruner) = &mut self.pruner {
+            let whole = matches!(result.ending, Ending::Whole(_));
+            // The end of a whole run is not judged.
+            let judged = result.parts.len() - usize::from(whole && !result.parts.is_empty());
+            for part in &result.parts[..judged] {
+                pruner.report(id, part.segment, part.loss.unwrap_or(f64::NAN));
+            }
+            if whole {
+                pruner.complete(id);
+            }
+        }
+        self.shown.say(|| TrialEvent::Ended {
+            trial: id,
+            ending: result.ending,
+        })?;
+        self.budget = result.budget;
+        if result.loss < self.best.0 {
+            self.best = (result.loss, result.outcome.clone());
+        }
+        Ok(self.searcher.tell(id, result.loss)?)
+    }
+
+    /// Ends it.
+    pub(super) fn finish(mut self) -> Result<Searched> {
+        self.shown.say(|| TrialEvent::Finished)?;
+        Ok(Searched {
+            ledger: self.ledger,
+            outcome: self.best.1,
+            budget: self.budget,
+            events: self.shown.kept(),
+        })
+    }
 }

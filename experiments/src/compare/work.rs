@@ -1,6 +1,7 @@
 //! What is handed out in a comparison: single trainings, and searches over several.
 
 use super::search::{Search, Searched, search};
+use super::trial::{ChainedTrial, TrialResult};
 use crate::Result;
 use crate::work::trainings::{Played, Training, Trainings, TrainingsRecipe};
 use crate::work::{Place, Portable, Recipe, Work};
@@ -21,8 +22,10 @@ pub(crate) struct Methods<'a> {
 pub(crate) enum Unit {
     /// One training.
     Training(Training),
-    /// Several.
+    /// Several, one after the other.
     Search(Box<Search>),
+    /// One of a search that plays several at a time.
+    Trial(Box<ChainedTrial>),
 }
 
 /// Its result.
@@ -32,6 +35,8 @@ pub(crate) enum Answer {
     Training(Played),
     /// Of several.
     Search(Searched),
+    /// Of one of several at a time.
+    Trial(TrialResult),
 }
 
 impl Work for Methods<'_> {
@@ -63,6 +68,7 @@ impl Work for Methods<'_> {
                 advance(1);
                 Ok(Answer::Search(searched))
             }
+            Unit::Trial(trial) => Ok(Answer::Trial(trial.play(environment, |_| Ok(()))?)),
         }
     }
 
