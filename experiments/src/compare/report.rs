@@ -266,6 +266,7 @@ mod tests {
                 searcher: SearcherConfig::Random,
                 pruner: None,
                 runs: 5.0,
+                batch: 1,
                 steered: None,
                 warm_start: None,
             },
