@@ -22,7 +22,7 @@ const MAX_DECAY: f64 = 0.1;
 /// of the budget used and on the [`Context`], and that sets batch size, weight decay and averaging with it:
 ///
 /// ```text
-/// rho*(f)  = 10^(start + (end - start) f^shape + feedback) (b / 64)^batch_exponent
+/// rho*(f)  = 10^(start + (end - start) f^shape + feedback) (b / 64)^batch_exponent / excess_units^units_exponent
 /// lr      <- rho* g, by no more than a factor of 64    g: lr / rho as it was measured, remembered by `memory`
 /// log2 b   = batch + batch_growth f                    b from 8 to 512
 /// decay    = 10^(decay + decay_feedback) rho*          w <- w (1 - decay) at each update
@@ -40,6 +40,10 @@ pub struct ContextServo {
     pub start: Terms,
     /// Common logarithm of the set-point at the end.
     pub end: Terms,
+    /// By which power of [`Context::excess_units`] set-points are divided; 0 for none. With Adam the rate that changes the outputs of a
+    /// layer as much is the inverse of its inputs (Yang et al. 2022, "Tensor Programs V", table 3), and of a single hidden layer nearly
+    /// all of the weights' size is in the first layer, where it does not depend on them: 1.
+    pub units_exponent: f64,
     /// Exponent of the share of the budget.
     pub shape: f64,
     /// What the history of the training adds to the logarithm of the set-point.
@@ -105,6 +109,7 @@ impl Default for ContextServo {
                 update_cost: -0.2,
                 targets: 0.0,
             },
+            units_exponent: 1.0,
             shape: 1.997,
             feedback: Feedback {
                 progress: 0.212,
@@ -171,7 +176,8 @@ impl ContextServo {
         let (start, end) = (self.start.at(context), self.end.at(context));
         let planned = start + (end - start) * f.clamp(0.0, 1.0).powf(self.shape);
         let exponent = planned + self.feedback.at(history);
-        let wanted = 10f64.powf(exponent) * (b / 64.0).powf(self.batch_exponent);
+        let narrow = 10f64.powf(exponent) / context.excess_units().powf(self.units_exponent);
+        let wanted = narrow * (b / 64.0).powf(self.batch_exponent);
         self.guard.set_point(wanted)
     }
 
@@ -213,6 +219,7 @@ impl ContextServo {
             }
         }
         for (field, value) in [
+            ("units_exponent", self.units_exponent),
             ("batch_exponent", self.batch_exponent),
             ("batch_growth", self.batch_growth),
             ("feedback.progress", self.feedback.progress),
@@ -286,6 +293,7 @@ mod tests {
         ContextServo {
             start: terms(-1.8),
             end: terms(-3.0),
+            units_exponent: 1.0,
             shape: 1.5,
             feedback: Feedback::default(),
             memory: Memory::default(),
@@ -412,33 +420,32 @@ mod tests {
     /// The square root of the cost is the theory; what the servo has is less, and small updates beside it.
     /// A single layer of 4,096 units has few weights for its width.
     #[test]
-    fn beyond_512_units_the_width_follows_them() {
-        // The side of a square layer of mean size is 400.
-        let width = |units| {
+    fn updates_shrink_with_the_units_beyond_512() {
+        let set_point = |units| {
             let context = Context {
-                parameters: 320_000.0,
+                parameters: 200_000.0,
                 layers: 2.0,
                 units,
                 ..CONTEXT
             };
-            64.0 * 10f64.powf(context.features()[5])
+            let servo = ContextServo {
+                units_exponent: 0.5,
+                ..servo()
+            };
+            [0.0, 1.0].map(|f| servo.set_point(&context, &History::default(), f, 64.0))
         };
-        for (units, wanted) in [
-            (0.0, 400.0),
-            (64.0, 400.0),
-            (512.0, 400.0),
-            (1024.0, 800.0),
-            (4096.0, 3200.0),
-        ] {
-            assert!((width(units) - wanted).abs() < 1e-6, "{units}");
+        for (units, times) in [(64.0, 1.0), (512.0, 1.0), (2048.0, 0.5), (8192.0, 0.25)] {
+            for (narrow, wide) in set_point(0.0).into_iter().zip(set_point(units)) {
+                assert!((wide / narrow - times).abs() < 1e-12, "{units}");
+            }
         }
-        // Of square layers it is their side, however wide they are.
+        // Square layers are as wide as they seem.
         let square = Context {
-            parameters: 3.0 * 2048.0 * 2048.0,
+            parameters: 2048.0 * 2048.0,
             units: 2048.0,
             ..CONTEXT
         };
-        assert!((square.features()[5] - 32f64.log10()).abs() < 1e-9);
+        assert_eq!(square.excess_units(), 1.0);
     }
 
     #[test]

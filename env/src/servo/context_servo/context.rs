@@ -13,7 +13,7 @@ const UPDATE_COST: f64 = 70.0;
 /// 700, the most that was tried.
 const UPDATE_COSTS: (f64, f64) = (-1.845, 1.0);
 
-/// Up to so many units of a hidden layer the width is that of all layers alone.
+/// Up to so many units of a hidden layer the weights say how wide a network is: the widest that the servo was fitted to has 256.
 const MOST_UNITS: f64 = 512.0;
 
 /// What is known of a training before it begins.
@@ -95,12 +95,10 @@ impl Context {
         })
     }
 
-    /// The side of a square layer of mean size; wider, where a hidden layer has more than 512 units, by as many times as it has more than
-    /// the larger of the two. A single layer of 4,096 has weights like square ones of a few hundred, but each of its outputs adds up 4,096.
-    /// Up to 512 units the side alone is what the exponents were fitted with.
-    fn width(&self) -> f64 {
-        let side = (self.parameters / self.layers.max(1.0)).sqrt();
-        side * (self.units / side.max(MOST_UNITS)).max(1.0)
+    /// How many times the units of the largest hidden layer are more than 512, and more than a square layer of all weights would have; 1 if
+    /// they are not. A single layer of 4,096 has as many weights as square ones of a few hundred, but its outputs add up 4,096 numbers.
+    pub fn excess_units(&self) -> f64 {
+        (self.units / self.parameters.sqrt().max(MOST_UNITS)).max(1.0)
     }
 
     /// The names of [`Context::features`].
@@ -120,7 +118,8 @@ impl Context {
 
     /// The numbers that set-points depend on: `log10(epochs / 20)`, `log10(epochs examples / (20 * 4096))` for the updates, which at
     /// the same batch size are as many as passes times examples, -1/2 or 1/2 for the optimiser,
-    /// `log10(parameters / (3 examples))`, hidden layers less 2 for up to five layers, `log10(width / 64)`, and `log10(layers / 5)` for more than five, with an adaptive optimiser or with
+    /// `log10(parameters / (3 examples))`, hidden layers less 2 for up to five layers, `log10(width / 64)` with the side of a
+    /// square layer of mean size as the width, and `log10(layers / 5)` for more than five, with an adaptive optimiser or with
     /// another, 1 for weights of an earlier training, `log10(update_cost / 70)`, kept within -1.845 and 1, and `log10(targets)`; each kept
     /// within -3 and 3, far beyond what any fit has seen.
     pub fn features(&self) -> [f64; 11] {
@@ -137,7 +136,7 @@ impl Context {
             adaptive - 0.5,
             log(self.parameters / (3.0 * self.examples.max(1.0))),
             self.layers.min(SHALLOW) - 3.0,
-            log(self.width() / 64.0),
+            log((self.parameters / self.layers.max(1.0)).sqrt() / 64.0),
             adaptive * blocks,
             plain * blocks,
             f64::from(self.pretrained),
