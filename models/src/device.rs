@@ -16,12 +16,12 @@ pub fn device(name: &str) -> Result<Device> {
     match name {
         "flex" => Ok(Device::flex()),
         #[cfg(feature = "tch")]
-        "libtorch" => Ok(Device::libtorch()),
+        "libtorch" => Ok(libtorch()),
         #[cfg(feature = "cuda")]
         "cuda" => Ok(Device::cuda(0)),
         #[cfg(feature = "wgpu")]
         "wgpu" => Ok(Device::wgpu(burn::tensor::DeviceKind::DefaultDevice)),
-        "libtorch" | "cuda" | "wgpu" => Err(Error::DeviceNotCompiled {
+        _ if DEVICES.contains(&name) => Err(Error::DeviceNotCompiled {
             device: name.to_owned(),
             feature: if name == "libtorch" { "tch" } else { name }.to_owned(),
         }),
@@ -31,6 +31,13 @@ pub fn device(name: &str) -> Result<Device> {
             allowed: format!("one of {}", DEVICES.join(", ")),
         }),
     }
+}
+
+/// burn 0.22 says of it that it will go, and that CUDA and others by CubeCL take its place.
+#[cfg(feature = "tch")]
+#[expect(deprecated, reason = "it is the feature")]
+fn libtorch() -> Device {
+    Device::libtorch()
 }
 
 /// Divides the cores among `jobs` trainings at the same time, before the first operation on the device called `name`. Every operation of
