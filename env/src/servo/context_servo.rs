@@ -107,7 +107,7 @@ impl Default for ContextServo {
                 blocks_plain: 0.433,
                 pretrained: -0.77,
                 update_cost: -0.2,
-                targets: 0.0,
+                targets: -0.9,
             },
             units_exponent: 1.0,
             shape: 1.997,
