@@ -262,17 +262,7 @@ impl ContextServo {
 mod tests {
     use super::*;
 
-    pub(super) const CONTEXT: Context = Context {
-        epochs: 20.0,
-        examples: 4096.0,
-        parameters: 12288.0,
-        layers: 3.0,
-        units: 0.0,
-        adaptive: true,
-        pretrained: false,
-        update_cost: 70.0,
-        targets: 1.0,
-    };
+    pub(super) const CONTEXT: Context = Context::BASE;
 
     /// Numbers of which each is another, so that none can stand in for another.
     pub(super) fn servo() -> ContextServo {

@@ -44,20 +44,8 @@ pub struct Context {
 }
 
 impl Default for Context {
-    /// Adam and 20 epochs of 4,096 examples, with three times as many weights in three layers of 64 units, at the usual cost of an update:
-    /// where [`Terms`] are their base.
     fn default() -> Self {
-        Self {
-            epochs: 20.0,
-            examples: 4096.0,
-            parameters: 12288.0,
-            layers: 3.0,
-            units: 0.0,
-            adaptive: true,
-            pretrained: false,
-            update_cost: usual_update_cost(),
-            targets: one_target(),
-        }
+        Self::BASE
     }
 }
 
@@ -75,6 +63,20 @@ fn in_examples(time: UpdateTime) -> f64 {
 }
 
 impl Context {
+    /// Adam and 20 epochs of 4,096 examples, with three times as many weights in three layers of 64 units, at the usual cost of an update:
+    /// where [`Terms`] are their base. It is the default.
+    pub const BASE: Self = Self {
+        epochs: 20.0,
+        examples: 4096.0,
+        parameters: 12288.0,
+        layers: 3.0,
+        units: 0.0,
+        adaptive: true,
+        pretrained: false,
+        update_cost: UPDATE_COST,
+        targets: 1.0,
+    };
+
     /// The context of a training with this budget; `None` if its cost is measured, so that nobody knows beforehand how many
     /// passes the budget buys.
     pub fn new(spec: &TraineeSpec, budget: Cost) -> Option<Self> {

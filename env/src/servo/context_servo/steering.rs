@@ -5,7 +5,7 @@ use super::{Context, ContextServo, History, MAX_DECAY};
 use crate::tuning::settings::{
     AVERAGING, BATCH_SIZE, BEST, INDEPENDENT_WEIGHT_DECAY, LEARNING_RATE, ROLLBACK,
 };
-use crate::{NetworkSize, Report, Settings};
+use crate::{NetworkSize, Pruned, Report, Settings};
 use serde::{Deserialize, Serialize};
 use std::ops::Add;
 
@@ -195,7 +195,7 @@ impl Steering {
         self.probing = false;
         self.fresh = false;
         if let Some(pruned) = &report.pruned {
-            self.pruned(pruned.weights as f64);
+            self.pruned(pruned);
         }
         self.history.record(report);
         let validation = report.validation.as_ref().filter(|_| !report.diverged);
@@ -231,10 +231,13 @@ impl Steering {
         }
     }
 
-    /// Takes the number of weights that pruning has left.
-    fn pruned(&mut self, weights: f64) {
+    /// Takes the numbers of weights and units that pruning has left.
+    fn pruned(&mut self, pruned: &Pruned) {
+        let weights = pruned.weights as f64;
         if weights != self.context.parameters {
             self.context.parameters = weights;
+            let widest = pruned.units.iter().max();
+            self.context.units = widest.map_or(self.context.units, |units| *units as f64);
             // A loss that is higher than before is not the learning rate's doing.
             self.loss = None;
             self.watch.other_network();

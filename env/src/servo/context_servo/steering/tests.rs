@@ -194,6 +194,26 @@ fn a_smaller_network_is_another_network() {
     assert!(smaller > 0.5 && !back, "{smaller} {back}");
 }
 
+#[test]
+fn units_that_leave_make_a_network_less_wide() {
+    let context = Context {
+        parameters: 4096.0 * 40.0,
+        units: 4096.0,
+        ..CONTEXT
+    };
+    let mut steering = Steering::new(servo(), context, 0.1);
+    assert_eq!(steering.context().excess_units(), 8.0);
+    steering.record(&Report {
+        pruned: Some(Pruned {
+            weights: 1024 * 40,
+            units: vec![1024],
+            ..Default::default()
+        }),
+        ..validated(0.01, 1.0)
+    });
+    assert_eq!(steering.context().excess_units(), 2.0);
+}
+
 /// With gradients that vanish, updates shrink at the same rate: the rate follows as far as the memory lets it.
 #[test]
 fn memory_keeps_the_rate_from_chasing_updates_that_vanish() {
