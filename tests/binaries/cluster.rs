@@ -184,6 +184,40 @@ fn tables_comparisons_and_runs_travel() {
     );
 }
 
+/// A comparison whose first unit is two trainings of so many passes, and its second one.
+fn long_trainings(passes: &str) -> String {
+    format!(
+        r#"(
+    name: "long",
+    seed: 3,
+    tasks: [(
+        data: Embedded("digits"),
+        split: (validation: Rows(100), test: Rows(100), max_train: 200),
+        model: Mlp(hidden: [8]),
+        optimizer: Sgd(),
+    )],
+    process: (
+        knobs: [(
+            name: "learning_rate",
+            domain: LogUniform(1e-5, 10.0),
+            initial: LogUniform(1e-3, 1.0),
+            moves: Servo(()),
+        )],
+        settings: {{ "batch_size": 32 }},
+        segments: (short: 1, short_share: 0.5, full: 60),
+        budget: Epochs({passes}),
+    ),
+    seeds: 1,
+    space: [
+        (name: "learning_rate", domain: LogUniform(1e-3, 1.0)),
+        (name: "batch_size", domain: Values([32])),
+    ],
+    methods: [Schedule(name: "default", schedule: Constant, peak: Default)],
+    grid: (learning_rates: [0.01], batch_sizes: [32], reruns: 1),
+)"#
+    )
+}
+
 /// A run of higher priority takes the only worker of a training that is under way, which goes on afterwards.
 #[test]
 fn a_training_is_paused_for_an_urgent_run_and_is_the_same_bits() {
@@ -191,46 +225,48 @@ fn a_training_is_paused_for_an_urgent_run_and_is_the_same_bits() {
     let Some((_server, address)) = server(&folder) else {
         return;
     };
-    let rows = (0_u32..400).map(|row| {
-        let (a, b) = (row * 7 % 31, row * 13 % 17);
-        format!("{a},{b},{}\n", if a > b { "more" } else { "less" })
-    });
-    let rows = format!("a,b,y\n{}", rows.collect::<String>());
-    std::fs::write(folder.0.join("rows.csv"), rows).unwrap();
-    let tune = |out: &str, epochs: &str, more: &[&str]| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_tune"));
+    let compare = |passes: &str, out: &str, more: &[&str]| {
+        let config = format!("{passes}.ron");
+        std::fs::write(folder.0.join(&config), long_trainings(passes)).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_compare"));
         command.current_dir(&folder.0);
-        command.args(["--data", "rows.csv", "--target", "y", "--model", "mlp"]);
-        command
-            .args(["--epochs", epochs, "--runs", "2", "--out", out])
-            .args(more);
+        command.args([&config, "--out", out]).args(more);
         command
     };
-    let model = |out: &str| std::fs::read(folder.0.join(out).join("model.bpk")).unwrap();
-    let only = worker(&folder, &address, "only");
-    // Units of many seconds; one that is under way says so within three.
-    let long = ["--workers", &address, "--strategy", "priority"];
-    let mut long = Running::start(&mut tune("long", "40000", &long));
-    std::thread::sleep(Duration::from_secs(5));
-    assert!(long.0.try_wait().unwrap().is_none(), "it is too short");
-    let urgent = ["--workers", &address, "--priority", "1"];
-    good(&tune("urgent", "2", &urgent).output().unwrap());
-    assert!(long.0.try_wait().unwrap().is_none(), "it was not paused");
-    assert!(long.0.wait().unwrap().success());
+    let records = |out: &str| folder.read(&format!("{out}/records.jsonl"));
+    let mut only = worker(&folder, &address, "only");
+    let said = folder.0.join("long.txt");
+    let is_said = |text: &str| std::fs::read_to_string(&said).unwrap().contains(text);
+    // A unit that is under way says so within three seconds and can be paused then. On a fast machine it may have ended: a longer one follows.
+    let long = ["200000", "1000000"].into_iter().find(|passes| {
+        let priority = ["--workers", &address, "--strategy", "priority"];
+        let mut command = compare(passes, &format!("long-{passes}"), &priority);
+        command.stderr(std::fs::File::create(&said).unwrap());
+        let mut long = Running(command.stdout(Stdio::null()).spawn().unwrap());
+        let begun = Instant::now();
+        while !is_said(" is here, 1 at once") {
+            let seconds = begun.elapsed().as_secs();
+            assert!(seconds < 60, "nobody is here");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        std::thread::sleep(Duration::from_secs(4));
+        let urgent = ["--workers", &address, "--priority", "1"];
+        let urgent = compare("20", &format!("urgent-{passes}"), &urgent).output();
+        good(&urgent.unwrap());
+        let goes_on = long.0.try_wait().unwrap().is_none();
+        assert!(long.0.wait().unwrap().success());
+        goes_on && is_said(" for a run of higher priority")
+    });
+    let long = long.expect("it is paused, and the urgent run does not wait for it");
     only.signal("-TERM");
-    let mut said = String::new();
-    let mut only = only;
-    only.0
-        .stdout
-        .take()
-        .unwrap()
-        .read_to_string(&mut said)
-        .unwrap();
-    assert!(said.contains(" 0 failed"), "{said}");
-    good(&tune("long-here", "40000", &[]).output().unwrap());
-    good(&tune("urgent-here", "2", &[]).output().unwrap());
-    assert_eq!(model("long"), model("long-here"));
-    assert_eq!(model("urgent"), model("urgent-here"));
+    let mut summary = String::new();
+    let stdout = only.0.stdout.as_mut().unwrap();
+    stdout.read_to_string(&mut summary).unwrap();
+    assert!(summary.contains(" 0 failed"), "{summary}");
+    good(&compare(long, "long-here", &[]).output().unwrap());
+    good(&compare("20", "urgent-here", &[]).output().unwrap());
+    assert_eq!(records(&format!("long-{long}")), records("long-here"));
+    assert_eq!(records(&format!("urgent-{long}")), records("urgent-here"));
 }
 
 /// What happened in searches comes with their results, whoever played them, and is written once.

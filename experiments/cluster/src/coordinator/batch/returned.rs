@@ -57,6 +57,9 @@ impl Underway<'_> {
         if let Some(pending) = self.units.get_mut(&id)
             && let Some((worker, name)) = pending.worker.take()
         {
+            (self.coordinator.options.notice)(&format!(
+                "a unit is paused at {name} for a run of higher priority"
+            ));
             pending.keeper = Some(name);
             self.inner.counts.paused += 1;
             let seconds = if seconds.is_finite() {
