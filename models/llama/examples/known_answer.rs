@@ -5,7 +5,8 @@
 //!
 //! `cargo run --release -p trimtab-llama --example known_answer -- servo 600 1`
 //!
-//! The last two numbers are the updates of 12 windows, or the cost of as many, and the seed.
+//! The last two numbers are the updates of 12 windows, or the cost of as many, and the seed. A folder after those of the cosine keeps the weights at the
+//! start, the windows and the losses of all updates: `known_answer.py replay FOLDER` makes the same updates in PyTorch.
 
 use burn::module::Module;
 use burn::optim::{AdamWConfig, GradientsParams};
@@ -58,16 +59,19 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let task = LlamaTask::new(TEXT, Arc::clone(&split), config.clone(), Trained::All)?;
     let loss = match words[..] {
-        ["cosine", rate, updates, seed] => {
+        ["cosine", rate, updates, seed, ref folder @ ..] if folder.len() < 2 => {
             let model = Llama::new(config, seed.parse()?, &Device::flex().autodiff())?;
-            cosine(
-                &task,
-                &split,
-                model,
-                rate.parse()?,
-                updates.parse()?,
-                seed.parse()?,
-            )?
+            let folder = folder.first().map(Path::new);
+            if let Some(folder) = folder {
+                model.save(folder)?;
+            }
+            let (rate, updates) = (rate.parse()?, updates.parse()?);
+            let (best, played) = cosine(&task, &split, model, rate, updates, seed.parse()?)?;
+            if let Some(folder) = folder {
+                let played = serde_json::to_vec(&played)?;
+                std::fs::write(folder.join("played.json"), played)?;
+            }
+            best
         }
         ["servo", updates, seed] => servo(task, &split, updates.parse()?, seed.parse()?)?,
         _ => return Err("give `cosine RATE UPDATES SEED` or `servo UPDATES SEED`".into()),
@@ -76,7 +80,18 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// AdamW with a linear warm-up over a twentieth of the updates and a cosine to nothing.
+/// What a training under the cosine has done.
+#[derive(Default, serde::Serialize)]
+struct Played {
+    rate: f64,
+    /// The tokens of each update's windows.
+    windows: Vec<Vec<i64>>,
+    /// The loss of each update before it was made, and of each evaluation, in nats a token.
+    losses: Vec<f64>,
+    evaluated: Vec<f64>,
+}
+
+/// AdamW with a linear warm-up over a twentieth of the updates and a cosine to nothing: the best validation loss.
 fn cosine(
     task: &LlamaTask,
     split: &Split,
@@ -84,15 +99,19 @@ fn cosine(
     rate: f64,
     updates: usize,
     seed: u64,
-) -> Result<f64, Box<dyn Error>> {
+) -> Result<(f64, Played), Box<dyn Error>> {
     let mut rng = trimtab_env::stream(seed, "windows", 0);
+    let mut played = Played {
+        rate,
+        ..Played::default()
+    };
     let mut optimizer = AdamWConfig::new()
         .with_epsilon(1e-8)
         .with_weight_decay(0.01)
         .init();
     let rows: Vec<u32> = (0..EVALUATED as u32).collect();
     let evaluated = Batch::gather(&split.validation, &rows, &Device::flex());
-    let (mut order, mut best) = (Vec::new(), f64::INFINITY);
+    let mut order = Vec::new();
     let warm = (updates / 20).max(1);
     for update in 0..updates {
         let mut texts: Vec<Vec<u32>> = Vec::new();
@@ -114,16 +133,24 @@ fn cosine(
         };
         // A window has a token more than the context.
         let texts: Vec<i64> = texts.concat().into_iter().map(i64::from).collect();
-        let data = burn::tensor::TensorData::new(texts, [BATCH, CONTEXT + 1]);
+        let data = burn::tensor::TensorData::new(texts.clone(), [BATCH, CONTEXT + 1]);
         let loss = model.loss(burn::tensor::Tensor::from_data(data, &model.device()));
+        played.windows.push(texts);
+        let number = loss.clone().into_scalar::<f32>();
+        played.losses.push(f64::from(number));
         let gradients = GradientsParams::from_grads(loss.backward(), &model);
         model = optimizer.step(rate * factor, model, gradients);
         if (update + 1) % (updates / EVALUATIONS).max(1) == 0 {
             let (_, loss) = task.evaluate(&model.valid(), evaluated.clone());
-            best = best.min(f64::from(loss.into_scalar::<f32>()));
+            played.evaluated.push(f64::from(loss.into_scalar::<f32>()));
         }
     }
-    Ok(best)
+    let best = played
+        .evaluated
+        .iter()
+        .copied()
+        .fold(f64::INFINITY, f64::min);
+    Ok((best, played))
 }
 
 /// The whole of a training as `tune-text` has it, with the cost of these updates as its budget.
