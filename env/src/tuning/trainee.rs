@@ -269,7 +269,8 @@ pub struct GradientStatistics {
     pub mean_square_norm: f64,
     /// `|mean g|^2`.
     pub square_mean_norm: f64,
-    /// Mean of `|dw| / |w|`: the relative size of an update.
+    /// Mean of `|dw| / |w|`: the relative size of an update. Weights that begin at zero have no size of their own at first; burn models and
+    /// PyTorch's take `|w|` as at least a quarter of that of an ordinary layer of as many, `N^(1/4) / sqrt(3)` for `N` weights.
     pub update_ratio: f64,
     /// Mean cosine between a gradient and the negative of the update before it; `None` with a single sample.
     pub cosine: Option<f64>,

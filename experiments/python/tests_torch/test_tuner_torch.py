@@ -86,6 +86,19 @@ def test_the_size_of_an_update_is_by_hand() -> None:
     assert moved == pytest.approx(5.0)
 
 
+@pytest.mark.parametrize("kind", [torch.optim.Adam, torch.optim.SGD])
+def test_weights_that_begin_at_zero_learn(kind: Any) -> None:
+    model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 10))
+    for parameter in model.parameters():
+        torch.nn.init.zeros_(parameter)
+    optimizer = kind(model.parameters(), lr=1e-3)
+    tuner = trimtab.Tuner(optimizer, examples=1200, epochs=20)
+    train(tuner, model)
+    tuner.restore_best(model)
+    # That of equal chances is 2.30.
+    assert validate(model) < 0.45
+
+
 def test_averages_and_decay_are_by_hand() -> None:
     weight = torch.nn.Parameter(torch.tensor([1.0]))
     frozen = torch.nn.Parameter(torch.tensor([1.0]), requires_grad=False)

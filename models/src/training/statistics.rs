@@ -1,5 +1,6 @@
 //! Statistics of gradients and updates, taken over some updates of a segment.
 
+use super::update_ratio::least_size;
 use std::ops::Range;
 use trimtab_env::GradientStatistics;
 use trimtab_program::vectorised;
@@ -90,7 +91,7 @@ impl SampledUpdates {
         self.squares += square;
         self.length = moved.sqrt();
         self.lengths += self.length;
-        self.ratios += self.length / size.sqrt().max(1e-30);
+        self.ratios += self.length / size.sqrt().max(least_size(ranges));
     }
 
     /// The statistics of the segment, which ended at `weights` after `updates` updates; `None` if none was recorded.

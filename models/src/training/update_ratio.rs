@@ -2,6 +2,18 @@
 
 use std::ops::Range;
 
+/// The part of an ordinary layer's size that weights are taken to have at least. Networks that train are above it; weights that begin at
+/// zero, such as those of gates, have no size of their own at first, and no update would be small enough for them.
+const LEAST: f64 = 0.25;
+
+/// The least size `|w|` of the weights within `ranges`. An ordinary layer has weights from `U(-1 / sqrt(n), 1 / sqrt(n))`, where `n` is its
+/// number of inputs, as PyTorch and burn draw them, so that `N` of them as a square matrix have `|w|^2 = N / (3 sqrt(N))`. Adafactor bounds
+/// what its updates are relative to for the same reason (Shazeer & Stern 2018, section 8), by a root mean square of 0.001.
+pub(crate) fn least_size(ranges: &[Range<usize>]) -> f64 {
+    let squares = ranges.iter().map(|range| (range.len() as f64).sqrt() / 3.0);
+    LEAST * squares.sum::<f64>().sqrt()
+}
+
 /// Numbers that are summed side by side, so that a sum can be vectorised.
 const LANES: usize = 8;
 
@@ -40,7 +52,7 @@ impl UpdateRatio {
             let squares = squares.iter().map(|square| f64::from(*square));
             squares.sum::<f64>().sqrt()
         };
-        self.ratios += length(moved) / length(size).max(1e-30);
+        self.ratios += length(moved) / length(size).max(least_size(ranges));
         self.samples += 1;
     }
 
@@ -102,5 +114,18 @@ mod tests {
         ratio.before(&mut weights.to_vec());
         ratio.after(&after, &[0..4, 5..6], 1.0);
         assert!((ratio.mean().unwrap().0 - 0.1).abs() < 1e-7);
+    }
+
+    #[test]
+    fn weights_that_begin_at_zero_count_as_a_quarter_of_an_ordinary_layer() {
+        // 256 weights of 16 inputs: from U(-1/4, 1/4), |w|^2 = 256 / 48.
+        let wanted = 0.25 * (256.0_f64 / 48.0).sqrt();
+        assert!((least_size(&only(0..256)) - wanted).abs() < 1e-12);
+        let mut ratio = UpdateRatio::default();
+        ratio.before(&mut vec![0.0; 256]);
+        let mut after = vec![0.0; 256];
+        after[7] = wanted as f32 / 100.0;
+        ratio.after(&after, &only(0..256), 1.0);
+        assert!((ratio.mean().unwrap().0 - 0.01).abs() < 1e-8);
     }
 }

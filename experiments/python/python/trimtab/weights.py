@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -11,6 +12,9 @@ from torch import Tensor
 
 SMOOTHING_INTERVAL = 32
 """After how many updates the weights are decayed and averaged, as in Rust: at each it costs more and is worth nothing that could be seen."""
+
+LEAST = 0.25
+"""The part of an ordinary layer's size that weights are taken to have at least, as in Rust: some begin at zero."""
 
 
 class Weights:
@@ -74,7 +78,7 @@ class Weights:
         old = [pair[0].float() for pair in pairs]
         moved = torch._foreach_mul([pair[1].detach().float() for pair in pairs], kept)
         torch._foreach_sub_(moved, old)
-        return torch.stack([norm(moved), norm(old)])
+        return torch.stack([norm(moved), norm(old).clamp(min=least_size(old))])
 
     def taken_back(self) -> None:
         """Puts the weights before an update back."""
@@ -180,6 +184,11 @@ def overwrite(tensors: Sequence[Tensor], numbers: Sequence[Tensor]) -> None:
     assert len(tensors) == len(numbers)
     if tensors:
         torch._foreach_copy_([tensor.detach() for tensor in tensors], list(numbers))
+
+
+def least_size(weights: Sequence[Tensor]) -> float:
+    """The least size of these weights: of `N` in an ordinary layer, from `U(-1 / sqrt(n), 1 / sqrt(n))` of `n = sqrt(N)` inputs, the squares sum to `N / (3 n)`."""
+    return LEAST * math.sqrt(sum(math.sqrt(weight.numel()) / 3.0 for weight in weights))
 
 
 def norm(tensors: list[Tensor]) -> Tensor:

@@ -37,9 +37,10 @@ struct Arguments {
     /// What the tokens of a new model are
     #[arg(long, value_enum, default_value = "characters")]
     tokens: Tokens,
-    /// Tokens that a new model is trained to look back, or windows of fine-tuning have
-    #[arg(long, default_value_t = 64)]
-    context: usize,
+    /// Tokens that a new model is trained to look back, or windows of fine-tuning have; by default 64, or as many as the model of `--from`
+    /// has positions if these are fewer
+    #[arg(long)]
+    context: Option<usize>,
     /// Blocks of a new model
     #[arg(long, default_value_t = 4)]
     layers: usize,
@@ -99,6 +100,9 @@ enum What {
 
 type Answer<T> = Result<T, Box<dyn Error>>;
 
+/// Tokens of a window where nothing else is said.
+const CONTEXT: usize = 64;
+
 /// The share of the text that decides during the training, and that which is kept for the report: the last of it.
 const HELD_OUT: f64 = 0.1;
 
@@ -145,6 +149,18 @@ fn run(arguments: &Arguments) -> Answer<()> {
         Gate::Identity => GateKind::Identity,
         Gate::Sigmoid => GateKind::Sigmoid,
     });
+    let most = base
+        .as_ref()
+        .map(|(model, _)| model.config().max_position_embeddings);
+    let context = match (arguments.context, most) {
+        (Some(given), Some(most)) if given > most => {
+            return Err(format!(
+                "--context: {given} is not allowed; give 1 to {most}, as the model of --from has positions"
+            )
+            .into());
+        }
+        (given, most) => given.unwrap_or(most.map_or(CONTEXT, |most| most.min(CONTEXT))),
+    };
     let base = base.map(|(model, _)| match gate {
         Some(kind) => model.with_gates(kind),
         None => model,
@@ -152,7 +168,7 @@ fn run(arguments: &Arguments) -> Answer<()> {
     let config = match &base {
         Some(model) => model.config().clone(),
         None => LlamaConfig {
-            max_position_embeddings: arguments.context,
+            max_position_embeddings: context,
             tie_word_embeddings: !arguments.untied,
             gate,
             ..LlamaConfig::new(
@@ -175,7 +191,7 @@ fn run(arguments: &Arguments) -> Answer<()> {
     };
     let names = tokenizer.names(config.vocab_size);
     let name = arguments.text.to_string_lossy();
-    let split = Arc::new(windows(&name, &tokens, names, arguments.context, &split)?);
+    let split = Arc::new(windows(&name, &tokens, names, context, &split)?);
     let trained = match arguments.trained {
         What::All => Trained::All,
         What::Gates => Trained::Gates,
@@ -208,7 +224,7 @@ fn run(arguments: &Arguments) -> Answer<()> {
         // A window costs a third of one that is trained on, so that the evaluations of some thirty segments are a tenth of the budget.
         validation_rows: Some(((arguments.epochs * rows / 100.0) as usize).max(32)),
         policy: policy(&arguments.policy)?,
-        cost: cost(&config, arguments.context),
+        cost: cost(&config, context),
         ..TrainConfig::default()
     };
     match base {
