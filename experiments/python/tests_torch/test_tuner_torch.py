@@ -374,6 +374,42 @@ def test_a_detached_optimiser_is_left_alone() -> None:
     assert optimizer.param_groups[0]["lr"] == 0.5 and not torch.equal(weights_of(model), before)
 
 
+def test_an_optimiser_has_one_tuner() -> None:
+    def trained(attempts: int) -> tuple[list[Any], torch.Tensor]:
+        """As a cell of a notebook that is run again: the first attempts are still in their start probe."""
+        model = perceptron()
+        groups = [{"params": model[1].parameters(), "lr": torch.tensor(0.02)}, {"params": model[3].parameters(), "lr": 0.1}]
+        optimizer = torch.optim.Adam(groups)
+        tuners = [trimtab.Tuner(optimizer, examples=1200, epochs=3) for _ in range(attempts)]
+        train(tuners[-1], model)
+        return settings_of(tuners[-1]), weights_of(model)
+
+    (once, weights), (again, same) = trained(1), trained(3)
+    assert once == again and torch.equal(weights, same)
+
+
+def test_the_tuner_before_gives_the_rates_back_and_cannot_go_on() -> None:
+    model = perceptron()
+    optimizer = torch.optim.SGD([{"params": model[1].parameters(), "lr": 0.5}, {"params": model[3].parameters()}], lr=0.25)
+    first = trimtab.Tuner(optimizer, examples=1200, epochs=5)
+    train(first, model, updates=40)
+    assert optimizer.param_groups[0]["lr"] != 0.5
+    trimtab.Tuner(optimizer, examples=1200, epochs=5)
+    assert [group["lr"] for group in optimizer.param_groups] == [0.5, 0.25]
+    for use in (
+        lambda: first.step(1.0, examples=4),
+        lambda: first.updated(1.0, examples=4),
+        lambda: first.validated(1.0),
+        lambda: first.batches(TRAIN),
+        lambda: first.load_state_dict(first.state_dict()),
+    ):
+        with pytest.raises(RuntimeError, match="^tuner: .*another tuner was made for it"):
+            use()
+    # What it knows can be read.
+    first.restore_best(model)
+    assert validate(model) == pytest.approx(first.best_loss, rel=1e-5)
+
+
 def test_what_cannot_be_is_refused() -> None:
     model = perceptron()
     optimizer = torch.optim.Adam(model.parameters())

@@ -52,7 +52,7 @@ class LightningCallback(Callback):
 
     def on_validation_start(self, trainer: Any, module: Any) -> None:
         """Puts the averaged weights in."""
-        if self.tuner is not None and self.tuner.wants_validation:
+        if self.tuner is not None and trainer.state.fn == "fit" and self.tuner.wants_validation:
             self._back = self.tuner.swap_averages_in(module)
 
     def on_validation_end(self, trainer: Any, module: Any) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
+from weakref import WeakValueDictionary
 
 import torch
 
@@ -21,7 +23,9 @@ class SteeredOptimizer:
         groups = optimizer.param_groups
         self.optimizer, self.steered = optimizer, steered
         reference = first_rate(optimizer) or 1.0
-        self.ratios = [float(group["lr"]) / reference for group in groups]
+        self.rates = [float(group["lr"]) for group in groups]
+        """As they were given."""
+        self.ratios = [rate / reference for rate in self.rates]
         self.weights = Weights(parameter for group in groups for parameter in group["params"])
         self.fresh = copied(optimizer.state_dict())
         self.best = self.fresh
@@ -31,11 +35,27 @@ class SteeredOptimizer:
         """Weights and layers of the network: those that have a gradient, once that is known."""
         self.looking, self.look = True, None
         self._hooks = [optimizer.register_step_pre_hook(self._before), optimizer.register_step_post_hook(self._after)]
+        self._left: str | None = None
+        _STEERING[id(optimizer)] = self
 
-    def detach(self) -> None:
-        """Leaves the optimiser alone."""
+    def detach(self, reason: str = "`detach` was called") -> None:
+        """Leaves the optimiser alone, at the rates that it was given."""
+        if self._left is not None:
+            return
+        self._left = reason
         for hook in self._hooks:
             hook.remove()
+        set_rates(self.optimizer, self.rates)
+        _STEERING.pop(id(self.optimizer))
+
+    def check(self) -> None:
+        """Whether it still steers.
+
+        Raises:
+            RuntimeError: It was detached.
+        """
+        if self._left is not None:
+            raise RuntimeError(f"tuner: it does not steer its optimiser any more, since {self._left}; make another, or use the newer one")
 
     def take_made(self) -> bool:
         """Whether there was an update since this was last asked."""
@@ -60,11 +80,7 @@ class SteeredOptimizer:
     def _before(self, optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
         """Sets the rates, also where a schedule has changed them since."""
         lr = self.steered.learning_rate
-        for group, ratio in zip(optimizer.param_groups, self.ratios):
-            if isinstance(group["lr"], (int, float)):
-                group["lr"] = lr * ratio
-            else:
-                group["lr"].fill_(lr * ratio)
+        set_rates(optimizer, [lr * ratio for ratio in self.ratios])
         if self.looking:
             self.weights.before()
 
@@ -87,6 +103,7 @@ class SteeredOptimizer:
             "weights": self.weights.state_dict(),
             "fresh": copied(self.fresh),
             "best": copied(self.best),
+            "rates": list(self.rates),
             "ratios": list(self.ratios),
             "looking": self.looking,
         }
@@ -99,7 +116,28 @@ class SteeredOptimizer:
             )
         self.weights.load_state_dict(state["weights"])
         self.fresh, self.best = copied(state["fresh"]), copied(state["best"])
-        self.ratios, self.looking, self.made = list(state["ratios"]), state["looking"], False
+        self.rates, self.ratios = list(state["rates"]), list(state["ratios"])
+        self.looking, self.made = state["looking"], False
+
+
+_STEERING: WeakValueDictionary[int, SteeredOptimizer] = WeakValueDictionary()
+"""What steers an optimiser, by the id of that. It is there as long as its hooks are, and so is the optimiser."""
+
+
+def release(optimizer: torch.optim.Optimizer) -> None:
+    """Takes an optimiser from the tuner that it has, if any: two would undo each other's work."""
+    older = _STEERING.get(id(optimizer))
+    if older is not None:
+        older.detach("another tuner was made for it")
+
+
+def set_rates(optimizer: torch.optim.Optimizer, rates: Sequence[float]) -> None:
+    """Those of the groups, which may be tensors."""
+    for group, rate in zip(optimizer.param_groups, rates):
+        if isinstance(group["lr"], (int, float)):
+            group["lr"] = rate
+        else:
+            group["lr"].fill_(rate)
 
 
 def first_rate(optimizer: torch.optim.Optimizer) -> float:

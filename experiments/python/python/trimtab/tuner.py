@@ -55,6 +55,8 @@ class Tuner:
     ) -> None:
         """A tuner of the parameters of an optimiser. Make it after the model has its first weights and is on its device.
 
+        An optimiser has one tuner. The one before is detached, as by `detach`, and cannot go on.
+
         Args:
             optimizer: Any that keeps its rate as `lr` in its groups. The ratios between groups stay as they are. What it decays by
                 itself it goes on decaying.
@@ -79,8 +81,9 @@ class Tuner:
         """
         import torch
 
-        from trimtab.steered_optimizer import SteeredOptimizer, first_rate, size_of
+        from trimtab.steered_optimizer import SteeredOptimizer, first_rate, release, size_of
 
+        release(optimizer)
         if learning_rate is None:
             learning_rate = first_rate(optimizer)
         if adaptive is None:
@@ -177,6 +180,7 @@ class Tuner:
         """
         from trimtab.batches import is_dataset
 
+        self._optimizer.check()
         return self._drawn_batches(data, collate) if is_dataset(data) else self._loaded_batches(data)
 
     # What the loop does.
@@ -191,6 +195,7 @@ class Tuner:
 
         Raises:
             ValueError: Nobody has said how many examples it was.
+            RuntimeError: The tuner is detached.
         """
         self._take(loss, examples)
         if len(self._micro_batches) < self._accumulate:
@@ -213,6 +218,7 @@ class Tuner:
 
     def validated(self, loss: torch.Tensor | float) -> None:
         """Takes the mean loss of a validation that was wanted, and goes on. If none was wanted nothing happens."""
+        self._optimizer.check()
         word = self._steered.validated(float(loss.detach() if hasattr(loss, "detach") else loss))
         if word is not None:
             self._go_on(word)
@@ -261,7 +267,7 @@ class Tuner:
         overwrite(self._weights.counters, self._weights.best_counters)
 
     def detach(self) -> None:
-        """Leaves the optimiser alone from now on."""
+        """Leaves the optimiser alone from now on, at the rates that it was given. Training cannot go on; what is known can be read."""
         self._optimizer.detach()
 
     # Going on after a restart.
@@ -286,6 +292,7 @@ class Tuner:
         """
         import torch
 
+        self._optimizer.check()
         steered = SteeredTraining.from_state(state["steered"])
         self._optimizer.load_state_dict(state["optimizer"])
         self._steered = self._optimizer.steered = steered
@@ -298,6 +305,7 @@ class Tuner:
 
     def _take(self, loss: Any, examples: int | None) -> None:
         """Takes the loss of a batch or a part of one. One that is not on the CPU is read at the end of the segment."""
+        self._optimizer.check()
         loss = loss.detach() if hasattr(loss, "detach") else float(loss)
         if examples is not None:
             self._said += _count("examples", examples)
