@@ -66,6 +66,28 @@ def test_lightning(accumulate: int, tmp_path: Path) -> None:
     assert len({segment["report"]["validation"]["loss"] for segment in tuner.segments}) > 10
 
 
+def test_lightning_without_validation_is_refused(tmp_path: Path) -> None:
+    pl = pytest.importorskip("lightning.pytorch")
+    from trimtab.lightning import LightningCallback
+
+    class Module(pl.LightningModule):
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = perceptron()
+
+        def training_step(self, batch: Any, index: int) -> torch.Tensor:
+            raise AssertionError("it is to be refused at the start")
+
+        def configure_optimizers(self) -> Any:
+            return torch.optim.Adam(self.parameters())
+
+    trainer = pl.Trainer(
+        max_epochs=-1, callbacks=[LightningCallback(epochs=2)], accelerator="cpu", logger=False, default_root_dir=tmp_path
+    )
+    with pytest.raises(ValueError, match="^validation: there is none"):
+        trainer.fit(Module(), loaders()[0])
+
+
 def test_hugging_face(tmp_path: Path) -> None:
     pytest.importorskip("transformers")
     from transformers import PretrainedConfig, PreTrainedModel, Trainer, TrainingArguments

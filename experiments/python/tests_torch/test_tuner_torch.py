@@ -183,6 +183,36 @@ def test_a_loss_that_is_no_number_ends_its_segment_at_once() -> None:
     assert torch.isfinite(weights_of(model)).all() and not torch.equal(weights_of(model), good)
 
 
+@pytest.mark.parametrize("averaged", [False, True])
+def test_what_nothing_validated_is_kept_and_not_untrained(averaged: bool) -> None:
+    model = perceptron()
+    before = weights_of(model)
+    tuner = trimtab.Tuner(torch.optim.Adam(model.parameters()), examples=1200, epochs=5)
+    for inputs, targets in tuner.batches(TRAIN):
+        loss = loss_of(model(inputs), targets)
+        loss.backward()
+        tuner.step(loss)
+        # Only that of before the training.
+        if averaged and tuner.wants_validation and not tuner._weights.averages:
+            tuner.validated(2.3)
+    last = weights_of(tuner.averaged(model))
+    with pytest.warns(UserWarning, match="^restore_best: nothing was validated since the training began"):
+        tuner.restore_best(model)
+    assert torch.equal(weights_of(model), last) and not torch.equal(last, before)
+    assert averaged == bool(tuner._weights.averages)
+
+
+@pytest.mark.parametrize("loss", [math.nan, math.inf])
+def test_weights_whose_validation_gives_no_number_are_kept(loss: float) -> None:
+    model = perceptron()
+    before = weights_of(model)
+    tuner = trimtab.Tuner(torch.optim.Adam(model.parameters()), examples=1200, epochs=5)
+    train(tuner, model, validated=lambda number, _: loss)
+    with pytest.warns(UserWarning, match="^restore_best: no validation gave a finite loss"):
+        tuner.restore_best(model)
+    assert not torch.equal(weights_of(model), before) and torch.isfinite(weights_of(model)).all()
+
+
 def test_gathered_gradients_are_those_of_one_batch() -> None:
     def trained(parts: int) -> tuple[list[Any], torch.Tensor]:
         model = perceptron().double()

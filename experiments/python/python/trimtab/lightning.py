@@ -34,7 +34,13 @@ class LightningCallback(Callback):
         self._state: dict[str, Any] | None = None
 
     def on_train_start(self, trainer: Any, module: Any) -> None:
-        """Makes the tuner."""
+        """Makes the tuner.
+
+        Raises:
+            ValueError: Nothing would be validated.
+        """
+        if not trainer.enable_validation:
+            raise ValueError("validation: there is none; give `fit` a loader for it, the module a `validation_step`, and no limit of 0 batches")
         loader = trainer.train_dataloader
         size = loader.batch_size * trainer.accumulate_grad_batches
         self.tuner = Tuner(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -219,7 +220,8 @@ class Tuner:
     def validated(self, loss: torch.Tensor | float) -> None:
         """Takes the mean loss of a validation that was wanted, and goes on. If none was wanted nothing happens."""
         self._optimizer.check()
-        word = self._steered.validated(float(loss.detach() if hasattr(loss, "detach") else loss))
+        loss = float(loss.detach() if hasattr(loss, "detach") else loss)
+        word = self._steered.validated(loss)
         if word is not None:
             self._go_on(word)
 
@@ -259,10 +261,17 @@ class Tuner:
         return lambda: overwrite(state, aside)
 
     def restore_best(self, model: torch.nn.Module) -> None:
-        """Puts the averaged weights with the best validation loss into the model; those of the beginning if there was no validation."""
+        """Puts the averaged weights with the best validation loss into the model.
+
+        Where no trained weights have a validation loss that is a number it keeps the last ones, and warns.
+        """
         from trimtab.weights import overwrite
 
         self._weights.register(model)
+        if not self._is_scored():
+            overwrite(self._weights.state, self._weights.averaged())
+            warnings.warn(f"restore_best: {self._why_unscored()}; the model keeps the last weights", stacklevel=2)
+            return
         overwrite(self._weights.state, self._weights.best_averaged())
         overwrite(self._weights.counters, self._weights.best_counters)
 
@@ -354,7 +363,9 @@ class Tuner:
     def _go_on(self, word: str) -> None:
         """Does with the weights what the end of a segment means, and begins the next one."""
         if word == "diverged":
-            self._optimizer.go_back(fresh=True)
+            # While no loss is known the weights of before are not known to be better, unless these are no numbers.
+            if math.isfinite(self.best_loss) or not self._weights.is_finite():
+                self._optimizer.go_back(fresh=True)
         elif word == "best":
             self._optimizer.keep()
         if self._steered.is_over:
@@ -379,6 +390,17 @@ class Tuner:
         fresh = iter(read)
         losses = [next(fresh) if isinstance(loss, torch.Tensor) else loss for loss in self._losses]
         return losses, list(fresh) or None
+
+    def _is_scored(self) -> bool:
+        """Whether a segment was validated with a loss that tells something."""
+        return any(segment["report"]["validation"] is not None for segment in self.segments)
+
+    def _why_unscored(self) -> str:
+        if not self.segments:
+            return "nothing was validated since the training began (call `tuner.validated(loss)` whenever `tuner.wants_validation`)"
+        if math.isinf(self.best_loss):
+            return "no validation gave a finite loss (look for what makes it infinite or no number)"
+        return "every segment diverged"
 
     # Where batches come from.
 

@@ -133,6 +133,10 @@ class Weights:
         """What was best when it was validated."""
         return self.best_averages or self.best
 
+    def is_finite(self) -> bool:
+        """Whether all weights are numbers."""
+        return all(bool(tensor.isfinite().all()) for tensor in self.state)
+
     def state_dict(self) -> dict[str, Any]:
         """All but the parameters and buffers themselves."""
         names = [name for name in vars(self) if name not in ("parameters", "buffers", "counters", "_before")]
