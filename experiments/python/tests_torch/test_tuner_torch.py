@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import io
 import math
 from typing import Any
@@ -207,7 +206,8 @@ def test_weights_whose_validation_gives_no_number_are_kept(loss: float) -> None:
     model = perceptron()
     before = weights_of(model)
     tuner = trimtab.Tuner(torch.optim.Adam(model.parameters()), examples=1200, epochs=5)
-    train(tuner, model, validated=lambda number, _: loss)
+    with pytest.warns(UserWarning, match="^tuner: each of the first 4 segments diverged"):
+        train(tuner, model, validated=lambda number, _: loss)
     with pytest.warns(UserWarning, match="^restore_best: no validation gave a finite loss"):
         tuner.restore_best(model)
     assert not torch.equal(weights_of(model), before) and torch.isfinite(weights_of(model)).all()
@@ -438,30 +438,3 @@ def test_the_tuner_before_gives_the_rates_back_and_cannot_go_on() -> None:
     # What it knows can be read.
     first.restore_best(model)
     assert validate(model) == pytest.approx(first.best_loss, rel=1e-5)
-
-
-def test_what_cannot_be_is_refused() -> None:
-    model = perceptron()
-    optimizer = torch.optim.Adam(model.parameters())
-
-    def refused(message: str, optimizer: Any = optimizer, **options: Any) -> None:
-        with pytest.raises(ValueError, match=message):
-            trimtab.Tuner(optimizer, **{"examples": 10, "epochs": 1, **options})
-
-    refused("^optimizer: LBFGS is not allowed", torch.optim.LBFGS(model.parameters()))
-    refused("^examples: 0 is not allowed", examples=0)
-    refused("^examples: 2.5 is not allowed", examples=2.5)
-    refused("^epochs: ", epochs=0)
-    refused("^learning_rate: 0", torch.optim.SGD(model.parameters(), lr=0.0))
-    refused("^accumulate: 0 is not allowed", accumulate=0)
-    tuner = trimtab.Tuner(optimizer, examples=10, epochs=1)
-    with pytest.raises(ValueError, match="^examples: not known"):
-        tuner.step(1.0)
-    with pytest.raises(ValueError, match="^examples: 10 is not allowed for a dataset of 1200"):
-        next(tuner.batches(TRAIN))
-    with pytest.raises(ValueError, match="^loader: a pass over it gave no batch"):
-        next(tuner.batches(iter([])))
-    state = copy.deepcopy(tuner.state_dict())
-    other = convolutional()
-    with pytest.raises(ValueError, match="^state: `best` has other shapes"):
-        trimtab.Tuner(torch.optim.Adam(other.parameters()), examples=10, epochs=1).load_state_dict(state)

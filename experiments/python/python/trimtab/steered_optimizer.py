@@ -10,6 +10,7 @@ from weakref import WeakValueDictionary
 import torch
 
 from trimtab._trimtab import SteeredTraining
+from trimtab.arguments import refusal
 from trimtab.weights import Weights, copied
 
 
@@ -79,15 +80,31 @@ class SteeredOptimizer:
 
     def _before(self, optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
         """Sets the rates, also where a schedule has changed them since."""
+        if self.made:
+            raise RuntimeError(
+                "optimizer: `optimizer.step()` was called twice, and the tuner was not told of the first; call `tuner.step(loss)` in its place,"
+                " or `tuner.updated(loss)` after each, or `tuner.detach()` to go on without it"
+            )
+        if sum(len(group["params"]) for group in optimizer.param_groups) != len(self.weights.parameters):
+            raise ValueError(
+                "optimizer: parameters were added since the tuner was made; give it all of them from the start, in groups with a rate of 0 or"
+                " with `requires_grad=False` while they are not to learn"
+            )
         lr = self.steered.learning_rate
         set_rates(optimizer, [lr * ratio for ratio in self.ratios])
         if self.looking:
             self.weights.before()
 
     def _after(self, optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
-        self.made = True
         if self.looking:
+            # Only now: a closure makes the gradients within the step.
+            if all(weight.grad is None for weight in self.weights.parameters):
+                raise RuntimeError(
+                    "optimizer: none of its parameters has a gradient; call `loss.backward()` before the step, and give the optimiser the"
+                    " parameters of the model that is trained"
+                )
             self.look = self.weights.size_of_update()
+        self.made = True
         if self.steered.is_probing:
             # What no gradient reaches is no part of the network.
             self.size = size_of([each for each in self.weights.parameters if each.requires_grad and each.grad is not None])
@@ -146,6 +163,8 @@ def first_rate(optimizer: torch.optim.Optimizer) -> float:
     Raises:
         ValueError: The optimiser cannot be steered.
     """
+    if not (hasattr(optimizer, "param_groups") and hasattr(optimizer, "register_step_post_hook")):
+        raise refusal("optimizer", optimizer, "give a `torch.optim.Optimizer` of the model's parameters")
     rates = [float(group.get("lr", math.nan)) for group in optimizer.param_groups]
     if isinstance(optimizer, torch.optim.LBFGS) or any(math.isnan(rate) for rate in rates):
         raise ValueError(
