@@ -41,7 +41,8 @@ def lightning(tmp_path: Path, network: Any, callbacks: list[Any], **options: Any
             return [optimizer], [torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.1)]
 
     quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False, "enable_model_summary": False}
-    trainer = pl.Trainer(max_epochs=-1, callbacks=callbacks, accelerator="cpu", default_root_dir=tmp_path, **{**quiet, **options})
+    given = {"max_epochs": -1, **quiet, **options}
+    trainer = pl.Trainer(callbacks=callbacks, accelerator="cpu", default_root_dir=tmp_path, **given)
     return Module(), trainer
 
 
@@ -108,8 +109,9 @@ def test_checkpoints_of_lightning_have_the_weights_that_were_scored(tmp_path: Pa
     assert validate(network) == pytest.approx(float(kept.best_model_score), rel=1e-4)
 
 
-@pytest.mark.parametrize("epochs", [1, 4])
-def test_lightning_resumed_at_the_end_of_an_epoch_is_uninterrupted(epochs: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("epochs", "ended"), [(1, False), (4, False), (4, True)])
+def test_lightning_resumed_at_the_end_of_an_epoch_is_uninterrupted(epochs: int, ended: bool, tmp_path: Path) -> None:
+    """From a checkpoint within a training, or one after a training that was ended there."""
     pl = pytest.importorskip("lightning.pytorch")
     from trimtab.lightning import LightningCallback
 
@@ -118,15 +120,19 @@ def test_lightning_resumed_at_the_end_of_an_epoch_is_uninterrupted(epochs: int, 
             if trainer.current_epoch == epochs - 1:
                 trainer.save_checkpoint(tmp_path / "cut.ckpt")
 
-    def fit(path: Path | None) -> tuple[Any, Any]:
+    def fit(path: Path | None, **options: Any) -> tuple[Any, Any]:
         callback = LightningCallback(epochs=8)
         network = convolutional(1 if path is None else 2)
-        module, trainer = lightning(tmp_path, network, [callback] + ([Saving()] if path is None else []))
+        module, trainer = lightning(tmp_path, network, [callback] + ([Saving()] if path is None and not options else []), **options)
         train = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(*TRAIN), 64)
         trainer.fit(module, train, loaders()[1], ckpt_path=path)
+        if options:
+            trainer.save_checkpoint(tmp_path / "cut.ckpt")
         return callback.tuner, module.state_dict()
 
     tuner, weights = fit(None)
+    if ended:
+        fit(None, max_epochs=epochs)
     resumed, same = fit(tmp_path / "cut.ckpt")
     assert resumed.segments == tuner.segments
     assert all(torch.equal(weights[name], same[name]) for name in weights)

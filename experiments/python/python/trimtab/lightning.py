@@ -38,6 +38,8 @@ class LightningCallback(Callback):
         self._state: dict[str, Any] | None = None
         self._scored: dict[str, Any] | None = None
         """The module with the averaged weights that were validated last: what checkpoints are to have."""
+        self._raw: dict[str, Any] | None = None
+        """The module as it was trained, once it has the best weights in the place of those."""
 
     def on_train_start(self, trainer: Any, module: Any) -> None:
         """Makes the tuner.
@@ -45,6 +47,7 @@ class LightningCallback(Callback):
         Raises:
             ValueError: Nothing would be validated.
         """
+        self._raw = None
         if not trainer.enable_validation:
             raise ValueError("validation: there is none; give `fit` a loader for it, the module a `validation_step`, and no limit of 0 batches")
         size = batch_size_of(trainer.train_dataloader) * trainer.accumulate_grad_batches
@@ -86,20 +89,20 @@ class LightningCallback(Callback):
     def on_train_end(self, trainer: Any, module: Any) -> None:
         """Leaves the best weights."""
         if self.tuner is not None:
+            self._raw, self._scored = copied(module.state_dict()), None
             self.tuner.restore_best(module)
             self.tuner.detach()
-            self._scored = None
 
     def on_save_checkpoint(self, trainer: Any, module: Any, checkpoint: dict[str, Any]) -> None:
         """Gives a checkpoint the weights that its score is of; those that a training goes on with are kept beside them."""
+        checkpoint["trimtab_raw"] = checkpoint["state_dict"] if self._raw is None else copied(self._raw)
         if self._scored is not None:
-            checkpoint["trimtab_raw"] = checkpoint["state_dict"]
             checkpoint["state_dict"] = copied(self._scored)
 
     def on_load_checkpoint(self, trainer: Any, module: Any, checkpoint: dict[str, Any]) -> None:
         """Goes on with the weights that were trained."""
         if "trimtab_raw" in checkpoint and trainer.state.fn == "fit":
-            self._scored = copied(checkpoint["state_dict"])
+            self._scored, self._raw = copied(checkpoint["state_dict"]), None
             module.load_state_dict(checkpoint["trimtab_raw"])
 
     def state_dict(self) -> dict[str, Any]:
