@@ -5,7 +5,7 @@ processor, so that what else the machine does is left out.
     python examples/dacbench_side_by_side.py [NAME ..]
 """
 
-import sys
+import argparse
 import time
 import warnings
 from collections.abc import Callable
@@ -14,9 +14,6 @@ from typing import Any
 import numpy as np
 
 import trimtab
-
-warnings.simplefilter("ignore")
-from dacbench.benchmarks import FunctionApproximationBenchmark, LubyBenchmark  # noqa: E402
 
 EPISODES, ROUNDS = 600, 5
 
@@ -94,8 +91,16 @@ def compare(name: str, theirs: Any, steps: int, choices: tuple[int, ...], skip: 
 
 
 if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    names = ["sigmoid-1d", "sigmoid-2d", "sigmoid-3d", "sigmoid-5d", "luby-8"]
+    parser.add_argument("name", nargs="*", help=f"of {', '.join(names)}; all without it")
+    wanted = parser.parse_args().name
+    if other := set(wanted) - set(names):
+        parser.error(f"name: {', '.join(sorted(other))} is not allowed; give some of {', '.join(names)}")
+    warnings.simplefilter("ignore")
+    from dacbench.benchmarks import FunctionApproximationBenchmark, LubyBenchmark
+
     print("                 apart       theirs         ours   ratio   256 by a call   ratio")
-    wanted = sys.argv[1:]
     for dimensions in (1, 2, 3, 5):
         name = f"sigmoid-{dimensions}d"
         if not wanted or name in wanted:

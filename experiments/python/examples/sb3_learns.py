@@ -9,6 +9,7 @@ their most probable choices. The policy of PPO then goes over to ours and back. 
 learned again, so that several processes can share the work.
 """
 
+import argparse
 import json
 import re
 import sys
@@ -152,4 +153,9 @@ def goes_over_and_back(model: Any, env: trimtab.Environment) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 3, sys.argv[3] if len(sys.argv) > 3 else None)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=Path, help="the folder of a run of the quick-start")
+    parser.add_argument("seeds", type=int, nargs="?", default=3)
+    parser.add_argument("only", choices=("PPO", "MaskablePPO"), nargs="?", help="both without it")
+    options = parser.parse_args()
+    main(options.run, options.seeds, options.only)

@@ -4,10 +4,10 @@
     python examples/time_in_environment.py ../../target/release/examples/trace
 """
 
+import argparse
 import resource
 import statistics
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 
@@ -60,7 +60,10 @@ def both(env: trimtab.Environment, program: str) -> tuple[float, float]:
 
 
 if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("program", help="the example `trace`, built")
+    program = parser.parse_args().program
     environment = trimtab.Environment(strict=True)
-    ratios = [both(environment, sys.argv[1]) for _ in range(ROUNDS)]
+    ratios = [both(environment, program) for _ in range(ROUNDS)]
     for name, each in zip(("by the clock", "processor time"), zip(*ratios, strict=True), strict=True):
         print(f"{name}: Python takes {statistics.median(each):.2f} times as long ({min(each):.2f} to {max(each):.2f})")

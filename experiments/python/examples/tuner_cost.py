@@ -7,8 +7,8 @@ other work they scatter by far more than what is measured. So the processor time
 the rest of the same run.
 """
 
+import argparse
 import statistics
-import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -19,8 +19,11 @@ from torch import nn
 import trimtab
 
 EXAMPLES, BATCH = 2048, 64
-ROUNDS = int(sys.argv[1]) if len(sys.argv) > 1 else 15
-EPOCHS = int(sys.argv[2]) if len(sys.argv) > 2 else 10
+_PARSER = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+_PARSER.add_argument("rounds", type=int, nargs="?", default=15)
+_PARSER.add_argument("epochs", type=int, nargs="?", default=10)
+_OPTIONS = _PARSER.parse_args()
+ROUNDS, EPOCHS = _OPTIONS.rounds, _OPTIONS.epochs
 
 
 def network() -> nn.Sequential:

@@ -6,7 +6,7 @@ use crate::error::exception;
 use crate::infos::info;
 use crate::interruptible::interruptible_here;
 use numpy::{PyArray1, PyArrayMethods};
-use pyo3::exceptions::{PyKeyboardInterrupt, PyValueError};
+use pyo3::exceptions::{PyKeyboardInterrupt, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use std::collections::BTreeMap;
@@ -87,11 +87,7 @@ impl Environment {
     }
 
     fn action_masks<'py>(&mut self, py: Python<'py>) -> Bound<'py, PyArray1<bool>> {
-        let mask = match self.episode().flat_mask() {
-            Some(mask) => mask.into_iter().map(|may| may == 1).collect(),
-            None => vec![true; self.episode().choices()],
-        };
-        PyArray1::from_vec(py, mask)
+        PyArray1::from_vec(py, may_be_taken(self.episode()))
     }
 }
 
@@ -135,6 +131,14 @@ impl Environment {
     }
 }
 
+/// Which choices may be taken now, head after head.
+pub fn may_be_taken(episode: &mut Episode) -> Vec<bool> {
+    match episode.flat_mask() {
+        Some(mask) => mask.into_iter().map(|may| may == 1).collect(),
+        None => vec![true; episode.choices()],
+    }
+}
+
 /// What Gymnasium calls `terminated` and `truncated`.
 pub fn ends(status: Status) -> (bool, bool) {
     (
@@ -167,7 +171,14 @@ fn choices(spec: &EnvironmentSpec, action: &Bound<'_, PyAny>) -> PyResult<Action
     } else if let Ok(choice) = action.extract::<i64>() {
         take(&mut chosen, spec, &[choice])?;
     } else {
-        take(&mut chosen, spec, &action.extract::<Vec<i64>>()?)?;
+        let numbers = action.extract::<Vec<i64>>().map_err(|_| {
+            let (given, heads) = (action.repr(), spec.heads.len());
+            let given = given.map_or_else(|_| action.get_type().to_string(), |text| text.to_string());
+            PyTypeError::new_err(format!(
+                "action: {given} is not allowed; give a sequence of {heads} integers, or an integer where there is one head"
+            ))
+        })?;
+        take(&mut chosen, spec, &numbers)?;
     }
     Ok(chosen)
 }

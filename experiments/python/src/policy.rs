@@ -2,8 +2,12 @@
 
 use crate::environment::{Environment, specification};
 use crate::error::exception;
-use numpy::{PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2};
-use pyo3::exceptions::PyValueError;
+use numpy::ndarray::{ArrayView2, ArrayViewD, Axis};
+use numpy::{
+    AllowTypeChange, Element, PyArray1, PyArray2, PyArrayDyn, PyArrayLikeDyn, PyArrayMethods,
+    PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods,
+};
+use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use std::path::PathBuf;
@@ -97,37 +101,43 @@ impl Policy {
         specification(py, self.0.spec())
     }
 
-    /// The most probable choices, or drawn ones if there is a seed.
+    /// The most probable choices, or drawn ones if there is a seed: of one observation, or of several, one a row.
     #[pyo3(signature = (observations, masks=None, seed=None))]
     fn act<'py>(
         &self,
         py: Python<'py>,
-        observations: PyReadonlyArray2<'py, f32>,
-        masks: Option<PyReadonlyArray2<'py, bool>>,
+        observations: &Bound<'py, PyAny>,
+        masks: Option<&Bound<'py, PyAny>>,
         seed: Option<u64>,
-    ) -> PyResult<Bound<'py, PyArray2<i64>>> {
+    ) -> PyResult<Bound<'py, PyArrayDyn<i64>>> {
         let spec = self.0.spec();
-        let (observations, masks) = (
-            observations.as_array(),
-            masks.as_ref().map(|masks| masks.as_array()),
-        );
-        let total: usize = spec.choices().iter().sum();
-        check(
+        let observations = array::<f32>("observations", observations)?;
+        let masks = masks
+            .map(|masks| array::<bool>("masks", masks))
+            .transpose()?;
+        let count = observations.shape().first().copied().unwrap_or(1);
+        let of_width = |width: usize| match observations.ndim() {
+            1 => vec![width],
+            _ => vec![count, width],
+        };
+        let all = rows(
             "observations",
-            observations.shape(),
-            [observations.nrows(), spec.features.len()],
+            observations.as_array(),
+            &of_width(spec.features.len()),
         )?;
-        if let Some(masks) = &masks {
-            check("masks", masks.shape(), [observations.nrows(), total])?;
-        }
+        let wanted = of_width(spec.choices().iter().sum());
+        let masks = masks
+            .as_ref()
+            .map(|masks| rows("masks", masks.as_array(), &wanted));
+        let masks = masks.transpose()?;
         let (mut rng, mut scratch) = (stream(seed.unwrap_or(0), "actions", 0), Scratch::default());
         let selection = if seed.is_some() {
             Selection::Sampled
         } else {
             Selection::Greedy
         };
-        let mut choices = Vec::with_capacity(observations.nrows() * spec.heads.len());
-        for (index, features) in observations.rows().into_iter().enumerate() {
+        let mut choices = Vec::with_capacity(all.nrows() * spec.heads.len());
+        for (index, features) in all.rows().into_iter().enumerate() {
             let observation = Observation {
                 features: features.to_vec(),
                 mask: masks
@@ -138,17 +148,45 @@ impl Policy {
             let (action, _) = acted.map_err(exception)?;
             choices.extend(action.choices.iter().map(|choice| *choice as i64));
         }
-        PyArray1::from_vec(py, choices).reshape([observations.nrows(), spec.heads.len()])
+        PyArray1::from_vec(py, choices).reshape(of_width(spec.heads.len()))
     }
 }
 
-fn check(name: &str, given: &[usize], wanted: [usize; 2]) -> PyResult<()> {
-    if given == wanted {
-        return Ok(());
+/// An array of these numbers from one of others, or from lists.
+fn array<'py, T: Element + 'py>(
+    name: &str,
+    given: &Bound<'py, PyAny>,
+) -> PyResult<PyArrayLikeDyn<'py, T, AllowTypeChange>>
+where
+    for<'a> Vec<T>: FromPyObject<'a, 'py>,
+{
+    given.extract().map_err(|_| {
+        let kind = given.get_type();
+        PyTypeError::new_err(format!(
+            "{name}: {kind} is not allowed; give an array of numbers"
+        ))
+    })
+}
+
+/// One observation, or mask, a row, if they have the shape.
+fn rows<'a, T>(
+    name: &str,
+    given: ArrayViewD<'a, T>,
+    wanted: &[usize],
+) -> PyResult<ArrayView2<'a, T>> {
+    if given.shape() != wanted {
+        let given = given.shape();
+        return Err(PyValueError::new_err(format!(
+            "{name}: the shape {given:?} is not allowed; give {wanted:?}"
+        )));
     }
-    Err(PyValueError::new_err(format!(
-        "{name}: the shape {given:?} is not allowed; give {wanted:?}"
-    )))
+    let given = match given.ndim() {
+        1 => given.insert_axis(Axis(0)),
+        _ => given,
+    };
+    given
+        .into_dimensionality()
+        .map_err(|error| PyValueError::new_err(format!("{name}: {error}")))
 }
 
 /// A mask by head from one that is flat and as long as all choices.

@@ -1,7 +1,7 @@
 //! Several equal environments for Python, side by side on threads.
 
 use crate::config::{Source, config};
-use crate::environment::{ends, specification, take};
+use crate::environment::{ends, may_be_taken, specification, take};
 use crate::episode::{Episode, Seen};
 use crate::error::exception;
 use crate::infos::infos;
@@ -119,6 +119,15 @@ impl VectorEnvironment {
             PyArray1::from_vec(py, seen.iter().map(|seen| ends(seen.status).1).collect()),
             infos(py, &seen, self.first().choices())?,
         ))
+    }
+
+    fn action_masks<'py>(&mut self, py: Python<'py>) -> PyResult<Bound<'py, PyArray2<bool>>> {
+        let mut masks = Vec::new();
+        for episode in &mut self.episodes {
+            let (episode, _) = episode.get_mut().unwrap_or_else(PoisonError::into_inner);
+            masks.extend(may_be_taken(episode));
+        }
+        PyArray1::from_vec(py, masks).reshape([self.episodes.len(), self.first().choices()])
     }
 }
 

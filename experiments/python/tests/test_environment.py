@@ -162,7 +162,8 @@ def test_integers_of_any_kind_are_an_action(action: Any) -> None:
         ([1, 3], ValueError, "head `batch_size` has choices 0 to 2, but the action chose 3"),
         ([-1, 1], ValueError, "head `learning_rate` has choices 0 to 2, but the action chose -1"),
         ([0.5, 1], TypeError, "integer"),
-        (None, TypeError, "None"),
+        (None, TypeError, "^action: None is not allowed; give a sequence of 2 integers"),
+        ("x", TypeError, "^action: 'x' is not allowed"),
     ],
 )
 def test_other_actions_are_explained(action: Any, error: type[Exception], words: str) -> None:

@@ -97,3 +97,20 @@ def test_shapes_are_checked() -> None:
         policy().act(np.zeros((2, 6), dtype=np.float32))
     with pytest.raises(ValueError, match=r"masks: the shape"):
         policy().act(np.zeros((2, 7), dtype=np.float32), np.ones((1, 6), dtype=np.bool_))
+
+
+def test_what_environments_return_is_taken() -> None:
+    taught, env = policy(), trimtab.make("sigmoid-2d")
+    observation, info = env.reset(seed=1)
+    alone = taught.act(observation, info["action_mask"])
+    assert alone.shape == (2,) and env.action_space.contains(alone)
+    assert (alone == taught.act(observation[None], env.action_masks()[None])[0]).all()
+    envs = trimtab.make_vec("sigmoid-2d", 3)
+    observations, infos = envs.reset(seed=1)
+    several = taught.act(observations.astype(np.float64), infos["action_mask"])
+    assert several.shape == (3, 2) and (several[0] == alone).all()
+    assert (several == taught.act(observations.tolist(), envs.action_masks())).all()
+    closed = np.array([0, 1, 1, 1, 1, 0], dtype=np.int8)
+    assert set(taught.act(np.repeat(observation[None], 50, 0), np.repeat(closed[None], 50, 0), seed=1)[:, 1]) == {0, 1}
+    with pytest.raises(TypeError, match="^observations: .*str.* is not allowed; give an array of numbers"):
+        taught.act("x")

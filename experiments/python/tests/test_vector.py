@@ -104,6 +104,10 @@ def test_wrong_calls_are_explained(call: Any, error: type[Exception], words: str
 def test_none_and_no_threads_are_refused() -> None:
     with pytest.raises(ValueError, match="num_envs: 0 is not allowed"):
         trimtab.VectorEnvironment(small(), num_envs=0)
+    with pytest.raises(ValueError, match="num_envs: -1 is not allowed"):
+        trimtab.make_vec("luby-8", -1)
+    with pytest.raises(ValueError, match="threads: -1 is not allowed"):
+        trimtab.make_vec("luby-8", 1, threads=-1)
     with pytest.raises(ValueError, match="threads: 0 is not allowed"):
         trimtab.VectorEnvironment(small(), threads=0)
     envs = vector()
@@ -111,3 +115,14 @@ def test_none_and_no_threads_are_refused() -> None:
     envs.close()
     with pytest.raises(RuntimeError, match="are closed"):
         envs.reset()
+
+
+def test_masks_are_those_of_the_infos() -> None:
+    envs = vector()
+    _, infos = envs.reset(seed=1)
+    masks = envs.action_masks()
+    assert masks.dtype == np.bool_ and (masks == infos["action_mask"]).all()
+    # All begin at the smallest batch size; the first leaves it.
+    infos = envs.step([[1, 2], [1, 1], [1, 1]])[4]
+    assert (envs.action_masks() == infos["action_mask"]).all()
+    assert (envs.action_masks() != masks).any(axis=1).tolist() == [True, False, False]

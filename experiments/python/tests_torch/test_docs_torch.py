@@ -1,8 +1,11 @@
-"""The nine lines of the README are run."""
+"""The nine lines of the README are run, and the examples say how they are used."""
 
 from __future__ import annotations
 
+import importlib.util
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -32,3 +35,11 @@ def test_the_nine_lines() -> None:
     }
     exec(blocks[0], names)
     assert validate(model) < 0.15 * before
+
+
+@pytest.mark.parametrize("example", sorted((README.parent / "examples").glob("*.py")), ids=lambda path: path.stem)
+def test_examples_say_how_they_are_used(example: Path) -> None:
+    if example.stem == "sb3_learns" and importlib.util.find_spec("sb3_contrib") is None:
+        pytest.skip("it needs Stable-Baselines3")
+    ran = subprocess.run([sys.executable, str(example), "--help"], capture_output=True, text=True)
+    assert ran.returncode == 0 and ran.stdout.startswith(f"usage: {example.name}")

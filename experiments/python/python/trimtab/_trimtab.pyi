@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias, final
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from trimtab.spaces import Specification
 
@@ -91,6 +91,9 @@ class VectorEnvironment:
     ]:
         """Takes an action in each, `[environments, heads]`: observations, rewards, terminated, truncated, infos."""
 
+    def action_masks(self) -> NDArray[np.bool_]:
+        """Which choices may be taken now, `[environments, sum of choices]`."""
+
 @final
 class Policy:
     """A trained policy. It acts by itself: no burn, no PyTorch."""
@@ -142,18 +145,19 @@ class Policy:
 
     def act(
         self,
-        observations: NDArray[np.float32],
-        masks: NDArray[np.bool_] | None = None,
+        observations: ArrayLike,
+        masks: ArrayLike | None = None,
         seed: int | None = None,
     ) -> NDArray[np.int64]:
-        """Choices for observations, `[observations, heads]`: the most probable, or with a seed drawn ones.
+        """Choices for one observation, `[heads]`, or several, `[observations, heads]`: the most probable, or with a seed drawn ones.
 
         Args:
-            observations: `[observations, features]`.
-            masks: `[observations, sum of choices]`; nothing is masked if it is not given.
+            observations: `[features]`, or `[observations, features]`.
+            masks: `[sum of choices]`, or `[observations, sum of choices]`, such as `info["action_mask"]`; nothing is masked without it.
             seed: What is drawn follows from it.
 
         Raises:
+            TypeError: It is no array of numbers.
             ValueError: A shape does not fit.
             RuntimeError: Every choice of a head is masked, or an observation is not finite.
         """

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
+
+from trimtab.arguments import refusal
 
 
 class Sampler:
@@ -42,6 +44,46 @@ class Sampler:
 def is_dataset(data: Any) -> bool:
     """Whether examples can be taken out of it by number; else it brings batches of its own."""
     return hasattr(data, "__getitem__") and hasattr(data, "__len__")
+
+
+def check(data: Any, examples: int) -> None:
+    """Whether batches can be drawn from it for a tuner of so many examples.
+
+    Raises:
+        ValueError: They cannot; the message says what to give in its place.
+    """
+    if isinstance(data, (type, Mapping)) or not (hasattr(data, "__iter__") or hasattr(data, "__getitem__")):
+        raise refusal("data", data, "give a dataset, a tuple of tensors, or a loader of batches")
+    if not is_dataset(data):
+        return
+    tensors = len(data) > 0 and all(isinstance(part, torch.Tensor) for part in data) if isinstance(data, (tuple, list)) else False
+    if isinstance(data, tuple):
+        if not tensors:
+            kinds = ", ".join(type(part).__name__ for part in data[:3])
+            raise ValueError(f"data: a tuple of {kinds} is not allowed; give one of tensors (`torch.from_numpy(..)`), or a list of examples")
+        lengths = [len(part) for part in data]
+        if len(set(lengths)) > 1:
+            raise ValueError(f"data: tensors of {lengths} examples are not allowed; give as many of each")
+    given = len(data[0]) if isinstance(data, tuple) else len(data)
+    if given == 0:
+        raise ValueError("data: there is no example in it; give a dataset that has some")
+    if given == examples:
+        return
+    if tensors and len(data[0]) == examples:
+        raise ValueError("data: a list of tensors is not allowed, since a list is one of examples; give a tuple, `batches((inputs, targets))`")
+    if isinstance(data, list) and holds(data, examples):
+        raise ValueError(
+            f"data: a list of {given} batches is not allowed, since a list is one of examples; give a `DataLoader`, or the tensors as a tuple"
+        )
+    raise ValueError(f"examples: {examples} is not allowed for a dataset of {given}; give the tuner `examples={given}`")
+
+
+def holds(batches: list[Any], examples: int) -> bool:
+    """Whether these are batches with so many examples in all."""
+    try:
+        return sum(size_of(batch) for batch in batches) == examples
+    except (ValueError, IndexError):
+        return False
 
 
 def fetching(dataset: Any, collate: Callable[[list[Any]], Any] | None) -> Callable[[torch.Tensor], Any]:

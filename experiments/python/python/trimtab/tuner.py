@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import copy
 import math
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from trimtab._trimtab import SteeredTraining
+from trimtab.arguments import count, flag, loss_of, number, refusal, whole
+from trimtab.resuming import check_state
 
 if TYPE_CHECKING:
     import torch
@@ -16,6 +19,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Tuner"]
 
+MOST_UNHEARD = 1000
+"""After so many batches without an update a call is missing in the loop: without it batches would have no end."""
+HOPELESS = 4
+"""When so many segments have diverged before any did not, the rate is 256 times smaller and not to blame."""
 MOST_SKIPPED = 32
 """So many start probes in a row may a gradient scaler skip, each at half the scale; more is a divergence."""
 
@@ -55,6 +62,8 @@ class Tuner:
     ) -> None:
         """A tuner of the parameters of an optimiser. Make it after the model has its first weights and is on its device.
 
+        An optimiser has one tuner. The one before is detached, as by `detach`, and cannot go on.
+
         Args:
             optimizer: Any that keeps its rate as `lr` in its groups. The ratios between groups stay as they are. What it decays by
                 itself it goes on decaying.
@@ -79,8 +88,9 @@ class Tuner:
         """
         import torch
 
-        from trimtab.steered_optimizer import SteeredOptimizer, first_rate, size_of
+        from trimtab.steered_optimizer import SteeredOptimizer, first_rate, release, size_of
 
+        release(optimizer)
         if learning_rate is None:
             learning_rate = first_rate(optimizer)
         if adaptive is None:
@@ -88,36 +98,36 @@ class Tuner:
         parameters = [parameter for group in optimizer.param_groups for parameter in group["params"] if parameter.requires_grad]
         weights, layers, units = size_of(parameters)
         self._given: dict[str, Any] = {
-            "examples": _count("examples", examples),
-            "validation_examples": _count("validation_examples", validation_examples),
-            "epochs": float(epochs),
-            "adaptive": adaptive,
-            "learning_rate": float(learning_rate),
+            "examples": count("examples", examples),
+            "validation_examples": count("validation_examples", validation_examples),
+            "epochs": number("epochs", epochs),
+            "adaptive": flag("adaptive", adaptive),
+            "learning_rate": number("learning_rate", learning_rate),
             "weights": weights,
             "layers": layers,
             "units": units,
-            "fine_tuning": fine_tuning,
-            "lowest_loss": float(lowest_loss),
-            "update_cost": None if update_cost is None else float(update_cost),
-            "targets_per_example": _count("targets_per_example", targets_per_example),
+            "fine_tuning": flag("fine_tuning", fine_tuning),
+            "lowest_loss": number("lowest_loss", lowest_loss),
+            "update_cost": None if update_cost is None else number("update_cost", update_cost),
+            "targets_per_example": count("targets_per_example", targets_per_example),
         }
         self._steered = SteeredTraining(**self._given)
-        self._accumulate = _count("accumulate", accumulate)
+        self._accumulate = count("accumulate", accumulate)
         self._sizes_vary = False
-        self._batch_size = None if batch_size is None else _count("batch_size", batch_size)
+        self._batch_size = None if batch_size is None else count("batch_size", batch_size)
         if self._batch_size is not None:
             self._steered = SteeredTraining(**self._given, batch_size=self._batch_size)
         self._optimizer = SteeredOptimizer(optimizer, self._steered)
         self._weights = self._optimizer.weights
         if model is not None:
             self._weights.register(model)
-        self._seed = int(seed)
+        self._seed = whole("seed", seed)
         self._sampler: Any = None
         self._sampler_state: dict[str, Any] | None = None
         self._copy: tuple[Any, Any] | None = None
         # Of the update under way: losses, examples that were drawn or that the loop spoke of.
         self._micro_batches: list[Any] = []
-        self._drawn = self._said = 0
+        self._drawn = self._said = self._unheard = 0
         self._scaled, self._skipped = False, 0
         # Losses of the segment under way that Rust does not know yet.
         self._losses: list[Any] = []
@@ -174,9 +184,12 @@ class Tuner:
 
         Raises:
             ValueError: A dataset has another number of examples than was said, or a loader gives no batch.
+            RuntimeError: Many batches were drawn, and the tuner was told of none.
         """
-        from trimtab.batches import is_dataset
+        from trimtab.batches import check, is_dataset
 
+        self._optimizer.check()
+        check(data, self._given["examples"])
         return self._drawn_batches(data, collate) if is_dataset(data) else self._loaded_batches(data)
 
     # What the loop does.
@@ -191,7 +204,10 @@ class Tuner:
 
         Raises:
             ValueError: Nobody has said how many examples it was.
+            RuntimeError: The tuner is detached, or no gradient reached the optimiser's parameters.
         """
+        if scaler is not None and not (hasattr(scaler, "step") and hasattr(scaler, "update")):
+            raise refusal("scaler", scaler, "give the `torch.amp.GradScaler` that scaled the loss, or None")
         self._take(loss, examples)
         if len(self._micro_batches) < self._accumulate:
             return
@@ -210,10 +226,13 @@ class Tuner:
         self._take(loss, examples)
         if self._optimizer.take_made():
             self._end_update(made=True)
+        elif len(self._micro_batches) >= MOST_UNHEARD:
+            raise RuntimeError(f"updated: no update in {MOST_UNHEARD} batches; call `optimizer.step()` before it, or `step` in its place")
 
     def validated(self, loss: torch.Tensor | float) -> None:
         """Takes the mean loss of a validation that was wanted, and goes on. If none was wanted nothing happens."""
-        word = self._steered.validated(float(loss.detach() if hasattr(loss, "detach") else loss))
+        self._optimizer.check()
+        word = self._steered.validated(float(loss_of(loss)))
         if word is not None:
             self._go_on(word)
 
@@ -253,15 +272,22 @@ class Tuner:
         return lambda: overwrite(state, aside)
 
     def restore_best(self, model: torch.nn.Module) -> None:
-        """Puts the averaged weights with the best validation loss into the model; those of the beginning if there was no validation."""
+        """Puts the averaged weights with the best validation loss into the model.
+
+        Where no trained weights have a validation loss that is a number it keeps the last ones, and warns.
+        """
         from trimtab.weights import overwrite
 
         self._weights.register(model)
+        if not self._is_scored():
+            overwrite(self._weights.state, self._weights.averaged())
+            warnings.warn(f"restore_best: {self._why_unscored()}; the model keeps the last weights", stacklevel=2)
+            return
         overwrite(self._weights.state, self._weights.best_averaged())
         overwrite(self._weights.counters, self._weights.best_counters)
 
     def detach(self) -> None:
-        """Leaves the optimiser alone from now on."""
+        """Leaves the optimiser alone from now on, at the rates that it was given. Training cannot go on; what is known can be read."""
         self._optimizer.detach()
 
     # Going on after a restart.
@@ -271,6 +297,7 @@ class Tuner:
         losses, look = self._read()
         return {
             "steered": self._steered.state(),
+            "given": self._comparable(),
             "optimizer": self._optimizer.state_dict(),
             "sampler": self._sampler_state if self._sampler is None else self._sampler.state_dict(),
             "batch_size": self._batch_size,
@@ -282,10 +309,12 @@ class Tuner:
         """Goes on from there, to the same decisions. Load model and optimiser first.
 
         Raises:
-            ValueError: It is the state of another model, or of another version.
+            ValueError: It is the state of another model, optimiser or budget, or of another version.
         """
         import torch
 
+        self._optimizer.check()
+        check_state(state, self._comparable(), self._batch_size)
         steered = SteeredTraining.from_state(state["steered"])
         self._optimizer.load_state_dict(state["optimizer"])
         self._steered = self._optimizer.steered = steered
@@ -294,17 +323,25 @@ class Tuner:
         self._sampler, self._sampler_state = None, state["sampler"]
         self._micro_batches, self._drawn, self._said = [], 0, 0
 
+    def _comparable(self) -> dict[str, Any]:
+        """What a state must have been given too: else it would go on with what it was given, or mix the two."""
+        # The rate is that of the optimiser at the time; the network is compared weight by weight.
+        given = {name: value for name, value in self._given.items() if name not in ("learning_rate", "weights", "layers", "units")}
+        return {"optimizer": type(self._optimizer.optimizer).__name__, **given, "accumulate": self._accumulate}
+
     # At the end of an update, and of a segment.
 
     def _take(self, loss: Any, examples: int | None) -> None:
         """Takes the loss of a batch or a part of one. One that is not on the CPU is read at the end of the segment."""
-        loss = loss.detach() if hasattr(loss, "detach") else float(loss)
+        self._optimizer.check()
+        loss = loss_of(loss)
         if examples is not None:
-            self._said += _count("examples", examples)
+            self._said += count("examples", examples)
         elif self._said + self._drawn == 0 and self._batch_size is None:
             raise ValueError(
                 "examples: not known; draw batches by `tuner.batches(..)`, or give `batch_size=` to the tuner or `examples=` to `step`"
             )
+        self._unheard = 0
         on_cpu = isinstance(loss, float) or loss.device.type == "cpu"
         self._micro_batches.append(float(loss) if on_cpu else loss)
 
@@ -346,7 +383,10 @@ class Tuner:
     def _go_on(self, word: str) -> None:
         """Does with the weights what the end of a segment means, and begins the next one."""
         if word == "diverged":
-            self._optimizer.go_back(fresh=True)
+            # While no loss is known the weights of before are not known to be better, unless these are no numbers.
+            if math.isfinite(self.best_loss) or not self._weights.is_finite():
+                self._optimizer.go_back(fresh=True)
+            self._warn_if_hopeless()
         elif word == "best":
             self._optimizer.keep()
         if self._steered.is_over:
@@ -372,6 +412,28 @@ class Tuner:
         losses = [next(fresh) if isinstance(loss, torch.Tensor) else loss for loss in self._losses]
         return losses, list(fresh) or None
 
+    def _warn_if_hopeless(self) -> None:
+        """Once, when no segment of the start has gone well."""
+        segments = self.segments
+        done = len(segments)
+        if (done == HOPELESS or (done < HOPELESS and self.is_over)) and all(segment["report"]["diverged"] for segment in segments):
+            warnings.warn(
+                f"tuner: each of the first {done} segments diverged, at ever smaller rates, so that the rate is not to blame; look for a loss,"
+                " inputs or targets that are infinite or no numbers, in training and in validation",
+                stacklevel=4,
+            )
+
+    def _is_scored(self) -> bool:
+        """Whether a segment was validated with a loss that tells something."""
+        return any(segment["report"]["validation"] is not None for segment in self.segments)
+
+    def _why_unscored(self) -> str:
+        if not self.segments:
+            return "nothing was validated since the training began (call `tuner.validated(loss)` whenever `tuner.wants_validation`)"
+        if math.isinf(self.best_loss):
+            return "no validation gave a finite loss (look for what makes it infinite or no number)"
+        return "every segment diverged"
+
     # Where batches come from.
 
     def _fix_batch_size(self, size: int) -> None:
@@ -383,13 +445,20 @@ class Tuner:
         self._batch_size = size
         self._steered = self._optimizer.steered = SteeredTraining(**self._given, batch_size=size)
 
+    def _draw(self, examples: int) -> None:
+        """Counts a batch that the loop is given."""
+        self._drawn += examples
+        self._unheard += 1
+        if self._unheard > MOST_UNHEARD:
+            raise RuntimeError(
+                f"batches: {MOST_UNHEARD} were drawn, and the tuner was told of none; call `tuner.step(loss)` after each `backward`,"
+                " or `tuner.updated(loss)` after your own `optimizer.step()`"
+            )
+
     def _drawn_batches(self, dataset: Any, collate: Callable[[list[Any]], Any] | None) -> Iterator[Any]:
         from trimtab.batches import Sampler, fetching
 
         examples = self._given["examples"]
-        given = len(dataset[0]) if isinstance(dataset, tuple) else len(dataset)
-        if given != examples:
-            raise ValueError(f"examples: {examples} is not allowed for a dataset of {given}; give the tuner `examples={given}`")
         self._sizes_vary = self._batch_size is None
         if self._sampler is None:
             self._sampler = Sampler(examples, self._seed)
@@ -398,7 +467,7 @@ class Tuner:
         fetch, self._drawn = fetching(dataset, collate), 0
         while not self.is_over:
             indices = self._sampler.draw(math.ceil(self.batch_size / self._accumulate))
-            self._drawn += len(indices)
+            self._draw(len(indices))
             yield fetch(indices)
 
     def _loaded_batches(self, loader: Any) -> Iterator[Any]:
@@ -412,16 +481,10 @@ class Tuner:
             if self._batch_size is None:
                 given = getattr(loader, "batch_size", None)
                 self._fix_batch_size((given if isinstance(given, int) else size) * self._accumulate)
-            self._drawn += size
+            self._draw(size)
             yield batch
             if self.is_over:
                 return
-
-
-def _count(name: str, value: int) -> int:
-    if isinstance(value, bool) or not hasattr(value, "__index__") or value < 1:
-        raise ValueError(f"{name}: {value} is not allowed; give a whole number of at least 1")
-    return int(value)
 
 
 def _ratio(look: list[float] | None) -> float | None:

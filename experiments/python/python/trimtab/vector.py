@@ -10,6 +10,7 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import ArrayLike, NDArray
 
 from trimtab import _trimtab, spaces
+from trimtab.arguments import count
 
 
 class VectorEnvironment(VectorEnv[NDArray[np.float32], Any, NDArray[Any]]):
@@ -38,6 +39,7 @@ class VectorEnvironment(VectorEnv[NDArray[np.float32], Any, NDArray[Any]]):
         strict: bool = False,
         threads: int | None = None,
     ) -> None:
+        check_counts(num_envs, threads)
         losses = None if references is None else dict(references)
         self._open(
             _trimtab.VectorEnvironment.from_config(config, losses, num_envs, threads, strict), num_envs
@@ -55,6 +57,7 @@ class VectorEnvironment(VectorEnv[NDArray[np.float32], Any, NDArray[Any]]):
         threads: int | None = None,
     ) -> "VectorEnvironment":
         """So many of the one of this name; see `trimtab.make_vec`."""
+        check_counts(num_envs, threads)
         environment = cls.__new__(cls)
         rust = _trimtab.VectorEnvironment.named(name, part, order, num_envs, threads, strict)
         environment._open(rust, num_envs)
@@ -124,6 +127,17 @@ class VectorEnvironment(VectorEnv[NDArray[np.float32], Any, NDArray[Any]]):
         choices = np.ascontiguousarray(given.reshape(len(given), -1), dtype=np.int64)
         return self.rust.step(choices)
 
+    def action_masks(self) -> NDArray[np.bool_]:
+        """Which choices may be taken now in each, head after head; `Policy.act` takes it."""
+        return self.rust.action_masks()
+
     def close_extras(self, **kwargs: Any) -> None:
         """Lets go of the trainings and their data."""
         self._rust = None
+
+
+def check_counts(num_envs: int, threads: int | None) -> None:
+    """Whether there are any."""
+    count("num_envs", num_envs)
+    if threads is not None:
+        count("threads", threads)

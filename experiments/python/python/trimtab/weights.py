@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from trimtab.arguments import refusal
+
 SMOOTHING_INTERVAL = 32
 """After how many updates the weights are decayed and averaged, as in Rust: at each it costs more and is worth nothing that could be seen."""
 
@@ -38,7 +40,16 @@ class Weights:
         self._before: list[Tensor] = []
 
     def register(self, model: torch.nn.Module) -> None:
-        """Watches over the buffers of a model too, from now on."""
+        """Watches over the buffers of a model too, from now on.
+
+        Raises:
+            ValueError: It is not the model of these parameters.
+        """
+        if not isinstance(model, torch.nn.Module):
+            raise refusal("model", model, "give the `torch.nn.Module` that is trained")
+        own = set(map(id, self.parameters))
+        if not any(id(parameter) in own for parameter in model.parameters()):
+            raise refusal("model", model, "none of its parameters is one of the optimiser's; give the model that is trained, and not a copy")
         known = {id(tensor) for tensor in self.buffers + self.counters}
         for buffer in model.buffers():
             if id(buffer) in known:
@@ -136,6 +147,10 @@ class Weights:
     def best_averaged(self) -> list[Tensor]:
         """What was best when it was validated."""
         return self.best_averages or self.best
+
+    def is_finite(self) -> bool:
+        """Whether all weights are numbers."""
+        return all(bool(tensor.isfinite().all()) for tensor in self.state)
 
     def state_dict(self) -> dict[str, Any]:
         """All but the parameters and buffers themselves."""
