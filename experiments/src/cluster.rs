@@ -7,12 +7,14 @@
 //! |---|---|
 //! | handing out units | `coordinator` |
 //! | doing them | `executor` |
+//! | the files that they read, and how many are kept | `kept` |
 //! | which kinds of work there are | `kinds` |
 //! | what two machines have in common if they make the same bits | `fingerprint` |
 
 mod coordinator;
 mod executor;
 mod fingerprint;
+mod kept;
 mod kinds;
 
 pub use coordinator::Cluster;

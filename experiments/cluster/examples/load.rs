@@ -7,7 +7,8 @@
 //! load one 2000                                       one unit at a time: the time from asking to the answer
 //! ```
 //!
-//! All take `--server ADDRESS`. Processor and memory are read from `/proc`, so they are there on Linux alone.
+//! All take `--server ADDRESS`, and the files of `work` for a secured server: `--credentials`, `--nkey`, `--token`, `--ca`, `--certificate`
+//! and `--key`, and `--namespace`. Processor and memory are read from `/proc`, so they are there on Linux alone.
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -51,7 +52,23 @@ fn main() -> Result<(), Box<dyn Error>> {
         let at = words.iter().position(|word| word == name)?;
         words.get(at + 1).cloned()
     };
-    let server = Server::at(option("--server").unwrap_or_else(|| Server::default().address));
+    let file = |name: &str| option(name).map(PathBuf::from);
+    let certificate = match (file("--certificate"), file("--key")) {
+        (None, None) => None,
+        (Some(certificate), Some(key)) => Some((certificate, key)),
+        _ => return Err("--certificate and --key go together".into()),
+    };
+    let plain = Server::default();
+    let server = Server {
+        address: option("--server").unwrap_or(plain.address),
+        credentials: file("--credentials"),
+        nkey: file("--nkey"),
+        token: file("--token"),
+        ca: file("--ca"),
+        certificate,
+        namespace: option("--namespace").unwrap_or(plain.namespace),
+        lease: plain.lease,
+    };
     let number = |text: Option<&String>| -> Result<usize, Box<dyn Error>> {
         Ok(text.ok_or("how many?")?.parse()?)
     };

@@ -36,7 +36,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
-use trimtab_scheduler::{Limits, Observer, Scheduler, StrategyConfig, UnitId};
+use trimtab_scheduler::{Limits, Observer, Scheduler, Strategy, StrategyConfig, UnitId};
+
+/// Makes the strategy of a run: once when it starts, and again when it begins anew after an error. [`StrategyConfig::build`] makes those that
+/// have a name; one of your own is anything that is a [`Strategy`].
+pub type NewStrategy = Arc<dyn Fn() -> Box<dyn Strategy> + Send + Sync>;
 
 /// A run that a coordinator leads.
 #[derive(Clone)]
@@ -48,7 +52,7 @@ pub struct RunOptions {
     /// Its part of the workers, against that of other runs of its priority.
     pub weight: f64,
     /// Who decides which worker gets a unit.
-    pub strategy: StrategyConfig,
+    pub strategy: NewStrategy,
     /// How often a unit that was lost is handed out again.
     pub redeliveries: usize,
     /// What its bits depend on: workers that differ get no units.
@@ -64,7 +68,7 @@ impl RunOptions {
             run,
             priority: 0,
             weight: 1.0,
-            strategy: StrategyConfig::LeastLoad { ahead: Some(1) },
+            strategy: Arc::new(|| StrategyConfig::default().build()),
             redeliveries: 3,
             fingerprint,
             notice,
@@ -169,7 +173,7 @@ impl Coordinator {
             fingerprint: options.fingerprint.clone(),
             priority: options.priority,
             weight: options.weight,
-            strategy: options.strategy.build().name().to_owned(),
+            strategy: (options.strategy)().name().to_owned(),
             quota: 0,
             waiting: 0,
             in_hand: 0,
@@ -279,7 +283,7 @@ fn scheduler(options: &RunOptions, failed: &Arc<Mutex<Vec<(UnitId, String)>>>) -
         redeliveries: options.redeliveries,
         ..Limits::default()
     };
-    let mut scheduler = Scheduler::new(options.strategy.build(), limits);
+    let mut scheduler = Scheduler::new((options.strategy)(), limits);
     let failed = failed.clone();
     scheduler.observe(Box::new(
         move |_: f64, change: &trimtab_scheduler::Change| {

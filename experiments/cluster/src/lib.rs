@@ -62,5 +62,5 @@ pub use error::{Error, Result};
 pub use lead::RunState;
 pub use name::{Hash, Name};
 pub use server::{Notice, Server};
-pub use trimtab_scheduler::StrategyConfig;
+pub use trimtab_scheduler::{Command, State, Strategy, StrategyConfig};
 pub use worker::Executor;

@@ -2,7 +2,7 @@
 
 use crate::{Error, Result};
 use async_nats::{Client, ConnectErrorKind, ConnectOptions, Event};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -91,11 +91,37 @@ impl Server {
         Ok(text.to_owned())
     }
 
+    /// What each of the files has to hold, and that there is one identity.
+    fn check(&self) -> Result<()> {
+        let identities = [
+            ("--credentials", &self.credentials),
+            ("--nkey", &self.nkey),
+            ("--token", &self.token),
+        ];
+        let given = identities
+            .iter()
+            .filter_map(|(name, path)| path.as_ref().map(|_| *name));
+        let given: Vec<&str> = given.collect();
+        if given.len() > 1 {
+            let allowed = "a server knows us by one of them; leave out the others";
+            return Err(Error::option("identity", given.join(" and "), allowed));
+        }
+        if let Some(path) = &self.ca {
+            holds("--ca", path, "CERTIFICATE")?;
+        }
+        if let Some((certificate, key)) = &self.certificate {
+            holds("--certificate", certificate, "CERTIFICATE")?;
+            holds("--key", key, "PRIVATE KEY")?;
+        }
+        Ok(())
+    }
+
     /// A client that reconnects for ever, and says so in `notice`.
     ///
     /// # Errors
     /// [`Error::Connect`], which says what is wrong: nobody there, wrong credentials, a certificate that is not trusted.
     pub(crate) async fn connect(&self, name: &str, notice: Notice) -> Result<Client> {
+        self.check()?;
         // The events of the first connection are no news.
         let told = Arc::new(AtomicBool::new(false));
         let (shown, was_down) = (self.shown(), told.clone());
@@ -132,15 +158,11 @@ impl Server {
             options = options.token(self.secret("--token", path)?);
         }
         if let Some(path) = &self.ca {
-            std::fs::metadata(path).map_err(Error::file(path))?;
             options = options
                 .add_root_certificates(path.clone())
                 .require_tls(true);
         }
         if let Some((certificate, key)) = &self.certificate {
-            for path in [certificate, key] {
-                std::fs::metadata(path).map_err(Error::file(path))?;
-            }
             options = options.add_client_certificate(certificate.clone(), key.clone());
         }
         let addresses: Vec<&str> = self.address.split(',').map(str::trim).collect();
@@ -154,12 +176,7 @@ impl Server {
 
     /// What is wrong, from the kind of the error and, where the client has one kind for all, from its text.
     fn explained(&self, error: &async_nats::ConnectError) -> String {
-        let mut text = error.to_string();
-        let mut source = std::error::Error::source(error);
-        while let Some(inner) = source {
-            text = format!("{text}: {inner}");
-            source = inner.source();
-        }
+        let text = chain(error);
         let lower = text.to_lowercase();
         let has = |words: &[&str]| words.iter().any(|word| lower.contains(word));
         let given = match (&self.credentials, &self.nkey, &self.token) {
@@ -195,6 +212,9 @@ impl Server {
             _ if has(&["certificaterequired", "certificate required"]) => {
                 format!("it asks for a certificate of ours ({text}); see --certificate")
             }
+            _ if has(&["invalidcontenttype"]) => format!(
+                "it does not speak TLS ({text}); write nats:// and leave out --ca, or give the server a certificate with `tls` in its config"
+            ),
             _ if has(&["expired"]) => format!("its certificate has expired ({text})"),
             _ if has(&["tls", "certificate", "unexpected eof"]) => format!(
                 "TLS failed ({text}); does the server speak TLS, and is --ca the certificate of its authority?"
@@ -202,4 +222,33 @@ impl Server {
             _ => text,
         }
     }
+}
+
+/// A client takes a file without the block that it looks for as an empty one, and fails later for another reason.
+fn holds(field: &str, path: &Path, block: &str) -> Result<()> {
+    let content = std::fs::read(path).map_err(Error::file(path))?;
+    let text = String::from_utf8_lossy(&content);
+    let ending = format!("{block}-----");
+    let begins = |line: &str| line.starts_with("-----BEGIN ") && line.trim_end().ends_with(&ending);
+    if text.lines().any(begins) {
+        return Ok(());
+    }
+    let allowed = format!("give a PEM file, with a line `-----BEGIN {block}-----`; it has none");
+    Err(Error::option(field, path.display(), allowed))
+}
+
+/// An error and what is behind it, with nothing said twice.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut said: Vec<String> = Vec::new();
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let text = error.to_string();
+        if !said.iter().any(|before| before.contains(&text)) {
+            // Many say what is behind them as a part of their own text.
+            said.retain(|before| !text.contains(before.as_str()));
+            said.push(text);
+        }
+        next = error.source();
+    }
+    said.join(": ")
 }

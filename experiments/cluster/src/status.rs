@@ -43,6 +43,9 @@ pub struct WorkerState {
     pub silence: f64,
 }
 
+/// What can be wished for. A strategy of a program's own has its name in that program alone.
+const NAMED: &str = "give `least-load`, `priority` or `round-robin`";
+
 /// Keys that are asked for at once.
 const AT_ONCE: usize = 64;
 
@@ -89,7 +92,7 @@ impl Watcher {
     /// A name that is no strategy, and [`Error::Server`].
     pub fn wish_strategy(&self, run: &Name, strategy: &str) -> Result<()> {
         StrategyConfig::from_str(strategy)
-            .map_err(|error| Error::option("--strategy", strategy, error.to_string()))?;
+            .map_err(|_| Error::option("--strategy", strategy, NAMED))?;
         let key = format!("strategy.{run}");
         let wish = strategy.to_owned().into_bytes();
         let put = self.runtime.block_on(self.store.runs.put(key, wish.into()));

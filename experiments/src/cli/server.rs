@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 #[command(next_help_heading = "Server")]
 pub(super) struct Credentials {
     /// A .creds file for the server
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["nkey", "token"])]
     credentials: Option<PathBuf>,
     /// A file with the seed of an nkey for the server
-    #[arg(long)]
+    #[arg(long, conflicts_with = "token")]
     nkey: Option<PathBuf>,
     /// A file with a token for the server
     #[arg(long)]
@@ -51,7 +51,7 @@ pub(super) struct Elsewhere {
     /// Its part of the workers, against other runs of its priority
     #[arg(long, default_value_t = 1.0, requires = "workers")]
     weight: f64,
-    /// Which worker gets a unit: least-load, round-robin, priority
+    /// Which worker gets a unit: least-load, round-robin, priority, or one that the program has added
     #[arg(long, default_value = "least-load", requires = "workers")]
     strategy: String,
     #[command(flatten)]
@@ -71,9 +71,7 @@ impl Elsewhere {
         let Some(address) = &self.workers else {
             return Ok(workers);
         };
-        let allowed = "one of least-load, round-robin, priority";
-        let strategy = (self.strategy.parse())
-            .map_err(|_| Error::config("--strategy", &self.strategy, allowed))?;
+        let strategy = workers.registry.strategy(&self.strategy)?;
         let run = self.run.clone().unwrap_or_else(|| match folder {
             // Who goes on in a folder finds the answers that are there.
             Some(folder) => {

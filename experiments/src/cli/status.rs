@@ -40,8 +40,8 @@ struct Status {
     /// The run whose strategy is to change
     #[arg(long, requires = "strategy")]
     run: Option<String>,
-    /// Its new strategy: least-load, round-robin, priority
-    #[arg(long, requires = "run")]
+    /// Its new strategy
+    #[arg(long, requires = "run", value_parser = ["least-load", "priority", "round-robin"])]
     strategy: Option<String>,
     #[command(flatten)]
     credentials: Credentials,

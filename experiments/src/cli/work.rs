@@ -33,6 +33,9 @@ struct Work {
     /// Where data are kept, and results while they cannot be delivered
     #[arg(long, default_value = "worker")]
     folder: PathBuf,
+    /// Most GiB of data that it keeps below its folder for later jobs; what was not used for the longest leaves, and what open jobs use stays
+    #[arg(long, value_name = "GIB", default_value_t = 6.0, value_parser = gib)]
+    keep: f64,
     /// Seconds that it may finish what it has once it is told to stop
     #[arg(long, default_value_t = 30)]
     drain: u64,
@@ -55,7 +58,7 @@ pub(super) fn work(words: &Words, registry: &Registry) -> Result<()> {
     let fingerprint = fingerprint(backend, &device, registry)?;
     let folder = arguments.folder;
     std::fs::create_dir_all(&folder).map_err(Error::file(&folder))?;
-    let hands = Hands::new(jobs, device, registry, &folder);
+    let hands = Hands::new(jobs, device, registry, &folder, bytes(arguments.keep));
     let options = WorkerOptions {
         drain: Duration::from_secs(arguments.drain),
         unit_timeout: arguments.unit_timeout.map(Duration::from_secs),
@@ -74,6 +77,16 @@ pub(super) fn work(words: &Words, registry: &Registry) -> Result<()> {
         "{} units done, {} failed, {} handed back",
         summary.done, summary.failed, summary.returned
     ))
+}
+
+/// A size in GiB.
+fn gib(text: &str) -> std::result::Result<f64, String> {
+    let size = text.parse().ok().filter(|size| (0.0..=1e6).contains(size));
+    size.ok_or_else(|| "give a number of GiB from 0 to 1000000, such as 6 or 0.5".to_owned())
+}
+
+fn bytes(gib: f64) -> u64 {
+    (gib * f64::from(1 << 30)) as u64
 }
 
 /// The first signal is a wish to leave, which lets units under way come to their end; a second one ends everything.

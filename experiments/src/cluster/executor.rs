@@ -1,17 +1,17 @@
 //! Doing units that come from elsewhere.
 
 use super::Job;
+use super::kept::Kept;
 use super::kinds::{Opened, Units, may_succeed_elsewhere, open};
 use crate::work::Place;
 use crate::work::elsewhere::from_bytes;
-use crate::{Error, Registry, Result};
+use crate::{Registry, Result};
 use burn::tensor::Device;
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use trimtab_cluster::worker::{Done, Order};
 use trimtab_cluster::{Executor, Hash};
-use trimtab_env::files::write_whole;
 use trimtab_env::interruption;
 
 /// So many jobs are kept open: their data are in memory.
@@ -22,36 +22,62 @@ pub struct Hands<'r> {
     slots: usize,
     device: Device,
     registry: &'r Registry,
-    folder: PathBuf,
-    /// The jobs that were opened last, the latest at the end.
-    open: Mutex<Vec<(Hash, Arc<dyn Opened + 'r>)>>,
+    kept: Kept,
+    open: Mutex<Open<'r>>,
+}
+
+/// Jobs, and who uses which files.
+#[derive(Default)]
+struct Open<'r> {
+    /// Those that were opened last, the latest at the end.
+    last: Vec<(Hash, Arc<dyn Opened + 'r>)>,
+    /// The files of each that is open, also for a unit alone that still uses it.
+    files: Vec<(Weak<dyn Opened + 'r>, Vec<Hash>)>,
+}
+
+impl Open<'_> {
+    /// The files that open jobs use.
+    fn used(&mut self) -> BTreeSet<Hash> {
+        self.files.retain(|(job, _)| job.strong_count() > 0);
+        let each = self.files.iter().flat_map(|(_, files)| files);
+        each.cloned().collect()
+    }
 }
 
 impl<'r> Hands<'r> {
-    /// For so many units at once. Files that units need are kept below `folder`.
-    pub fn new(slots: usize, device: Device, registry: &'r Registry, folder: &Path) -> Self {
+    /// For so many units at once. Files that units need are kept below `folder`, for other jobs too, and leave when they take more than `most`
+    /// bytes; those of open jobs stay.
+    pub fn new(
+        slots: usize,
+        device: Device,
+        registry: &'r Registry,
+        folder: &Path,
+        most: u64,
+    ) -> Self {
         Self {
             slots,
             device,
             registry,
-            folder: folder.join("files"),
+            kept: Kept::new(folder.join("files"), most),
             open: Mutex::default(),
         }
     }
 
     /// The job of this name, which is opened once for all slots.
     fn job(&self, order: &Order) -> Result<Arc<dyn Opened + 'r>> {
-        let mut open_jobs = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(at) = open_jobs.iter().position(|(name, _)| name == order.job) {
-            let found = open_jobs.remove(at);
+        let mut open_now = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = &mut open_now.last;
+        if let Some(at) = last.iter().position(|(name, _)| name == order.job) {
+            let found = last.remove(at);
             let job = found.1.clone();
-            open_jobs.push(found);
+            last.push(found);
             return Ok(job);
         }
         let job: Job = from_bytes(&order.content(order.job)?)?;
         let mut files = BTreeMap::new();
         for (path, name) in &job.files {
-            files.insert(path.clone(), self.file(order, path, name)?);
+            let fetch = || Ok(order.content(name)?);
+            files.insert(path.clone(), self.kept.file(path, name, fetch)?);
         }
         let place = Place {
             device: self.device.clone(),
@@ -59,41 +85,15 @@ impl<'r> Hands<'r> {
             files,
         };
         let opened: Arc<dyn Opened + 'r> = open(&job.kind, job.config, &place, self.slots)?.into();
-        open_jobs.push((order.job.clone(), opened.clone()));
-        if open_jobs.len() > MOST_OPEN {
-            open_jobs.remove(0);
+        last.push((order.job.clone(), opened.clone()));
+        if last.len() > MOST_OPEN {
+            last.remove(0);
         }
+        let names = job.files.into_iter().map(|(_, name)| name).collect();
+        open_now.files.push((Arc::downgrade(&opened), names));
+        self.kept.clear(&open_now.used());
         Ok(opened)
     }
-
-    /// Where the content of this name is here. It is fetched once, and its name is checked whenever it is opened.
-    fn file(&self, order: &Order, path: &Path, name: &Hash) -> Result<PathBuf> {
-        let folder = self.folder.join(name.as_str());
-        let here = folder.join(plain(path));
-        if let Ok(content) = std::fs::read(&here)
-            && Hash::of(&content) == *name
-        {
-            return Ok(here);
-        }
-        let content = order.content(name)?;
-        std::fs::create_dir_all(&folder).map_err(Error::file(&folder))?;
-        write_whole(&here, &content).map_err(Error::file(&here))?;
-        Ok(here)
-    }
-}
-
-/// The last part of a path from elsewhere, with nothing in it that means something to a file system. Its extension says what the file is.
-fn plain(path: &Path) -> String {
-    let name = path.to_string_lossy();
-    let name = name.rsplit(['/', '\\']).next().unwrap_or_default();
-    let allowed = |letter: char| letter.is_alphanumeric() || matches!(letter, '.' | '-' | '_');
-    let letters = name
-        .chars()
-        .map(|letter| if allowed(letter) { letter } else { '_' });
-    let name: String = letters.take(100).collect();
-    // Not a hidden file, and neither this folder nor the one above.
-    let name = name.trim_start_matches('.');
-    if name.is_empty() { "file" } else { name }.to_owned()
 }
 
 impl Executor for Hands<'_> {
@@ -113,25 +113,5 @@ impl Executor for Hands<'_> {
 
     fn abandon(&self) {
         interruption::wish();
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_path_from_elsewhere_stays_in_its_folder() {
-        for (given, wanted) in [
-            ("data/houses.csv", "houses.csv"),
-            ("../../etc/passwd", "passwd"),
-            ("..", "file"),
-            ("C:\\data\\a b.xlsx", "a_b.xlsx"),
-            (".ssh/.authorized", "authorized"),
-            ("a\u{0}b:c", "a_b_c"),
-            ("", "file"),
-        ] {
-            assert_eq!(plain(Path::new(given)), wanted, "{given:?}");
-        }
     }
 }

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use trimtab_agent::controller::Controller;
 use trimtab_agent::searcher::{Searcher, SearcherConfig};
+#[cfg(feature = "cluster")]
+use trimtab_cluster::{Strategy, StrategyConfig, coordinator::NewStrategy};
 use trimtab_env::error::nearest::nearest;
 use trimtab_env::{
     Environment, EnvironmentSpec, Order, Part, SearchSpace, Settings, TuningEnv, suite,
@@ -47,6 +49,8 @@ pub struct Registry {
     environments: Named<EnvironmentOf>,
     controllers: Named<ControllerOf>,
     searchers: Named<SearcherOf>,
+    #[cfg(feature = "cluster")]
+    strategies: BTreeMap<String, NewStrategy>,
     extensions: Extensions,
 }
 
@@ -111,6 +115,18 @@ impl Registry {
         + 'static,
     ) -> Self {
         self.searchers.0.insert(name.into(), Box::new(constructor));
+        self
+    }
+
+    /// The registry with one more strategy, which decides which worker elsewhere gets a unit: `--strategy` names it.
+    #[cfg(feature = "cluster")]
+    #[must_use]
+    pub fn with_strategy(
+        mut self,
+        name: impl Into<String>,
+        constructor: impl Fn() -> Box<dyn Strategy> + Send + Sync + 'static,
+    ) -> Self {
+        self.strategies.insert(name.into(), Arc::new(constructor));
         self
     }
 
@@ -252,6 +268,27 @@ impl Registry {
             }
             own => Ok(Box::new(own.start(space, seed)?)),
         }
+    }
+}
+
+#[cfg(feature = "cluster")]
+impl Registry {
+    /// What makes the strategy called `name`: one of the program's own, or of those that every program has.
+    ///
+    /// # Errors
+    /// [`Error::Config`] with the nearest names, or all if none is near.
+    pub fn strategy(&self, name: &str) -> Result<NewStrategy> {
+        if let Some(own) = self.strategies.get(name) {
+            return Ok(own.clone());
+        }
+        let known = name.parse::<StrategyConfig>().map_err(|_| {
+            let mut names = ["least-load", "priority", "round-robin"]
+                .map(str::to_owned)
+                .to_vec();
+            names.extend(self.strategies.keys().cloned());
+            unknown("--strategy", name, &names)
+        })?;
+        Ok(Arc::new(move || known.build()))
     }
 }
 

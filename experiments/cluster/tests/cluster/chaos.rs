@@ -4,7 +4,8 @@ use crate::link::Link;
 use crate::process::{
     AtEnd, LEASE, Process, Squares, numbers, run_options, square, squares, worker_options,
 };
-use crate::servers::{Running, at, one, three};
+use crate::servers::{Running, at, leader_of_results, one, three};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -76,8 +77,55 @@ fn a_result_outlives_a_cut_link() {
     });
 }
 
-/// Kills workers, coordinators and servers at random, and starts each again, until the coordinator has written its answers. Another run of
-/// higher priority comes and goes meanwhile, and with `preempt` its units pause those of the first.
+/// What is killed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    Worker,
+    Coordinator,
+    /// The coordinator of the run of higher priority.
+    Urgent,
+    /// Any of the servers.
+    Server,
+    /// The server that leads the stream of results.
+    Leader,
+}
+
+const KINDS: [Kind; 5] = [
+    Kind::Worker,
+    Kind::Coordinator,
+    Kind::Urgent,
+    Kind::Server,
+    Kind::Leader,
+];
+
+/// What is killed when: each kind once in every five kills, in an order that is drawn anew each time.
+struct Draws(u64);
+
+impl Draws {
+    fn below(&mut self, bound: u64) -> u64 {
+        // Xorshift: which moments these are does not matter, but a failure has to come again.
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % bound
+    }
+
+    fn kinds(&mut self, count: usize) -> Vec<Kind> {
+        let mut kinds = Vec::new();
+        while kinds.len() < count {
+            let mut five = KINDS;
+            for last in (1..five.len()).rev() {
+                five.swap(last, self.below(last as u64 + 1) as usize);
+            }
+            kinds.extend(five);
+        }
+        kinds.truncate(count);
+        kinds
+    }
+}
+
+/// Kills workers, coordinators and servers at random moments, and starts each again, until the coordinator has written its answers. Another
+/// run of higher priority comes and goes meanwhile, and with `preempt` its units pause those of the first.
 fn play(servers: &mut [Running], folder: &Path, preempt: bool) {
     let server = at(servers);
     let more = [
@@ -91,38 +139,37 @@ fn play(servers: &mut [Running], folder: &Path, preempt: bool) {
     let (mut leading, mut pausing) = (coordinator(), urgent());
     let mut workers: Vec<Process> = (0..3).map(worker).collect();
     let answers = folder.join("answers");
-    let (begun, mut killed, mut drawn) = (Instant::now(), 0, 0x9e37_79b9_7f4a_7c15_u64);
-    let mut draw = |below: u64| {
-        // Xorshift: which moments these are does not matter, but a failure has to come again.
-        drawn ^= drawn << 13;
-        drawn ^= drawn >> 7;
-        drawn ^= drawn << 17;
-        drawn % below
-    };
+    let mut draws = Draws(0x9e37_79b9_7f4a_7c15);
+    let mut kinds = draws.kinds(kills()).into_iter();
+    let mut killed: BTreeMap<Kind, usize> = BTreeMap::new();
+    let begun = Instant::now();
     let most = Duration::from_secs(60 + 20 * kills() as u64);
     while !answers.exists() {
-        assert!(begun.elapsed() < most, "stuck after {killed} kills");
-        std::thread::sleep(Duration::from_millis(200 + draw(1000)));
-        if killed < kills() {
-            killed += 1;
-            match draw(7) {
-                0..3 => {
-                    let index = draw(3) as usize;
+        assert!(begun.elapsed() < most, "stuck after {killed:?}");
+        std::thread::sleep(Duration::from_millis(200 + draws.below(800)));
+        if let Some(kind) = kinds.next() {
+            match kind {
+                Kind::Worker => {
+                    let index = draws.below(3) as usize;
                     workers[index].kill();
                     workers[index] = worker(index);
                 }
-                3..5 => leading.kill(),
-                5 => {
+                Kind::Coordinator => leading.kill(),
+                Kind::Urgent => {
                     pausing.kill();
                     pausing = urgent();
                 }
-                _ => {
-                    let index = draw(servers.len() as u64) as usize;
+                Kind::Server | Kind::Leader => {
+                    let index = match kind {
+                        Kind::Leader => leader_of_results(servers),
+                        _ => draws.below(servers.len() as u64) as usize,
+                    };
                     servers[index].kill();
-                    std::thread::sleep(Duration::from_millis(draw(500)));
+                    std::thread::sleep(Duration::from_millis(draws.below(500)));
                     servers[index].again();
                 }
             }
+            *killed.entry(kind).or_default() += 1;
         }
         // Whoever ended without an answer, as after a long outage, is started again, as a supervisor would.
         if !answers.exists() && leading.is_over() {
@@ -134,6 +181,8 @@ fn play(servers: &mut [Running], folder: &Path, preempt: bool) {
             }
         }
     }
+    // The first five are one of each kind.
+    assert_eq!(killed.len(), KINDS.len().min(kills()), "{killed:?}");
     let lines = fs::read_to_string(&answers).unwrap();
     let wanted = numbers(units());
     let wanted = wanted
@@ -141,7 +190,7 @@ fn play(servers: &mut [Running], folder: &Path, preempt: bool) {
         .map(|unit| String::from_utf8(square(unit.as_bytes())).unwrap());
     assert_eq!(lines, wanted.collect::<Vec<_>>().join("\n"));
     eprintln!(
-        "{killed} kills, {} units, {:.0} s: each answer there, in order",
+        "killed {killed:?}; {} units, {:.0} s: each answer there, in order",
         units(),
         begun.elapsed().as_secs_f64()
     );
@@ -169,7 +218,7 @@ fn workers_coordinator_and_the_only_server_are_killed_and_every_unit_counts_once
 }
 
 #[test]
-fn workers_coordinator_and_one_of_three_servers_are_killed_and_every_unit_counts_once() {
+fn workers_coordinator_and_the_leader_of_three_servers_are_killed_and_every_unit_counts_once() {
     let folder = tempfile::tempdir().unwrap();
     let Some(mut running) = three(folder.path()) else {
         return;

@@ -3,8 +3,9 @@
 use crate::process::{
     AtEnd, LEASE, Process, SLICE, numbers, run_options, square, squares, worker_options,
 };
-use crate::servers::{at, one};
+use crate::servers::alone;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -58,7 +59,7 @@ impl Slices {
 fn options(run: &str, priority: i32) -> RunOptions {
     RunOptions {
         priority,
-        strategy: StrategyConfig::Priority { preempt: true },
+        strategy: Arc::new(|| StrategyConfig::Priority { preempt: true }.build()),
         ..run_options(run)
     }
 }
@@ -99,12 +100,9 @@ fn watcher(server: &Server) -> Watcher {
 
 #[test]
 fn a_long_unit_is_paused_for_an_urgent_run_and_goes_on_where_it_was() {
-    let folder = tempfile::tempdir().unwrap();
-    let Some(running) = one(folder.path()) else {
+    let Some((folder, _running, server)) = alone() else {
         return;
     };
-    let running = [running];
-    let server = at(&running);
     let (stop, slices) = (AtomicBool::new(false), Slices::default());
     std::thread::scope(|scope| {
         let _end = AtEnd(&stop);
@@ -132,12 +130,9 @@ fn a_long_unit_is_paused_for_an_urgent_run_and_goes_on_where_it_was() {
 
 #[test]
 fn many_preemptions_at_random_change_no_answer() {
-    let folder = tempfile::tempdir().unwrap();
-    let Some(running) = one(folder.path()) else {
+    let Some((folder, _running, server)) = alone() else {
         return;
     };
-    let running = [running];
-    let server = at(&running);
     let (stop, slices) = (AtomicBool::new(false), Slices::default());
     std::thread::scope(|scope| {
         let _end = AtEnd(&stop);
@@ -167,12 +162,9 @@ fn many_preemptions_at_random_change_no_answer() {
 /// What it had done is lost with the worker, and done again by another.
 #[test]
 fn a_unit_that_is_paused_at_a_worker_that_is_killed_begins_anew() {
-    let folder = tempfile::tempdir().unwrap();
-    let Some(running) = one(folder.path()) else {
+    let Some((folder, _running, server)) = alone() else {
         return;
     };
-    let running = [running];
-    let server = at(&running);
     let mut killed = Process::worker(&server, &folder.path().join("killed"), 1);
     let watch = watcher(&server);
     std::thread::scope(|scope| {
@@ -198,12 +190,9 @@ fn a_unit_that_is_paused_at_a_worker_that_is_killed_begins_anew() {
 
 #[test]
 fn a_unit_that_is_paused_at_a_worker_that_leaves_begins_anew_and_its_thread_ends() {
-    let folder = tempfile::tempdir().unwrap();
-    let Some(running) = one(folder.path()) else {
+    let Some((folder, _running, server)) = alone() else {
         return;
     };
-    let running = [running];
-    let server = at(&running);
     let (leave, stop) = (AtomicBool::new(false), AtomicBool::new(false));
     let (leaving, staying) = (Slices::default(), Slices::default());
     let watch = watcher(&server);
@@ -232,12 +221,9 @@ fn a_unit_that_is_paused_at_a_worker_that_leaves_begins_anew_and_its_thread_ends
 /// By its coordinator, which says so, and by the death of its coordinator, which says nothing.
 #[test]
 fn the_thread_of_a_paused_unit_ends_when_its_run_does() {
-    let folder = tempfile::tempdir().unwrap();
-    let Some(running) = one(folder.path()) else {
+    let Some((folder, _running, server)) = alone() else {
         return;
     };
-    let running = [running];
-    let server = at(&running);
     let (stop, slices) = (AtomicBool::new(false), Slices::default());
     let (watch, interrupted) = (watcher(&server), AtomicBool::new(false));
     std::thread::scope(|scope| {
@@ -287,12 +273,9 @@ fn the_thread_of_a_paused_unit_ends_when_its_run_does() {
 /// Each run pauses the one before: three would stand still in one slot, and the first of them begins anew.
 #[test]
 fn no_more_than_two_units_are_kept_for_a_slot() {
-    let folder = tempfile::tempdir().unwrap();
-    let Some(running) = one(folder.path()) else {
+    let Some((folder, _running, server)) = alone() else {
         return;
     };
-    let running = [running];
-    let server = at(&running);
     let (stop, slices) = (AtomicBool::new(false), Slices::default());
     std::thread::scope(|scope| {
         let _end = AtEnd(&stop);

@@ -142,7 +142,7 @@ fn process() {
         "coordinator" => {
             let mut options = run_options("chaos");
             if std::env::var("TRIMTAB_TEST_PREEMPT").is_ok_and(|it| it == "1") {
-                options.strategy = StrategyConfig::Priority { preempt: true };
+                options.strategy = Arc::new(|| StrategyConfig::Priority { preempt: true }.build());
             }
             let coordinator = Coordinator::start(&server, options).unwrap();
             let units = numbers(get("TRIMTAB_TEST_UNITS"));

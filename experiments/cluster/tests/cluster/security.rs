@@ -50,6 +50,7 @@ fn a_token_is_read_from_its_file_and_a_wrong_one_is_said_to_be_wrong() {
         said.contains("the token in") && !said.contains("wrong"),
         "{said}"
     );
+    assert_eq!(said.matches("authorization violation").count(), 1, "{said}");
     fs::write(&token, "right\n").unwrap();
     assert!(Watcher::connect(&server, notice()).is_ok());
 }
@@ -67,6 +68,7 @@ fn an_nkey_that_is_none_is_said_to_be_none() {
     server.nkey = Some(key);
     // A server that asks for none takes everybody.
     Watcher::connect(&server, notice()).ok();
+    server.nkey = None;
     server.credentials = Some(folder.path().join("missing.creds"));
     assert!(refused(&server).contains("missing.creds"));
 }
@@ -229,6 +231,85 @@ fn tls_lets_in_who_trusts_the_authority_and_has_a_certificate_of_it() {
         said.contains("--certificate") || said.contains("TLS"),
         "{said}"
     );
+}
+
+/// Each wish for TLS, of a server that has none.
+#[test]
+fn tls_of_a_server_that_does_not_speak_it_is_said_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(running) = one(folder.path()) else {
+        return;
+    };
+    let ca = folder.path().join("ca.pem");
+    fs::write(&ca, Authority::new().certificate.pem()).unwrap();
+    let by_address = Server::at(format!("tls://127.0.0.1:{}", running.port));
+    let by_ca = Server {
+        ca: Some(ca),
+        ..at(&[running])
+    };
+    for server in [by_address, by_ca] {
+        let said = refused(&server);
+        assert!(said.contains("does not speak TLS"), "{said}");
+        assert!(said.contains("write nats://"), "{said}");
+        assert_eq!(said.matches("InvalidContentType").count(), 1, "{said}");
+    }
+}
+
+#[test]
+fn a_file_that_holds_something_else_is_said_before_anybody_is_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    fs::write(path("token"), "secret").unwrap();
+    let (certificate, key) = Authority::new().sign(folder.path(), "worker", "worker");
+    let nobody = Server::at(format!("tls://127.0.0.1:{}", free_port()));
+    let said = |ca: Option<PathBuf>, certificate: Option<(PathBuf, PathBuf)>| {
+        let server = Server {
+            ca,
+            certificate,
+            ..nobody.clone()
+        };
+        let error = Watcher::connect(&server, notice()).err().unwrap();
+        error.to_string()
+    };
+    let lines: &[(_, &[&str])] = &[
+        (
+            said(Some(key.clone()), None),
+            &["--ca", "worker.key", "BEGIN CERTIFICATE"],
+        ),
+        (
+            said(Some(path("token")), None),
+            &["--ca", "token", "BEGIN CERTIFICATE"],
+        ),
+        (said(Some(path("none")), None), &["none", "No such file"]),
+        (
+            said(None, Some((key.clone(), key.clone()))),
+            &["--certificate", "worker.key", "BEGIN CERTIFICATE"],
+        ),
+        (
+            said(None, Some((certificate.clone(), certificate.clone()))),
+            &["--key", "worker.pem", "BEGIN PRIVATE KEY"],
+        ),
+        (
+            said(Some(certificate.clone()), Some((certificate, key))),
+            &["nobody listens"],
+        ),
+    ];
+    for (said, words) in lines {
+        assert!(words.iter().all(|word| said.contains(word)), "{said}");
+        assert!(!said.contains("secret"), "{said}");
+    }
+}
+
+#[test]
+fn two_identities_are_refused() {
+    let server = Server {
+        token: Some("token".into()),
+        nkey: Some("worker.nk".into()),
+        ..Server::at(format!("nats://127.0.0.1:{}", free_port()))
+    };
+    let said = Watcher::connect(&server, notice()).err().unwrap();
+    let said = said.to_string();
+    assert!(said.contains("--nkey and --token"), "{said}");
 }
 
 #[test]

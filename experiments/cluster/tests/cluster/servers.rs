@@ -105,6 +105,14 @@ pub fn one(folder: &Path) -> Option<Running> {
     one_with(folder, "")
 }
 
+/// One server in a folder of its own, and how to reach it.
+pub fn alone() -> Option<(tempfile::TempDir, Running, Server)> {
+    let folder = tempfile::tempdir().unwrap();
+    let running = one(folder.path())?;
+    let server = at(std::slice::from_ref(&running));
+    Some((folder, running, server))
+}
+
 /// Three servers that replicate everything.
 pub fn three(folder: &Path) -> Option<Vec<Running>> {
     program()?;
@@ -141,6 +149,27 @@ pub fn at(running: &[Running]) -> Server {
     }
 }
 
+/// Which of the servers leads the stream of results. They are asked until they have chosen one.
+pub fn leader_of_results(running: &[Running]) -> usize {
+    if running.len() == 1 {
+        return 0;
+    }
+    let raw = Raw::connect(&at(running));
+    let begun = Instant::now();
+    loop {
+        let leader = raw.run(async |context| {
+            let stream = context.get_stream("trimtab_results").await.ok()?;
+            stream.cached_info().cluster.as_ref()?.leader.clone()
+        });
+        let mut names = (0..running.len()).map(|index| format!("n{index}"));
+        if let Some(index) = names.position(|name| Some(name) == leader) {
+            return index;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(60), "no leader");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
 /// A client that is none of ours.
 pub struct Raw {
     runtime: tokio::runtime::Runtime,
@@ -155,7 +184,9 @@ impl Raw {
             .build()
             .unwrap();
         let context = runtime.block_on(async {
-            let client = async_nats::connect(&server.address).await.unwrap();
+            let client = async_nats::connect(server.address.split(',').collect::<Vec<_>>())
+                .await
+                .unwrap();
             async_nats::jetstream::new(client)
         });
         Self { runtime, context }

@@ -3,13 +3,15 @@
 use crate::process::{
     AtEnd, LEASE, Process, Squares, numbers, run_options, square, squares, worker_options,
 };
-use crate::servers::{Raw, at, one};
+use crate::servers::{Raw, alone, at, one};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use trimtab_cluster::coordinator::RunOptions;
+use trimtab_cluster::status::Watcher;
 use trimtab_cluster::worker::{Done, Executor, Order, Summary, work};
-use trimtab_cluster::{Coordinator, Error, Server};
+use trimtab_cluster::{Command, Coordinator, Error, Server, State, Strategy};
 
 /// Plays `play` while workers with so many slots each are here.
 fn with_workers<T>(
@@ -339,4 +341,50 @@ fn work_ends_when_it_is_interrupted_and_the_next_goes_on() {
     });
     // What was done before the interruption was not done again, but for what was in hand just then.
     assert!((40..=42).contains(&summaries[0].done), "{summaries:?}");
+}
+
+/// Units go to the worker with the most slots, and wait for it.
+struct Largest;
+
+impl Strategy for Largest {
+    fn name(&self) -> &str {
+        "largest"
+    }
+
+    fn next(&mut self, state: &State) -> Option<Command> {
+        let unit = state.first_waiting()?.id;
+        let largest = state.workers().max_by_key(|worker| worker.slots())?;
+        let worker = largest.id();
+        (largest.free() > 0).then_some(Command::Assign { unit, worker })
+    }
+}
+
+#[test]
+fn a_strategy_of_a_programs_own_decides_where_units_go() {
+    let Some((folder, _running, server)) = alone() else {
+        return;
+    };
+    let watcher = Watcher::connect(&server, crate::process::notice()).unwrap();
+    let play = || {
+        let begun = std::time::Instant::now();
+        while watcher.status().unwrap().workers.len() < 3 {
+            assert!(
+                begun.elapsed() < Duration::from_secs(20),
+                "they do not join"
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let options = RunOptions {
+            strategy: Arc::new(|| Box::new(Largest)),
+            ..run_options("largest")
+        };
+        let coordinator = Coordinator::start(&server, options).unwrap();
+        let units = numbers(40);
+        squares(&coordinator, 5, &units).unwrap();
+        watcher.status().unwrap().runs[0].strategy.clone()
+    };
+    let (strategy, summaries) = with_workers(&server, folder.path(), &[1, 2, 1], play);
+    assert_eq!(strategy, "largest");
+    let done: Vec<u64> = summaries.iter().map(|it| it.done).collect();
+    assert_eq!(done, [0, 40, 0]);
 }
