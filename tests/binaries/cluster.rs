@@ -184,6 +184,100 @@ fn tables_comparisons_and_runs_travel() {
     );
 }
 
+/// A fit of two generations on tiny trainings.
+const FIT: &str = r#"(
+    name: "small_fit",
+    seed: 1,
+    distribution: (
+        sources: [(data: Embedded("digits"), standardise: Global, rows: 600)],
+        synthetic: 0.5,
+        train_rows: (100, 200),
+        validation_rows: 50,
+        layers: (1, 1),
+        width: (8, 16),
+        activations: [Relu],
+        optimizers: [Sgd(momentum: 0.9), Adam()],
+    ),
+    tasks: 4,
+    episodes: 3,
+    cost: Modelled((per_update: 7e-5, per_example: 1e-6, per_evaluation: 3.3e-7)),
+    process: (
+        knobs: [(name: "learning_rate", domain: LogUniform(1e-9, 1e3), initial: LogUniform(1e-4, 1), moves: Relative([1]))],
+        budget: EpochsBetween(2, 4),
+    ),
+    space: [(name: "start.base", domain: Uniform(-2.7, -0.9))],
+    searcher: (population: 6, elite: 2),
+    generations: 2,
+    check: 2,
+)"#;
+
+/// A learner on Sigmoid, in a few updates.
+const LEARNER: &str = r#"[(
+    environment: "sigmoid-2d-engineered",
+    algorithm: Reinforce(()),
+    rollout: Episodes(16),
+    steps: 640, episodes: 20, score: Share, target: AtLeast(0),
+)]"#;
+
+#[test]
+fn fits_and_benchmarks_travel() {
+    let folder = Folder::new("cluster-fit");
+    let Some((_server, address)) = server(&folder) else {
+        return;
+    };
+    std::fs::write(folder.0.join("fit.ron"), FIT).unwrap();
+    std::fs::write(folder.0.join("learner.ron"), LEARNER).unwrap();
+    let only = worker(&folder, &address, "only");
+    let run = |program: &str, arguments: &[&str], elsewhere: bool| {
+        let mut command = Command::new(program);
+        command.current_dir(&folder.0).args(arguments);
+        if elsewhere {
+            command.args(["--workers", &address]);
+        }
+        let output = command.output().unwrap();
+        good(&output);
+        String::from_utf8(output.stdout).unwrap()
+    };
+    for (out, elsewhere) in [("here", false), ("there", true)] {
+        run(
+            env!("CARGO_BIN_EXE_fit"),
+            &["fit.ron", "--out", out],
+            elsewhere,
+        );
+    }
+    for file in ["records.jsonl", "fit.json", "context_servo.ron"] {
+        let read = |out: &str| folder.read(&format!("{out}/{file}"));
+        assert_eq!(read("here"), read("there"), "{file}");
+    }
+    // All but the time that it takes.
+    let scores = |elsewhere: bool| -> Vec<serde_json::Value> {
+        let arguments = ["--config", "learner.ron", "--seeds", "3", "--json"];
+        let printed = run(env!("CARGO_BIN_EXE_benchmark"), &arguments, elsewhere);
+        let lines = printed.lines().map(|line| {
+            let mut line: serde_json::Value = serde_json::from_str(line).unwrap();
+            let fields = line.as_object_mut().unwrap();
+            fields.retain(|name, _| name != "wall_seconds" && name != "steps_per_second");
+            line
+        });
+        lines.collect()
+    };
+    let here = scores(false);
+    assert_eq!(here.len(), 3);
+    assert_eq!(here, scores(true));
+    // Nothing of that was done here: the worker had units of both.
+    only.signal("-TERM");
+    let mut only = only;
+    let mut summary = String::new();
+    let stdout = only.0.stdout.as_mut().unwrap();
+    stdout.read_to_string(&mut summary).unwrap();
+    let done: usize = summary
+        .lines()
+        .find_map(|line| line.split_once(" units done"))
+        .and_then(|(count, _)| count.rsplit(' ').next()?.parse().ok())
+        .unwrap();
+    assert!(done > 3, "{summary}");
+}
+
 /// A comparison whose first unit is two trainings of so many passes, and its second one.
 fn long_trainings(passes: &str) -> String {
     format!(

@@ -1,6 +1,6 @@
 //! Options of the commands that talk to a cluster of workers.
 
-use crate::{Error, Result, Workers};
+use crate::{Result, Workers};
 use std::path::{Path, PathBuf};
 
 /// How a server knows us.
@@ -108,7 +108,7 @@ impl Elsewhere {
     ) -> Result<Workers<'a>> {
         match &self.workers {
             None => Ok(workers),
-            Some(address) => Err(Error::config(
+            Some(address) => Err(crate::Error::config(
                 "--workers",
                 address,
                 "this program was built without clusters; build it with `--features cluster`",
