@@ -134,7 +134,7 @@ fn steered(train: &Dataset, validation: &Dataset, learning_rate: f64) -> Result<
         }
     }
     // 9: it has kept the best.
-    Ok(tuner.best().valid())
+    Ok(tuner.best().unwrap_or(model).valid())
 }
 
 fn main() -> Result<()> {

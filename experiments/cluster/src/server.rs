@@ -237,16 +237,16 @@ fn holds(field: &str, path: &Path, block: &str) -> Result<()> {
     Err(Error::option(field, path.display(), allowed))
 }
 
-/// An error and what is behind it, with nothing said twice.
+/// An error and what is behind it, with nothing said twice: many say what is behind them as a part of their own text.
 fn chain(error: &dyn std::error::Error) -> String {
     let mut said: Vec<String> = Vec::new();
     let mut next = Some(error);
     while let Some(error) = next {
-        let text = error.to_string();
-        if !said.iter().any(|before| before.contains(&text)) {
-            // Many say what is behind them as a part of their own text.
-            said.retain(|before| !text.contains(before.as_str()));
-            said.push(text);
+        for part in error.to_string().split(": ") {
+            // The client puts its own name before what servers say.
+            if part != "nats" && !said.iter().any(|before| before == part) {
+                said.push(part.to_owned());
+            }
         }
         next = error.source();
     }

@@ -50,7 +50,7 @@ const SAMPLES: u64 = 8;
 ///         model = tuner.validated(model, (error.clone() * error).mean().into_scalar());
 ///     }
 /// }
-/// let model = tuner.best();
+/// let model = tuner.best().unwrap_or(model);
 /// let first = tuner.segments()[0].report.validation.as_ref().map_or(f64::MAX, |v| v.loss);
 /// assert!(tuner.best_loss() <= first);
 /// # Ok::<(), trimtab_env::Error>(())
@@ -201,7 +201,7 @@ impl<M: Module> Tuner<M> {
     /// Whether the budget is used up.
     ///
     /// A loop that does not validate when it is wanted comes to an end too: its updates go on under the settings of before
-    /// and count, though nothing is steered and [`Tuner::best`] stays what it was at the last validation.
+    /// and count, though nothing is steered and [`Tuner::best`] stays what it was at the last validation, or `None`.
     pub fn is_over(&self) -> bool {
         self.steered.is_over(&self.updates.tally)
     }
@@ -228,9 +228,12 @@ impl<M: Module> Tuner<M> {
         self.steered.best_loss()
     }
 
-    /// The model with the best validation loss so far.
-    pub fn best(&self) -> M {
-        averaged(&self.best.model, self.best.averaged.as_ref())
+    /// The model with the best validation loss so far. `None` while no segment has had a validation loss that is a number: of what was trained
+    /// nothing is known then, and `tuner.best().unwrap_or(model)` keeps the last weights.
+    pub fn best(&self) -> Option<M> {
+        let mut segments = self.segments().iter();
+        let validated = segments.any(|segment| segment.report.validation.is_some());
+        validated.then(|| averaged(&self.best.model, self.best.averaged.as_ref()))
     }
 
     /// A model like `model` with the averaged weights, and the average of its running statistics: what is to be validated. `model`

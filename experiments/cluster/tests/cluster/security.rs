@@ -245,7 +245,7 @@ fn tls_of_a_server_that_does_not_speak_it_is_said_once() {
     let by_address = Server::at(format!("tls://127.0.0.1:{}", running.port));
     let by_ca = Server {
         ca: Some(ca),
-        ..at(&[running])
+        ..at(std::slice::from_ref(&running))
     };
     for server in [by_address, by_ca] {
         let said = refused(&server);

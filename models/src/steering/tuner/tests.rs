@@ -108,8 +108,26 @@ fn seeded(
         }
     }
     let mut best = Vec::new();
-    flat_state(&tuner.best(), &mut best);
+    flat_state(&tuner.best().unwrap(), &mut best);
     (tuner, best)
+}
+
+#[test]
+fn without_a_validation_there_is_no_best_model() {
+    let (task, split) = (task(), digits());
+    let device = Device::flex().autodiff();
+    let mut model = task.initialise(task.model(&device), &mut stream(1, "weights", 0));
+    let optimizer = burns(OptimizerConfig::adam());
+    let mut tuner = Tuner::new(&model, optimizer, training(1e-3, true)).unwrap();
+    let batch = Batch::gather(&split.train, &[0, 1, 2, 3], &device);
+    while !tuner.is_over() {
+        let outputs = task.forward(&model, batch.inputs.clone());
+        let loss = task.loss(outputs, &batch.targets);
+        let value = loss.clone().into_scalar();
+        let gradients = GradientsParams::from_grads(loss.backward(), &model);
+        model = tuner.step(model, gradients, value);
+    }
+    assert!(tuner.best().is_none());
 }
 
 fn residual() -> Moves {

@@ -259,7 +259,7 @@ fn a_damaged_batch_costs_one_segment() {
         (
             diverged,
             tuner.best_loss(),
-            loss(&task, &tuner.best(), &data.validation),
+            loss(&task, &tuner.best().unwrap(), &data.validation),
         )
     }
     for (diverged, best, again) in [diverged::<Layered>(), diverged::<Normalised>()] {
