@@ -116,6 +116,10 @@ fn names_select_and_unknown_ones_are_explained() {
         "{text}"
     );
     assert!(text.contains("1 of 1"), "{text}");
+    // As it is called where names are refused.
+    let label = "sigmoid-2d-engineered (reinforce)";
+    let arguments = [label, "--config", "benchmark.ron", "--seeds", "1", "--json"];
+    assert_eq!(records(&benchmark(&folder, &arguments)).len(), 1);
     let message = bad(&benchmark(&folder, &["CartPole-v2"]));
     assert!(message.contains("CartPole-v1 (ppo)"), "{message}");
     let message = bad(&benchmark(&folder, &["CartPole-v1", "--algorithm", "dqn"]));

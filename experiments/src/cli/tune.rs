@@ -42,7 +42,7 @@ const EPOCHS: (f64, f64) = (1e-6, 1e9);
   tune --data houses.csv --target price --policy none
   tune --data claims.csv --target fraud --loss 'Focal(gamma: 2)'
   tune --data houses.csv --target price --prune 0.5
-  tune --text plays.txt                         a language model: `tune-text`, of trimtab-llama, takes over
+  tune --text plays.txt                         a language model: `tune-text`, of trimtab-llama, takes over, with options of its own
   tune --data new-houses.csv --from runs/houses/model.json --epochs 5 --out runs/new-houses
   tune --data houses.csv --target price --replay runs/houses/schedule.ron --seed 1 --out runs/again
 Ctrl-C ends the training after the update under way and keeps the best model so far; a second one stops at once."

@@ -128,17 +128,18 @@ pub fn select(
     names: &[String],
     algorithm: Option<&str>,
 ) -> Result<Vec<Benchmark>> {
+    let label = |benchmark: &Benchmark| {
+        let algorithm = benchmark.algorithm.name();
+        format!("{} ({algorithm})", benchmark.environment)
+    };
     let called = |benchmark: &Benchmark, name: &str| match name.strip_suffix('*') {
         Some(start) => benchmark.environment.starts_with(start),
-        None => benchmark.environment == name,
+        None => benchmark.environment == name || label(benchmark) == name,
     };
     let with = |benchmark: &&Benchmark| algorithm.is_none_or(|a| benchmark.algorithm.name() == a);
     for name in names {
         if !benchmarks.iter().filter(with).any(|b| called(b, name)) {
-            let all: Vec<String> = benchmarks
-                .iter()
-                .map(|b| format!("{} ({})", b.environment, b.algorithm.name()))
-                .collect();
+            let all: Vec<String> = benchmarks.iter().map(label).collect();
             return Err(Error::config(
                 "NAME",
                 name,

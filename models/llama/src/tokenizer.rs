@@ -46,10 +46,10 @@ impl Tokenizer {
         if path.exists() {
             return Self::from_json(&path);
         }
-        let given = "neither `vocabulary.json` nor `tokenizer.json`";
-        let allowed = "a folder with one of them; without, tokens are given as numbers (--ids)";
+        let allowed =
+            "`vocabulary.json` or `tokenizer.json` in the folder, or tokens as numbers (--ids)";
         let origin = folder.to_string_lossy();
-        Err(Error::config(&origin, "tokenizer", given, allowed))
+        Err(Error::config(&origin, "tokenizer", "no file", allowed))
     }
 
     /// The tokenizer of a `tokenizer.json`.

@@ -12,6 +12,7 @@ struct Known {
     #[serde(skip)]
     seed: u64,
     system: String,
+    #[serde(default = "one")]
     servers: usize,
     #[serde(default)]
     arrival_rate: f64,
@@ -24,11 +25,21 @@ struct Known {
     #[serde(default)]
     mean_response: serde_json::Value,
     #[serde(default)]
+    service_fixed: f64,
+    #[serde(default)]
+    service_per_request: f64,
+    #[serde(default)]
+    mean_latency: [f64; 2],
+    #[serde(default)]
     probability_of_waiting: f64,
     #[serde(default)]
     mean_response_preemptive_resume: Vec<f64>,
     #[serde(default)]
     mean_response_non_preemptive: Vec<f64>,
+}
+
+fn one() -> usize {
+    1
 }
 
 /// The lines of a system, which must be so many.
@@ -110,7 +121,7 @@ fn equal(what: &str, estimate: Estimate, known: f64, its_error: f64) {
     );
     let own = estimate.standard_error;
     assert!(
-        own < 0.02 * known,
+        own < its_error.max(0.02 * known),
         "{what}: standard error {own} of {known}"
     );
     assert!(
@@ -194,6 +205,27 @@ fn assigning_at_once_joins_the_shortest_queue() {
         // The 95 % interval of a normal distribution is 1.96 standard errors to each side.
         let what = format!("shortest of {} queues", known.servers);
         equal(&what, figures.streams[0].response, mean, half_width / 1.96);
+    }
+}
+
+/// A server that serves requests together, of which a batch holds one.
+#[test]
+fn batches_of_one_are_fixed_service() {
+    for known in known("batching", 1) {
+        let seconds = known.service_fixed + known.service_per_request;
+        let stream = Stream {
+            units: 2_000_000,
+            arrivals: Arrivals::Poisson {
+                rate: known.arrival_rate,
+            },
+            service: Service::Fixed { seconds },
+            priority: 0,
+        };
+        let strategy = Box::new(LeastLoad::new(Some(0)));
+        let figures = known.simulation().run(vec![stream], strategy);
+        let response = figures.expect("figures").streams[0].response;
+        let [mean, half_width] = known.mean_latency;
+        equal("batches of one", response, mean, half_width / 1.96);
     }
 }
 
