@@ -7,6 +7,7 @@ use std::io::Read;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+use trimtab_cluster::status::Watcher;
 
 /// A process that ends with the test.
 pub(crate) struct Running(Child);
@@ -364,19 +365,26 @@ fn a_training_is_paused_for_an_urgent_run_and_is_the_same_bits() {
     let mut only = worker(&folder, &address, "only");
     let said = folder.0.join("long.txt");
     let is_said = |text: &str| std::fs::read_to_string(&said).unwrap().contains(text);
-    // A unit that is under way says so within three seconds and can be paused then. On a fast machine it may have ended: a longer one follows.
+    let server = trimtab_cluster::Server::at(address.clone());
+    let watcher = Watcher::connect(&server, std::sync::Arc::new(|_: &str| {})).unwrap();
+    let is_running = |run: &str| {
+        let workers = watcher.status().unwrap().workers;
+        let mut units = workers.iter().flat_map(|worker| &worker.heartbeat.in_hand);
+        units.any(|unit| unit.running && unit.run.as_str().starts_with(run))
+    };
+    // A unit can be paused once its worker has said that it runs, within three seconds. On a fast machine it may have ended: a longer one follows.
     let long = ["200000", "1000000"].into_iter().find(|passes| {
         let priority = ["--workers", &address, "--strategy", "priority"];
-        let mut command = compare(passes, &format!("long-{passes}"), &priority);
+        let out = format!("long-{passes}");
+        let mut command = compare(passes, &out, &priority);
         command.stderr(std::fs::File::create(&said).unwrap());
         let mut long = Running(command.stdout(Stdio::null()).spawn().unwrap());
         let begun = Instant::now();
-        while !is_said(" is here, 1 at once") {
+        while long.0.try_wait().unwrap().is_none() && !is_running(&out) {
             let seconds = begun.elapsed().as_secs();
-            assert!(seconds < 60, "nobody is here");
+            assert!(seconds < 60, "nobody does it");
             std::thread::sleep(Duration::from_millis(20));
         }
-        std::thread::sleep(Duration::from_secs(4));
         let urgent = ["--workers", &address, "--priority", "1"];
         let urgent = compare("20", &format!("urgent-{passes}"), &urgent).output();
         good(&urgent.unwrap());
