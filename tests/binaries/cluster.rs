@@ -156,7 +156,9 @@ fn tables_comparisons_and_runs_travel() {
     std::fs::create_dir(folder.0.join("far")).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_work"));
     command.current_dir(folder.0.join("far"));
-    let _worker = Running::start(command.args(["--server", &address, "--jobs", "2"]));
+    // Nothing is kept for later jobs; what an open job reads stays.
+    let options = ["--server", &address, "--jobs", "2", "--keep", "0"];
+    let _worker = Running::start(command.args(options));
     let tune = |out: &str, more: &[&str]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tune"));
         command.current_dir(&folder.0);
@@ -276,6 +278,37 @@ fn fits_and_benchmarks_travel() {
         .and_then(|(count, _)| count.rsplit(' ').next()?.parse().ok())
         .unwrap();
     assert!(done > 3, "{summary}");
+}
+
+/// What a user gets wrong, before anybody is asked.
+#[test]
+fn options_of_a_cluster_that_do_not_fit_are_said_to_be_wrong() {
+    let folder = Folder::new("cluster-options");
+    let said = |program: &str, arguments: &[&str]| {
+        let mut command = Command::new(program);
+        let output = command.current_dir(&folder.0).args(arguments).output();
+        let output = output.unwrap();
+        assert!(!output.status.success());
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let nobody = "nats://127.0.0.1:1";
+    let status = env!("CARGO_BIN_EXE_status");
+    let strategy = ["--server", nobody, "--run", "x", "--strategy", "foo"];
+    let wrong = said(status, &strategy);
+    assert!(
+        wrong.contains("'foo'") && wrong.contains("least-load, priority, round-robin"),
+        "{wrong}"
+    );
+    let both = said(status, &["--server", nobody, "--token", "t", "--nkey", "n"]);
+    assert!(
+        both.contains("'--token <TOKEN>' cannot be used with"),
+        "{both}"
+    );
+    let work = said(env!("CARGO_BIN_EXE_work"), &["--keep=-1"]);
+    assert!(work.contains("a number of GiB"), "{work}");
+    let train = ["small.ron", "--workers", nobody, "--strategy", "least-lode"];
+    let near = said(env!("CARGO_BIN_EXE_train"), &train);
+    assert!(near.contains("did you mean `least-load`?"), "{near}");
 }
 
 /// A comparison whose first unit is two trainings of so many passes, and its second one.
