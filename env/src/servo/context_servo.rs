@@ -178,7 +178,7 @@ impl ContextServo {
         let exponent = planned + self.feedback.at(history);
         let narrow = 10f64.powf(exponent) / context.excess_units().powf(self.units_exponent);
         let wanted = narrow * (b / 64.0).powf(self.batch_exponent);
-        self.guard.set_point(wanted)
+        self.guard.set_point(wanted, context.layers)
     }
 
     /// The part of the weights that each update takes away, where updates have the relative size `rho`.

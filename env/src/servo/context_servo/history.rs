@@ -17,7 +17,8 @@ pub struct History {
     pub progress: f64,
     /// Validation loss after the last segment relative to its training loss; at most 1 from 0.
     pub gap: f64,
-    first: Option<f64>,
+    /// The first training loss that was seen.
+    pub(super) first: Option<f64>,
 }
 
 impl History {

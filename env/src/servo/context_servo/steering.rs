@@ -194,14 +194,20 @@ impl Steering {
         let report = &report.clone().above(self.lowest);
         self.probing = false;
         self.fresh = false;
-        if let Some(pruned) = &report.pruned {
-            self.pruned(pruned);
-        }
+        let pruned = report.pruned.as_ref();
+        let other_network = pruned.is_some_and(|pruned| self.pruned(pruned));
         self.history.record(report);
         let validation = report.validation.as_ref().filter(|_| !report.diverged);
         let own = self.found.then(|| self.lr / self.added.exp());
         self.watch
             .record(own, validation.map(|validation| validation.loss));
+        let says_nothing = report.diverged || other_network || self.context.pretrained;
+        if let (Some(first), false) = (self.history.first, says_nothing) {
+            let train = report.train.map(|train| train.second_half);
+            let validation = validation.map(|validation| validation.loss);
+            self.watch
+                .compare(&self.servo.guard, first, train, validation);
+        }
         let loss_spike = self.loss_spike(report);
         self.loss = report.train.map(|train| train.mean).or(self.loss);
         if report.diverged {
@@ -231,10 +237,11 @@ impl Steering {
         }
     }
 
-    /// Takes the numbers of weights and units that pruning has left.
-    fn pruned(&mut self, pruned: &Pruned) {
+    /// Takes the numbers of weights and units that pruning has left; whether some have left since.
+    fn pruned(&mut self, pruned: &Pruned) -> bool {
         let weights = pruned.weights as f64;
-        if weights != self.context.parameters {
+        let other_network = weights != self.context.parameters;
+        if other_network {
             self.context.parameters = weights;
             let widest = pruned.units.iter().max();
             self.context.units = widest.map_or(self.context.units, |units| *units as f64);
@@ -242,6 +249,7 @@ impl Steering {
             self.loss = None;
             self.watch.other_network();
         }
+        other_network
     }
 
     /// The ratio of the training loss in the second half of this segment to that of the segment before, if it is a loss spike.
