@@ -4,12 +4,16 @@ use burn::tensor::Device;
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal, StudentT};
+use std::error::Error;
 use std::sync::Arc;
 use trimtab_env::servo::recorded_schedule::Entry;
 use trimtab_env::{Segment, Settings, stream};
+use trimtab_experiments::train::fit::{FIT, FitConfig};
 use trimtab_models::data::{Dataset, Split, Standardise, Standardiser, Targets};
 use trimtab_models::mlp::Activation;
-use trimtab_models::{MlpTask, OptimizerConfig, Result, TargetBatch, Task, TrainConfig, train};
+use trimtab_models::{
+    MlpTask, ModelConfig, OptimizerConfig, Result, TargetBatch, Task, TrainConfig, train,
+};
 
 /// Rows that the test loss is measured on: enough that 0.05 in its logarithm is seldom noise.
 const TEST_ROWS: usize = 2000;
@@ -43,10 +47,12 @@ pub enum Kind {
     Tiny,
     /// Up to 40 % of the labels are of another class.
     LabelNoise,
+    /// Nothing: a training as the servo was fitted to, of 1 to 40 passes.
+    Ordinary,
 }
 
 impl Kind {
-    /// All of them, in the order in which they are drawn.
+    /// All but the ordinary, in the order in which they are drawn.
     pub const ALL: [Self; 12] = [
         Self::DeadUnits,
         Self::VanishingLoss,
@@ -79,6 +85,8 @@ pub struct Outcome {
     pub log_ratio: f64,
     /// Its standard error over the test rows, which are the same for both.
     pub error: f64,
+    /// The same logarithm for the default with other initial weights and another order of the rows: what chance alone does.
+    pub again: f64,
     /// The highest learning rate.
     pub highest: f64,
     /// Whether the optimiser is adaptive.
@@ -129,6 +137,34 @@ impl Breaking {
         })
     }
 
+    /// Training number `index` of the ordinary ones that follow from `seed`: data, network and optimiser are drawn as for the fit, without
+    /// delayed classes, with 1 to 40 passes.
+    pub fn ordinary(
+        seed: u64,
+        index: u64,
+    ) -> std::result::Result<Self, Box<dyn Error + Send + Sync>> {
+        let mut rng = stream(seed, "ordinary", index);
+        let mut distribution = FitConfig::parse(FIT, "fit.ron")?.distribution;
+        distribution.delayed_classes = 0.0;
+        let config = distribution.draw(rng.random(), 1)?.remove(0);
+        let split = config.prepare()?.split().clone();
+        let ModelConfig::Mlp { hidden, activation } = config.model else {
+            return Err("fit.ron draws perceptrons".into());
+        };
+        let off = 10f64.powf(rng.random_range(-2.0..2.0));
+        Ok(Self {
+            kind: Kind::Ordinary,
+            task: MlpTask::new("ordinary", split, &hidden, activation),
+            config: TrainConfig {
+                optimizer: config.optimizer,
+                learning_rate: Some(off * config.optimizer.default_learning_rate()),
+                epochs: 40f64.powf(rng.random()),
+                seed: rng.random(),
+                ..TrainConfig::default()
+            },
+        })
+    }
+
     /// What it is, in a line.
     pub fn describe(&self) -> String {
         let (train, config) = (&self.task.split().train, &self.config);
@@ -164,13 +200,18 @@ impl Breaking {
             replay: Some(vec![default].try_into()?),
             ..self.config.clone()
         };
-        let [servo, default] = [&self.config, &default].map(|config| {
+        let again = TrainConfig {
+            seed: !self.config.seed,
+            ..default.clone()
+        };
+        let [servo, default, again] = [&self.config, &default, &again].map(|config| {
             let trained = train(self.task.clone(), config, &Device::flex())?;
             trimtab_env::Result::Ok((self.losses(&trained.model), trained.segments))
         });
-        let ((servo, segments), (default, others)) = (servo?, default?);
+        let ((servo, segments), (default, others), (again, _)) = (servo?, default?, again?);
         let floor = 0.01 * constant_loss(&self.task.split().test.targets);
-        let (of_servo, of_default) = (mean(&servo) + floor, mean(&default) + floor);
+        let [of_servo, of_default, of_again] =
+            [&servo, &default, &again].map(|losses| mean(losses) + floor);
         let differences: Vec<f64> = std::iter::zip(&servo, &default)
             .map(|(servo, default)| servo / of_servo - default / of_default)
             .collect();
@@ -185,6 +226,7 @@ impl Breaking {
         Ok(Outcome {
             adaptive: optimizer.is_adaptive(),
             log_ratio: (of_servo / of_default).ln(),
+            again: (of_again / of_default).ln(),
             error: (mean(&squares) / differences.len() as f64).sqrt(),
             highest: rates().map(|(lr, _)| lr).fold(0.0, f64::max),
             above: above.fold(0.0, |sum, (_, cost)| sum + cost) / costs,

@@ -2,10 +2,11 @@
 //!
 //! ```text
 //! cargo run --release -p trimtab-experiments --example runaway [-- --draws 400 --seed 1 --threads 2]
+//! cargo run --release -p trimtab-experiments --example runaway -- --ordinary
 //! cargo run --release -p trimtab-experiments --example runaway -- --seed 1 --show 17
 //! ```
 //!
-//! The second shows one training, segment after segment.
+//! The second plays trainings as the servo was fitted to, for comparison; the third shows one training, segment after segment.
 
 mod breaking;
 
@@ -34,6 +35,9 @@ struct Options {
     /// Trainings at once.
     #[arg(long, default_value_t = 2)]
     threads: usize,
+    /// Draws ordinary trainings, such as the servo was fitted to.
+    #[arg(long)]
+    ordinary: bool,
     /// Shows one of them, segment after segment.
     #[arg(long)]
     show: Option<u64>,
@@ -41,13 +45,17 @@ struct Options {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let options = Options::parse();
+    let draw = |index| match options.ordinary {
+        true => Breaking::ordinary(options.seed, index),
+        false => Breaking::draw(options.seed, index).map_err(Box::from),
+    };
     if let Some(index) = options.show {
-        return show(&Breaking::draw(options.seed, index)?);
+        return show(&draw(index).map_err(|error| error.to_string())?);
     }
     let bar = ProgressBar::new(options.draws);
     let mut played = Vec::new();
     let play = |_, index: usize, advance: &dyn Fn(u64)| {
-        let breaking = Breaking::draw(options.seed, index as u64)?;
+        let breaking = draw(index as u64)?;
         let outcome = breaking.play()?;
         advance(1);
         Ok::<_, Box<dyn Error + Send + Sync>>((breaking.kind, breaking.describe(), outcome))
@@ -80,9 +88,9 @@ fn report(played: &[(Kind, String, Outcome)]) {
         );
     }
     println!(
-        "\n| kind | trainings | above the default by over {PROMISED} | by over two standard errors more | worst | mean | highest rate, adaptive | over 0.1 for too long |"
+        "\n| kind | trainings | above the default by over {PROMISED} | by over two standard errors more | the default again | worst | mean | highest rate, adaptive | over 0.1 for too long |"
     );
-    println!("|---|---|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|---|---|");
     let all = Kind::ALL.map(|kind| (format!("{kind:?}"), Some(kind)));
     for (name, kind) in all.into_iter().chain([("all".to_owned(), None)]) {
         let of_it = || {
@@ -103,9 +111,10 @@ fn report(played: &[(Kind, String, Outcome)]) {
         let sum: f64 = of_it().map(|outcome| outcome.log_ratio).sum();
         let highest = of_it().filter(|outcome| outcome.adaptive);
         println!(
-            "| {name} | {trainings} | {} | {} | {worst:+.3} | {:+.3} | {:.2} | {} |",
+            "| {name} | {trainings} | {} | {} | {} | {worst:+.3} | {:+.3} | {:.2} | {} |",
             count(|outcome| outcome.log_ratio > PROMISED),
             count(|outcome| outcome.log_ratio - 2.0 * outcome.error > PROMISED),
+            count(|outcome| outcome.again > PROMISED),
             sum / trainings as f64,
             highest.map(|outcome| outcome.highest).fold(0.0, f64::max),
             count(|outcome| outcome.above > LONGEST),

@@ -38,7 +38,7 @@ pub(super) fn fit(words: &Words, registry: &Registry) -> Result<()> {
             note_renamed_fields(path);
             FitConfig::load(path)?
         }
-        None => FitConfig::parse(fit::config::FIT, "fit.ron")?,
+        None => FitConfig::parse(fit::FIT, "fit.ron")?,
     };
     stop_on_ctrl_c()?;
     let out = run_folder(arguments.out.as_deref(), &config.name);

@@ -2,7 +2,7 @@
 
 pub mod config;
 
-pub use config::FitConfig;
+pub use config::{FIT, FitConfig};
 
 use crate::record::observer::{Observer, Phase};
 use crate::record::run_directory::{append_lines, open_records, write_json, write_whole};
