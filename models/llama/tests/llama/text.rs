@@ -9,12 +9,12 @@ use trimtab_env::{CostModel, Restore, Settings, Trainee, UpdateTime};
 use trimtab_llama::{GateKind, Llama, LlamaConfig, LlamaTask, Tokenizer, Trained};
 use trimtab_models::data::{Split, SplitConfig, TokenKind, Vocabulary, windows};
 use trimtab_models::tasks::custom::{TaskOf, any};
-use trimtab_models::{FineTuning, OptimizerConfig, Task, TaskTrainee, TraineeConfig};
+use trimtab_models::{FineTuning, OptimizerConfig, Pruning, Task, TaskTrainee, TraineeConfig};
 
-const CONTEXT: usize = 8;
-const VERSE: &str = "Double, double toil and trouble;\nFire burn and cauldron bubble.\n";
+pub(crate) const CONTEXT: usize = 8;
+pub(crate) const VERSE: &str = "Double, double toil and trouble;\nFire burn and cauldron bubble.\n";
 
-fn split() -> Arc<Split> {
+pub(crate) fn split() -> Arc<Split> {
     let text = VERSE.repeat(12);
     let vocabulary = Vocabulary::of(&text, TokenKind::Characters);
     let tokens = vocabulary.encode(&text).unwrap();
@@ -35,8 +35,12 @@ fn task(gate: Option<GateKind>, trained: Trained) -> LlamaTask {
     LlamaTask::new("verse", split(), shape(gate), trained).unwrap()
 }
 
-/// Costs are tokens: eight an example.
 fn trainee(task: impl Task) -> Box<dyn Trainee> {
+    trainee_with(task, None)
+}
+
+/// Costs are tokens: eight an example.
+pub(crate) fn trainee_with(task: impl Task, pruning: Option<Pruning>) -> Box<dyn Trainee> {
     let tokens = UpdateTime {
         per_update: 0.0,
         per_example: CONTEXT as f64,
@@ -45,6 +49,7 @@ fn trainee(task: impl Task) -> Box<dyn Trainee> {
     let config = TraineeConfig {
         optimizer: OptimizerConfig::adam_w(),
         cost: CostModel::Modelled(tokens),
+        pruning,
         ..TraineeConfig::default()
     };
     Box::new(TaskTrainee::new(task, config, &Device::flex()).unwrap())
