@@ -1,15 +1,14 @@
 //! Feed-forward units that leave a model while it is trained.
 
-use crate::text::{CONTEXT, VERSE, split, trainee_with};
-use crate::{drawn, numbers, run, said, text};
+use crate::text::{CONTEXT, split, trainee_with};
+use crate::{drawn, numbers, text};
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor};
 use std::collections::BTreeMap;
-use std::path::Path;
 use trimtab_env::settings::{AVERAGING, PRUNE};
 use trimtab_env::{Report, Restore, Settings, Trainee};
-use trimtab_llama::{GateKind, Llama, LlamaConfig, LlamaTask, Tokenizer, Trained};
+use trimtab_llama::{GateKind, Llama, LlamaConfig, LlamaTask, Trained};
 use trimtab_models::training::pruning::Measure;
 use trimtab_models::weights::{flat_state, with_state};
 use trimtab_models::{
@@ -458,64 +457,4 @@ fn what_cannot_be_pruned_is_refused() {
     for sizes in [&[24, 23][..], &[24], &[0, 0], &[]] {
         assert!(task.resized(sizes).is_none(), "{sizes:?}");
     }
-}
-
-/// From the command line: half of the units leave, the folder has the smaller model, and it writes and is fine-tuned like any.
-#[test]
-fn tune_text_prunes() {
-    let folder = tempfile::tempdir().unwrap();
-    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
-    std::fs::write(at("verse.txt"), VERSE.repeat(12)).unwrap();
-    let tune = |more: &[&str]| {
-        let begin = ["--text", &at("verse.txt"), "--out", &at("model")];
-        let small = [
-            "--context",
-            "8",
-            "--layers",
-            "2",
-            "--heads",
-            "2",
-            "--width",
-            "16",
-        ];
-        let small: &[&str] = if more.contains(&"--from") {
-            &[]
-        } else {
-            &small
-        };
-        let tuned = run(
-            env!("CARGO_BIN_EXE_tune-text"),
-            &[&begin[..], small, more].concat(),
-        );
-        (tuned.status.success(), said(&tuned))
-    };
-    let (good, words) = tune(&["--units", "40", "--epochs", "20", "--prune", "0.5"]);
-    assert!(good, "{words}");
-    assert!(
-        words.contains("pruned: 50.0 % of the feed-forward units are left, 20 of each block"),
-        "{words}"
-    );
-    let config = std::fs::read_to_string(at("model/config.json")).unwrap();
-    assert!(config.contains("\"intermediate_size\": 20"), "{config}");
-    assert!(Tokenizer::load(Path::new(&at("model"))).is_ok());
-    let model = at("model");
-    let generate = ["--model", &model, "--prompt", "Doub", "--tokens", "20"];
-    let output = run(env!("CARGO_BIN_EXE_generate"), &generate);
-    assert!(output.status.success(), "{}", said(&output));
-    assert!(said(&output).starts_with("Doub"));
-    let (good, words) = tune(&["--from", &model, "--epochs", "10", "--prune", "0.3"]);
-    assert!(good && words.contains("14 of each block"), "{words}");
-
-    for share in ["0", "1", "1.5", "-0.1", "NaN"] {
-        let (good, words) = tune(&["--prune", share]);
-        let refused = format!("--prune: {share} is not allowed; give a share above 0 and below 1");
-        assert!(!good && words.contains(&refused), "{words}");
-    }
-    for trained in ["gates", "lora"] {
-        let (good, words) = tune(&["--gate", "identity", "--trained", trained, "--prune", "0.5"]);
-        let refused = format!("--prune: 0.5 with `--trained {trained}` is not allowed");
-        assert!(!good && words.contains(&refused), "{words}");
-    }
-    let (good, words) = tune(&["--prune", "0.999"]);
-    assert!(!good && words.contains("pruning.target: 0.999"), "{words}");
 }
