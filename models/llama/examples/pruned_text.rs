@@ -3,7 +3,7 @@
 //!
 //! `cargo run --release -p trimtab-llama --example pruned_text`
 //!
-//! Two numbers after it are the budget in passes of the whole model, 2 by default, and how many seeds there are, 3 by default.
+//! Two numbers after it are the budget in passes of the whole model, 2 by default, and how many seeds there are, at least 2 and 3 by default.
 
 use burn::optim::GradientsParams;
 use burn::tensor::Device;
@@ -36,6 +36,9 @@ fn main() -> Answer<()> {
     let mut words = std::env::args().skip(1);
     let epochs: f64 = words.next().map_or(Ok(2.0), |word| word.parse())?;
     let seeds: u64 = words.next().map_or(Ok(3), |word| word.parse())?;
+    if seeds < 2 {
+        return Err(format!("seeds: {seeds} is not allowed; give 2 or more").into());
+    }
     let text = read_text(Path::new(TEXT))?;
     let vocabulary = Vocabulary::of(&text, TokenKind::Characters);
     let tokens = vocabulary.encode(&text)?;
