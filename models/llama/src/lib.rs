@@ -10,6 +10,7 @@ pub mod generate;
 pub mod llama;
 pub mod lora;
 mod parameters;
+pub mod pruning;
 pub mod recorded;
 pub mod rms_norm;
 pub mod rotary;

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use trimtab_env::Settings;
 use trimtab_models::data::{Split, Vocabulary};
 use trimtab_models::{Batch, Pass, Task};
+use trimtab_program::pruning::Prunable;
 
 /// Name of the setting that says how many tokens an update's windows have, the one to predict last not counted: from 1 to the context of the
 /// data, which it is if it is not set. An example of an update costs in proportion.
@@ -171,6 +172,23 @@ impl Task for LlamaTask {
         }
         let loss = Tensor::cat(losses, 0).sum() / (rows * context) as f64;
         (Tensor::cat(outputs, 0), loss)
+    }
+
+    /// The units of the perceptrons, where all weights train: those of frozen weights have no gradients, and what adapters are added to is as large as it was.
+    fn prunable(&self) -> Option<Prunable> {
+        let all = self.trained == Trained::All;
+        all.then(|| self.model(&Device::flex()).prunable())
+    }
+
+    /// As many units in every block; there is no model of other numbers.
+    fn resized(&self, units: &[usize]) -> Option<Self> {
+        let (first, rest) = units.split_first()?;
+        let same = units.len() == self.config.num_hidden_layers && rest.iter().all(|n| n == first);
+        (same && *first > 0).then(|| {
+            let mut resized = self.clone();
+            resized.config.intermediate_size = *first;
+            resized
+        })
     }
 
     fn targets_per_example(&self) -> usize {

@@ -5,6 +5,7 @@
 //! | to find | look in |
 //! |---|---|
 //! | what belongs to a unit; which weights stay when units leave | [`units`] |
+//! | the units of a network, and what its weights cost | [`prunable`] |
 //! | what becomes of weights, moments and averages | [`removal`] |
 //! | how important a unit is, and what to add up | [`importance`] |
 //! | the moving average that importance is compared with | [`threshold`] |
@@ -33,12 +34,14 @@
 
 pub mod choice;
 pub mod importance;
+pub mod prunable;
 pub mod removal;
 pub mod threshold;
 pub mod units;
 
-pub use choice::{Layer, Quota, choose};
+pub use choice::{Layer, Quota, choose, choose_evenly};
 pub use importance::{Normalizer, Parts, Reduction, Sum, grouped, magnitude, taylor};
+pub use prunable::Prunable;
 pub use removal::Removal;
 pub use threshold::Threshold;
 pub use units::{Role, UnitWeights, Units, kept};

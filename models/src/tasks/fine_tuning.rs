@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use trimtab_env::Settings;
 use trimtab_program::Program;
 use trimtab_program::loss::WeightedSum;
+use trimtab_program::pruning::Prunable;
 
 /// A task whose trainings begin with the weights of a model, instead of random ones; the servo knows of it
 /// ([`Task::is_pretrained`]).
@@ -104,6 +105,10 @@ impl<T: Task> Task for FineTuning<T> {
             return self.task.initialise(model, rng);
         }
         with_state(&model, &self.weights)
+    }
+
+    fn prunable(&self) -> Option<Prunable> {
+        self.task.prunable()
     }
 
     /// Without weights to begin with, which are of the network as it was.

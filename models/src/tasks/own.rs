@@ -11,6 +11,7 @@ use std::sync::Arc;
 use trimtab_env::Settings;
 use trimtab_program::Program;
 use trimtab_program::loss::WeightedSum;
+use trimtab_program::pruning::Prunable;
 
 /// A task with other parts, where there are any.
 pub(crate) struct Own<T> {
@@ -134,6 +135,10 @@ impl<T: Task> Task for Own<T> {
         let own = self.loss.as_ref();
         let possible = own.is_none_or(|own| own.written_out().is_some());
         self.task.program().filter(|_| possible)
+    }
+
+    fn prunable(&self) -> Option<Prunable> {
+        self.task.prunable()
     }
 
     fn resized(&self, units: &[usize]) -> Option<Self> {

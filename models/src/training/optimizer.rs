@@ -18,6 +18,7 @@ use burn::optim::decay::WeightDecayConfig;
 use burn::optim::momentum::MomentumConfig;
 use burn::optim::{AdamConfig, AdamWConfig, GradientsParams, ModuleOptimizer, SgdConfig};
 use serde::{Deserialize, Serialize};
+use trimtab_program::pruning::Removal;
 
 /// An optimiser's options. The learning rate is not here: it is given at every update.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -80,9 +81,15 @@ pub enum Optimizer {
     Prodigy(Prodigy),
     /// Schedule-Free AdamW, whose weights for training and for evaluation differ.
     ScheduleFree(ScheduleFree),
+    /// One whose state is vectors, so that it can [shrink](Optimizer::shrink) where burn's cannot.
+    Flat(Flat),
     /// One of a task's own.
     Own(Box<dyn UpdateRule>),
 }
+
+/// SGD, Adam or AdamW with its state as vectors. Its updates are those of burn's, if every parameter has a gradient.
+#[derive(Clone)]
+pub struct Flat(FlatOptimizer);
 
 impl Optimizer {
     /// One update with the learning rate `lr`. `model` is what the last update returned, and `gradients` are those at its
@@ -103,12 +110,27 @@ impl Optimizer {
                 let tensors = flat(&model);
                 schedule_free.step(lr, &mut weights, &gradient, &tensors);
             }
+            Self::Flat(Flat(optimizer)) => {
+                let tensors = flat(&model);
+                optimizer.step(lr, &mut weights, &mut gradient, &tensors);
+            }
             Self::Own(rule) => {
                 let tensors = flat(&model);
                 rule.step(lr, &mut weights, &mut gradient, &tensors);
             }
         }
         with_weights(model, &weights)
+    }
+
+    /// Goes on with the weights of a smaller network, whose numbers are those of [`flat_state`] that `removal` leaves. One that
+    /// [`OptimizerConfig::init_to_shrink`] has made can; one of burn's and one of a task's own stay as they are.
+    pub fn shrink(&mut self, removal: &Removal) {
+        match self {
+            Self::Burn(_) | Self::Own(_) => {}
+            Self::Prodigy(prodigy) => prodigy.shrink(removal),
+            Self::ScheduleFree(schedule_free) => schedule_free.shrink(removal),
+            Self::Flat(Flat(optimizer)) => optimizer.shrink(removal),
+        }
     }
 
     /// The model to evaluate and to keep when the training has come to `model`: its averaged weights, and the average of its running
@@ -118,7 +140,11 @@ impl Optimizer {
             Self::ScheduleFree(schedule_free) if !schedule_free.average().is_empty() => {
                 with_state(&model, schedule_free.average())
             }
-            Self::Burn(_) | Self::Prodigy(_) | Self::ScheduleFree(_) | Self::Own(_) => model,
+            Self::Burn(_)
+            | Self::Prodigy(_)
+            | Self::ScheduleFree(_)
+            | Self::Flat(_)
+            | Self::Own(_) => model,
         }
     }
 }
@@ -218,6 +244,17 @@ impl OptimizerConfig {
             Self::Prodigy(_) => 1.0,
             Self::ScheduleFreeAdamW(_) => 2.5e-3,
         }
+    }
+
+    /// The same optimiser as [`OptimizerConfig::init`] builds, with its state as vectors: for networks that lose units on the way.
+    ///
+    /// # Errors
+    /// As [`OptimizerConfig::init`].
+    pub fn init_to_shrink(&self) -> Result<Optimizer> {
+        Ok(match self.init()? {
+            Optimizer::Burn(_) => Optimizer::Flat(Flat(FlatOptimizer::new(self)?)),
+            other => other,
+        })
     }
 
     /// Builds the optimiser.

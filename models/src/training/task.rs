@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use trimtab_env::Settings;
 use trimtab_program::Program;
 use trimtab_program::loss::WeightedSum;
+use trimtab_program::pruning::Prunable;
 
 /// A supervised task: a burn model, its data and its loss. Everything else, from minibatches to gradient statistics, is
 /// provided by [`crate::TaskTrainee`].
@@ -165,8 +166,14 @@ pub trait Task: Send + Sync + 'static {
         None
     }
 
-    /// The same task, but its network has these numbers of units in the layers of [`Program::units`], in their order: what is left when the
-    /// others have left in a training that prunes. By default there is none, and the network cannot be pruned.
+    /// Where the units are that can leave a network that burn differentiates, in the order of [`crate::network::weights::flat_state`]; one that is
+    /// [written out](Task::program) says it itself. By default there is none, and the network cannot be pruned.
+    fn prunable(&self) -> Option<Prunable> {
+        None
+    }
+
+    /// The same task, but its network has these numbers of units in the layers of [`Program::units`] or [`Task::prunable`], in their order: what
+    /// is left when the others have left in a training that prunes. By default there is none, and the network cannot be pruned.
     fn resized(&self, units: &[usize]) -> Option<Self>
     where
         Self: Sized,

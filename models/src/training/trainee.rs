@@ -289,7 +289,9 @@ impl<T: Task> TaskTrainee<T> {
                     minibatches.draw(train, rates.batch_size, &mut rows);
                     let data = minibatches.data(train);
                     let loss = written_out.differentiate(&weights.0, data, &rows, &mut gradient);
-                    if let Some(pruner) = &mut pruner {
+                    if let Some(pruner) = &mut pruner
+                        && pruner.looks()
+                    {
                         pruner.see(&weights.0, &gradient);
                     }
                     let taken = std::mem::take(&mut gradient);
@@ -317,6 +319,7 @@ impl<T: Task> TaskTrainee<T> {
                     let mut pass = Pass::new(settings, &mut passes);
                     let loss = task.training_loss(&model, batch, &mut pass);
                     let gradients = GradientsParams::from_grads(loss.backward(), &model);
+                    prune::look(&mut pruner, &model, &gradients);
                     let loss: f32 = loss.into_scalar();
                     let step = |lr, model, gradients| optimizer.step(lr, model, gradients);
                     model = updates.update(model, gradients, loss.into(), &mut averaged, step);
@@ -350,7 +353,8 @@ impl<T: Task> Trainee for TaskTrainee<T> {
         let model = self.task.model(&self.device);
         let model = self.task.initialise(model, &mut stream(seed, "weights", 0));
         let optimizer = (&self.config.optimizer, self.task.optimizer());
-        let network = Network::begin(model, optimizer, self.written_out.is_some())
+        let (written_out, pruned) = (self.written_out.is_some(), self.config.pruning.is_some());
+        let network = Network::begin(model, optimizer, written_out, pruned)
             .map_err(|error| self.other(error))?;
         let program = self.written_out.as_ref().and(self.task.program());
         let pruning = self.config.pruning.as_ref();

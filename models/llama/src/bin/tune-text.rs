@@ -13,7 +13,10 @@ use trimtab_env::files::write_whole;
 use trimtab_env::{ResidualPolicy, Segment, TestReport, UpdateTime, interruption};
 use trimtab_llama::{GateKind, Llama, LlamaConfig, LlamaTask, Tokenizer, Trained};
 use trimtab_models::data::{Share, SplitConfig, TokenKind, Vocabulary, read_text, windows};
-use trimtab_models::{FineTuning, OptimizerConfig, Task, TrainConfig, Underway, train_watched};
+use trimtab_models::training::pruning::Measure;
+use trimtab_models::{
+    FineTuning, OptimizerConfig, Pruning, Task, TrainConfig, Underway, train_watched,
+};
 
 /// Tunes the training of a language model on a text in one run, and leaves the model.
 #[derive(Parser)]
@@ -22,6 +25,7 @@ use trimtab_models::{FineTuning, OptimizerConfig, Task, TrainConfig, Underway, t
     after_help = "Examples:
   tune-text --text plays.txt                                characters, a new model of 0.8 million weights
   tune-text --text plays.txt --layers 2 --width 64 --epochs 1
+  tune-text --text plays.txt --prune 0.5                    half of the feed-forward units leave on the way
   tune-text --text more.txt --from runs/text                all weights of that model go on
   tune-text --text more.txt --from FOLDER --gate identity --trained gates
   tune-text --text more.txt --from FOLDER --trained lora --rank 8
@@ -32,7 +36,7 @@ struct Arguments {
     #[arg(long, value_name = "FILE")]
     text: PathBuf,
     /// Fine-tune the model of this folder, with its tokens; by default a new model is trained
-    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["tokens", "layers", "heads", "width", "untied"])]
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["tokens", "layers", "heads", "width", "units", "untied"])]
     from: Option<PathBuf>,
     /// What the tokens of a new model are
     #[arg(long, value_enum, default_value = "characters")]
@@ -50,6 +54,9 @@ struct Arguments {
     /// Width of a new model
     #[arg(long, default_value_t = 128)]
     width: usize,
+    /// Feed-forward units of each block of a new model; by default 8/3 of the width, rounded up to a multiple of 8
+    #[arg(long)]
+    units: Option<usize>,
     /// An output matrix of its own, in place of the embeddings
     #[arg(long)]
     untied: bool,
@@ -65,6 +72,10 @@ struct Arguments {
     /// Scale of the adapters: alpha / rank
     #[arg(long, default_value_t = 16.0)]
     alpha: f64,
+    /// Let feed-forward units leave while it is trained, the least important first, until this share of them is gone, such as 0.5: as many of
+    /// each block, so that what is left is a smaller model of transformers. Updates become cheaper on the way. With `--trained all`
+    #[arg(long, value_name = "SHARE", allow_negative_numbers = true)]
+    prune: Option<f64>,
     /// Budget: the cost of this many passes over the text with batches of 64 windows
     #[arg(long, default_value_t = 3.0)]
     epochs: f64,
@@ -91,7 +102,7 @@ enum Gate {
     Sigmoid,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
 enum What {
     All,
     Gates,
@@ -129,6 +140,7 @@ fn run(arguments: &Arguments) -> Answer<()> {
             format!("--epochs: {given} is not allowed; give a number from 1e-6 to 1e9").into(),
         );
     }
+    let pruning = pruning(arguments)?;
     let device = burn::tensor::Device::flex();
     let text = read_text(&arguments.text)?;
     let base = match &arguments.from {
@@ -167,17 +179,22 @@ fn run(arguments: &Arguments) -> Answer<()> {
     });
     let config = match &base {
         Some(model) => model.config().clone(),
-        None => LlamaConfig {
-            max_position_embeddings: context,
-            tie_word_embeddings: !arguments.untied,
-            gate,
-            ..LlamaConfig::new(
-                tokenizer.len(),
-                arguments.width,
-                arguments.layers,
-                arguments.heads,
-            )
-        },
+        None => {
+            let Arguments {
+                layers,
+                heads,
+                width,
+                ..
+            } = *arguments;
+            let usual = LlamaConfig::new(tokenizer.len(), width, layers, heads);
+            LlamaConfig {
+                intermediate_size: arguments.units.unwrap_or(usual.intermediate_size),
+                max_position_embeddings: context,
+                tie_word_embeddings: !arguments.untied,
+                gate,
+                ..usual
+            }
+        }
     };
     if tokenizer.len() > config.vocab_size {
         let (given, most) = (tokenizer.len(), config.vocab_size);
@@ -224,6 +241,7 @@ fn run(arguments: &Arguments) -> Answer<()> {
         // A window costs a third of one that is trained on, so that the evaluations of some thirty segments are a tenth of the budget.
         validation_rows: Some(((arguments.epochs * rows / 100.0) as usize).max(32)),
         policy: policy(&arguments.policy)?,
+        pruning,
         cost: cost(&config, context),
         ..TrainConfig::default()
     };
@@ -246,6 +264,31 @@ fn cost(config: &LlamaConfig, context: usize) -> UpdateTime {
         per_example: example,
         per_evaluation: example / 3.0,
     }
+}
+
+/// How the model is pruned, if it is.
+fn pruning(arguments: &Arguments) -> Answer<Option<Pruning>> {
+    let Some(share) = arguments.prune else {
+        return Ok(None);
+    };
+    let fault = |given: String, allowed: &str| {
+        Err(format!("--prune: {given} is not allowed; give {allowed}").into())
+    };
+    if !(share > 0.0 && share < 1.0) {
+        return fault(share.to_string(), "a share above 0 and below 1");
+    }
+    if arguments.trained != What::All {
+        let allowed = "`--trained all` with it: the units of frozen weights have no gradients to tell which matter";
+        let trained = arguments.trained.to_possible_value();
+        let trained = trained.map_or(String::new(), |value| value.get_name().to_owned());
+        return fault(format!("{share} with `--trained {trained}`"), allowed);
+    }
+    Ok(Some(Pruning {
+        of: Measure::Units,
+        // What is asked for is what leaves.
+        least: 0.0,
+        ..Pruning::to(share)
+    }))
 }
 
 fn policy(path: &Path) -> Answer<Option<ResidualPolicy>> {
@@ -271,7 +314,12 @@ fn tune(
     let trained = train_watched(task, training, &device, &mut |underway| {
         if let Underway::Ended(ended) = underway {
             bar.set_position((1000.0 * ended.segment.spent / ended.budget) as u64);
-            bar.set_message(format!("validation loss {:.3}", ended.segment.best_loss));
+            let left = ended.segment.report.pruned.as_ref();
+            let left = left.map_or(String::new(), |pruned| {
+                format!("; {:.0} % of the units are left", 100.0 * pruned.left)
+            });
+            let best = ended.segment.best_loss;
+            bar.set_message(format!("validation loss {best:.3}{left}"));
         }
         Ok::<_, trimtab_env::Error>(match interruption::is_wished() {
             true => ControlFlow::Break(()),
@@ -286,6 +334,19 @@ fn tune(
         .map_err(|error| format!("{}: cannot be written: {error}", curve.display()))?;
     for warning in &trained.warnings {
         say(&format!("warning: {warning}"));
+    }
+    if let Some(pruned) = &trained.pruned {
+        say(&format!(
+            "pruned: {:.1} % of the feed-forward units are left{}, {} of each block; {:.3} million weights",
+            100.0 * pruned.left,
+            if pruned.excess > 0.0 {
+                ", more than asked for, since the training ended before"
+            } else {
+                ""
+            },
+            trained.model.config().intermediate_size,
+            pruned.weights as f64 / 1e6
+        ));
     }
     let best = trained.outcome["best_validation_loss"];
     say(&format!("best validation loss: {best:.4} nats a token"));

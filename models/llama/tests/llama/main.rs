@@ -6,6 +6,7 @@ mod bpe;
 mod files;
 mod gates;
 mod properties;
+mod pruning;
 mod refusals;
 mod text;
 mod training;

@@ -9,12 +9,12 @@ use trimtab_env::{CostModel, Restore, Settings, Trainee, UpdateTime};
 use trimtab_llama::{GateKind, Llama, LlamaConfig, LlamaTask, Tokenizer, Trained};
 use trimtab_models::data::{Split, SplitConfig, TokenKind, Vocabulary, windows};
 use trimtab_models::tasks::custom::{TaskOf, any};
-use trimtab_models::{FineTuning, OptimizerConfig, Task, TaskTrainee, TraineeConfig};
+use trimtab_models::{FineTuning, OptimizerConfig, Pruning, Task, TaskTrainee, TraineeConfig};
 
-const CONTEXT: usize = 8;
-const VERSE: &str = "Double, double toil and trouble;\nFire burn and cauldron bubble.\n";
+pub(crate) const CONTEXT: usize = 8;
+pub(crate) const VERSE: &str = "Double, double toil and trouble;\nFire burn and cauldron bubble.\n";
 
-fn split() -> Arc<Split> {
+pub(crate) fn split() -> Arc<Split> {
     let text = VERSE.repeat(12);
     let vocabulary = Vocabulary::of(&text, TokenKind::Characters);
     let tokens = vocabulary.encode(&text).unwrap();
@@ -35,8 +35,12 @@ fn task(gate: Option<GateKind>, trained: Trained) -> LlamaTask {
     LlamaTask::new("verse", split(), shape(gate), trained).unwrap()
 }
 
-/// Costs are tokens: eight an example.
 fn trainee(task: impl Task) -> Box<dyn Trainee> {
+    trainee_with(task, None)
+}
+
+/// Costs are tokens: eight an example.
+pub(crate) fn trainee_with(task: impl Task, pruning: Option<Pruning>) -> Box<dyn Trainee> {
     let tokens = UpdateTime {
         per_update: 0.0,
         per_example: CONTEXT as f64,
@@ -45,6 +49,7 @@ fn trainee(task: impl Task) -> Box<dyn Trainee> {
     let config = TraineeConfig {
         optimizer: OptimizerConfig::adam_w(),
         cost: CostModel::Modelled(tokens),
+        pruning,
         ..TraineeConfig::default()
     };
     Box::new(TaskTrainee::new(task, config, &Device::flex()).unwrap())
@@ -293,4 +298,64 @@ fn a_text_is_tuned_and_goes_on() {
     assert_eq!(gated.config().gate, Some(GateKind::Identity));
     let output = tune(&["--from", &at("nowhere")]);
     assert!(said(&output).contains("config.json"), "{}", said(&output));
+}
+
+/// From the command line: half of the units leave, the folder has the smaller model, and it writes and is fine-tuned like any.
+#[test]
+fn tune_text_prunes() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    std::fs::write(at("verse.txt"), VERSE.repeat(12)).unwrap();
+    let tune = |more: &[&str]| {
+        let begin = ["--text", &at("verse.txt"), "--out", &at("model")];
+        let small = [
+            "--context",
+            "8",
+            "--layers",
+            "2",
+            "--heads",
+            "2",
+            "--width",
+            "16",
+        ];
+        let small: &[&str] = if more.contains(&"--from") {
+            &[]
+        } else {
+            &small
+        };
+        let tuned = run(
+            env!("CARGO_BIN_EXE_tune-text"),
+            &[&begin[..], small, more].concat(),
+        );
+        (tuned.status.success(), said(&tuned))
+    };
+    let (good, words) = tune(&["--units", "40", "--epochs", "20", "--prune", "0.5"]);
+    assert!(good, "{words}");
+    assert!(
+        words.contains("pruned: 50.0 % of the feed-forward units are left, 20 of each block"),
+        "{words}"
+    );
+    let config = std::fs::read_to_string(at("model/config.json")).unwrap();
+    assert!(config.contains("\"intermediate_size\": 20"), "{config}");
+    assert!(Tokenizer::load(Path::new(&at("model"))).is_ok());
+    let model = at("model");
+    let generate = ["--model", &model, "--prompt", "Doub", "--tokens", "20"];
+    let output = run(env!("CARGO_BIN_EXE_generate"), &generate);
+    assert!(output.status.success(), "{}", said(&output));
+    assert!(said(&output).starts_with("Doub"));
+    let (good, words) = tune(&["--from", &model, "--epochs", "10", "--prune", "0.3"]);
+    assert!(good && words.contains("14 of each block"), "{words}");
+
+    for share in ["0", "1", "1.5", "-0.1", "NaN"] {
+        let (good, words) = tune(&["--prune", share]);
+        let refused = format!("--prune: {share} is not allowed; give a share above 0 and below 1");
+        assert!(!good && words.contains(&refused), "{words}");
+    }
+    for trained in ["gates", "lora"] {
+        let (good, words) = tune(&["--gate", "identity", "--trained", trained, "--prune", "0.5"]);
+        let refused = format!("--prune: 0.5 with `--trained {trained}` is not allowed");
+        assert!(!good && words.contains(&refused), "{words}");
+    }
+    let (good, words) = tune(&["--prune", "0.999"]);
+    assert!(!good && words.contains("pruning.target: 0.999"), "{words}");
 }

@@ -24,6 +24,14 @@ impl Removal {
         }
     }
 
+    /// The weights at `kept` make the smaller network as they are.
+    pub fn of(kept: Vec<usize>) -> Self {
+        Self {
+            kept,
+            factors: Vec::new(),
+        }
+    }
+
     /// Leaves of `numbers`, one for each weight or none at all, those that stay. With `power` 1 they are weights, with -1 gradients, with -2 squares of
     /// gradients: where a weight counts by another factor, they change so that the network computes what it did.
     ///

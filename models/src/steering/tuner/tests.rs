@@ -51,7 +51,10 @@ fn training(lr: f64, adaptive: bool) -> Training {
 fn burns(config: OptimizerConfig) -> ModuleOptimizer {
     match config.init().unwrap() {
         Optimizer::Burn(optimizer) => optimizer,
-        Optimizer::Prodigy(_) | Optimizer::ScheduleFree(_) | Optimizer::Own(_) => {
+        Optimizer::Prodigy(_)
+        | Optimizer::ScheduleFree(_)
+        | Optimizer::Flat(_)
+        | Optimizer::Own(_) => {
             panic!("not one of burn's")
         }
     }

@@ -6,9 +6,9 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use std::sync::Arc;
 use trimtab_env::Pruned;
-use trimtab_program::Program;
 use trimtab_program::pruning::{
-    Layer, Parts, Quota, Role, Threshold, Units, choose, kept, magnitude, taylor,
+    Layer, Parts, Prunable, Quota, Role, Threshold, Units, choose, choose_evenly, kept, magnitude,
+    taylor,
 };
 
 /// The pruning of one training.
@@ -31,18 +31,19 @@ pub(crate) struct Pruner {
 /// Where units are in a network, and what their weights count.
 struct Shape {
     layers: Vec<Units>,
+    evenly: bool,
     weights: usize,
     counts: Vec<f64>,
     operations: f64,
 }
 
 impl Shape {
-    fn of(program: &dyn Program, pruning: &Pruning) -> Self {
-        let layers = program.units();
-        let uses = program.tensors().iter().zip(program.uses());
-        let uses = uses.flat_map(|(tensor, uses)| std::iter::repeat_n(uses as f64, tensor.len()));
+    fn of(prunable: Prunable, pruning: &Pruning) -> Self {
+        let uses = prunable.tensors.iter().zip(&prunable.uses);
+        let uses = uses.flat_map(|(tensor, uses)| std::iter::repeat_n(*uses as f64, tensor.len()));
         let uses: Vec<f64> = uses.collect();
         let operations = uses.iter().sum();
+        let layers = prunable.layers;
         let counts = match pruning.of {
             Measure::Weights => vec![1.0; uses.len()],
             Measure::Operations => uses,
@@ -59,6 +60,7 @@ impl Shape {
         };
         Self {
             weights: counts.len(),
+            evenly: prunable.evenly,
             layers,
             counts,
             operations,
@@ -85,14 +87,42 @@ fn pruned_layers(layers: &[Units], pruning: &Pruning) -> Vec<usize> {
         .collect()
 }
 
+/// Whether layers that keep the same number of units can be pruned like this.
+fn possible_evenly(pruning: &Pruning, layers: &[Units]) -> Result<()> {
+    if let Some(layer) = pruning.layers.first() {
+        return Err(Error::Config {
+            field: "pruning.layers".to_owned(),
+            given: layer.to_string(),
+            allowed: "none: all layers of this network keep the same number of units".to_owned(),
+        });
+    }
+    let units = layers.first().map_or(0, |layer| layer.count) as f64;
+    let target = pruning.target.filter(|_| pruning.of == Measure::Units);
+    let most = units - (pruning.least * units).ceil().max(1.0);
+    match target {
+        // Rounding is none of a share.
+        Some(target) if (target * units - 1e-6).ceil() > most => Err(Error::Config {
+            field: "pruning.target".to_owned(),
+            given: target.to_string(),
+            allowed: format!(
+                "at most {most} of the {units} units of a layer: it keeps `least` of them, and one in any case"
+            ),
+        }),
+        _ => Ok(()),
+    }
+}
+
 impl Pruner {
-    /// The pruning of a training of `program` that has not begun; `rng` is for units that leave at random.
+    /// The pruning of a training that has not begun; `rng` is for units that leave at random.
     ///
     /// # Errors
-    /// [`Error::Config`] if the network has no units that can leave, or not so many layers.
-    pub(crate) fn new(pruning: &Pruning, program: &dyn Program, rng: ChaCha8Rng) -> Result<Self> {
+    /// [`Error::Config`] if the network has not so many layers, or if its layers keep the same number of units and that is not possible.
+    pub(crate) fn new(pruning: &Pruning, prunable: Prunable, rng: ChaCha8Rng) -> Result<Self> {
         pruning.validate()?;
-        let network = Arc::new(Shape::of(program, pruning));
+        if prunable.evenly {
+            possible_evenly(pruning, &prunable.layers)?;
+        }
+        let network = Arc::new(Shape::of(prunable, pruning));
         let count = network.layers.len();
         if let Some(layer) = pruning.layers.iter().find(|layer| **layer >= count) {
             return Err(Error::Config {
@@ -125,13 +155,15 @@ impl Pruner {
         self.sums = layers.map(|layer| vec![0.0; layer.count]).collect();
     }
 
-    /// Takes the weights and the gradient of an update, and looks at them if it is time.
-    pub(crate) fn see(&mut self, weights: &[f32], gradient: &[f32]) {
+    /// Counts an update, and says whether it is one to [look at](Self::see).
+    pub(crate) fn looks(&mut self) -> bool {
         let looks = self.updates.is_multiple_of(self.pruning.interval);
         self.updates += 1;
-        if !looks {
-            return;
-        }
+        looks
+    }
+
+    /// Takes the weights and the gradient of an update.
+    pub(crate) fn see(&mut self, weights: &[f32], gradient: &[f32]) {
         self.seen += 1;
         let layers = self.network.layers.iter().zip(&mut self.sums);
         for ((layer, sums), threshold) in layers.zip(&mut self.thresholds) {
@@ -175,7 +207,12 @@ impl Pruner {
             below_threshold: target.is_none(),
         };
         let mut removed = vec![Vec::new(); self.network.layers.len()];
-        for (index, units) in chosen.into_iter().zip(choose(&layers, &quota)) {
+        let leaving = if self.network.evenly {
+            choose_evenly(&layers, &quota)
+        } else {
+            choose(&layers, &quota)
+        };
+        for (index, units) in chosen.into_iter().zip(leaving) {
             removed[index] = units;
         }
         let any = removed.iter().any(|units| !units.is_empty());
@@ -191,8 +228,8 @@ impl Pruner {
     }
 
     /// Goes on with the smaller network.
-    pub(crate) fn go_on(&mut self, program: &dyn Program) {
-        self.network = Arc::new(Shape::of(program, &self.pruning));
+    pub(crate) fn go_on(&mut self, prunable: Prunable) {
+        self.network = Arc::new(Shape::of(prunable, &self.pruning));
         self.forget();
     }
 

@@ -41,7 +41,7 @@ impl<M: Module> Clone for Network<M> {
 }
 
 impl<M: Module> Network<M> {
-    /// A network before its first update. If it `is_written_out` it is its weights alone.
+    /// A network before its first update. If it `is_written_out` it is its weights alone; else its optimiser can shrink with it if it is to be `pruned`.
     ///
     /// # Errors
     /// As [`OptimizerConfig::init`].
@@ -49,9 +49,14 @@ impl<M: Module> Network<M> {
         model: M,
         (config, own): (&OptimizerConfig, Option<Box<dyn UpdateRule>>),
         is_written_out: bool,
+        pruned: bool,
     ) -> Result<Self> {
         if !is_written_out {
-            let optimizer = own.map_or_else(|| config.init(), |own| Ok(Optimizer::Own(own)))?;
+            let optimizer = match own {
+                Some(own) => Optimizer::Own(own),
+                None if pruned => config.init_to_shrink()?,
+                None => config.init()?,
+            };
             return Ok(Self::Module { model, optimizer });
         }
         let mut weights = Vec::new();
@@ -76,7 +81,11 @@ impl<M: Module> Network<M> {
         Ok(match self {
             Self::Module { model, optimizer } => Self::Module {
                 model: optimizer.evaluated(copy(model)),
-                optimizer: own.map_or_else(|| config.init(), |own| Ok(Optimizer::Own(own)))?,
+                optimizer: match (own, optimizer) {
+                    (Some(own), _) => Optimizer::Own(own),
+                    (None, Optimizer::Flat(_)) => config.init_to_shrink()?,
+                    (None, _) => config.init()?,
+                },
             },
             Self::Flat { weights, optimizer } => Self::Flat {
                 weights: FlatWeights(evaluated(weights, optimizer, None).to_vec()),

@@ -2,13 +2,16 @@
 
 use super::network::Network;
 use super::{State, TaskTrainee};
+use crate::network::weights::{flat_gradients, flat_state, with_state};
 use crate::training::pruning::Pruning;
 use crate::training::pruning::pruner::Pruner;
 use crate::{Error, Result, Task};
+use burn::module::Module;
+use burn::optim::GradientsParams;
 use burn::tensor::Device;
 use trimtab_env::{Pruned, stream};
 use trimtab_program::Program;
-use trimtab_program::pruning::Removal;
+use trimtab_program::pruning::{Prunable, Removal};
 
 /// The pruning of a training of `task` with this seed, `None` where none is asked for.
 ///
@@ -28,12 +31,13 @@ pub(super) fn pruner<T: Task>(
         given,
         allowed: allowed.to_owned(),
     };
-    let units = program.map(<dyn Program>::units).unwrap_or_default();
-    let sizes: Vec<usize> = units.iter().map(|layer| layer.count).collect();
-    let Some(program) = program.filter(|_| !units.is_empty() && task.resized(&sizes).is_some())
-    else {
+    // What is written out says it itself.
+    let prunable = program.map(Prunable::from).or_else(|| task.prunable());
+    let Some(prunable) = prunable.filter(|prunable| {
+        !prunable.layers.is_empty() && task.resized(&prunable.sizes()).is_some()
+    }) else {
         let given = format!("the network of `{}`", task.name());
-        let allowed = "an Mlp, Tabular or Cnn with hidden layers, on the backend flex and with a loss that is written out; leave `pruning` out for others";
+        let allowed = "an Mlp, Tabular or Cnn with hidden layers, on the backend flex and with a loss that is written out, or a LLaMA of which all weights train; leave `pruning` out for others";
         return Err(fault(given, allowed));
     };
     if task.optimizer().is_some() {
@@ -42,7 +46,19 @@ pub(super) fn pruner<T: Task>(
             "one of this crate, whose state is known; leave `pruning` or `update_rule` out";
         return Err(fault(given, allowed));
     }
-    Pruner::new(pruning, program, stream(seed, "pruning", 0)).map(Some)
+    Pruner::new(pruning, prunable, stream(seed, "pruning", 0)).map(Some)
+}
+
+/// Takes the weights and the gradients of an update of a module, if it is one to look at.
+pub(super) fn look<M: Module>(pruner: &mut Option<Pruner>, model: &M, gradients: &GradientsParams) {
+    if let Some(pruner) = pruner
+        && pruner.looks()
+    {
+        let (mut weights, mut gradient) = (Vec::new(), Vec::new());
+        flat_state(model, &mut weights);
+        flat_gradients(model, gradients, &mut gradient);
+        pruner.see(&weights, &gradient);
+    }
 }
 
 /// A model of `task` that is as large as pruning has left it.
@@ -62,7 +78,7 @@ impl<T: Task> TaskTrainee<T> {
     pub(super) fn prune(&mut self, share: f64) -> trimtab_env::Result<()> {
         self.fit();
         let Some(State {
-            network: Network::Flat { weights, optimizer },
+            network,
             averaged,
             pruner: Some(pruner),
             ..
@@ -74,15 +90,36 @@ impl<T: Task> TaskTrainee<T> {
             return Ok(());
         };
         let (kept, sizes) = pruner.without(&removed);
-        let smaller = self.task.resized(&sizes).and_then(|task| task.program());
-        let (Some(program), Some(written_out)) = (smaller, &mut self.written_out) else {
+        let Some(smaller) = self.task.resized(&sizes) else {
             return Ok(());
         };
-        let removal = Removal::new(kept, written_out.program(), program.as_ref());
-        pruner.go_on(program.as_ref());
-        written_out.compute_with(program);
-        removal.apply(&mut weights.0, 1);
-        optimizer.shrink(&removal);
+        let removal = match network {
+            Network::Flat { weights, optimizer } => {
+                let (Some(program), Some(written_out)) = (smaller.program(), &mut self.written_out)
+                else {
+                    return Ok(());
+                };
+                let removal = Removal::new(kept, written_out.program(), program.as_ref());
+                pruner.go_on(program.as_ref().into());
+                written_out.compute_with(program);
+                removal.apply(&mut weights.0, 1);
+                optimizer.shrink(&removal);
+                removal
+            }
+            Network::Module { model, optimizer } => {
+                let Some(prunable) = smaller.prunable() else {
+                    return Ok(());
+                };
+                let removal = Removal::of(kept);
+                pruner.go_on(prunable);
+                let mut weights = Vec::new();
+                flat_state(model, &mut weights);
+                removal.apply(&mut weights, 1);
+                *model = with_state(&smaller.model(&self.device), &weights);
+                optimizer.shrink(&removal);
+                removal
+            }
+        };
         if let Some(averaged) = averaged {
             averaged.shrink(&removal);
         }
@@ -92,22 +129,20 @@ impl<T: Task> TaskTrainee<T> {
 
     /// Computes and counts with a network as large as that of the state, which may have been brought back from before units left.
     pub(super) fn fit(&mut self) {
-        let Some(pruned) = self.pruned() else {
+        let Some(State {
+            pruner: Some(pruner),
+            ..
+        }) = &self.state
+        else {
             return;
         };
-        if let (Some(written_out), Some(State { pruner, .. })) =
-            (&mut self.written_out, &self.state)
+        let units = pruner.pruned().units;
+        if let Some(written_out) = &mut self.written_out
+            && written_out.units() != units
+            && let Some(program) = self.task.resized(&units).and_then(|task| task.program())
         {
-            if written_out.units() != pruned.units
-                && let Some(program) =
-                    (self.task.resized(&pruned.units)).and_then(|task| task.program())
-            {
-                written_out.compute_with(program);
-            }
-            self.updates
-                .tally
-                .meter
-                .scale(pruner.as_ref().map_or(1.0, Pruner::operations));
+            written_out.compute_with(program);
         }
+        self.updates.tally.meter.scale(pruner.operations());
     }
 }

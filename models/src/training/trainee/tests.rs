@@ -210,7 +210,7 @@ fn validation_and_test_are_of_the_averaged_weights() {
     let model = trainee.model().unwrap();
     let state = trainee.state.as_mut().unwrap();
     let sgd = OptimizerConfig::sgd();
-    let fixed = Network::begin(model, (&sgd, None), true).unwrap();
+    let fixed = Network::begin(model, (&sgd, None), true, false).unwrap();
     let weights = |network: &Network<_>| match network {
         Network::Flat { weights, .. } => weights.clone(),
         Network::Module { .. } => panic!("an MLP has a program"),
