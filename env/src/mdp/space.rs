@@ -60,7 +60,7 @@ impl From<AsWritten> for Head {
 }
 
 impl Head {
-    /// Which of its choices changes nothing: the one labelled `x1`, a factor of 1, or `none`.
+    /// Which of its choices changes nothing: the one labelled `x1`, a factor of 1, or `none`, as of weights to go back to and of units to prune.
     pub fn no_op(&self) -> Option<usize> {
         let labels = self.choices.iter();
         labels

@@ -5,7 +5,7 @@ mod validate;
 use crate::files::renamed;
 use crate::servo::plain::Servo;
 use crate::tuning::budget::log_uniform;
-use crate::tuning::settings::{BATCH_SIZE, BEST, LEARNING_RATE, NO_ROLLBACK, ROLLBACK};
+use crate::tuning::settings::{BATCH_SIZE, BEST, LEARNING_RATE, NO_ROLLBACK, PRUNE, ROLLBACK};
 use crate::{Domain, Head, Value};
 use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
@@ -147,10 +147,17 @@ impl Knob {
         }
     }
 
-    /// The head of this knob: one label a choice.
+    /// The head of this knob: one label a choice. To prune nothing is `none`, a choice that changes nothing.
     pub fn head(&self) -> Head {
         match &self.moves {
-            Moves::Absolute => Head::new(&self.name, self.domain.points().iter().map(short)),
+            Moves::Absolute => {
+                let points = self.domain.points();
+                let labels = points.iter().map(|value| match value {
+                    Value::Number(0.0) if self.name == PRUNE => "none".to_owned(),
+                    value => short(value),
+                });
+                Head::new(&self.name, labels)
+            }
             Moves::Relative(factors)
             | Moves::Residual { factors, .. }
             | Moves::Servo(Servo { factors, .. }) => Head::new(

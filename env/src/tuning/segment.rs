@@ -178,7 +178,7 @@ impl TuningEnv {
 #[cfg(test)]
 mod tests {
     use crate::suite::NoisyQuadratic;
-    use crate::tuning::settings::{BEST, LEARNING_RATE, NO_ROLLBACK, ROLLBACK};
+    use crate::tuning::settings::{BEST, LEARNING_RATE, NO_ROLLBACK, PRUNE, ROLLBACK};
     use crate::{
         Action, ContextServo, Domain, Environment, Initial, Knob, Moves, Settings, TuningConfig,
         TuningEnv,
@@ -268,5 +268,11 @@ mod tests {
         let error = knob.validate(100).unwrap_err().to_string();
         assert!(error.contains("last") && error.contains(BEST), "{error}");
         assert_eq!(Knob::rollback().head().no_op(), Some(0));
+        // And so does to prune nothing.
+        let mut prune = Knob::rollback();
+        prune.name = PRUNE.to_owned();
+        prune.domain = Domain::Values(vec![0.0, 0.05]);
+        assert_eq!(prune.head().choices, ["none", "0.05"]);
+        assert_eq!(prune.head().no_op(), Some(0));
     }
 }

@@ -207,7 +207,7 @@ impl Watch {
         guard.retreat.powi(self.retreats) * guard.backtrack.powi(self.backtracks as i32)
     }
 
-    /// Takes the losses of a segment, of its last updates and of the validation if it had one, and that of the first update.
+    /// Takes the training loss of a segment, the validation loss if it had one, and the loss of the first update of all.
     pub(super) fn compare(
         &mut self,
         guard: &Guard,

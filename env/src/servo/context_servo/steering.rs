@@ -203,7 +203,10 @@ impl Steering {
             .record(own, validation.map(|validation| validation.loss));
         let says_nothing = report.diverged || other_network || self.context.pretrained;
         if let (Some(first), false) = (self.history.first, says_nothing) {
-            let train = report.train.map(|train| train.second_half);
+            // Both halves: a single minibatch may be a bad one.
+            let train = report
+                .train
+                .map(|train| train.first_half.min(train.second_half));
             let validation = validation.map(|validation| validation.loss);
             self.watch
                 .compare(&self.servo.guard, first, train, validation);

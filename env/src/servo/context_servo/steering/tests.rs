@@ -487,6 +487,28 @@ fn the_last_validation_tells_whether_weights_are_ruined() {
     }
 }
 
+/// One minibatch may have an outlier.
+#[test]
+fn a_bad_minibatch_is_no_ruin() {
+    let mut steering = Steering::new(servo(), CONTEXT, 0.1);
+    steering.servo.guard = Guard {
+        backtracks: 1,
+        ..Guard::OFF
+    };
+    let losses = |losses: &[f64], validation| Report {
+        train: TrainLoss::of(losses),
+        ..validated(1e-2, validation)
+    };
+    steering.probed(&losses(&[1.0], 1.0));
+    for train in [[0.5, 50.0], [50.0, 0.5]] {
+        steering.record(&losses(&train, 1.5));
+        let settings = steering.settings(0.1, &Offsets::default());
+        assert!(!settings.from_best(), "{train:?}");
+        // As good as ever again.
+        steering.record(&losses(&[0.5], 0.5));
+    }
+}
+
 /// A class that comes late is in the validation from the beginning, and in the training loss once it is there.
 #[test]
 fn a_class_that_comes_late_is_no_ruin() {
