@@ -9,7 +9,7 @@ use breaking::{Breaking, Kind};
 /// The seed of the results page.
 const SEED: u64 = 1;
 /// Those of the first that end above the default, as the results page says: losing is allowed, running away is not.
-const LOSE: [u64; 4] = [0, 9, 12, 19];
+const LOSE: [u64; 4] = [6, 9, 12, 19];
 
 /// Two of each kind: no adaptive rate is above the ceiling, and none but a known few ends above the default by more than 0.05.
 #[test]
