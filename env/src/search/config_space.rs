@@ -30,7 +30,7 @@
 //! | `categorical` of numbers, `ordinal` of numbers | [`Values`](crate::Domain::Values) | `ordinal`, as are `Grid` and `Quantised` |
 //! | `ordinal` of texts | `Categories`; the order is left out | `categorical` |
 //! | `constant` | a domain of one value | `constant` |
-//! | `normal_*`, `beta_*` | uniform between the bounds; the prior is left out | |
+//! | `normal_*`, `beta_*` | uniform between the bounds; the prior is left out. On a log scale `sigma` is no width in ConfigSpace 1.2.2: the smaller it is, the wider that of a rate | |
 //! | conditions `EQ`, `NEQ`, `IN`, and `OR` of these, on choices of one `categorical` of texts | the choices open the parameter | `EQ`, `IN` |
 //! | other conditions | left out: the parameter is always active | |
 //! | forbidden clauses, weights, `meta` | left out | |
