@@ -12,7 +12,7 @@ pub mod tuning;
 pub use error::bounds;
 pub use files::{json, seal};
 pub use mdp::{vector, wrappers};
-pub use tuning::{interruption, pause, settings};
+pub use tuning::{interruption, pause, recording, settings};
 
 pub use error::{Error, Result};
 pub use mdp::checker::{CheckOptions, Violation, check_environment};

@@ -15,6 +15,7 @@
 //! | trying settings out and going back | `look_ahead` |
 //! | the wish that a training stops | [`interruption`] |
 //! | where a training can stand still | [`pause`] |
+//! | what it takes to go on elsewhere | [`recording`] |
 //!
 //! ```
 //! use trimtab_env::{Action, Environment, TuningEnv, suite::NoisyQuadratic};
@@ -37,6 +38,7 @@ pub mod network_size;
 pub mod objective;
 pub mod observation;
 pub mod pause;
+pub mod recording;
 pub mod reward;
 mod segment;
 pub mod settings;
@@ -58,6 +60,7 @@ use crate::{
 };
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// One training task of a [`TuningEnv`].
 pub struct Instance {
@@ -113,6 +116,8 @@ pub struct Segment {
 /// # Ok::<(), trimtab_env::Error>(())
 /// ```
 pub struct TuningEnv {
+    /// Which one of this process it is.
+    id: u64,
     config: TuningConfig,
     spec: EnvironmentSpec,
     instances: Vec<Instance>,
@@ -164,7 +169,9 @@ impl TuningEnv {
             heads: config.knobs.iter().map(Knob::head).collect(),
             horizon: config.segments.count(),
         };
+        static NEXT: AtomicU64 = AtomicU64::new(0);
         Ok(Self {
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
             config,
             spec,
             instances,
@@ -273,6 +280,7 @@ impl TuningEnv {
     pub fn end_at_best(&mut self) -> Result<&mut dyn Trainee> {
         let not_reset = self.not_reset();
         let episode = self.episode.take().ok_or(not_reset)?;
+        recording::needs_more();
         let trainee = &mut self.instances[episode.instance].trainee;
         trainee.restore(&episode.best, Restore::Everything)?;
         Ok(trainee.as_mut())
@@ -359,7 +367,11 @@ impl Environment for TuningEnv {
             .map(|knob| knob.start(&mut rng))
             .collect();
         let steering = base_controller::begin(config, &positions, instance.trainee.spec(), budget)?;
-        let report = instance.trainee.start(derived_seed(seed, "training", 0))?;
+        recording::begins(self.id);
+        let report = recording::report(|| {
+            let seed = derived_seed(seed, "training", 0);
+            instance.trainee.start(seed)
+        })?;
         let first_loss = config.objective.of(&report).unwrap_or(f64::NAN);
         let lowest = instance.trainee.spec().lowest_loss;
         self.encoder.start(&report, lowest);
@@ -415,7 +427,7 @@ impl Environment for TuningEnv {
         let trainee = &mut self.instances[episode.instance].trainee;
         let now = trainee.snapshot();
         trainee.restore(&episode.best, Restore::Everything)?;
-        let test = trainee.test()?;
+        let test = recording::test(|| trainee.test())?;
         trainee.restore(&now, Restore::Everything)?;
         let mut outcome = Outcome::from([
             ("best_validation_loss".to_owned(), episode.best_loss),

@@ -9,6 +9,7 @@ use crate::{
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
+use serde::{Deserialize, Serialize};
 
 /// Stochastic gradient descent on a noisy quadratic: weights `w` of `dimension` numbers, loss
 /// `curvature |w|^2 / (2 dimension)`, and gradients `curvature w + noise e / sqrt(b)` with standard normal `e` (the
@@ -27,7 +28,7 @@ pub struct NoisyQuadratic {
     meter: Meter,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct State {
     weights: Vec<f64>,
     /// The average that is evaluated in place of the weights where the settings ask for it, and of how many updates it is.
@@ -305,6 +306,21 @@ impl Trainee for NoisyQuadratic {
             loss: self.evaluated(),
             ..Default::default()
         })
+    }
+
+    fn save(&self, snapshot: &Snapshot) -> Option<Vec<u8>> {
+        let snapshot: &State = snapshot.downcast_ref()?;
+        serde_json::to_vec(&(&self.state, &self.meter, snapshot)).ok()
+    }
+
+    fn load(&mut self, saved: &[u8]) -> Result<Snapshot> {
+        let saved: (State, Meter, State) =
+            serde_json::from_slice(saved).map_err(|_| Error::ForeignSnapshot {
+                trainee: self.spec.name.clone(),
+            })?;
+        let (state, meter, snapshot) = saved;
+        (self.state, self.meter) = (state, meter);
+        Ok(Snapshot::new(snapshot))
     }
 }
 

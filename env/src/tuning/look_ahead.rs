@@ -1,6 +1,6 @@
 //! Trying settings out and going back.
 
-use super::TuningEnv;
+use super::{TuningEnv, recording};
 use crate::{Error, Report, Restore, Result, Settings};
 
 impl TuningEnv {
@@ -27,7 +27,7 @@ impl TuningEnv {
         let here = trainee.snapshot();
         let mut reports = Vec::with_capacity(tried.len());
         for (settings, updates) in tried {
-            let report = trainee.probe(settings, *updates)?;
+            let report = recording::report(|| trainee.probe(settings, *updates))?;
             episode.spent += report.cost;
             let ends = report.diverged || episode.spent >= episode.budget;
             reports.push(report);

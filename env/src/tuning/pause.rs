@@ -2,13 +2,15 @@
 //!
 //! Whoever plays trainings on a thread may have something called there. It returns when the training is to go on, however long that
 //! takes, and nothing of the training changes meanwhile: its bits are the same. To end the training instead it unwinds
-//! ([`std::panic::resume_unwind`]).
+//! ([`std::panic::resume_unwind`]); with a [`Recording`] it can go on elsewhere.
 
+use crate::tuning::recording::Recording;
 use std::cell::RefCell;
 use std::rc::Rc;
 
-/// Called where a training can stand still.
-pub type Pause = Rc<dyn Fn()>;
+/// Called where a training can stand still, with what makes a recording of the work up to here: `None` if there can be none, or nobody
+/// records ([`crate::recording::with`]).
+pub type Pause = Rc<dyn Fn(&dyn Fn() -> Option<Recording>)>;
 
 thread_local! {
     static CALLED: RefCell<Option<Pause>> = const { RefCell::new(None) };
@@ -30,9 +32,14 @@ pub fn with<T>(pause: Pause, work: impl FnOnce() -> T) -> T {
 
 /// Here this thread can stand still. Environments of trainings say so themselves; say it in long work that has no segments.
 pub fn point() {
+    at(&|| None);
+}
+
+/// As [`point`], where `recording` makes one.
+pub(super) fn at(recording: &dyn Fn() -> Option<Recording>) {
     let pause = CALLED.with(|called| called.borrow().clone());
     if let Some(pause) = pause {
-        pause();
+        pause(recording);
     }
 }
 
@@ -61,7 +68,7 @@ mod tests {
         let alone = played(&mut environment());
         let count = Rc::new(Cell::new(0));
         let counted = count.clone();
-        let pause = Rc::new(move || counted.set(counted.get() + 1));
+        let pause: Pause = Rc::new(move |_| counted.set(counted.get() + 1));
         assert_eq!(with(pause, || played(&mut environment())), alone);
         assert_eq!(count.get(), alone.len() - 1);
         // Nobody is called any more.
@@ -74,7 +81,7 @@ mod tests {
         let alone = played(&mut environment());
         let mut environment = environment();
         let ended = catch_unwind(AssertUnwindSafe(|| {
-            let pause = Rc::new(|| resume_unwind(Box::new("ended")));
+            let pause: Pause = Rc::new(|_| resume_unwind(Box::new("ended")));
             with(pause, || played(&mut environment))
         }));
         assert!(ended.is_err());

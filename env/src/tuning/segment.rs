@@ -1,9 +1,9 @@
 //! A segment, from its settings to the step that comes of it.
 
 use super::{Episode, Segment, TuningEnv, observe};
-use crate::tuning::pause;
 use crate::tuning::reward::Progress;
 use crate::tuning::settings::{BATCH_SIZE, LEARNING_RATE};
+use crate::tuning::{pause, recording};
 use crate::{Error, Restore, Result, Settings, Status, Step, Termination, Trainee, Value};
 use std::time::Instant;
 
@@ -45,8 +45,9 @@ impl TuningEnv {
         let spent_before = episode.spent;
         // What an earlier segment spent too much or too little is evened out here.
         let budget = config.segments.spent_after(index) * episode.budget - spent_before;
+        let told = recording::is_told();
         let clock = Instant::now();
-        let report = instance.trainee.advance(&settings, budget)?;
+        let report = recording::report(|| instance.trainee.advance(&settings, budget))?;
         let seconds = clock.elapsed().as_secs_f64();
         episode.spent += report.cost;
         episode.measured_update_ratio = report.gradients.map(|gradients| gradients.update_ratio);
@@ -126,22 +127,25 @@ impl TuningEnv {
             reached,
         }) as f32;
 
+        // What is read was shown where it happened.
         let shown = seconds >= SHORTEST_SHOWN;
-        tracing::info!(
-            target: "trimtab::segment",
-            parent: shown.then(|| tracing::Span::current().id()).flatten(),
-            task = instance.trainee.spec().name,
-            index = index as i64,
-            loss = report.validation.as_ref().map(|validation| validation.loss),
-            learning_rate = settings.number(LEARNING_RATE).ok(),
-            batch_size = settings.number(BATCH_SIZE).ok().map(|size| size as i64),
-            updates = report.updates as i64,
-            cost = report.cost,
-            seconds,
-            diverged,
-            "segment ended"
-        );
-        if episode.status.is_over() {
+        if !told {
+            tracing::info!(
+                target: "trimtab::segment",
+                parent: shown.then(|| tracing::Span::current().id()).flatten(),
+                task = instance.trainee.spec().name,
+                index = index as i64,
+                loss = report.validation.as_ref().map(|validation| validation.loss),
+                learning_rate = settings.number(LEARNING_RATE).ok(),
+                batch_size = settings.number(BATCH_SIZE).ok().map(|size| size as i64),
+                updates = report.updates as i64,
+                cost = report.cost,
+                seconds,
+                diverged,
+                "segment ended"
+            );
+        }
+        if episode.status.is_over() && !told {
             tracing::info!(
                 target: "trimtab::training",
                 task = instance.trainee.spec().name,
@@ -164,13 +168,18 @@ impl TuningEnv {
             reward,
         });
         let observation = observe(config, &mut self.encoder, episode);
-        if !episode.status.is_over() {
-            pause::point();
+        let status = episode.status;
+        if !status.is_over() && !recording::is_told() {
+            let trainee = &mut instance.trainee;
+            match recording::training() {
+                Some(saved) => episode.best = trainee.load(&saved)?,
+                None => pause::at(&|| recording::of(|| trainee.save(&episode.best))),
+            }
         }
         Ok(Step {
             observation,
             reward,
-            status: episode.status,
+            status,
         })
     }
 }

@@ -53,6 +53,25 @@ pub trait Trainee: Send + Any {
     /// # Errors
     /// When the evaluation fails.
     fn test(&mut self) -> Result<TestReport>;
+
+    /// All of the present state, and a snapshot, for a trainee of the same task in another process: after [`Trainee::load`] it makes the same
+    /// updates, to the bit. `None` if that cannot be written down, as it is for a trainee that says nothing else; then a training
+    /// that is paused goes on in its own process alone.
+    fn save(&self, snapshot: &Snapshot) -> Option<Vec<u8>> {
+        let _ = snapshot;
+        None
+    }
+
+    /// Goes on from what [`Trainee::save`] wrote, and returns the snapshot.
+    ///
+    /// # Errors
+    /// [`crate::Error::ForeignSnapshot`] if it is of another kind of trainee, or cannot be read.
+    fn load(&mut self, saved: &[u8]) -> Result<Snapshot> {
+        let _ = saved;
+        Err(Error::ForeignSnapshot {
+            trainee: self.spec().name.clone(),
+        })
+    }
 }
 
 /// What is known of a trainee before any training.

@@ -9,12 +9,16 @@ use crate::work::elsewhere::{Answers, from_bytes, to_bytes};
 use crate::work::trainings::Trainings;
 use crate::work::{Place, Portable, Recipe, Work};
 use crate::{Error, Result};
+use serde::{Deserialize, Serialize};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 use trimtab_cluster::Hash;
-use trimtab_cluster::worker::Order;
-use trimtab_env::{interruption, pause};
+use trimtab_cluster::worker::{Halt, Order};
+use trimtab_env::pause::Pause;
+use trimtab_env::recording::Recording;
+use trimtab_env::{interruption, pause, recording};
 
 /// Work that can be done here, of any kind.
 pub(super) trait Opened: Send + Sync {
@@ -22,12 +26,45 @@ pub(super) trait Opened: Send + Sync {
     fn answer(&self, slot: usize, order: &Order) -> Result<Units>;
 }
 
-/// What became of units that were handed out together: [`Answers`], as bytes.
+/// What became of units that were handed out together, as bytes.
 pub(super) enum Units {
-    /// All are done, or one has failed.
+    /// All are done, or one has failed: [`Answers`].
     Done(Vec<u8>),
-    /// Those after these are still to be done.
+    /// Some are still to be done: a [`Continuation`].
     Paused(Vec<u8>),
+}
+
+/// From where units go on that stood still.
+#[derive(Serialize, Deserialize)]
+struct Continuation<A> {
+    answers: Answers<A>,
+    /// What was done of the next.
+    next: Option<Recording>,
+}
+
+/// What a unit unwinds with that goes on from this.
+struct StandsStill(Recording);
+
+/// Does what stands still where `halt` says so; `Err` if it goes on from a recording. What none can be made of waits in its thread.
+fn halting<T>(
+    halt: &Halt,
+    from: Option<Recording>,
+    work: impl FnOnce() -> T,
+) -> std::result::Result<T, Recording> {
+    let halt = halt.clone();
+    let pause: Pause = Rc::new(move |recording| {
+        if halt.is_wished()
+            && let Some(recording) = recording()
+        {
+            resume_unwind(Box::new(StandsStill(recording)));
+        }
+        halt.here();
+    });
+    let work = || recording::with(from, || pause::with(pause, work));
+    catch_unwind(AssertUnwindSafe(work)).map_err(|thrown| match thrown.downcast::<StandsStill>() {
+        Ok(stands_still) => stands_still.0,
+        Err(other) => resume_unwind(other),
+    })
 }
 
 /// Opens work by the name of its kind.
@@ -129,19 +166,30 @@ where
     fn answer(&self, slot: usize, order: &Order) -> Result<Units> {
         let shared = self.shared(order)?;
         let units: Vec<W::Unit> = from_bytes(order.unit)?;
-        let mut answers: Answers<W::Answer> = match order.continuation {
-            Some(before) => from_bytes(before)?,
-            None => Vec::with_capacity(units.len()),
+        let Continuation { mut answers, next } = match order.continuation {
+            Some(before) => from_bytes::<Continuation<W::Answer>>(before)?,
+            None => Continuation {
+                answers: Vec::with_capacity(units.len()),
+                next: None,
+            },
         };
+        let mut from = next;
         for unit in &units[answers.len().min(units.len())..] {
             if order.halt.is_wished() {
-                return Ok(Units::Paused(to_bytes(&answers)?));
+                let next = from.take();
+                return Ok(Units::Paused(to_bytes(&Continuation { answers, next })?));
             }
             let _span = span(slot, order).entered();
             let clock = Instant::now();
-            let halt = order.halt.clone();
             let one = || self.one(slot, &shared, unit, order.progress);
-            match pause::with(Rc::new(move || halt.here()), one) {
+            let done = match halting(order.halt, from.take(), one) {
+                Ok(done) => done,
+                Err(recording) => {
+                    let next = Some(recording);
+                    return Ok(Units::Paused(to_bytes(&Continuation { answers, next })?));
+                }
+            };
+            match done {
                 Ok(answer) => {
                     let seconds = clock.elapsed().as_secs_f64();
                     tracing::info!(target: "trimtab::unit", kind = W::KIND, run = order.run, seconds, "unit done");

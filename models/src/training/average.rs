@@ -1,11 +1,12 @@
 //! Averaged weights.
 
+use serde::{Deserialize, Serialize};
 use trimtab_program::pruning::Removal;
 
 /// The average of the weights over the updates so far, `e <- e + (w - e) / (1 + averaging t)` with `t` updates before:
 /// polynomial-decay averaging (Shamir and Zhang 2013, "Stochastic gradient descent for non-smooth optimization", section 4) of
 /// degree `1 / averaging - 1`. With `averaging` 1 it is the mean of all weights, with 0 the last.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct AveragedWeights {
     weights: Vec<f32>,
     updates: u64,

@@ -38,7 +38,7 @@ impl DelayedClasses {
 }
 
 /// Draws minibatches from the rows that are there.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct DelayedSampler {
     /// The rows in the order of their targets.
     order: Arc<[u32]>,
@@ -64,6 +64,12 @@ impl DelayedSampler {
             early: EpochSampler::new(early as usize, rng),
             left: (delayed_classes.after * rows).round() as u64,
         }
+    }
+
+    /// Whether it draws from so many examples.
+    pub(crate) fn is_of(&self, examples: usize) -> bool {
+        let inside = |index: &u32| (*index as usize) < examples;
+        self.early.is_of(self.order.len()) && self.order.iter().all(inside)
     }
 
     /// Puts the indices of the next examples into `batch`; `false` once the other rows are there too and have to be drawn

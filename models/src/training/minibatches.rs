@@ -4,16 +4,19 @@ use crate::data::Dataset;
 use crate::training::delayed_classes::DelayedSampler;
 use crate::training::sampler::EpochSampler;
 use crate::{IntermittentLabelNoise, Result, TraineeConfig};
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use trimtab_env::stream;
 
 /// Draws the minibatches of a run. It is cheap to clone, for snapshots.
-#[derive(Clone)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct Minibatches {
+    seed: u64,
     /// What is drawn from as long as data are missing.
     early: Option<DelayedSampler>,
     sampler: EpochSampler,
-    /// Intermittent label noise, and the data with it.
+    /// Intermittent label noise, and the data with it, which follow from the seed.
+    #[serde(skip)]
     noise: Option<(IntermittentLabelNoise, Arc<Dataset>)>,
     /// Whether it was there when the last minibatch was drawn.
     noisy: bool,
@@ -24,19 +27,28 @@ pub(crate) struct Minibatches {
 impl Minibatches {
     /// The beginning of a run on `train`.
     pub(crate) fn new(train: &Dataset, config: &TraineeConfig, seed: u64) -> Result<Self> {
-        let noise = config.intermittent_label_noise.map(|noise| {
-            let noisy = noise.noisy(train, seed)?;
-            Result::Ok((noise, Arc::new(noisy)))
-        });
         Ok(Self {
+            seed,
             early: config.delayed_classes.map(|delayed_classes| {
                 DelayedSampler::new(train, delayed_classes, stream(seed, "early sampler", 0))
             }),
             sampler: EpochSampler::new(train.rows(), stream(seed, "sampler", 0)),
-            noise: noise.transpose()?,
+            noise: noise(train, config, seed)?,
             noisy: false,
             drawn: 0,
         })
+    }
+
+    /// Those that were written down, on the same `train`; `None` if they are of other data.
+    pub(crate) fn go_on(self, train: &Dataset, config: &TraineeConfig) -> Result<Option<Self>> {
+        let early = self.early.as_ref();
+        if !self.sampler.is_of(train.rows())
+            || early.is_some_and(|early| !early.is_of(train.rows()))
+        {
+            return Ok(None);
+        }
+        let noise = noise(train, config, self.seed)?;
+        Ok(Some(Self { noise, ..self }))
     }
 
     /// Puts the rows of the next minibatch into `rows`.
@@ -61,6 +73,19 @@ impl Minibatches {
             _ => train,
         }
     }
+}
+
+/// The noise of a run, if there is any, and `train` with it.
+fn noise(
+    train: &Dataset,
+    config: &TraineeConfig,
+    seed: u64,
+) -> Result<Option<(IntermittentLabelNoise, Arc<Dataset>)>> {
+    let noise = config.intermittent_label_noise.map(|noise| {
+        let noisy = noise.noisy(train, seed)?;
+        Result::Ok((noise, Arc::new(noisy)))
+    });
+    noise.transpose()
 }
 
 #[cfg(test)]

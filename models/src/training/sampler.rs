@@ -2,6 +2,7 @@
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// Draws minibatches without replacement, epoch after epoch, at a batch size that may change between any two updates.
@@ -10,7 +11,7 @@ use std::sync::Arc;
 /// draws `n k .. n (k + 1)` are a permutation of the `n` examples for every `k`, whatever the batch sizes were.
 ///
 /// A clone costs next to nothing, however many examples there are: the order is shared until one of the two draws a new one.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct EpochSampler {
     order: Arc<Vec<u32>>,
     next: usize,
@@ -27,6 +28,12 @@ impl EpochSampler {
         };
         sampler.shuffle();
         sampler
+    }
+
+    /// Whether it draws from so many examples. One that was read may be of others.
+    pub(crate) fn is_of(&self, examples: usize) -> bool {
+        let inside = |index: &u32| (*index as usize) < examples;
+        self.next <= self.order.len() && !self.order.is_empty() && self.order.iter().all(inside)
     }
 
     /// Puts the indices of the next `batch_size` examples into `batch`.

@@ -2,6 +2,7 @@
 
 mod network;
 mod prune;
+mod saved;
 mod written_out;
 
 use crate::data::{Dataset, Split};
@@ -402,12 +403,9 @@ impl<T: Task> Trainee for TaskTrainee<T> {
     }
 
     fn restore(&mut self, snapshot: &Snapshot, what: Restore) -> trimtab_env::Result<()> {
-        let foreign = || trimtab_env::Error::ForeignSnapshot {
-            trainee: self.spec.name.clone(),
-        };
         let saved = snapshot
             .downcast_ref::<Option<State<T::Model>>>()
-            .ok_or_else(foreign)?;
+            .ok_or_else(|| self.foreign())?;
         self.updates.forget();
         match (what, &mut self.state, saved) {
             (Restore::Weights, Some(state), Some(saved)) => {
@@ -435,6 +433,14 @@ impl<T: Task> Trainee for TaskTrainee<T> {
         let rows = self.task.split().test.rows();
         let (loss, metrics) = self.evaluate(|split| &split.test, rows)?;
         Ok(TestReport { loss, metrics })
+    }
+
+    fn save(&self, snapshot: &Snapshot) -> Option<Vec<u8>> {
+        self.saved(snapshot)
+    }
+
+    fn load(&mut self, saved: &[u8]) -> trimtab_env::Result<Snapshot> {
+        self.loaded(saved)
     }
 }
 

@@ -4,9 +4,10 @@ use crate::network::weights::Weights;
 use crate::training::average::AveragedWeights;
 use crate::training::statistics::SampledUpdates;
 use crate::training::update_ratio::UpdateRatio;
+use serde::{Deserialize, Serialize};
 use std::ops::Range;
 use trimtab_env::settings::{AVERAGING, BATCH_SIZE, INDEPENDENT_WEIGHT_DECAY};
-use trimtab_env::{Budget, Cost, CostModel, GradientStatistics, Report, Settings, Tally};
+use trimtab_env::{Budget, Cost, CostModel, GradientStatistics, Meter, Report, Settings, Tally};
 
 /// After how many updates a steered training decays and averages its weights. To do so at each costs a tenth of the time of a small
 /// MLP, and is worth nothing that could be seen: see the models page.
@@ -91,7 +92,31 @@ pub(crate) struct Updates {
     known: bool,
 }
 
+/// What goes on from segment to segment, but for buffers and what follows from the weights.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Kept {
+    meter: Meter,
+    not_decayed: u64,
+    kept: f64,
+}
+
 impl Updates {
+    /// What a training that goes on elsewhere needs between two segments.
+    pub(crate) fn kept(&self) -> Kept {
+        Kept {
+            meter: self.tally.meter.clone(),
+            not_decayed: self.not_decayed,
+            kept: self.kept,
+        }
+    }
+
+    /// Goes on from there.
+    pub(crate) fn go_on(&mut self, kept: Kept) {
+        self.known = false;
+        self.tally.meter = kept.meter;
+        (self.not_decayed, self.kept) = (kept.not_decayed, kept.kept);
+    }
+
     /// Updates that decay and average the weights once in `interval`, as if these had been the same since the last time.
     pub(crate) fn new(cost: CostModel, look: Look, interval: u64) -> Self {
         Self {

@@ -5,12 +5,13 @@
 
 use super::{OptimizerConfig, Prodigy, ScheduleFree, UpdateRule};
 use crate::Result;
+use serde::{Deserialize, Serialize};
 use std::ops::Range;
 use trimtab_program::pruning::Removal;
 use trimtab_program::{Adam, vectorised};
 
 /// An optimiser with its state.
-#[derive(Clone)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(crate) enum FlatOptimizer {
     /// Stochastic gradient descent.
     Sgd {
@@ -25,7 +26,8 @@ pub(crate) enum FlatOptimizer {
     Prodigy(Prodigy),
     /// Schedule-Free AdamW.
     ScheduleFree(ScheduleFree),
-    /// One of a task's own.
+    /// One of a task's own. It cannot be written down.
+    #[serde(skip)]
     Own(Box<dyn UpdateRule>),
 }
 

@@ -76,7 +76,7 @@ impl Default for ProdigyConfig {
 }
 
 /// The state of the algorithm, all weights taken as one vector.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Prodigy {
     config: ProdigyConfig,
     /// Updates made.

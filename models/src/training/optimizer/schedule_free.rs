@@ -59,7 +59,7 @@ impl Default for ScheduleFreeConfig {
 
 /// The state of the algorithm, all numbers of the model taken as one vector. The model holds `y`. What takes no gradient is
 /// averaged along: running statistics are those of `y`, and their average is to those of `x` what `x` is to `y`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ScheduleFree {
     config: ScheduleFreeConfig,
     /// Updates made.

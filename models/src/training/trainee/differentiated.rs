@@ -287,7 +287,7 @@ proptest! {
     }
 }
 
-fn digits() -> Arc<Split> {
+pub(crate) fn digits() -> Arc<Split> {
     let config = SplitConfig {
         max_train: Some(300),
         ..Default::default()
@@ -295,7 +295,12 @@ fn digits() -> Arc<Split> {
     Arc::new(split(&Embedded::Digits.load().unwrap(), &config).unwrap())
 }
 
-fn optimizers() -> Vec<OptimizerConfig> {
+pub(crate) fn wine() -> Arc<Split> {
+    let wine = Embedded::WineQuality.load().unwrap();
+    Arc::new(split(&wine, &SplitConfig::default()).unwrap())
+}
+
+pub(crate) fn optimizers() -> Vec<OptimizerConfig> {
     let sgd = |momentum, nesterov, weight_decay| OptimizerConfig::Sgd {
         momentum,
         nesterov,
@@ -376,11 +381,7 @@ fn alike(a: &Report, b: &Report) -> bool {
 /// Under every optimiser, for both kinds of targets, and through every way back.
 #[test]
 fn trainings_are_those_of_autodiff() {
-    let wine = split(
-        &Embedded::WineQuality.load().unwrap(),
-        &SplitConfig::default(),
-    )
-    .unwrap();
+    let wine = wine();
     let delayed_classes = crate::DelayedClasses {
         share: 0.5,
         after: 0.5,
@@ -396,7 +397,6 @@ fn trainings_are_those_of_autodiff() {
         label_smoothing: 0.1,
         ..TabularConfig::default()
     };
-    let wine = Arc::new(wine);
     let digit_task = MlpTask::new("digits", digits(), &[19, 8], Activation::Tanh);
     same_under_all_optimizers(&digit_task, Some(delayed_classes), Some(noise));
     let wine_task = MlpTask::new("wine", Arc::clone(&wine), &[16], Activation::Gelu);
