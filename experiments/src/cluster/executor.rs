@@ -35,7 +35,25 @@ struct Open<'r> {
     files: Vec<(Weak<dyn Opened + 'r>, Vec<Hash>)>,
 }
 
-impl Open<'_> {
+impl<'r> Open<'r> {
+    /// The job of this name, if it is open; it is the latest from now on.
+    fn found(&mut self, name: &Hash) -> Option<Arc<dyn Opened + 'r>> {
+        let at = self.last.iter().position(|(known, _)| known == name)?;
+        let found = self.last.remove(at);
+        let job = found.1.clone();
+        self.last.push(found);
+        Some(job)
+    }
+
+    /// One more job, which reads these files. Whoever was not used for the longest is closed for it, once no unit uses it.
+    fn add(&mut self, name: Hash, job: &Arc<dyn Opened + 'r>, files: Vec<Hash>) {
+        self.last.push((name, job.clone()));
+        if self.last.len() > MOST_OPEN {
+            self.last.remove(0);
+        }
+        self.files.push((Arc::downgrade(job), files));
+    }
+
     /// The files that open jobs use.
     fn used(&mut self) -> BTreeSet<Hash> {
         self.files.retain(|(job, _)| job.strong_count() > 0);
@@ -66,11 +84,7 @@ impl<'r> Hands<'r> {
     /// The job of this name, which is opened once for all slots.
     fn job(&self, order: &Order) -> Result<Arc<dyn Opened + 'r>> {
         let mut open_now = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let last = &mut open_now.last;
-        if let Some(at) = last.iter().position(|(name, _)| name == order.job) {
-            let found = last.remove(at);
-            let job = found.1.clone();
-            last.push(found);
+        if let Some(job) = open_now.found(order.job) {
             return Ok(job);
         }
         let job: Job = from_bytes(&order.content(order.job)?)?;
@@ -85,12 +99,8 @@ impl<'r> Hands<'r> {
             files,
         };
         let opened: Arc<dyn Opened + 'r> = open(&job.kind, job.config, &place, self.slots)?.into();
-        last.push((order.job.clone(), opened.clone()));
-        if last.len() > MOST_OPEN {
-            last.remove(0);
-        }
         let names = job.files.into_iter().map(|(_, name)| name).collect();
-        open_now.files.push((Arc::downgrade(&opened), names));
+        open_now.add(order.job.clone(), &opened, names);
         self.kept.clear(&open_now.used());
         Ok(opened)
     }
@@ -113,5 +123,46 @@ impl Executor for Hands<'_> {
 
     fn abandon(&self) {
         interruption::wish();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Error;
+
+    struct Nothing;
+
+    impl Opened for Nothing {
+        fn answer(&self, _: usize, _: &Order) -> Result<Units> {
+            Err(Error::Halted)
+        }
+    }
+
+    #[test]
+    fn a_job_keeps_its_files_while_a_unit_uses_it_though_it_is_no_longer_open_for_others() {
+        let (mut open, name) = (Open::default(), |number: usize| Hash::of(&[number as u8]));
+        let add = |open: &mut Open, number: usize| {
+            let job: Arc<dyn Opened> = Arc::new(Nothing);
+            open.add(name(number), &job, vec![name(100 + number)]);
+            job
+        };
+        let in_use = add(&mut open, 0);
+        for number in 1..MOST_OPEN {
+            add(&mut open, number);
+        }
+        assert_eq!(open.used().len(), MOST_OPEN);
+        // The first is the latest again, so the second is closed for one more, and nobody uses it.
+        assert!(open.found(&name(0)).is_some());
+        add(&mut open, MOST_OPEN);
+        assert!(open.found(&name(1)).is_none() && !open.used().contains(&name(101)));
+        for number in 5..9 {
+            add(&mut open, number);
+        }
+        assert!(open.found(&name(0)).is_none());
+        assert!(open.used().contains(&name(100)), "a unit uses it");
+        drop(in_use);
+        assert!(!open.used().contains(&name(100)));
+        assert_eq!(open.used().len(), MOST_OPEN);
     }
 }
