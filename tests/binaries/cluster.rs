@@ -346,6 +346,77 @@ fn long_trainings(passes: &str) -> String {
     )
 }
 
+/// Comparisons of one long training, by workers or here.
+struct Long<'a> {
+    folder: &'a Folder,
+    address: &'a str,
+    watcher: Watcher,
+}
+
+impl<'a> Long<'a> {
+    fn new(folder: &'a Folder, address: &'a str) -> Self {
+        let server = trimtab_cluster::Server::at(address.to_owned());
+        Self {
+            folder,
+            address,
+            watcher: Watcher::connect(&server, std::sync::Arc::new(|_: &str| {})).unwrap(),
+        }
+    }
+
+    fn compare(&self, passes: &str, out: &str, more: &[&str]) -> Command {
+        let config = format!("{passes}.ron");
+        std::fs::write(self.folder.0.join(&config), long_trainings(passes)).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_compare"));
+        command.current_dir(&self.folder.0);
+        command.args([&config, "--out", out]).args(more);
+        command
+    }
+
+    /// The run of so many passes, once a worker has said that it does it, or once it is over.
+    fn begun(&self, passes: &str) -> Running {
+        let out = format!("long-{passes}");
+        let workers = ["--workers", self.address, "--strategy", "priority"];
+        let mut command = self.compare(passes, &out, &workers);
+        command.stderr(std::fs::File::create(self.said()).unwrap());
+        let mut long = Running(command.stdout(Stdio::null()).spawn().unwrap());
+        let begun = Instant::now();
+        let is_running = || {
+            let workers = self.watcher.status().unwrap().workers;
+            let mut units = workers.iter().flat_map(|worker| &worker.heartbeat.in_hand);
+            units.any(|unit| unit.running && unit.run.as_str().starts_with(&out))
+        };
+        while long.0.try_wait().unwrap().is_none() && !is_running() {
+            let seconds = begun.elapsed().as_secs();
+            assert!(seconds < 60, "nobody does it");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        long
+    }
+
+    fn said(&self) -> std::path::PathBuf {
+        self.folder.0.join("long.txt")
+    }
+
+    /// Whether its coordinator said that the training goes on from where it was.
+    fn went_on(&self) -> bool {
+        let said = std::fs::read_to_string(self.said()).unwrap();
+        said.contains("goes on from there wherever a worker is free")
+    }
+
+    fn records(&self, out: &str) -> String {
+        self.folder.read(&format!("{out}/records.jsonl"))
+    }
+
+    fn is_the_same_here(&self, passes: &str, out: &str) {
+        good(&self.compare(passes, "here", &[]).output().unwrap());
+        assert_eq!(self.records(out), self.records("here"));
+        std::fs::remove_dir_all(self.folder.0.join("here")).unwrap();
+    }
+}
+
+/// A unit can be paused once its worker has said that it runs, within three seconds. On a fast machine it may have ended: a longer one follows.
+const PASSES: [&str; 2] = ["200000", "500000"];
+
 /// A run of higher priority takes the only worker of a training that is under way, which goes on afterwards.
 #[test]
 fn a_training_is_paused_for_an_urgent_run_and_is_the_same_bits() {
@@ -353,44 +424,16 @@ fn a_training_is_paused_for_an_urgent_run_and_is_the_same_bits() {
     let Some((_server, address)) = server(&folder) else {
         return;
     };
-    let compare = |passes: &str, out: &str, more: &[&str]| {
-        let config = format!("{passes}.ron");
-        std::fs::write(folder.0.join(&config), long_trainings(passes)).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_compare"));
-        command.current_dir(&folder.0);
-        command.args([&config, "--out", out]).args(more);
-        command
-    };
-    let records = |out: &str| folder.read(&format!("{out}/records.jsonl"));
     let mut only = worker(&folder, &address, "only");
-    let said = folder.0.join("long.txt");
-    let is_said = |text: &str| std::fs::read_to_string(&said).unwrap().contains(text);
-    let server = trimtab_cluster::Server::at(address.clone());
-    let watcher = Watcher::connect(&server, std::sync::Arc::new(|_: &str| {})).unwrap();
-    let is_running = |run: &str| {
-        let workers = watcher.status().unwrap().workers;
-        let mut units = workers.iter().flat_map(|worker| &worker.heartbeat.in_hand);
-        units.any(|unit| unit.running && unit.run.as_str().starts_with(run))
-    };
-    // A unit can be paused once its worker has said that it runs, within three seconds. On a fast machine it may have ended: a longer one follows.
-    let long = ["200000", "1000000"].into_iter().find(|passes| {
-        let priority = ["--workers", &address, "--strategy", "priority"];
-        let out = format!("long-{passes}");
-        let mut command = compare(passes, &out, &priority);
-        command.stderr(std::fs::File::create(&said).unwrap());
-        let mut long = Running(command.stdout(Stdio::null()).spawn().unwrap());
-        let begun = Instant::now();
-        while long.0.try_wait().unwrap().is_none() && !is_running(&out) {
-            let seconds = begun.elapsed().as_secs();
-            assert!(seconds < 60, "nobody does it");
-            std::thread::sleep(Duration::from_millis(20));
-        }
+    let runs = Long::new(&folder, &address);
+    let long = PASSES.into_iter().find(|passes| {
+        let mut long = runs.begun(passes);
         let urgent = ["--workers", &address, "--priority", "1"];
-        let urgent = compare("20", &format!("urgent-{passes}"), &urgent).output();
-        good(&urgent.unwrap());
+        let urgent = runs.compare("20", &format!("urgent-{passes}"), &urgent);
+        good(&{ urgent }.output().unwrap());
         let goes_on = long.0.try_wait().unwrap().is_none();
         assert!(long.0.wait().unwrap().success());
-        goes_on && is_said(" for a run of higher priority")
+        goes_on && runs.went_on()
     });
     let long = long.expect("it is paused, and the urgent run does not wait for it");
     only.signal("-TERM");
@@ -398,10 +441,28 @@ fn a_training_is_paused_for_an_urgent_run_and_is_the_same_bits() {
     let stdout = only.0.stdout.as_mut().unwrap();
     stdout.read_to_string(&mut summary).unwrap();
     assert!(summary.contains(" 0 failed"), "{summary}");
-    good(&compare(long, "long-here", &[]).output().unwrap());
-    good(&compare("20", "urgent-here", &[]).output().unwrap());
-    assert_eq!(records(&format!("long-{long}")), records("long-here"));
-    assert_eq!(records(&format!("urgent-{long}")), records("urgent-here"));
+    runs.is_the_same_here(long, &format!("long-{long}"));
+    runs.is_the_same_here("20", &format!("urgent-{long}"));
+}
+
+#[test]
+fn a_training_whose_worker_leaves_goes_on_at_another_and_is_the_same_bits() {
+    let folder = Folder::new("cluster-handed");
+    let Some((_server, address)) = server(&folder) else {
+        return;
+    };
+    let runs = Long::new(&folder, &address);
+    let long = PASSES.into_iter().find(|passes| {
+        let mut leaving = worker(&folder, &address, &format!("leaving-{passes}"));
+        let mut long = runs.begun(passes);
+        leaving.signal("-TERM");
+        assert!(leaving.0.wait().unwrap().success());
+        let _other = worker(&folder, &address, &format!("other-{passes}"));
+        assert!(long.0.wait().unwrap().success());
+        runs.went_on()
+    });
+    let long = long.expect("it is handed over in its middle");
+    runs.is_the_same_here(long, &format!("long-{long}"));
 }
 
 /// What happened in searches comes with their results, whoever played them, and is written once.

@@ -334,9 +334,16 @@ impl Worker {
             worker: self.options.name.clone(),
             reason,
         };
-        // Once it is told the unit may come again at once, and what is in hand is not taken twice.
-        self.in_hand.acknowledge(&task.key).await;
-        self.tell(&task.run, Payload::Returned(returned)).await;
+        let returned = Payload::Returned(returned);
+        if self.leaving.load(Ordering::SeqCst) {
+            // Whoever hears that its hands are empty has to have heard why: else what was in them counts as not taken.
+            self.tell(&task.run, returned).await;
+            self.in_hand.acknowledge(&task.key).await;
+        } else {
+            // Once it is told the unit may come again at once, and what is in hand is not taken twice.
+            self.in_hand.acknowledge(&task.key).await;
+            self.tell(&task.run, returned).await;
+        }
     }
 
     /// Tells that a unit that stood still here does so no longer.
@@ -385,8 +392,9 @@ impl Worker {
         }
     }
 
-    /// Finishes what is in hand, or abandons it when the time is over.
+    /// Hands back what can go on elsewhere, finishes what else is in hand, or abandons it when the time is over.
     async fn drain(&self, executor: &dyn Executor) {
+        self.in_hand.leave();
         for task in self.parked.close() {
             self.tell_let_go(&task).await;
         }

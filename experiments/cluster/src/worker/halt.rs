@@ -1,7 +1,7 @@
 //! A unit's hold on its slot, and standing still without one.
 //!
-//! A unit that stands still keeps its thread, with all that it has in memory: models, optimisers, environments and whoever decides, those of a
-//! program's own too. That is its snapshot. None of it can be written down in general, so it goes on where it stands, or begins anew
+//! A unit that can say what is done of it ends with that ([`Done::Paused`]), and goes on anywhere. Another keeps its thread, with all that it has in
+//! memory: models, optimisers, environments and whoever decides, those of a program's own too. It goes on where it stands, or begins anew
 //! elsewhere, to the same bits.
 
 use super::in_hand::Reins;
@@ -70,20 +70,24 @@ impl Halt {
         }))
     }
 
-    /// Whether the unit is to stand still. One that can say what is done of it, so that it goes on anywhere, ends with
-    /// [`Done::Paused`].
+    /// Whether a unit that can say what is done of it is to end with that ([`Done::Paused`]): because another needs its slot, or its worker
+    /// leaves.
     pub fn is_wished(&self) -> bool {
-        let turn = self.0.turn.borrow();
-        turn.as_ref().is_some_and(|turn| turn.reins.is_halted())
+        self.is(|reins| reins.is_halted() || reins.is_leaving())
     }
 
-    /// Here the unit can stand still, and does if it is to: then this returns once it has a slot again. A unit that is not to go on unwinds
-    /// ([`std::panic::resume_unwind`]). It is a sign of life too.
+    fn is(&self, wished: impl Fn(&Reins) -> bool) -> bool {
+        let turn = self.0.turn.borrow();
+        turn.as_ref().is_some_and(|turn| wished(&turn.reins))
+    }
+
+    /// Here the unit can stand still, and does if another needs its slot: then this returns once it has one again. A unit that is not to go on
+    /// unwinds ([`std::panic::resume_unwind`]). It is a sign of life too.
     pub fn here(&self) {
         if let Some(turn) = &*self.0.turn.borrow() {
             turn.reins.sign();
         }
-        if self.is_wished() {
+        if self.is(Reins::is_halted) {
             self.park();
         }
     }

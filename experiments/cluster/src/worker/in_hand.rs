@@ -33,6 +33,7 @@ enum State {
 /// What a running unit and its worker say to each other.
 pub(super) struct Reins {
     halted: AtomicBool,
+    leaving: AtomicBool,
     signed: Mutex<Instant>,
 }
 
@@ -40,6 +41,7 @@ impl Reins {
     fn new() -> Self {
         Self {
             halted: AtomicBool::new(false),
+            leaving: AtomicBool::new(false),
             signed: Mutex::new(Instant::now()),
         }
     }
@@ -47,6 +49,11 @@ impl Reins {
     /// Whether it is to stand still.
     pub(super) fn is_halted(&self) -> bool {
         self.halted.load(Ordering::SeqCst)
+    }
+
+    /// Whether its worker leaves.
+    pub(super) fn is_leaving(&self) -> bool {
+        self.leaving.load(Ordering::SeqCst)
     }
 
     /// It goes on.
@@ -135,6 +142,15 @@ impl InHand {
                 Some(held.task.clone())
             }
             State::Cancelled => None,
+        }
+    }
+
+    /// The worker leaves: a running unit that can go on elsewhere is handed back at the end of its segment.
+    pub(super) fn leave(&self) {
+        for held in self.lock().values() {
+            if let State::Running(reins) = &held.state {
+                reins.leaving.store(true, Ordering::SeqCst);
+            }
         }
     }
 

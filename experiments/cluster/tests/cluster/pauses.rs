@@ -20,6 +20,8 @@ struct Slices {
     done: AtomicU64,
     /// Units that ended before their end.
     let_go: AtomicU64,
+    /// Whether units say what is done of them, and go on from that.
+    written_down: bool,
 }
 
 impl Executor for Slices {
@@ -35,9 +37,16 @@ impl Executor for Slices {
         let job = order.content(order.job).unwrap();
         let milliseconds: u64 = std::str::from_utf8(&job).unwrap().parse().unwrap();
         let mut unfinished = Unfinished(Some(&self.let_go));
-        for _ in 0..milliseconds / SLICE.as_millis() as u64 {
+        let before = order
+            .continuation
+            .map_or("0", |before| std::str::from_utf8(before).unwrap());
+        for slice in before.parse().unwrap()..milliseconds / SLICE.as_millis() as u64 {
             sleep(SLICE);
             self.done.fetch_add(1, Ordering::SeqCst);
+            if self.written_down && order.halt.is_wished() {
+                unfinished.0 = None;
+                return Done::Paused((slice + 1).to_string().into_bytes());
+            }
             order.halt.here();
         }
         unfinished.0 = None;
@@ -47,6 +56,13 @@ impl Executor for Slices {
 }
 
 impl Slices {
+    fn written_down() -> Self {
+        Self {
+            written_down: true,
+            ..Default::default()
+        }
+    }
+
     fn slices(&self) -> u64 {
         self.done.load(Ordering::SeqCst)
     }
@@ -128,17 +144,76 @@ fn a_long_unit_is_paused_for_an_urgent_run_and_goes_on_where_it_was() {
     });
 }
 
+/// Its own worker is busy for long with what it was paused for.
 #[test]
-fn many_preemptions_at_random_change_no_answer() {
+fn a_paused_unit_that_is_written_down_goes_on_at_another_worker() {
     let Some((folder, _running, server)) = alone() else {
         return;
     };
-    let (stop, slices) = (AtomicBool::new(false), Slices::default());
+    let stop = AtomicBool::new(false);
+    let (first, other) = (Slices::written_down(), Slices::written_down());
+    std::thread::scope(|scope| {
+        let _end = AtEnd(&stop);
+        scope.spawn(|| worker(&server, &folder.path().join("w0"), 1, &first, &stop));
+        let long = scope.spawn(|| play(&server, "long", 0, (1, 2000)));
+        until("it began", || first.slices() >= 20);
+        let urgent = scope.spawn(|| play(&server, "urgent", 1, (1, 8000)));
+        until("the other runs", || first.slices() > 100);
+        scope.spawn(|| worker(&server, &folder.path().join("w1"), 1, &other, &stop));
+        let counts = long.join().unwrap();
+        assert_eq!((counts.done, counts.lost, counts.paused), (1, 0, 1));
+        assert!(!urgent.is_finished(), "it waited for its worker");
+        assert!((1..=80).contains(&other.slices()), "{}", other.slices());
+        urgent.join().unwrap();
+        // Nothing was done again.
+        assert_eq!(first.slices() + other.slices(), 100 + 400);
+        stop.store(true, Ordering::SeqCst);
+    });
+}
+
+#[test]
+fn a_worker_that_leaves_hands_back_what_it_has_done_of_a_unit() {
+    let Some((folder, _running, server)) = alone() else {
+        return;
+    };
+    let (leave, stop) = (AtomicBool::new(false), AtomicBool::new(false));
+    let (leaving, staying) = (Slices::written_down(), Slices::written_down());
+    std::thread::scope(|scope| {
+        let (_end, _stop) = (AtEnd(&leave), AtEnd(&stop));
+        let first = scope.spawn(|| worker(&server, &folder.path().join("w0"), 1, &leaving, &leave));
+        let long = scope.spawn(|| play(&server, "long", 0, (1, 4000)));
+        until("it began", || leaving.slices() >= 20);
+        leave.store(true, Ordering::SeqCst);
+        let summary = first.join().unwrap();
+        assert_eq!((summary.done, summary.returned), (0, 1));
+        scope.spawn(|| worker(&server, &folder.path().join("w1"), 1, &staying, &stop));
+        let counts = long.join().unwrap();
+        assert_eq!((counts.done, counts.lost), (1, 0));
+        // Nothing was done again.
+        assert_eq!(leaving.slices() + staying.slices(), 200);
+        assert!(staying.slices() > 0);
+        stop.store(true, Ordering::SeqCst);
+    });
+}
+
+/// In their threads, and from what is written down.
+#[test]
+fn many_preemptions_at_random_change_no_answer() {
+    for slices in [Slices::default(), Slices::written_down()] {
+        many_preemptions(&slices);
+    }
+}
+
+fn many_preemptions(slices: &Slices) {
+    let Some((folder, _running, server)) = alone() else {
+        return;
+    };
+    let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let _end = AtEnd(&stop);
         for (index, slots) in [1, 2].into_iter().enumerate() {
             let folder = folder.path().join(format!("w{index}"));
-            let (server, slices, stop) = (&server, &slices, &stop);
+            let (server, stop) = (&server, &stop);
             scope.spawn(move || worker(server, &folder, slots, slices, stop));
         }
         let long = scope.spawn(|| play(&server, "long", -1, (24, 1000)));
@@ -189,7 +264,7 @@ fn a_unit_that_is_paused_at_a_worker_that_is_killed_begins_anew() {
 }
 
 #[test]
-fn a_unit_that_is_paused_at_a_worker_that_leaves_begins_anew_and_its_thread_ends() {
+fn a_unit_that_stands_still_at_a_worker_that_leaves_begins_anew_and_its_thread_ends() {
     let Some((folder, _running, server)) = alone() else {
         return;
     };

@@ -15,6 +15,18 @@ impl Underway<'_> {
         let Some(pending) = self.units.get_mut(&id) else {
             return Ok(());
         };
+        let given = pending.worker.as_ref().map(|(_, name)| name);
+        if let Reason::Preempted(state) = &returned.reason
+            && given.is_none_or(|name| *name == returned.worker)
+        {
+            // Also where its worker was held for gone: what it has done is good all the same.
+            (self.coordinator.options.notice)(&format!(
+                "a unit is paused at {}, and goes on from there wherever a worker is free",
+                returned.worker
+            ));
+            self.inner.counts.paused += 1;
+            pending.continuation = Some(state.clone());
+        }
         let scheduler = &mut self.inner.scheduler;
         let Some((worker, name)) = pending.worker.clone() else {
             if pending.keeper.as_ref() == Some(&returned.worker) {
@@ -28,16 +40,11 @@ impl Underway<'_> {
             return Ok(());
         }
         match returned.reason {
-            Reason::Preempted(state) => {
+            Reason::Preempted(_) | Reason::Leaving => {
                 pending.worker = None;
-                pending.continuation = Some(state);
                 scheduler.preempted(id, worker, now).map_err(scheduling)?;
             }
             Reason::Parked(seconds) => self.parked(id, seconds)?,
-            Reason::Leaving => {
-                pending.worker = None;
-                scheduler.preempted(id, worker, now).map_err(scheduling)?;
-            }
             Reason::Broken(reason) => {
                 (self.coordinator.options.notice)(&format!(
                     "a unit broke down at {name}: {reason}"
