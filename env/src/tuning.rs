@@ -52,6 +52,7 @@ use crate::mdp::stream::derived_seed;
 use crate::servo::context_servo::Steering;
 use crate::tuning::knob::Position;
 use crate::tuning::observation::{Encoder, Moment};
+use crate::tuning::recording::Asked;
 use crate::tuning::settings::BATCH_SIZE;
 use crate::{
     Action, ActionMask, Budget, Cost, Environment, EnvironmentSpec, Error, Knob, Moves,
@@ -368,10 +369,8 @@ impl Environment for TuningEnv {
             .collect();
         let steering = base_controller::begin(config, &positions, instance.trainee.spec(), budget)?;
         recording::begins(self.id);
-        let report = recording::report(|| {
-            let seed = derived_seed(seed, "training", 0);
-            instance.trainee.start(seed)
-        })?;
+        let seed = derived_seed(seed, "training", 0);
+        let report = recording::report(Asked::Start(seed), || instance.trainee.start(seed))?;
         let first_loss = config.objective.of(&report).unwrap_or(f64::NAN);
         let lowest = instance.trainee.spec().lowest_loss;
         self.encoder.start(&report, lowest);

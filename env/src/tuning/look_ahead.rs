@@ -1,6 +1,7 @@
 //! Trying settings out and going back.
 
-use super::{TuningEnv, recording};
+use super::TuningEnv;
+use super::recording::{self, Asked};
 use crate::{Error, Report, Restore, Result, Settings};
 
 impl TuningEnv {
@@ -27,7 +28,8 @@ impl TuningEnv {
         let here = trainee.snapshot();
         let mut reports = Vec::with_capacity(tried.len());
         for (settings, updates) in tried {
-            let report = recording::report(|| trainee.probe(settings, *updates))?;
+            let asked = Asked::Probe(*updates);
+            let report = recording::report(asked, || trainee.probe(settings, *updates))?;
             episode.spent += report.cost;
             let ends = report.diverged || episode.spent >= episode.budget;
             reports.push(report);

@@ -24,7 +24,7 @@
 //! # Ok::<(), trimtab_env::Error>(())
 //! ```
 
-use crate::{Error, Report, Result, TestReport};
+use crate::{Cost, Error, Report, Result, TestReport};
 use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
 
@@ -35,8 +35,28 @@ pub struct Recording {
     training: Vec<u8>,
 }
 
+/// What was said, and to what.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-enum Told {
+struct Told {
+    asked: Asked,
+    said: Said,
+}
+
+/// What a training is asked for, so that nothing is read that was said of something else.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) enum Asked {
+    /// To begin, with this seed.
+    Start(u64),
+    /// For a segment of this budget.
+    Advance(Cost),
+    /// For so many updates.
+    Probe(u64),
+    /// For a test.
+    Test,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+enum Said {
     Report(Report),
     Test(TestReport),
 }
@@ -51,7 +71,8 @@ struct Tape {
     training: Option<Vec<u8>>,
     /// The environment whose trainings these are.
     environment: Option<u64>,
-    /// Whether there is more to be known than what was reported: trainings of other environments, or weights that were taken.
+    /// Whether there is more to be known than what was reported: trainings of other environments, or that had begun before, or weights that
+    /// were taken.
     more: bool,
 }
 
@@ -100,18 +121,18 @@ pub(super) fn is_told() -> bool {
     on_tape(|tape| tape.read < tape.told.len()).unwrap_or(false)
 }
 
-/// A report, read or made.
+/// A report on what is `asked`, read or made.
 ///
 /// # Errors
 /// Those of making it; [`Error::Other`] where the recording is of other work.
-pub(super) fn report(make: impl FnOnce() -> Result<Report>) -> Result<Report> {
-    match next()? {
-        Some(Told::Report(report)) => return Ok(report),
-        Some(Told::Test(_)) => return Err(foreign()),
+pub(super) fn report(asked: Asked, make: impl FnOnce() -> Result<Report>) -> Result<Report> {
+    match next(asked)? {
+        Some(Said::Report(report)) => return Ok(report),
+        Some(Said::Test(_)) => return Err(foreign()),
         None => {}
     }
     let report = make()?;
-    keep(|| Told::Report(report.clone()));
+    keep(asked, || Said::Report(report.clone()));
     Ok(report)
 }
 
@@ -120,22 +141,23 @@ pub(super) fn report(make: impl FnOnce() -> Result<Report>) -> Result<Report> {
 /// # Errors
 /// As [`report()`].
 pub(super) fn test(make: impl FnOnce() -> Result<TestReport>) -> Result<TestReport> {
-    match next()? {
-        Some(Told::Test(report)) => return Ok(report),
-        Some(Told::Report(_)) => return Err(foreign()),
+    match next(Asked::Test)? {
+        Some(Said::Test(report)) => return Ok(report),
+        Some(Said::Report(_)) => return Err(foreign()),
         None => {}
     }
     let report = make()?;
-    keep(|| Told::Test(report.clone()));
+    keep(Asked::Test, || Said::Test(report.clone()));
     Ok(report)
 }
 
-fn next() -> Result<Option<Told>> {
+fn next(asked: Asked) -> Result<Option<Said>> {
     let next = on_tape(|tape| match tape.told.get(tape.read) {
-        Some(told) => {
+        Some(told) if told.asked == asked => {
             tape.read += 1;
-            Ok(Some(told.clone()))
+            Ok(Some(told.said.clone()))
         }
+        Some(_) => Err(foreign()),
         // The state was not taken where the recording ends.
         None if tape.training.is_some() => Err(foreign()),
         None => Ok(None),
@@ -143,9 +165,14 @@ fn next() -> Result<Option<Told>> {
     next.unwrap_or(Ok(None))
 }
 
-fn keep(told: impl FnOnce() -> Told) {
+fn keep(asked: Asked, said: impl FnOnce() -> Said) {
     on_tape(|tape| {
-        tape.told.push(told());
+        // A training that began before the work did has more to it than is recorded.
+        tape.more |= tape.environment.is_none();
+        tape.told.push(Told {
+            asked,
+            said: said(),
+        });
         tape.read = tape.told.len();
     });
 }

@@ -1,9 +1,10 @@
 //! A segment, from its settings to the step that comes of it.
 
 use super::{Episode, Segment, TuningEnv, observe};
+use crate::tuning::pause;
+use crate::tuning::recording::{self, Asked};
 use crate::tuning::reward::Progress;
 use crate::tuning::settings::{BATCH_SIZE, LEARNING_RATE};
-use crate::tuning::{pause, recording};
 use crate::{Error, Restore, Result, Settings, Status, Step, Termination, Trainee, Value};
 use std::time::Instant;
 
@@ -47,7 +48,8 @@ impl TuningEnv {
         let budget = config.segments.spent_after(index) * episode.budget - spent_before;
         let told = recording::is_told();
         let clock = Instant::now();
-        let report = recording::report(|| instance.trainee.advance(&settings, budget))?;
+        let asked = Asked::Advance(budget);
+        let report = recording::report(asked, || instance.trainee.advance(&settings, budget))?;
         let seconds = clock.elapsed().as_secs_f64();
         episode.spent += report.cost;
         episode.measured_update_ratio = report.gradients.map(|gradients| gradients.update_ratio);

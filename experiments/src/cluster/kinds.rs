@@ -45,10 +45,11 @@ struct Continuation<A> {
 /// What a unit unwinds with that goes on from this.
 struct StandsStill(Recording);
 
-/// Does what stands still where `halt` says so; `Err` if it goes on from a recording. What none can be made of waits in its thread.
+/// Does what stands still where `halt` says so; `Err` if it goes on from a recording. What none can be made of waits in its thread, as does
+/// what is not `recorded`.
 fn halting<T>(
     halt: &Halt,
-    from: Option<Recording>,
+    (recorded, from): (bool, Option<Recording>),
     work: impl FnOnce() -> T,
 ) -> std::result::Result<T, Recording> {
     let halt = halt.clone();
@@ -60,7 +61,10 @@ fn halting<T>(
         }
         halt.here();
     });
-    let work = || recording::with(from, || pause::with(pause, work));
+    let work = || match recorded {
+        true => recording::with(from, || pause::with(pause, work)),
+        false => pause::with(pause, work),
+    };
     catch_unwind(AssertUnwindSafe(work)).map_err(|thrown| match thrown.downcast::<StandsStill>() {
         Ok(stands_still) => stands_still.0,
         Err(other) => resume_unwind(other),
@@ -182,7 +186,9 @@ where
             let _span = span(slot, order).entered();
             let clock = Instant::now();
             let one = || self.one(slot, &shared, unit, order.progress);
-            let done = match halting(order.halt, from.take(), one) {
+            // What a unit with a place reports depends on where its bench stands, which others left there.
+            let recorded = self.work.place(unit).is_none();
+            let done = match halting(order.halt, (recorded, from.take()), one) {
                 Ok(done) => done,
                 Err(recording) => {
                     let next = Some(recording);

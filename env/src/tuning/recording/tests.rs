@@ -185,6 +185,25 @@ fn work_that_has_taken_weights_has_no_recording() {
     assert_eq!(until(0, None, work).unwrap_err(), None);
 }
 
+/// What was reported before is not known: elsewhere it would begin in another place.
+#[test]
+fn work_whose_training_had_begun_before_has_no_recording() {
+    let count = Arc::new(AtomicU64::new(0));
+    let mut environment = environment(&count);
+    environment.reset(1).unwrap();
+    environment.step(&Action::from(0)).unwrap();
+    let goes_on = || {
+        environment.step(&Action::from(0)).unwrap();
+        environment.reset(2).unwrap();
+        environment.step(&Action::from(0)).unwrap();
+    };
+    // In the training that it found, and in one that it began.
+    assert_eq!(until(1, None, goes_on).unwrap_err(), None);
+    environment.reset(1).unwrap();
+    let goes_on = || environment.step(&Action::from(0));
+    assert_eq!(until(0, None, goes_on).unwrap_err(), None);
+}
+
 #[test]
 fn nobody_records_unless_it_is_asked_for() {
     let count = Arc::new(AtomicU64::new(0));
@@ -242,13 +261,20 @@ fn a_recording_of_other_work_is_an_error() {
         told: told.to_vec(),
         training: training.to_vec(),
     };
-    let test = Told::Test(TestReport::default());
+    let test = Told {
+        said: Said::Test(TestReport::default()),
+        ..told[0].clone()
+    };
     for recording in [
         given(&told, b"noise"),
         given(&[], &training),
         given(&told[..1], &training),
         given(std::slice::from_ref(&test), &training),
         given(&[&told[..1], &[test]].concat(), &training),
+        // Of the same work, but for the seed of its training.
+        until(2, None, || trainings(&count, &[2, 1]))
+            .unwrap_err()
+            .unwrap(),
     ] {
         let error = with(Some(recording), || trainings(&count, &[1, 2])).unwrap_err();
         let said = error.to_string();
