@@ -370,7 +370,8 @@ impl Environment for TuningEnv {
         let steering = base_controller::begin(config, &positions, instance.trainee.spec(), budget)?;
         recording::begins(self.id);
         let seed = derived_seed(seed, "training", 0);
-        let report = recording::report(Asked::Start(seed), || instance.trainee.start(seed))?;
+        let report =
+            recording::report(self.id, Asked::Start(seed), || instance.trainee.start(seed))?;
         let first_loss = config.objective.of(&report).unwrap_or(f64::NAN);
         let lowest = instance.trainee.spec().lowest_loss;
         self.encoder.start(&report, lowest);
@@ -426,7 +427,7 @@ impl Environment for TuningEnv {
         let trainee = &mut self.instances[episode.instance].trainee;
         let now = trainee.snapshot();
         trainee.restore(&episode.best, Restore::Everything)?;
-        let test = recording::test(|| trainee.test())?;
+        let test = recording::test(self.id, || trainee.test())?;
         trainee.restore(&now, Restore::Everything)?;
         let mut outcome = Outcome::from([
             ("best_validation_loss".to_owned(), episode.best_loss),

@@ -29,7 +29,7 @@ impl TuningEnv {
         let mut reports = Vec::with_capacity(tried.len());
         for (settings, updates) in tried {
             let asked = Asked::Probe(*updates);
-            let report = recording::report(asked, || trainee.probe(settings, *updates))?;
+            let report = recording::report(self.id, asked, || trainee.probe(settings, *updates))?;
             episode.spent += report.cost;
             let ends = report.diverged || episode.spent >= episode.budget;
             reports.push(report);

@@ -105,10 +105,7 @@ fn on_tape<T>(then: impl FnOnce(&mut Tape) -> T) -> Option<T> {
 
 /// A training of this environment begins.
 pub(super) fn begins(environment: u64) {
-    on_tape(|tape| {
-        let known = *tape.environment.get_or_insert(environment);
-        tape.more |= known != environment;
-    });
+    on_tape(|tape| *tape.environment.get_or_insert(environment));
 }
 
 /// Something of a training is needed that no report says.
@@ -121,18 +118,22 @@ pub(super) fn is_told() -> bool {
     on_tape(|tape| tape.read < tape.told.len()).unwrap_or(false)
 }
 
-/// A report on what is `asked`, read or made.
+/// A report on what a training of this environment is `asked`, read or made.
 ///
 /// # Errors
 /// Those of making it; [`Error::Other`] where the recording is of other work.
-pub(super) fn report(asked: Asked, make: impl FnOnce() -> Result<Report>) -> Result<Report> {
+pub(super) fn report(
+    environment: u64,
+    asked: Asked,
+    make: impl FnOnce() -> Result<Report>,
+) -> Result<Report> {
     match next(asked)? {
         Some(Said::Report(report)) => return Ok(report),
         Some(Said::Test(_)) => return Err(foreign()),
         None => {}
     }
     let report = make()?;
-    keep(asked, || Said::Report(report.clone()));
+    keep(environment, asked, || Said::Report(report.clone()));
     Ok(report)
 }
 
@@ -140,14 +141,17 @@ pub(super) fn report(asked: Asked, make: impl FnOnce() -> Result<Report>) -> Res
 ///
 /// # Errors
 /// As [`report()`].
-pub(super) fn test(make: impl FnOnce() -> Result<TestReport>) -> Result<TestReport> {
+pub(super) fn test(
+    environment: u64,
+    make: impl FnOnce() -> Result<TestReport>,
+) -> Result<TestReport> {
     match next(Asked::Test)? {
         Some(Said::Test(report)) => return Ok(report),
         Some(Said::Report(_)) => return Err(foreign()),
         None => {}
     }
     let report = make()?;
-    keep(Asked::Test, || Said::Test(report.clone()));
+    keep(environment, Asked::Test, || Said::Test(report.clone()));
     Ok(report)
 }
 
@@ -165,10 +169,10 @@ fn next(asked: Asked) -> Result<Option<Said>> {
     next.unwrap_or(Ok(None))
 }
 
-fn keep(asked: Asked, said: impl FnOnce() -> Said) {
+fn keep(environment: u64, asked: Asked, said: impl FnOnce() -> Said) {
     on_tape(|tape| {
         // A training that began before the work did has more to it than is recorded.
-        tape.more |= tape.environment.is_none();
+        tape.more |= tape.environment != Some(environment);
         tape.told.push(Told {
             asked,
             said: said(),
@@ -189,11 +193,11 @@ pub(super) fn training() -> Option<Vec<u8>> {
 
 /// A recording of the work up to here, if that and what `save` writes of the training under way are all there is to be known.
 pub(super) fn of(save: impl FnOnce() -> Option<Vec<u8>>) -> Option<Recording> {
-    on_tape(|tape| {
-        let training = if tape.more { None } else { save() }?;
-        let told = tape.told.clone();
-        Some(Recording { told, training })
-    })?
+    // Whatever `save` does may come by here too.
+    on_tape(|tape| tape.more).filter(|more| !more)?;
+    let training = save()?;
+    let told = on_tape(|tape| tape.told.clone())?;
+    Some(Recording { told, training })
 }
 
 #[cfg(test)]

@@ -49,7 +49,9 @@ impl TuningEnv {
         let told = recording::is_told();
         let clock = Instant::now();
         let asked = Asked::Advance(budget);
-        let report = recording::report(asked, || instance.trainee.advance(&settings, budget))?;
+        let report = recording::report(self.id, asked, || {
+            instance.trainee.advance(&settings, budget)
+        })?;
         let seconds = clock.elapsed().as_secs_f64();
         episode.spent += report.cost;
         episode.measured_update_ratio = report.gradients.map(|gradients| gradients.update_ratio);

@@ -202,6 +202,15 @@ fn work_whose_training_had_begun_before_has_no_recording() {
     environment.reset(1).unwrap();
     let goes_on = || environment.step(&Action::from(0));
     assert_eq!(until(0, None, goes_on).unwrap_err(), None);
+    // Nor beside one that it began.
+    environment.reset(1).unwrap();
+    let goes_on = || {
+        let mut begun = self::environment(&count);
+        begun.reset(2).unwrap();
+        environment.step(&Action::from(0)).unwrap();
+        begun.step(&Action::from(0)).unwrap();
+    };
+    assert_eq!(until(1, None, goes_on).unwrap_err(), None);
 }
 
 #[test]
