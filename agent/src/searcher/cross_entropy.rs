@@ -51,13 +51,17 @@ impl CrossEntropy {
     /// # Errors
     /// [`Error::Config`] unless the elite is 2 or more and smaller than the population, and the standard deviations above 0.
     pub fn new(space: SearchSpace, config: CrossEntropyConfig, seed: u64) -> Result<Self> {
+        if config.population < 3 {
+            let allowed = "give 3 or more: an elite of 2, and one that is not in it";
+            return Err(Error::config("population", config.population, allowed));
+        }
         if config.elite < 2 || config.elite >= config.population {
             return Err(Error::config(
                 "elite",
                 config.elite,
                 format!(
                     "give 2 to {}, less than the population",
-                    config.population.max(1) - 1
+                    config.population - 1
                 ),
             ));
         }
@@ -220,13 +224,18 @@ mod tests {
 
     #[test]
     fn impossible_options_are_named() {
-        let config = CrossEntropyConfig {
-            elite: 16,
-            ..Default::default()
+        let refused = |population, elite, begins: &str| {
+            let config = CrossEntropyConfig {
+                population,
+                elite,
+                ..Default::default()
+            };
+            let searcher = CrossEntropy::new(space(), config, 1);
+            let error = searcher.unwrap_err().to_string();
+            assert!(error.starts_with(begins), "{error}");
         };
-        let error = CrossEntropy::new(space(), config, 1)
-            .unwrap_err()
-            .to_string();
-        assert!(error.starts_with("elite: 16"), "{error}");
+        refused(16, 16, "elite: 16 is not allowed; give 2 to 15");
+        refused(16, 1, "elite: 1 is not allowed; give 2 to 15");
+        refused(2, 1, "population: 2 is not allowed; give 3 or more");
     }
 }

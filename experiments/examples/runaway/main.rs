@@ -4,9 +4,11 @@
 //! cargo run --release -p trimtab-experiments --example runaway [-- --draws 400 --seed 1 --threads 2]
 //! cargo run --release -p trimtab-experiments --example runaway -- --ordinary
 //! cargo run --release -p trimtab-experiments --example runaway -- --seed 1 --show 17
+//! cargo run --release -p trimtab-experiments --example runaway -- --servo runs/fit/context_servo.ron
 //! ```
 //!
-//! The second plays trainings as the servo was fitted to, for comparison; the third shows one training, segment after segment.
+//! The second plays trainings as the servo was fitted to, for comparison; the third shows one training, segment after segment. The last
+//! plays a servo that `fit` has left, in place of the shipped one.
 
 mod breaking;
 
@@ -14,6 +16,8 @@ use breaking::{Breaking, Kind, Outcome, lr};
 use clap::Parser;
 use indicatif::ProgressBar;
 use std::error::Error;
+use std::path::PathBuf;
+use trimtab_env::ContextServo;
 use trimtab_env::mdp::threads::in_order;
 
 #[global_allocator]
@@ -41,13 +45,24 @@ struct Options {
     /// Shows one of them, segment after segment.
     #[arg(long)]
     show: Option<u64>,
+    /// File of a fitted servo; without one the shipped servo plays.
+    #[arg(long)]
+    servo: Option<PathBuf>,
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
     let options = Options::parse();
-    let draw = |index| match options.ordinary {
-        true => Breaking::ordinary(options.seed, index),
-        false => Breaking::draw(options.seed, index).map_err(Box::from),
+    let servo: ContextServo = match &options.servo {
+        Some(path) => ron::from_str(&std::fs::read_to_string(path)?)?,
+        None => ContextServo::default(),
+    };
+    let draw = |index| {
+        let mut drawn = match options.ordinary {
+            true => Breaking::ordinary(options.seed, index)?,
+            false => Breaking::draw(options.seed, index)?,
+        };
+        drawn.config.servo = servo;
+        Ok::<_, Box<dyn Error + Send + Sync>>(drawn)
     };
     if let Some(index) = options.show {
         return show(&draw(index).map_err(|error| error.to_string())?);

@@ -10,7 +10,8 @@ use trimtab_env::stream;
 
 /// A synthetic data set. Inputs are `x = A z` with `A` a random matrix whose columns shrink as `k^(-spectrum / 2)`, so that
 /// features are correlated as real ones are, and `z` normal around one of several centres. A random network of tanh layers
-/// says what is to be predicted: the class with the largest output after noise, or its output plus noise.
+/// says what is to be predicted: the class with the largest output after noise, or its output plus noise. With `levels` a feature is
+/// a category, and a row mostly zeros; with `skew` a regression has a heavy tail.
 ///
 /// ```
 /// use trimtab_models::data::Teacher;
@@ -37,6 +38,10 @@ pub struct Teacher {
     pub centres: usize,
     /// Standard deviation of the noise on the teacher's outputs, relative to theirs.
     pub noise: f64,
+    /// Categories of a feature, of which each is a column of zeros and ones; 0 for numbers. The teacher sees which category it is.
+    pub levels: usize,
+    /// A regression is of `exp(skew y)` in place of `y`, whose logarithm is about normal; 0 for `y`. Its standard deviation is 1 too.
+    pub skew: f64,
     /// Everything random follows from this.
     pub seed: u64,
 }
@@ -52,6 +57,8 @@ impl Default for Teacher {
             spectrum: 1.0,
             centres: 1,
             noise: 0.1,
+            levels: 0,
+            skew: 0.0,
             seed: 0,
         }
     }
@@ -59,6 +66,8 @@ impl Default for Teacher {
 
 /// The largest data set that is made.
 const MOST_NUMBERS: usize = 100_000_000;
+/// With more, one row of some thousand is nearly all of a regression's variance.
+const MOST_SKEW: f64 = 3.0;
 
 impl Teacher {
     /// Checks every field.
@@ -84,7 +93,7 @@ impl Teacher {
         }
         let allowed = "at most 100 million numbers in all";
         for (field, number, times) in [
-            ("rows", self.rows, self.features.max(self.classes)),
+            ("rows", self.rows, self.columns().max(self.classes)),
             ("features", self.features, self.features),
             ("centres", self.centres, self.features),
         ] {
@@ -99,13 +108,27 @@ impl Teacher {
             ("gain", self.gain),
             ("spectrum", self.spectrum),
             ("noise", self.noise),
+            ("skew", self.skew),
         ] {
             if !(number.is_finite() && number >= 0.0) {
                 let allowed = "a finite number of at least 0";
                 return fault(field, number.to_string(), allowed);
             }
         }
+        if self.levels == 1 {
+            let allowed = "at least 2, or 0 for numbers";
+            return fault("levels", self.levels.to_string(), allowed);
+        }
+        if self.skew > MOST_SKEW {
+            let allowed = format!("at most {MOST_SKEW}");
+            return fault("skew", self.skew.to_string(), &allowed);
+        }
         Ok(())
+    }
+
+    /// The columns of a row.
+    pub fn columns(&self) -> usize {
+        self.features.saturating_mul(self.levels.max(1))
     }
 
     /// The data set.
@@ -119,7 +142,7 @@ impl Teacher {
         let centres = normal(self.centres.max(1) * self.features, 1.0, &mut rng);
         let layers = self.layers(&mut rng);
 
-        let mut inputs = Vec::with_capacity(self.rows * self.features);
+        let mut inputs = Vec::with_capacity(self.rows * self.columns());
         let mut outputs = Vec::with_capacity(self.rows * self.classes);
         for _ in 0..self.rows {
             let mut latent = normal(self.features, 1.0, &mut rng);
@@ -130,13 +153,36 @@ impl Teacher {
                 let both = latent.iter_mut().zip(from);
                 both.for_each(|(z, centre)| *z = (*z + centre) * std::f64::consts::FRAC_1_SQRT_2);
             }
-            let row = product(&mixing, &latent);
+            let mut row = product(&mixing, &latent);
+            if self.levels > 0 {
+                for x in &mut row {
+                    let level = self.level(*x);
+                    inputs.extend((0..self.levels).map(|at| f32::from(u8::from(at == level))));
+                    *x = self.middle(level);
+                }
+            } else {
+                inputs.extend(row.iter().map(|x| *x as f32));
+            }
             outputs.extend(answer(&layers, &row));
-            inputs.extend(row.iter().map(|x| *x as f32));
         }
         self.disturb(&mut outputs, &mut rng);
+        if self.classes == 1 && self.skew > 0.0 {
+            outputs.iter_mut().for_each(|y| *y = (self.skew * *y).exp());
+            standardise(&mut outputs);
+        }
         let targets = self.targets(&outputs);
-        Dataset::new("teacher", [1, 1, self.features], inputs, targets)
+        Dataset::new("teacher", [1, 1, self.columns()], inputs, targets)
+    }
+
+    /// The category of a number: the range from -2 to 2 is cut into parts of the same width, of which the outer ones go on.
+    fn level(&self, x: f64) -> usize {
+        let part = (x + 2.0) / 4.0 * self.levels as f64;
+        (part.max(0.0) as usize).min(self.levels - 1)
+    }
+
+    /// The middle of a category.
+    fn middle(&self, level: usize) -> f64 {
+        (level as f64 + 0.5) / self.levels as f64 * 4.0 - 2.0
     }
 
     /// `A`, row after row, scaled so that a feature has a variance of about 1.
@@ -201,6 +247,15 @@ impl Teacher {
             names: (0..self.classes).map(|class| class.to_string()).collect(),
         }
     }
+}
+
+/// Brings numbers to mean 0 and standard deviation 1.
+fn standardise(numbers: &mut [f64]) {
+    let count = numbers.len() as f64;
+    let mean = numbers.iter().sum::<f64>() / count;
+    let variance = numbers.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / count;
+    let scale = variance.sqrt().max(1e-12);
+    numbers.iter_mut().for_each(|x| *x = (*x - mean) / scale);
 }
 
 fn normal(count: usize, deviation: f64, rng: &mut ChaCha8Rng) -> Vec<f64> {
@@ -297,6 +352,75 @@ mod tests {
     }
 
     #[test]
+    fn a_category_is_one_column_of_its_levels_and_says_what_the_number_said() {
+        let teacher = Teacher {
+            rows: 500,
+            features: 3,
+            levels: 5,
+            noise: 0.0,
+            ..Teacher::default()
+        };
+        let data = teacher.dataset().unwrap();
+        assert_eq!(data.features, 15);
+        for block in data.inputs.chunks_exact(5) {
+            assert_eq!(block.iter().sum::<f32>(), 1.0, "{block:?}");
+        }
+        // A feature of variance 1 is in every level, and most often in the middle one.
+        let of = |level| {
+            data.inputs
+                .chunks_exact(5)
+                .filter(move |b| b[level] == 1.0)
+                .count()
+        };
+        let counts: Vec<usize> = (0..5).map(of).collect();
+        assert!(counts.iter().all(|count| *count > 20), "{counts:?}");
+        assert!(counts[2] > counts[0] && counts[2] > counts[4], "{counts:?}");
+        // Without noise rows of the same categories have the same class.
+        let Targets::Classes { labels, .. } = &data.targets else {
+            panic!("not classes")
+        };
+        let mut seen = std::collections::HashMap::new();
+        for (row, label) in data.inputs.chunks_exact(15).zip(labels) {
+            let row: Vec<u8> = row.iter().map(|x| *x as u8).collect();
+            assert_eq!(seen.entry(row).or_insert(label), &label);
+        }
+        assert!(seen.len() < 126);
+    }
+
+    /// A log-normal of `sigma` has the skewness `(e^(sigma^2) + 2) sqrt(e^(sigma^2) - 1)`, 1.75 at 1/2.
+    #[test]
+    fn skew_makes_a_tail_of_the_same_order() {
+        let values = |skew| {
+            let teacher = Teacher {
+                rows: 20_000,
+                classes: 1,
+                hidden: vec![],
+                centres: 1,
+                noise: 0.5,
+                skew,
+                ..Teacher::default()
+            };
+            match teacher.dataset().unwrap().targets {
+                Targets::Values(values) => values.into_iter().map(f64::from).collect::<Vec<_>>(),
+                Targets::Classes { .. } => panic!("not a regression"),
+            }
+        };
+        let (plain, skewed) = (values(0.0), values(0.447));
+        let moment = |values: &[f64], n| values.iter().map(|x| x.powi(n)).sum::<f64>() / 20_000.0;
+        assert!((moment(&skewed, 2) - 1.0).abs() < 1e-3);
+        // The noise makes the standard deviation sqrt(1.25), and sigma 1/2.
+        let skewness = moment(&skewed, 3);
+        assert!((skewness - 1.75).abs() < 0.2, "{skewness}");
+        assert!(moment(&plain, 3).abs() < 0.1);
+        let order = |values: &[f64]| {
+            let mut rows: Vec<usize> = (0..values.len()).collect();
+            rows.sort_by(|a, b| values[*a].total_cmp(&values[*b]));
+            rows
+        };
+        assert_eq!(order(&plain)[..50], order(&skewed)[..50]);
+    }
+
+    #[test]
     fn impossible_teachers_are_named() {
         for (teacher, field) in [
             (
@@ -326,6 +450,20 @@ mod tests {
                     ..Teacher::default()
                 },
                 "noise",
+            ),
+            (
+                Teacher {
+                    levels: 1,
+                    ..Teacher::default()
+                },
+                "levels",
+            ),
+            (
+                Teacher {
+                    skew: 4.0,
+                    ..Teacher::default()
+                },
+                "skew",
             ),
         ] {
             let message = teacher.dataset().unwrap_err().to_string();

@@ -52,6 +52,19 @@ pub struct TaskDistribution {
     /// A quarter of the classification tasks have rare classes: with a ratio down to this.
     #[serde(default = "one")]
     pub imbalance: f64,
+    /// Features of teachers, which are columns or, with levels, categories.
+    #[serde(default = "usual_features")]
+    pub features: (usize, usize),
+    /// The share of teachers whose features are categories, of 2 to 16 levels: rows are mostly zeros.
+    #[serde(default)]
+    pub categories: f64,
+    /// The share of regressions of teachers that have a heavy tail: with a [skew](Teacher::skew) of 0.3 to 1.5.
+    #[serde(default)]
+    pub tails: f64,
+    /// Training rows times weights are at most about this, no bound by default: a task with more is drawn again. Real data count as
+    /// 64 columns.
+    #[serde(default)]
+    pub most_work: Option<f64>,
     /// The share of tasks whose network is a transformer; then `layers` are its blocks, and `width`, rounded down to a multiple
     /// of its four heads, the numbers a token.
     #[serde(default)]
@@ -61,8 +74,17 @@ pub struct TaskDistribution {
 /// Heads of the attention of a transformer that is drawn.
 const HEADS: usize = 4;
 
+/// Columns that real data count as; most have fewer.
+const COLUMNS: usize = 64;
+/// Draws of a task before one with too much work is taken.
+const ATTEMPTS: usize = 1000;
+
 fn one() -> f64 {
     1.0
+}
+
+fn usual_features() -> (usize, usize) {
+    (4, 64)
 }
 
 /// Real data to draw tasks from.
@@ -108,6 +130,8 @@ impl TaskDistribution {
             ("pretraining", self.pretraining),
             ("label_noise", self.label_noise),
             ("transformers", self.transformers),
+            ("categories", self.categories),
+            ("tails", self.tails),
         ];
         for (field, share) in shares {
             if !(0.0..=1.0).contains(&share) {
@@ -125,6 +149,7 @@ impl TaskDistribution {
             ("train_rows", self.train_rows),
             ("layers", self.layers),
             ("width", self.width),
+            ("features", self.features),
         ] {
             if low == 0 || low > high {
                 let allowed = "two whole numbers from 1, the smaller one first";
@@ -149,6 +174,10 @@ impl TaskDistribution {
                 return fault(field, "[]".to_owned(), "at least 1");
             }
         }
+        if let Some(most) = self.most_work.filter(|most| most.is_nan() || *most <= 0.0) {
+            let allowed = "a number above 0, or None for no bound";
+            return fault("most_work", most.to_string(), allowed);
+        }
         if self.validation_rows == 0 {
             return fault("validation_rows", "0".to_owned(), "at least 1");
         }
@@ -166,12 +195,23 @@ impl TaskDistribution {
 
     fn task(&self, seed: u64, index: usize) -> TaskConfig {
         let mut rng = stream(seed, "task", index as u64);
-        let train_rows = whole(self.train_rows, &mut rng);
+        let mut task = self.any_task(index, &mut rng);
+        for _ in 1..ATTEMPTS {
+            if self.most_work.is_none_or(|most| work(&task) <= most) {
+                break;
+            }
+            task = self.any_task(index, &mut rng);
+        }
+        task
+    }
+
+    fn any_task(&self, index: usize, rng: &mut ChaCha8Rng) -> TaskConfig {
+        let train_rows = whole(self.train_rows, rng);
         let real = rng.random::<f64>() >= self.synthetic;
         let source = if real {
-            pick(&self.sources, &mut rng).clone()
+            pick(&self.sources, rng).clone()
         } else {
-            let teacher = teacher(train_rows + 2 * self.validation_rows, &mut rng);
+            let teacher = teacher(train_rows + 2 * self.validation_rows, self.features, rng);
             Source {
                 pool: 1,
                 standardise: Standardise::PerFeature,
@@ -205,13 +245,13 @@ impl TaskDistribution {
             standardise: source.standardise,
             seed: rng.random(),
         };
-        let layers = whole(self.layers, &mut rng);
-        let width = whole(self.width, &mut rng);
+        let layers = whole(self.layers, rng);
+        let width = whole(self.width, rng);
         let model = ModelConfig::Mlp {
             hidden: vec![width; layers],
-            activation: *pick(&self.activations, &mut rng),
+            activation: *pick(&self.activations, rng),
         };
-        let optimizer = *pick(&self.optimizers, &mut rng);
+        let optimizer = *pick(&self.optimizers, rng);
         let mut task = TaskConfig {
             name: Some(format!("task {index}")),
             pool: source.pool,
@@ -248,12 +288,42 @@ impl TaskDistribution {
             unseen: 0.03 * 10f64.powf(rng.random::<f64>()),
             passes: 20.0 * 5f64.powf(rng.random::<f64>()),
         });
+        if let DataConfig::Teacher(teacher) = &mut task.data {
+            if rng.random::<f64>() < self.categories {
+                teacher.levels = whole((2, 16), rng);
+            }
+            if rng.random::<f64>() < self.tails {
+                teacher.skew = 0.3 + 1.2 * rng.random::<f64>();
+            }
+        }
         task
     }
 }
 
-/// A teacher of any of many shapes: 4 to 64 features, a regression or 2 to 16 classes, none to two hidden layers.
-fn teacher(rows: usize, rng: &mut ChaCha8Rng) -> Teacher {
+/// Training rows times weights, about.
+fn work(task: &TaskConfig) -> f64 {
+    let columns = match &task.data {
+        DataConfig::Teacher(teacher) => teacher.columns(),
+        _ => COLUMNS,
+    };
+    let weights = match &task.model {
+        ModelConfig::Mlp { hidden, .. } => {
+            let layers = std::iter::once(&columns).chain(hidden).zip(hidden);
+            layers
+                .map(|(inputs, outputs)| (inputs * outputs) as f64)
+                .sum()
+        }
+        // Four square matrices for attention, and eight for the two layers after it.
+        ModelConfig::Transformer(transformer) => {
+            (12 * transformer.blocks * transformer.width.pow(2)) as f64
+        }
+        _ => 0.0,
+    };
+    task.split.max_train.unwrap_or_default() as f64 * weights
+}
+
+/// A teacher of any of many shapes: a regression or 2 to 16 classes, none to two hidden layers.
+fn teacher(rows: usize, features: (usize, usize), rng: &mut ChaCha8Rng) -> Teacher {
     let classes = if rng.random::<f64>() < 0.3 {
         1
     } else {
@@ -263,7 +333,7 @@ fn teacher(rows: usize, rng: &mut ChaCha8Rng) -> Teacher {
     let width = whole((4, 32), rng);
     Teacher {
         rows,
-        features: whole((4, 64), rng),
+        features: whole(features, rng),
         classes,
         hidden: vec![width; layers],
         gain: 0.5 + 3.0 * rng.random::<f64>(),
@@ -279,6 +349,8 @@ fn teacher(rows: usize, rng: &mut ChaCha8Rng) -> Teacher {
         } else {
             0.5 * rng.random::<f64>()
         },
+        levels: 0,
+        skew: 0.0,
         seed: rng.random(),
     }
 }
@@ -331,6 +403,10 @@ mod tests {
             intermittent_label_noise: 0.3,
             pretraining: 0.3,
             imbalance: 0.1,
+            features: (4, 64),
+            categories: 0.0,
+            tails: 0.0,
+            most_work: None,
             transformers: 0.2,
         }
     }
@@ -377,6 +453,51 @@ mod tests {
     }
 
     #[test]
+    fn a_bound_on_the_work_keeps_every_shape_but_not_with_all_others() {
+        let bounded = TaskDistribution {
+            train_rows: (100, 50_000),
+            width: (8, 2048),
+            features: (4, 1000),
+            categories: 0.3,
+            tails: 0.5,
+            most_work: Some(2e8),
+            transformers: 0.0,
+            ..distribution()
+        };
+        let tasks = bounded.draw(1, 300).unwrap();
+        assert!(tasks.iter().all(|task| work(task) <= 2e8));
+        let rows = |task: &&TaskConfig| task.split.max_train.unwrap() > 10_000;
+        assert!(tasks.iter().filter(rows).count() > 20);
+        let width = |task: &&TaskConfig| matches!(&task.model, ModelConfig::Mlp { hidden, .. } if hidden[0] > 512);
+        assert!(tasks.iter().filter(width).count() > 10);
+        let teachers = tasks.iter().filter_map(|task| match &task.data {
+            DataConfig::Teacher(teacher) => Some(teacher),
+            _ => None,
+        });
+        let teachers: Vec<_> = teachers.collect();
+        let share = |of: fn(&Teacher) -> bool| {
+            let count = teachers.iter().filter(|teacher| of(teacher)).count();
+            count as f64 / teachers.len() as f64
+        };
+        // Those with many columns are dearer, so that fewer are left.
+        let categories = share(|teacher| teacher.levels > 1);
+        assert!((0.1..0.35).contains(&categories), "{categories}");
+        let tails = share(|teacher| teacher.skew > 0.0);
+        assert!((0.4..0.6).contains(&tails), "{tails}");
+        assert!(share(|teacher| teacher.columns() > 200) > 0.1);
+    }
+
+    #[test]
+    fn a_bound_that_no_task_reaches_changes_none() {
+        let bounded = TaskDistribution {
+            most_work: Some(1e30),
+            ..distribution()
+        };
+        let drawn = bounded.draw(1, 20).unwrap();
+        assert_eq!(drawn, distribution().draw(1, 20).unwrap());
+    }
+
+    #[test]
     fn impossible_distributions_are_named() {
         let refused = |change: fn(&mut TaskDistribution), field: &str| {
             let mut distribution = distribution();
@@ -390,5 +511,9 @@ mod tests {
         refused(|d| d.imbalance = 0.0, "imbalance");
         refused(|d| d.synthetic = f64::NAN, "synthetic");
         refused(|d| d.width = (3, 4), "width");
+        refused(|d| d.features = (0, 4), "features");
+        refused(|d| d.categories = 2.0, "categories");
+        refused(|d| d.tails = -1.0, "tails");
+        refused(|d| d.most_work = Some(f64::NAN), "most_work");
     }
 }
