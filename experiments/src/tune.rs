@@ -200,45 +200,57 @@ pub fn tune(
     let split = task.split();
     model.calibrate(&split.validation, device)?;
     tuned.metrics = evaluate(&model, &split.test, &metrics, device)?;
-    let mut report = TuneReport {
-        tuned,
-        before: match &tune.from {
-            Some(model) => Some(test_report(model, &task, &metrics, device)?),
-            None => None,
-        },
-        defaults: None,
-        interrupted: stopped,
-        pruned,
-        loss: words::loss(task.config().loss.as_ref(), &model),
-        baselines: baselines(&model, split, &metrics)?,
-        calibration: calibration(&model, &split.test, device)?,
-        importance: permutation_importance(&model, &split.test, training.seed, device)?,
-        data: data_report(config, &task, &model),
-        seed: training.seed,
-        epochs: training.epochs,
-        model: task.name().to_owned(),
-    };
-    let test = match &config.data {
-        DataConfig::Embedded(embedded) => {
-            let data = embedded.load()?;
-            let test = data.select(&split_rows(&*data, &config.split)?.test);
-            Some(table(&model, &test))
-        }
-        DataConfig::Table(_)
-        | DataConfig::Idx { .. }
-        | DataConfig::Teacher(_)
-        | DataConfig::Text(_) => None,
-    };
-    let contents = folder::Contents {
+    let trained = folder::Trained {
         name: task.name(),
         model: &model,
         segments: &segments,
         budget,
-        report: &report,
-        tested: &Tested::new(&model, &split.test, device)?,
-        test,
     };
-    folder::write(out, contents)?;
+    folder::begin(out, &trained)?;
+    let report_of = || -> Result<TuneReport> {
+        Ok(TuneReport {
+            tuned,
+            before: match &tune.from {
+                Some(model) => Some(test_report(model, &task, &metrics, device)?),
+                None => None,
+            },
+            defaults: None,
+            interrupted: stopped,
+            pruned,
+            loss: words::loss(task.config().loss.as_ref(), &model),
+            baselines: baselines(&model, split, &metrics)?,
+            calibration: calibration(&model, &split.test, device)?,
+            importance: permutation_importance(&model, &split.test, training.seed, workers)?,
+            data: data_report(config, &task, &model),
+            seed: training.seed,
+            epochs: training.epochs,
+            model: task.name().to_owned(),
+        })
+    };
+    let figures = || -> Result<(TuneReport, Tested, Option<String>)> {
+        let test = match &config.data {
+            DataConfig::Embedded(embedded) => {
+                let data = embedded.load()?;
+                let test = data.select(&split_rows(&*data, &config.split)?.test);
+                Some(table(&model, &test))
+            }
+            DataConfig::Table(_)
+            | DataConfig::Idx { .. }
+            | DataConfig::Teacher(_)
+            | DataConfig::Text(_) => None,
+        };
+        Ok((
+            report_of()?,
+            Tested::new(&model, &split.test, device)?,
+            test,
+        ))
+    };
+    // What was trained is kept, whatever cannot be said of it.
+    let (mut report, tested, test) = match figures() {
+        Ok(figures) => figures,
+        Err(error) => return folder::keep(out).and(Err(error)),
+    };
+    folder::finish(out, &trained, &report, &tested, test)?;
     // Whatever becomes of the comparison, the tuned model is kept by now.
     if tune.compare_defaults && !stopped {
         report.defaults = with_defaults(&task, training, device, interrupted)?;
@@ -295,11 +307,11 @@ fn check_classes(task: &PreparedTask) -> Result<()> {
         return Ok(());
     }
     Err(Error::config(
-        "--kind",
-        "classification",
+        "--target",
+        format!("`{target}`"),
         format!(
-            "column `{target}` has {classes} different values in {rows} rows, which are no classes: give --kind regression \
-             if they are numbers, or name another column with --target"
+            "it has {classes} different values in {rows} rows, which are no classes: name another column, or give --kind regression \
+             if they are numbers"
         ),
     ))
 }

@@ -110,12 +110,14 @@ pub enum Error {
 
     /// The table has a target and nothing to predict it from.
     #[error(
-        "{path}: `{target}` is the only column that can be used: expected at least one feature beside it", target = shortened(.target))]
+        "{path}: `{target}` is the only column that can be used, and nothing is left to predict it from{left_out}", target = shortened(.target))]
     NoFeatures {
         /// The file.
         path: PathBuf,
         /// The target column.
         target: String,
+        /// The other columns and why they are left out, as the end of the sentence.
+        left_out: String,
     },
 
     /// A cell that should be a number.
@@ -130,6 +132,23 @@ pub enum Error {
         column: String,
         /// The cell as given.
         value: String,
+    },
+
+    /// A target beside which all others are nothing.
+    #[error(
+        "{path}: {place}, column `{column}`: `{value}` is too large, where half of the targets are at most {usual:e}: correct the cell, or leave \
+         its row out", value = shortened(.value), column = shortened(.column))]
+    LargeTarget {
+        /// The file.
+        path: PathBuf,
+        /// Where the row is: its line, or its number.
+        place: String,
+        /// The column's name.
+        column: String,
+        /// The cell as given.
+        value: String,
+        /// The median of the sizes of the targets that are not 0.
+        usual: f64,
     },
 
     /// A target column in which nothing is known.
@@ -180,7 +199,7 @@ pub enum Error {
     },
 
     /// A classification with nothing to tell apart.
-    #[error("{origin}: every row is of class `{class}`: expected at least two classes", class = shortened(.class))]
+    #[error("{origin}: every row is of class `{class}`: expected rows of at least two classes", class = shortened(.class))]
     OneClass {
         /// The file, or the name of the data set.
         origin: String,
@@ -230,7 +249,7 @@ pub enum Error {
     /// A split that asks for more rows than the data set has.
     #[error(
         "data set `{dataset}` has {rows} rows: expected more than {validation} for validation and \
-         {test} for test together, so that some are left to train on"
+         {test} for test together, so that some are left to train on; give more rows"
     )]
     TooFewRows {
         /// The data set's name.

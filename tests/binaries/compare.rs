@@ -203,11 +203,24 @@ fn a_killed_comparison_goes_on_to_the_same_bits_and_every_cost_is_counted() {
 fn another_config_in_the_folder_and_equal_names_are_explained() {
     let folder = Folder::new("compare-bad");
     std::fs::create_dir_all(folder.0.join("old")).unwrap();
-    std::fs::write(folder.0.join("old/config.json"), "{}").unwrap();
-    let message = bad(&compare(&folder, &["compare.ron", "--out", "old"])
-        .output()
-        .unwrap());
-    assert!(message.contains("another config"), "{message}");
+    for (there, wanted) in [
+        (
+            r#"{"methods": [], "name": "small", "seed": 4}"#,
+            "a comparison with another config",
+        ),
+        (r#"{"distribution": {}}"#, "it holds a fit"),
+        ("{}", "config.json"),
+    ] {
+        std::fs::write(folder.0.join("old/config.json"), there).unwrap();
+        let message = bad(&compare(&folder, &["compare.ron", "--out", "old"])
+            .output()
+            .unwrap());
+        assert!(message.contains(wanted), "{message}");
+        // What differs is named, and what does not is not.
+        let seed = message.contains("`methods`") && message.contains("`seed`");
+        assert!(seed == there.contains("seed"), "{message}");
+        assert!(!message.contains("`name`"), "{message}");
+    }
     for damaged in [&b"{\n\"name\": \"sm"[..], b"\n\xff\xfe{}"] {
         std::fs::write(folder.0.join("old/config.json"), damaged).unwrap();
         let message = bad(&compare(&folder, &["compare.ron", "--out", "old"])

@@ -191,6 +191,12 @@ fn a_run_leaves_everything_and_does_not_depend_on_the_number_of_threads() {
         assert_eq!(&png[1..4], b"PNG", "{picture}");
     }
     // Pictures come from the records alone.
+    let message = bad(&Command::new(env!("CARGO_BIN_EXE_plot"))
+        .current_dir(&folder.0)
+        .args(["one", "--out", "small.ron"])
+        .output()
+        .unwrap());
+    assert!(message.contains("ends in .png"), "{message}");
     std::fs::remove_dir_all(folder.0.join("one/plots")).unwrap();
     good(
         &Command::new(env!("CARGO_BIN_EXE_plot"))

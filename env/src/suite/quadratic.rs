@@ -231,6 +231,7 @@ impl NoisyQuadratic {
             }),
             utilisation: self.meter.utilisation(batch),
             pruned: None,
+            dead_units: None,
         })
     }
 }

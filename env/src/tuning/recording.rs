@@ -57,7 +57,7 @@ pub(super) enum Asked {
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 enum Said {
-    Report(Report),
+    Report(Box<Report>),
     Test(TestReport),
 }
 
@@ -128,12 +128,14 @@ pub(super) fn report(
     make: impl FnOnce() -> Result<Report>,
 ) -> Result<Report> {
     match next(asked)? {
-        Some(Said::Report(report)) => return Ok(report),
+        Some(Said::Report(report)) => return Ok(*report),
         Some(Said::Test(_)) => return Err(foreign()),
         None => {}
     }
     let report = make()?;
-    keep(environment, asked, || Said::Report(report.clone()));
+    keep(environment, asked, || {
+        Said::Report(Box::new(report.clone()))
+    });
     Ok(report)
 }
 

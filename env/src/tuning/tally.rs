@@ -96,6 +96,7 @@ impl Tally {
             gradients: gradients.filter(GradientStatistics::is_finite),
             utilisation: self.meter.utilisation(self.batch_size),
             pruned: None,
+            dead_units: None,
         }
     }
 }

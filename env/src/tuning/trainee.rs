@@ -185,6 +185,10 @@ pub struct Report {
     /// What is left of the network; `None` where nothing is pruned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pruned: Option<Pruned>,
+    /// The share of the hidden units that no example of the last batch moves, as those of a ReLU whose input is below 0 for all; `None` where
+    /// that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dead_units: Option<f64>,
 }
 
 /// What pruning has left of a network.

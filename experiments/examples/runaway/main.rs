@@ -142,7 +142,7 @@ fn show(breaking: &Breaking) -> Result<(), Box<dyn Error>> {
     let outcome = breaking.play()?;
     println!("{}", breaking.describe());
     for (name, segments) in ["servo", "default"].into_iter().zip(&outcome.segments) {
-        println!("{name}\n spent  batch       rate     update      train  validation");
+        println!("{name}\n spent  batch       rate     update      train  validation  dead units");
         for segment in segments {
             let report = &segment.report;
             let ratio = report
@@ -153,8 +153,9 @@ fn show(breaking: &Breaking) -> Result<(), Box<dyn Error>> {
                 .validation
                 .as_ref()
                 .map_or(f64::NAN, |validation| validation.loss);
+            let dead = report.dead_units.unwrap_or(f64::NAN);
             println!(
-                "{:>6.3} {:>6} {:>10.2e} {ratio:>10.2e} {train:>10.4} {validation:>11.4}{}",
+                "{:>6.3} {:>6} {:>10.2e} {ratio:>10.2e} {train:>10.4} {validation:>11.4} {dead:>11.3}{}",
                 segment.spent / outcome.segments[0].last().map_or(1.0, |last| last.spent),
                 segment.settings.batch_size()?,
                 lr(segment),

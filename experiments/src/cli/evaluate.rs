@@ -6,7 +6,7 @@ use crate::record::run_directory::{read_events, read_json};
 use crate::record::summary::{self, Summary};
 use crate::train::rollouts::tuning;
 use crate::train::runner::recorded_references;
-use crate::{Config, Registry, Result, train::evaluation};
+use crate::{Config, Error, Registry, Result, train::evaluation};
 use clap::Parser;
 use std::path::PathBuf;
 use trimtab_agent::Policy;
@@ -43,12 +43,17 @@ pub(super) fn evaluate(words: &Words, registry: &Registry) -> Result<()> {
     }
     config.validate()?;
     known("evaluate", &arguments.run, &config, registry)?;
-    let policy = Policy::load(
-        arguments
-            .policy
-            .clone()
-            .unwrap_or_else(|| arguments.run.join("policy.json")),
-    )?;
+    let own = arguments.run.join("policy.json");
+    if !own.exists() {
+        return Err(Error::NoRun {
+            path: arguments.run.clone(),
+            problem: format!(
+                "its training has not come to its end, and there is no policy.json yet; go on with `train --resume --out {}`",
+                arguments.run.display()
+            ),
+        });
+    }
+    let policy = Policy::load(arguments.policy.clone().unwrap_or(own))?;
     let _watch = arguments.machine.watched.watch("evaluate")?;
     let workers = arguments.machine.workers(registry, None)?;
     let mut summary: Summary = read_json(&arguments.run.join("summary.json"))?;

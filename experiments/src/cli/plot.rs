@@ -1,7 +1,7 @@
 //! The command line of `plot`.
 
 use super::{Words, output, say, tell};
-use crate::{Result, page, plot::pictures};
+use crate::{Error, Result, page, plot::pictures};
 use clap::Parser;
 use std::path::PathBuf;
 
@@ -29,6 +29,10 @@ pub(super) fn plot(words: &Words) -> Result<()> {
     let arguments: Plot = words.parse();
     match (&arguments.out, arguments.runs.as_slice()) {
         (Some(out), runs) => {
+            if out.extension().is_none_or(|ending| ending != "png") {
+                let allowed = "pictures are PNG: give a name that ends in .png";
+                return Err(Error::config("--out", out.display(), allowed));
+            }
             pictures::reward_curve_of(runs, out)?;
             tell(out, out.display())?;
             Ok(())

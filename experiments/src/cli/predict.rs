@@ -3,9 +3,9 @@
 use super::{Backend, Words, tell};
 use crate::record::run_directory::write_whole;
 use crate::tune::TrainedModel;
-use crate::{Registry, Result};
+use crate::{Error, Registry, Result};
 use clap::Parser;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Predicts new rows with a model that `tune` trained.
 #[derive(Parser)]
@@ -29,10 +29,24 @@ struct PredictArguments {
     backend: Backend,
 }
 
+/// Whether both paths lead to one file that is there.
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    let whole = |path: &Path| path.canonicalize().ok();
+    whole(one).is_some_and(|one| whole(other) == Some(one))
+}
+
 /// The command `predict`.
 pub(super) fn predict(words: &Words, registry: &Registry) -> Result<()> {
     let arguments: PredictArguments = words.parse();
     let device = arguments.backend.device()?;
+    let weights = arguments.model.with_extension("bpk");
+    for input in [&arguments.data, &arguments.model, &weights] {
+        if is_same_file(&arguments.out, input) {
+            let allowed =
+                "it is read from: the predictions would take its place; give another file";
+            return Err(Error::config("--out", arguments.out.display(), allowed));
+        }
+    }
     let model = TrainedModel::load_with(&arguments.model, registry.extensions())?;
     let inputs = model.inputs(&arguments.data)?;
     let text = model.csv(

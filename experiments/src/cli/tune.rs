@@ -92,7 +92,7 @@ struct TuneArguments {
     loss: Option<String>,
     /// Let units or channels leave while it is trained, until this share of the weights is gone, such as 0.5; or a pruning as in a config:
     /// '(target: 0.5, of: Units)'
-    #[arg(long, value_name = "SHARE")]
+    #[arg(long, value_name = "SHARE", allow_hyphen_values = true)]
     prune: Option<String>,
     /// An optimiser that this program has added, in place of --optimizer
     #[arg(long, value_name = "NAME")]
@@ -104,10 +104,10 @@ struct TuneArguments {
     #[arg(long, value_enum, default_value = "adam")]
     optimizer: OptimizerName,
     /// Where the search for the first learning rate begins; by default the optimiser's usual one
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     learning_rate: Option<f64>,
     /// Budget: the cost of this many passes over the training rows with batches of 64; by default it follows from the rows
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     epochs: Option<f64>,
     /// Budget as time by the clock, such as 60s or 5m; the result then depends on the machine
     #[arg(long, value_parser = parse_time, conflicts_with_all = ["epochs", "replay"])]
@@ -116,7 +116,7 @@ struct TuneArguments {
     #[arg(long, default_value_t = 1, conflicts_with = "replay")]
     runs: usize,
     /// Seed of the split, the initial weights and the order of the rows
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
     seed: u64,
     /// Show what was understood of the data, and stop there
     #[arg(long, requires = "data")]
@@ -258,6 +258,15 @@ impl TuneArguments {
             let allowed = "leave it out: only `--model tabular` has members";
             return Err(Error::config("--members", members, allowed));
         }
+        if ["cnn", "transformer"].contains(&name.to_lowercase().as_str()) {
+            let allowed = "give tabular or mlp; convolutions come with --channels 8,16, and transformers with a config of train or compare";
+            return Err(Error::config("--model", name, allowed));
+        }
+        let name = match name.to_lowercase().as_str() {
+            "tabular" => "tabular",
+            "mlp" => "mlp",
+            _ => name,
+        };
         Ok(match name {
             "tabular" => {
                 let usual = TabularConfig::default();

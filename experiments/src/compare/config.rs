@@ -9,7 +9,7 @@ use trimtab_agent::Policy;
 use trimtab_agent::controller::Schedule;
 use trimtab_env::bounds::check_count;
 use trimtab_env::settings::{BATCH_SIZE, LEARNING_RATE};
-use trimtab_env::{CostModel, SearchSpace, TuningConfig};
+use trimtab_env::{CostModel, Domain, SearchSpace, TuningConfig, Value};
 use trimtab_models::training::loss::SETTINGS as OF_LOSSES;
 use trimtab_models::{OptimizerConfig, TaskConfig};
 
@@ -232,6 +232,46 @@ impl CompareConfig {
         check_finite(&to_ron(self)?)
     }
 
+    /// Checks that every setting of the space can be trained with: otherwise a search would find out when others have run.
+    fn check_space(&self) -> Result<()> {
+        let coordinates = self.space.coordinates();
+        let refuse = |name: &str, given: String, allowed: &str| {
+            Err(Error::config(format!("space: `{name}`"), given, allowed))
+        };
+        let mut has_rate = false;
+        for coordinate in &coordinates {
+            let (name, domain) = (coordinate.name, coordinate.domain);
+            let given = || ron::to_string(domain).unwrap_or_default();
+            let bounds = domain.bounds();
+            match name {
+                LEARNING_RATE => {
+                    has_rate = true;
+                    if bounds.is_none_or(|(low, _)| low < 0.0) {
+                        return refuse(name, given(), "give numbers of at least 0");
+                    }
+                }
+                BATCH_SIZE => {
+                    let whole = matches!(domain, Domain::Integer { .. })
+                        || domain.count().is_some()
+                            && domain.points().iter().all(|point| {
+                                matches!(point, Value::Number(number) if number.fract() == 0.0)
+                            });
+                    if !whole || bounds.is_none_or(|(low, _)| low < 1.0) {
+                        return refuse(name, given(), "give whole numbers from 1");
+                    }
+                }
+                _ => {}
+            }
+        }
+        if has_rate {
+            Ok(())
+        } else {
+            let names: Vec<&str> = coordinates.iter().map(|c| c.name).collect();
+            let allowed = format!("give a domain for `{LEARNING_RATE}`");
+            Err(Error::config("space", format!("{names:?}"), allowed))
+        }
+    }
+
     fn check_fields(&self) -> Result<()> {
         let some = |field: &str, empty: bool| {
             if empty {
@@ -313,6 +353,7 @@ impl CompareConfig {
                 ),
             ));
         }
+        self.check_space()?;
         let first = &self.tasks[0].data;
         let one_data_set = self.tasks.iter().all(|task| task.data == *first);
         for (index, method) in self.methods.iter().enumerate() {

@@ -11,7 +11,7 @@ use super::search::Searched;
 use super::work::{Answer, Methods, Unit};
 use super::{searches, studies};
 use crate::record::observer::{Observer, Phase};
-use crate::record::run_directory::{append_lines, open_records};
+use crate::record::run_directory::{Recorded, Records, append_lines, open_records};
 use crate::work::environments::Tuning;
 use crate::work::trainings::Trainings;
 use crate::work::{Work, Workers};
@@ -63,7 +63,10 @@ fn compare_in(
     find_by_name(config, &mut work)?;
 
     let file = out.join("records.jsonl");
-    let mut lines = open_records(config, out, "a comparison")?;
+    let Records {
+        records: mut lines,
+        lock: _lock,
+    } = open_records(config, out, Recorded::Comparison)?;
     let mut comparison = Comparison::new(config, &tuning, &lines);
     comparison.shown = journal.is_some();
     let session = workers.begin(&work);

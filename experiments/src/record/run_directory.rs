@@ -16,7 +16,8 @@
 use crate::record::events::Event;
 use crate::{Config, Error, Result};
 use serde::{Deserialize, Serialize};
-use std::fs::{File, OpenOptions};
+use std::collections::BTreeSet;
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{BufRead, BufReader, Seek, Write};
 use std::path::{Path, PathBuf};
 use trimtab_agent::{Checkpoint, CollectorState};
@@ -26,6 +27,8 @@ use trimtab_env::{files, json};
 pub struct RunDirectory {
     path: PathBuf,
     events: File,
+    /// Held as long as the run is written.
+    _lock: File,
 }
 
 /// How far the records go that belong to a checkpoint.
@@ -52,6 +55,10 @@ impl RunDirectory {
     /// # Errors
     /// [`Error::Exists`] if it is there already, [`Error::File`] if it cannot be written.
     pub fn create(path: &Path, config: &Config) -> Result<Self> {
+        if path.exists() && !path.is_dir() {
+            let allowed = "it is a file; give the name of a folder that is not there yet";
+            return Err(Error::config("--out", path.display(), allowed));
+        }
         if path.is_symlink() || path.exists() {
             return Err(Error::Exists(path.to_owned()));
         }
@@ -75,11 +82,13 @@ impl RunDirectory {
         });
         write_json(&part.join("versions.json"), &versions)?;
         std::fs::rename(&part, path).map_err(Error::file(path))?;
+        let lock = lock(path, "config.ron")?;
         let file = path.join("events.jsonl");
         let events = File::create(&file).map_err(Error::file(&file))?;
         Ok(Self {
             path: path.to_owned(),
             events,
+            _lock: lock,
         })
     }
 
@@ -96,6 +105,7 @@ impl RunDirectory {
             });
         }
         let config = Config::load(&config_file)?;
+        let lock = lock(path, "config.ron")?;
         let position = match std::fs::read(path.join("progress.json")) {
             Ok(text) => json::from_slice(&text).map_err(|error| Error::Record {
                 path: path.join("progress.json"),
@@ -122,6 +132,7 @@ impl RunDirectory {
         let run = Self {
             path: path.to_owned(),
             events,
+            _lock: lock,
         };
         Ok((run, config, position))
     }
@@ -187,18 +198,28 @@ fn check_position(path: &Path, config: &Config, position: &Position) -> Result<(
     let (file, bytes) = (path.join("events.jsonl"), position.bytes);
     let there = match std::fs::read(&file) {
         Ok(there) => there,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && bytes == 0 => Vec::new(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return refuse(format!(
+                "events.jsonl is missing, of which {bytes} bytes belong to the checkpoint"
+            ));
+        }
         Err(error) => return Err(Error::file(&file)(error)),
     };
     let kept = usize::try_from(bytes)
         .ok()
         .and_then(|kept| there.get(..kept));
-    let Some(kept) = kept.filter(|kept| kept.is_empty() || kept.ends_with(b"\n")) else {
+    let Some(kept) = kept else {
         return refuse(format!(
-            "events.jsonl is {} bytes long, and progress.json says that {bytes} bytes of whole lines belong to its checkpoint",
+            "events.jsonl is {} bytes long, and progress.json says that {bytes} bytes of it belong to its checkpoint",
             there.len()
         ));
     };
+    if !(kept.is_empty() || kept.ends_with(b"\n")) {
+        return refuse(format!(
+            "events.jsonl was changed: no line ends after {bytes} bytes, as far as progress.json says that it belongs to its checkpoint"
+        ));
+    }
     let (mut updates, mut episodes) = (0, 0);
     for event in parse_lines::<Event>(kept, &file)? {
         match event {
@@ -314,36 +335,94 @@ pub fn append_lines<T: Serialize>(path: &Path, records: &[T]) -> Result<()> {
     append().map_err(Error::file(path))
 }
 
-/// Makes the folder of a run that is a config and one file of records, or reads the records that are in it. `what` is what
-/// such a run is called in messages.
+/// A lock on a file of a folder, which is held until it is dropped, or the process ends: whoever else wants to write into the folder is
+/// refused.
+fn lock(folder: &Path, name: &str) -> Result<File> {
+    let path = folder.join(name);
+    let file = File::open(&path).map_err(Error::file(&path))?;
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => Err(Error::NoRun {
+            path: folder.to_owned(),
+            problem:
+                "another process is writing it; wait for that, or choose another folder with --out"
+                    .to_owned(),
+        }),
+        // Not every file system has locks.
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(file),
+    }
+}
+
+/// The records of a run that is a config and one file of records, and the lock on its folder.
+pub(crate) struct Records<T> {
+    /// The records that are there.
+    pub records: Vec<T>,
+    /// Nobody else writes into the folder as long as this is held.
+    pub lock: File,
+}
+
+/// A kind of run that is a config and one file of records.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Recorded {
+    Comparison,
+    Fit,
+}
+
+impl Recorded {
+    /// What it is called in messages.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Comparison => "a comparison",
+            Self::Fit => "a fit",
+        }
+    }
+
+    /// The kind of which this is the config.
+    fn of(config: &serde_json::Value) -> Option<Self> {
+        if config.get("methods").is_some() {
+            Some(Self::Comparison)
+        } else {
+            config.get("distribution").map(|_| Self::Fit)
+        }
+    }
+}
+
+/// Makes the folder of such a run, or reads the records that are in it.
 ///
 /// # Errors
-/// [`Error::NoRun`] if the folder holds one with another config, [`Error::Record`] with the line that is damaged, and
-/// [`Error::File`].
+/// [`Error::NoRun`] if the folder holds something else, a run with another config, or one that is being written; [`Error::Record`] with
+/// the line that is damaged, and [`Error::File`].
 pub(crate) fn open_records<T: serde::de::DeserializeOwned>(
     config: &impl Serialize,
     out: &Path,
-    what: &str,
-) -> Result<Vec<T>> {
+    kind: Recorded,
+) -> Result<Records<T>> {
     let file = out.join("config.json");
-    let text = json::to_vec_pretty(config)
-        .map_err(|error| Error::config("config", error, "give finite numbers"))?;
+    if out.exists() && !out.is_dir() {
+        let allowed = "it is a file; give the name of a folder";
+        return Err(Error::config("--out", out.display(), allowed));
+    }
+    let no_config =
+        |error: serde_json::Error| Error::config("config", error, "give finite numbers");
+    let text = json::to_vec_pretty(config).map_err(no_config)?;
     match std::fs::read(&file) {
         Ok(old) if old == text => {
-            let records = out.join("records.jsonl");
-            if records.exists() {
-                read_lines(&records)
-            } else {
-                Ok(Vec::new())
-            }
+            let lock = lock(out, "config.json")?;
+            let path = out.join("records.jsonl");
+            let records = match path.exists() {
+                true => read_lines(&path)?,
+                false => Vec::new(),
+            };
+            Ok(Records { records, lock })
         }
         Ok(_) => {
             // Damaged is not the same as different.
-            let _: serde_json::Value = read_json(&file)?;
+            let old: serde_json::Value = read_json(&file)?;
+            let new = serde_json::to_value(config).map_err(no_config)?;
             Err(Error::NoRun {
                 path: out.to_owned(),
                 problem: format!(
-                    "it holds {what} with another config; choose another folder with --out"
+                    "{}; choose another folder with --out",
+                    other(&old, &new, kind)
                 ),
             })
         }
@@ -351,11 +430,59 @@ pub(crate) fn open_records<T: serde::de::DeserializeOwned>(
             Err(Error::file(&file)(error))
         }
         Err(_) => {
+            if let Some(name) = any_file(out).map_err(Error::file(out))? {
+                return Err(Error::NoRun {
+                    path: out.to_owned(),
+                    problem: format!(
+                        "it holds `{name}`, and is no folder of {}; choose another with --out",
+                        kind.name()
+                    ),
+                });
+            }
             std::fs::create_dir_all(out).map_err(Error::file(out))?;
             write_whole(&file, &text)?;
-            Ok(Vec::new())
+            let lock = lock(out, "config.json")?;
+            let records = Vec::new();
+            Ok(Records { records, lock })
         }
     }
+}
+
+/// What a folder holds whose config is not the one that is wanted.
+fn other(old: &serde_json::Value, new: &serde_json::Value, kind: Recorded) -> String {
+    match Recorded::of(old) {
+        Some(there) if there == kind => {
+            let names = |config: &serde_json::Value| -> BTreeSet<String> {
+                let fields = config.as_object().into_iter().flatten();
+                fields.map(|(name, _)| name.clone()).collect()
+            };
+            let differs = |name: &String| old.get(name) != new.get(name);
+            let all = names(old).union(&names(new)).cloned().collect::<Vec<_>>();
+            let differing = all.into_iter().filter(differs);
+            let differing: Vec<String> = differing.map(|name| format!("`{name}`")).collect();
+            let what = kind.name();
+            format!(
+                "it holds {what} with another config, which differs in {}",
+                differing.join(", ")
+            )
+        }
+        Some(there) => format!("it holds {}", there.name()),
+        None => format!("its config.json is none of {}", kind.name()),
+    }
+}
+
+/// The name of something in a folder, if there is a folder with something in it. What begins with a dot does not count.
+fn any_file(folder: &Path) -> std::io::Result<Option<String>> {
+    let entries = match std::fs::read_dir(folder) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        entries => entries?,
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        names.push(entry?.file_name().to_string_lossy().into_owned());
+    }
+    names.retain(|name| !name.starts_with('.'));
+    Ok(names.into_iter().min())
 }
 
 /// The name of this program, as runs say which one made them.
@@ -397,4 +524,62 @@ pub fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
 /// Writes a file, whole or not at all.
 pub(crate) fn write_whole(path: &Path, text: &[u8]) -> Result<()> {
     files::write_whole(path, text).map_err(Error::file(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::train::fit::{FIT, FitConfig};
+
+    fn open(out: &Path, kind: Recorded) -> Result<Records<u32>> {
+        open_records(&FitConfig::parse(FIT, "fit.ron")?, out, kind)
+    }
+
+    fn refused(out: &Path) -> String {
+        open(out, Recorded::Fit).err().unwrap().to_string()
+    }
+
+    #[test]
+    fn a_folder_is_written_by_one_process_at_a_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("fit");
+        let first = open(&out, Recorded::Fit).unwrap();
+        append_lines(&out.join("records.jsonl"), &[1u32, 2]).unwrap();
+        let message = refused(&out);
+        assert!(
+            message.contains("another process is writing it"),
+            "{message}"
+        );
+        drop(first);
+        assert_eq!(open(&out, Recorded::Fit).unwrap().records, [1, 2]);
+    }
+
+    #[test]
+    fn what_is_in_a_folder_is_not_written_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path();
+        std::fs::write(out.join("report.html"), "a page").unwrap();
+        let message = refused(out);
+        assert!(message.contains("it holds `report.html`"), "{message}");
+        assert_eq!(std::fs::read_dir(out).unwrap().count(), 1);
+        let message = refused(&out.join("report.html"));
+        assert!(message.contains("it is a file"), "{message}");
+        // An empty folder is as good as none, and so is one of which people see nothing.
+        std::fs::remove_file(out.join("report.html")).unwrap();
+        std::fs::write(out.join(".hidden"), "").unwrap();
+        assert!(open(out, Recorded::Fit).unwrap().records.is_empty());
+    }
+
+    #[test]
+    fn what_differs_of_a_config_is_named() {
+        let config = |text| serde_json::from_str::<serde_json::Value>(text).unwrap();
+        let old = config(r#"{"methods": [1], "seed": 3, "gone": 0}"#);
+        let new = config(r#"{"methods": [1], "seed": 4, "come": 0}"#);
+        let words = other(&old, &new, Recorded::Comparison);
+        assert!(
+            words.ends_with("which differs in `come`, `gone`, `seed`"),
+            "{words}"
+        );
+        assert_eq!(other(&old, &new, Recorded::Fit), "it holds a comparison");
+    }
 }

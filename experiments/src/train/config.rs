@@ -244,6 +244,20 @@ mod tests {
             "{wrong}"
         );
 
+        // Fields that are not written where they are at their defaults.
+        config
+            .set("environment.Tuning.tasks.0.loss=Focal(gamma: 3)")
+            .unwrap();
+        assert!(config.to_ron().unwrap().contains("Focal"));
+        let wrong = config.set("environment.Tuning.tasks.0.lost=Focal()");
+        let wrong = wrong.unwrap_err().to_string();
+        assert!(
+            wrong.contains("lost is not allowed") && wrong.contains("`loss`"),
+            "{wrong}"
+        );
+        let deep = config.set("environment.Tuning.process.base_controller.start=1");
+        let deep = deep.unwrap_err().to_string();
+        assert!(deep.contains("set all of"), "{deep}");
         config.set("environment=Named(name: \"corridor\")").unwrap();
         for _ in 0..2 {
             config.set("environment.Named.parameters.length=5").unwrap();

@@ -5,7 +5,9 @@ pub mod config;
 pub use config::{FIT, FitConfig};
 
 use crate::record::observer::{Observer, Phase};
-use crate::record::run_directory::{append_lines, open_records, write_json, write_whole};
+use crate::record::run_directory::{
+    Recorded, Records, append_lines, open_records, write_json, write_whole,
+};
 use crate::record::summary::log_ratio;
 use crate::work::Workers;
 use crate::work::controllers::ControllerConfig;
@@ -84,7 +86,10 @@ fn fit_in(
     )?;
     let work = trainings(config, "tasks", config.tasks, workers)?;
     let session = workers.begin(&work);
-    let done: Vec<Generation> = open_records(config, out, "a fit")?;
+    let Records {
+        records: done,
+        lock: _lock,
+    } = open_records::<Generation>(config, out, Recorded::Fit)?;
     let mut study = match journal {
         Some(journal) => {
             let (title, space) = (title(config)?, config.space.clone());

@@ -18,19 +18,14 @@ use crate::{Error, Result, plot};
 use std::path::{Path, PathBuf};
 use trimtab_env::{Cost, RecordedSchedule, Segment};
 
-/// What goes into the folder.
-pub(super) struct Contents<'a> {
+/// What a training leaves.
+pub(super) struct Trained<'a> {
     /// The task's name.
     pub name: &'a str,
     pub model: &'a TrainedModel,
     pub segments: &'a [Segment],
     /// What the training was allowed to cost.
     pub budget: Cost,
-    pub report: &'a TuneReport,
-    /// What the model says of the test rows.
-    pub tested: &'a Tested,
-    /// `test.csv`, if there is to be one.
-    pub test: Option<String>,
 }
 
 /// The folder by its other name, until it is whole.
@@ -71,29 +66,54 @@ pub(super) fn check_writable(out: &Path) -> Result<()> {
     std::fs::remove_dir(&part).map_err(Error::file(&part))
 }
 
-/// Writes the folder, whole or not at all.
+/// Writes what the training leaves, under the folder's other name: whatever becomes of figures and pictures, it is kept.
 ///
 /// # Errors
-/// [`Error::File`], [`Error::Plot`].
-pub(super) fn write(out: &Path, contents: Contents) -> Result<()> {
+/// [`Error::File`].
+pub(super) fn begin(out: &Path, trained: &Trained) -> Result<()> {
     let part = part(out);
     std::fs::create_dir_all(&part).map_err(Error::file(&part))?;
-    contents.model.save(&part.join("model.json"))?;
+    trained.model.save(&part.join("model.json"))?;
     // The start probe of a tiny budget may have spent it all.
-    let schedule = RecordedSchedule::within(contents.segments, contents.budget)
-        .or_else(|_| RecordedSchedule::of(contents.segments))?;
+    let schedule = RecordedSchedule::within(trained.segments, trained.budget)
+        .or_else(|_| RecordedSchedule::of(trained.segments))?;
     let schedule = ron::ser::to_string_pretty(&schedule, ron::ser::PrettyConfig::default())
         .map_err(|error| Error::config("schedule.ron", error, "it cannot be written"))?;
     write_whole(&part.join("schedule.ron"), (schedule + "\n").as_bytes())?;
-    append_lines(&part.join("segments.jsonl"), contents.segments)?;
-    let run = ("tuned".to_owned(), contents.segments.to_vec());
-    plot::training(&part.join("tune.png"), contents.name, &[run])?;
-    pictures::draw(&part, contents.model, contents.tested, contents.report)?;
-    write_report(&part, contents.report)?;
-    if let Some(test) = contents.test {
-        write_whole(&part.join("test.csv"), test.as_bytes())?;
-    }
-    std::fs::rename(&part, out).map_err(Error::file(out))
+    append_lines(&part.join("segments.jsonl"), trained.segments)
+}
+
+/// Writes the figures and draws the pictures of the model on the test rows, and gives the folder its name: also if one of them fails, which
+/// is then said.
+///
+/// # Errors
+/// [`Error::File`], [`Error::Plot`].
+pub(super) fn finish(
+    out: &Path,
+    trained: &Trained,
+    report: &TuneReport,
+    tested: &Tested,
+    test: Option<String>,
+) -> Result<()> {
+    let part = part(out);
+    let run = ("tuned".to_owned(), trained.segments.to_vec());
+    let training = plot::training(&part.join("tune.png"), trained.name, &[run]);
+    let others = pictures::draw(&part, trained.model, tested, report);
+    let written = write_report(&part, report);
+    let test = test.map_or(Ok(()), |test| {
+        write_whole(&part.join("test.csv"), test.as_bytes())
+    });
+    keep(out)?;
+    training?;
+    others.and(written).and(test)
+}
+
+/// Gives the folder its name, with whatever is in it.
+///
+/// # Errors
+/// [`Error::File`].
+pub(super) fn keep(out: &Path) -> Result<()> {
+    std::fs::rename(part(out), out).map_err(Error::file(out))
 }
 
 /// Writes the figures, in place of those that are there, as records and as a page.

@@ -178,15 +178,24 @@ pub(super) fn evaluate(
     figures(model, test, &predicted, metrics)
 }
 
-/// A metric of the model on some rows.
-pub(super) fn figure(
+/// A metric of the model on some rows, for each of several copies of them that differ in their inputs: `[copies, rows, features]`.
+pub(super) fn figures_of_copies(
     model: &TrainedModel,
     rows: &Dataset,
+    inputs: &[f32],
     metric: Metric,
     device: &Device,
-) -> Result<f64> {
-    let figures = evaluate(model, rows, &[metric], device)?;
-    Ok(figures.get(metric.name()).copied().unwrap_or(f64::NAN))
+) -> Result<Vec<f64>> {
+    let predicted = match model.predict(inputs, device)? {
+        Predicted::Classes(predicted) | Predicted::Values(predicted) => predicted,
+    };
+    let outputs = model.classes.as_ref().map_or(1, Vec::len);
+    let copies = predicted.chunks(rows.rows() * outputs);
+    let figure = |predicted| {
+        let figures = figures(model, rows, predicted, &[metric])?;
+        Ok(figures.get(metric.name()).copied().unwrap_or(f64::NAN))
+    };
+    copies.map(figure).collect()
 }
 
 /// The metrics of predictions of the test rows: probabilities, or values in the user's units.
@@ -246,7 +255,7 @@ pub(super) fn test_report(
         });
     }
     let loss = match &model.classes {
-        Some(_) => figure(model, test, Metric::LogLoss, device)?,
+        Some(_) => figures_of_copies(model, test, &test.inputs, Metric::LogLoss, device)?[0],
         // The mean squared error of standardised values.
         None => {
             let (Predicted::Values(predicted), Targets::Values(truth)) =

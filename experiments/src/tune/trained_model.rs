@@ -118,8 +118,19 @@ impl TrainedModel {
             line,
             problem,
         };
+        if path.is_dir() {
+            let allowed = "it is a folder; give the model.json in it";
+            return Err(Error::config("model", path.display(), allowed));
+        }
         let text = std::fs::read(path).map_err(Error::file(path))?;
         let file = weights_file(path);
+        if !file.exists() {
+            let allowed = format!(
+                "give the model.json that `tune` leaves, with its weights beside it: there is no {}",
+                file.display()
+            );
+            return Err(Error::config("model", path.display(), allowed));
+        }
         let bytes = std::fs::read(&file).map_err(Error::file(&file))?;
         let text = unseal(&text, &bytes).map_err(|altered| {
             let file = file.display();

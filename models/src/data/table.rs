@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use trimtab_env::error::nearest::did_you_mean;
+use trimtab_env::error::shortened;
 use trimtab_table::{
     Bound, ColumnOptions, Fit, Frame, Preprocessor, ReadOptions, Understood, read,
 };
@@ -167,13 +168,37 @@ fn target_column(path: &Path, frame: &Frame, target: &str) -> Result<usize> {
             path: path.into(),
             target: target.to_owned(),
             near: match headless(frame) {
-                true => " (the first row is no name but a row like the others, by its looks: --header says that it names the columns)"
+                true => " (the first row was taken for a row like the others, so that columns have no names of their own: without --no-header, or with --header, it names them)"
                     .to_owned(),
                 false => did_you_mean(target, names()),
             },
             columns: names().map(str::to_owned).collect(),
         }),
     }
+}
+
+/// The columns beside the target and what becomes of them, as the end of a sentence; the first of them, if there are many.
+fn left_out(columns: &[Understood], target: &str) -> String {
+    const MOST: usize = 8;
+    let others: Vec<&Understood> = columns
+        .iter()
+        .filter(|other| other.column != target)
+        .collect();
+    if others.is_empty() {
+        return ": the table has no other column; if it has, see how its cells are separated (--separator)".to_owned();
+    }
+    let words = others.iter().take(MOST).map(|other| {
+        let becomes = other.becomes.trim_start_matches("left out: ");
+        format!("`{}` is {becomes}", shortened(&other.column))
+    });
+    let more = match others.len().saturating_sub(MOST) {
+        0 => String::new(),
+        more => format!(", and {more} more"),
+    };
+    let words = words.collect::<Vec<_>>().join("; ");
+    format!(
+        ": {words}{more}. --categorical takes a column as categories, whatever its cells look like"
+    )
 }
 
 /// Reads a table, splits its rows and turns its columns into numbers, all by what `change` makes of the rows and their targets before they are
@@ -208,6 +233,7 @@ pub fn split_table(
     if preprocessor.is_empty() {
         return Err(Error::NoFeatures {
             path: path.into(),
+            left_out: left_out(&columns, &table.target),
             target: table.target,
         });
     }

@@ -25,6 +25,11 @@ pub enum TargetKind {
     Detect,
 }
 
+/// How many times the usual size of a target another may have: its square is an `f32`.
+const MOST_TIMES: f64 = 1e18;
+/// The largest size of a target: the squares of so many rows add up to an `f64`.
+const MOST: f64 = 1e150;
+
 /// The column to be predicted.
 pub(super) struct TargetColumn<'a> {
     path: &'a Path,
@@ -173,9 +178,28 @@ impl<'a> TargetColumn<'a> {
                 value: self.cells.text(*row).unwrap_or_default().into_owned(),
             })
         };
-        Ok(Targets::Values(
-            self.rows.iter().map(value).collect::<Result<_>>()?,
-        ))
+        let values = self.rows.iter().map(value).collect::<Result<Vec<f64>>>()?;
+        self.check_sizes(&values)?;
+        Ok(Targets::Values(values))
+    }
+
+    /// Refuses a value whose square is no `f32` once values are standardised, or whose square is no `f64` before: no loss would be a number.
+    fn check_sizes(&self, values: &[f64]) -> Result<()> {
+        let mut sizes: Vec<f64> = values.iter().map(|value| value.abs()).collect();
+        sizes.retain(|size| *size > 0.0);
+        sizes.sort_unstable_by(f64::total_cmp);
+        let usual = sizes.get(sizes.len() / 2).copied().unwrap_or(1.0);
+        let most = (MOST_TIMES * usual).min(MOST);
+        match values.iter().position(|value| value.abs() > most) {
+            None => Ok(()),
+            Some(at) => Err(Error::LargeTarget {
+                path: self.path.into(),
+                place: self.frame.place(self.rows[at]),
+                column: self.name.into(),
+                value: format!("{:e}", values[at]),
+                usual,
+            }),
+        }
     }
 
     /// Numbers are sorted as numbers, and a text that is one among others of its kind is the same however it is written.
@@ -224,6 +248,26 @@ mod tests {
             &ReadOptions::default(),
         )?;
         Ok(TargetColumn::new(path, &frame, "y")?.targets(kind)?.0)
+    }
+
+    #[test]
+    fn a_target_beside_which_all_others_are_nothing_is_named() {
+        let refused = |texts: &[&str]| {
+            targets(texts, TargetKind::Regression)
+                .unwrap_err()
+                .to_string()
+        };
+        let message = refused(&["1.5", "-1e200", "2.5", "0"]);
+        assert!(
+            message.contains("line 3, column `y`: `-1e200` is too large, where half of the targets are at most 2.5e0"),
+            "{message}"
+        );
+        assert!(refused(&["1e160", "1e160", "2e160"]).contains("line 2"));
+        assert!(refused(&["1.5", "1e30", "2.5"]).contains("1e30"));
+        // Large numbers among their like are in some other unit.
+        for texts in [["1e30", "2e30", "-3e31"], ["0", "0", "5"], ["0", "0", "0"]] {
+            assert!(targets(&texts, TargetKind::Regression).is_ok(), "{texts:?}");
+        }
     }
 
     fn classes(texts: &[&str], kind: TargetKind) -> (Vec<u32>, Vec<String>) {

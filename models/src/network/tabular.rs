@@ -139,7 +139,7 @@ impl TabularConfig {
             Err(trimtab_env::Error::config(field, given, allowed))
         };
         check_count("model.members", self.members, 1..=MOST)?;
-        check_count("model.hidden", self.hidden.len(), 1..=MOST)?;
+        check_count("layers of model.hidden", self.hidden.len(), 1..=MOST)?;
         if let Some(embedding) = &self.embedding {
             check_count("model.embedding.waves", embedding.waves, 1..=MOST)?;
             check_count("model.embedding.width", embedding.width, 1..=MOST)?;

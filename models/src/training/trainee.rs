@@ -276,6 +276,7 @@ impl<T: Task> TaskTrainee<T> {
         } = self;
         let train = &task.split().train;
         let mut rows = Vec::new();
+        let mut dead_units = None;
         let (network, report) = match (network, written_out) {
             (
                 Network::Flat {
@@ -285,6 +286,7 @@ impl<T: Task> TaskTrainee<T> {
                 Some(written_out),
             ) => {
                 let mut gradient = Vec::new();
+                let biases = written_out.biases();
                 updates.begin(&weights, rates, &mut averaged);
                 while extent.goes_on(updates) {
                     minibatches.draw(train, rates.batch_size, &mut rows);
@@ -295,6 +297,7 @@ impl<T: Task> TaskTrainee<T> {
                     {
                         pruner.see(&weights.0, &gradient);
                     }
+                    dead_units = share_of_zeros(&biases, &gradient);
                     let taken = std::mem::take(&mut gradient);
                     let step = |lr, mut weights: FlatWeights, mut taken: Vec<f32>| {
                         optimizer.step(lr, &mut weights.0, &mut taken, written_out.tensors());
@@ -338,8 +341,18 @@ impl<T: Task> TaskTrainee<T> {
             averaged,
             pruner,
         });
-        Ok(Report { pruned, ..report })
+        Ok(Report {
+            pruned,
+            dead_units,
+            ..report
+        })
     }
+}
+
+/// The share of the numbers at these places that are 0. The gradient of a bias is, where its unit is dead for every example of a batch.
+fn share_of_zeros(places: &[usize], numbers: &[f32]) -> Option<f64> {
+    let zeros = places.iter().filter(|at| numbers[**at] == 0.0).count();
+    (!places.is_empty()).then(|| zeros as f64 / places.len() as f64)
 }
 
 impl<T: Task> Trainee for TaskTrainee<T> {

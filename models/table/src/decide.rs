@@ -30,7 +30,7 @@ pub(crate) struct Remarks {
 
 /// A text among numbers is a value that is missing if few are, `unknown`, and else the column is one of texts. Of `cells` that are not
 /// empty `odd` are none, and there are `texts` different ones.
-fn few(texts: usize, odd: usize, cells: usize) -> bool {
+pub(crate) fn few(texts: usize, odd: usize, cells: usize) -> bool {
     texts <= MOST_ODD && odd.saturating_mul(100) <= cells
 }
 

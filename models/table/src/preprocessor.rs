@@ -7,6 +7,7 @@ mod tests;
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::listed;
 use crate::schema::{ColumnOptions, Understood, Use, kind, suspicious};
 use crate::times::Format;
 use crate::{Cells, Column, Frame};
@@ -238,6 +239,7 @@ impl Preprocessor {
                     {
                         notes.push(format!("`{name}` is read with the month before the day"));
                     }
+                    notes.extend(no_times(name, &column.cells, &encoder));
                     notes.extend(suspicious(frame, column));
                     columns.push(Encoded {
                         name: name.clone(),
@@ -395,6 +397,35 @@ fn encoder(column: &Column, rows: &[usize], used: Use) -> Result<Encoder, String
                 periods,
             }
         }
+    })
+}
+
+/// A note on the texts of a column of dates that are none.
+fn no_times(name: &str, cells: &Cells, encoder: &Encoder) -> Option<String> {
+    let (
+        Encoder::Time {
+            format: Some(format),
+            ..
+        },
+        Cells::Texts { codes, levels },
+    ) = (encoder, cells)
+    else {
+        return None;
+    };
+    let odd = (0..)
+        .zip(levels)
+        .filter(|(code, level)| format.seconds(level).is_none() && codes.contains(code));
+    let odd: Vec<String> = odd.map(|(_, level)| level.clone()).collect();
+    (!odd.is_empty()).then(|| {
+        let (texts, are) = (
+            listed(&odd),
+            if odd.len() == 1 {
+                "is no date"
+            } else {
+                "are no dates"
+            },
+        );
+        format!("`{name}`: {texts} {are}, and taken as missing")
     })
 }
 

@@ -146,7 +146,13 @@ impl Use {
                 1 if !missing => return Self::LeftOut("the same in every row".to_owned()),
                 _ => {}
             }
-            if let Some(format) = Format::of(texts()) {
+            let counted = || {
+                let mut counts: HashMap<u32, usize> = HashMap::new();
+                there().for_each(|code| *counts.entry(code).or_default() += 1);
+                let counted = first.iter().map(|code| counts[code]);
+                texts().zip(counted).collect::<Vec<_>>()
+            };
+            if let Some(format) = Format::of(texts()).or_else(|| Format::of_most(&counted())) {
                 return Self::Time(Some(format));
             }
             let cells = there().count();

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::{column::MOST_ODD, decide::few};
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime};
 
 /// How a date is written, as `strftime` has it. Where both are possible, the month comes before the day only if no text of the column
@@ -69,6 +70,29 @@ impl Format {
         Self::all().find(|format| texts.clone().all(|text| format.seconds(text).is_some()))
     }
 
+    /// The format that nearly all of `texts` have, which so many cells hold each: but for a few, such as the 30th of February. `None` if
+    /// there is none.
+    pub(crate) fn of_most(texts: &[(&str, usize)]) -> Option<Self> {
+        let dated = |text: &str| text.len() <= 40 && text.bytes().any(|byte| byte.is_ascii_digit());
+        let no_dates = texts.iter().filter(|(text, _)| !dated(text)).count();
+        if no_dates > MOST_ODD {
+            return None;
+        }
+        let cells = texts.iter().map(|(_, cells)| cells).sum();
+        let odd = |format: &Self| {
+            let none = texts
+                .iter()
+                .filter(|(text, _)| format.seconds(text).is_none());
+            let few_texts: Vec<usize> = none.take(MOST_ODD + 1).map(|(_, cells)| *cells).collect();
+            let odd = few_texts.iter().sum();
+            few(few_texts.len(), odd, cells).then_some(odd)
+        };
+        let formats = Self::all().filter_map(|format| odd(&format).map(|odd| (odd, format)));
+        formats
+            .min_by_key(|(odd, _)| *odd)
+            .map(|(_, format)| format)
+    }
+
     /// Seconds since the beginning of 1970 in UTC, or of the day for a time alone.
     pub(crate) fn seconds(&self, text: &str) -> Option<f64> {
         let text = text.trim();
@@ -122,6 +146,26 @@ mod tests {
 
     fn seconds(text: &str) -> Option<f64> {
         Format::of([text].into_iter()).and_then(|format| format.seconds(text))
+    }
+
+    #[test]
+    fn a_few_texts_among_dates_are_no_dates() {
+        let dates: Vec<String> = (1..=28).map(|day| format!("2024-02-{day:02}")).collect();
+        let with = |odd: &[(&'static str, usize)]| {
+            let texts = dates.iter().map(|date| (date.as_str(), 20));
+            let texts: Vec<(&str, usize)> = texts.chain(odd.iter().copied()).collect();
+            Format::of_most(&texts)
+        };
+        let format = Format::Date("%Y-%m-%d".to_owned(), None);
+        assert_eq!(with(&[]), Some(format.clone()));
+        assert_eq!(with(&[("2024-02-30", 1), ("soon", 2)]), Some(format));
+        // Too many cells, or too many texts.
+        assert_eq!(with(&[("2024-02-30", 20)]), None);
+        assert_eq!(with(&[("a", 1), ("b", 1), ("c", 1), ("d", 1)]), None);
+        // The day comes first where that reads more of them.
+        let texts = [("25/12/2024", 300), ("01/02/2024", 300), ("31/02/2024", 1)];
+        let format = Format::of_most(&texts).unwrap();
+        assert!(!format.is_ambiguous() && format.seconds("25/12/2024").is_some());
     }
 
     #[test]

@@ -95,6 +95,99 @@ fn what_was_understood_is_shown_and_reported_first() {
         "{predictions}"
     );
     assert_eq!(predictions.lines().count(), 151);
+
+    // What is read is not written over.
+    for out in ["houses.txt", "runs/tune/model.json", "runs/tune/model.bpk"] {
+        let before = std::fs::read(folder.0.join(out)).unwrap();
+        let message = bad(&predict(
+            &folder,
+            &[&arguments[..], &["--out", out]].concat(),
+        ));
+        assert!(
+            message.contains("--out") && message.contains(out),
+            "{message}"
+        );
+        assert_eq!(std::fs::read(folder.0.join(out)).unwrap(), before);
+    }
+    let message = bad(&predict(
+        &folder,
+        &["--model", "runs/tune", "--data", "houses.txt"],
+    ));
+    assert!(message.contains("give the model.json in it"), "{message}");
+    let message = bad(&predict(
+        &folder,
+        &["--model", "predictions.csv", "--data", "houses.txt"],
+    ));
+    assert!(message.contains("predictions.bpk"), "{message}");
+}
+
+/// A column of dates of which one cell is none: it is missing, like a number that is none.
+#[test]
+fn one_bad_date_leaves_the_others_dates() {
+    let folder = Folder::new("tune-dates");
+    let mut text = "when,y\n".to_owned();
+    for i in 0..400 {
+        let _ = writeln!(text, "2024-{:02}-{:02},{}", 1 + i % 12, 1 + i % 28, i % 12);
+    }
+    text.push_str("2024-02-30,3\n");
+    std::fs::write(folder.0.join("dates.csv"), text).unwrap();
+    let table = ["--data", "dates.csv", "--target", "y", "--dry-run"];
+    let output = tune(&folder, &table);
+    good(&output);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(
+        said.contains("seconds, and its place in the year"),
+        "{said}"
+    );
+    assert!(
+        said.contains("`when`: `2024-02-30` is no date, and taken as missing"),
+        "{said}"
+    );
+}
+
+/// What is wrong is found before the training, and says what to do.
+#[test]
+fn tables_that_nothing_can_be_learned_from_are_explained() {
+    let folder = Folder::new("tune-hopeless");
+    let refused = |name: &str, text: &str, more: &[&str]| {
+        std::fs::write(folder.0.join(name), text).unwrap();
+        let table = ["--data", name, "--target", "y"];
+        let message = bad(&tune(&folder, &[&table[..], more].concat()));
+        assert!(!folder.0.join("runs").exists(), "{message}");
+        message
+    };
+    let rows = |row: &dyn Fn(usize) -> String| (0..60).map(|i| row(i) + "\n").collect::<String>();
+    let outlier = rows(&|i| {
+        format!(
+            "{i},{}",
+            if i == 40 {
+                "1e200".into()
+            } else {
+                format!("{i}.5")
+            }
+        )
+    });
+    let message = refused("outlier.csv", &format!("x,y\n{outlier}"), &[]);
+    assert!(
+        message.contains("line 42, column `y`: `1e200` is too large"),
+        "{message}"
+    );
+    let same = rows(&|i| format!("7,{}.5", i));
+    let message = refused("same.csv", &format!("x,y\n{same}"), &[]);
+    assert!(
+        message.contains("`x` is the same in every row"),
+        "{message}"
+    );
+    let message = refused(
+        "alone.csv",
+        &format!("y\n{}", rows(&|i| format!("{i}.5"))),
+        &[],
+    );
+    assert!(message.contains("no other column"), "{message}");
+    let message = refused("some.csv", &format!("x,y\n{outlier}"), &["--epochs", "-1"]);
+    assert!(message.contains("--epochs"), "{message}");
+    let message = refused("some.csv", &format!("x,y\n{outlier}"), &["--model", "Cnn"]);
+    assert!(message.contains("--channels"), "{message}");
 }
 
 #[test]

@@ -42,6 +42,12 @@ impl Place {
         (self.kind == Kind::Map).then_some(self.span.start + 1)
     }
 
+    /// Where another field of a struct can go, with a comma after its value.
+    pub(super) fn start_of_struct(&self, text: &str) -> Option<usize> {
+        let fields = self.kind == Kind::Named && text[self.span.clone()].starts_with('(');
+        fields.then_some(self.span.start + 1)
+    }
+
     /// What there is below it, in words.
     pub(super) fn names(&self) -> String {
         match self.kind {

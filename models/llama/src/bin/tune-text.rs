@@ -85,9 +85,9 @@ struct Arguments {
     /// The policy that adds to what the servo wants: `none`, `shipped`, or the policy.json of a training under the servo
     #[arg(long, default_value = "none")]
     policy: PathBuf,
-    /// Folder for the model and its curve
-    #[arg(long, default_value = "runs/text")]
-    out: PathBuf,
+    /// Folder for the model and its curve; by default runs/text, or runs/text-2 and so on if that is there
+    #[arg(long)]
+    out: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -133,6 +133,30 @@ fn say(line: &str) {
     writeln!(std::io::stdout(), "{line}").ok();
 }
 
+/// The folder for the model, which is not there yet.
+fn out(given: Option<&Path>) -> Answer<PathBuf> {
+    // A link that stands for nothing is there too, and would be replaced.
+    let taken = |folder: &Path| folder.is_symlink() || folder.exists();
+    let Some(given) = given else {
+        let numbered = (2..).map(|number| PathBuf::from(format!("runs/text-{number}")));
+        let mut folders = std::iter::once(PathBuf::from("runs/text")).chain(numbered);
+        let free = folders.find(|folder| !taken(folder)).unwrap_or_default();
+        if free != Path::new("runs/text") {
+            let free = free.display();
+            say(&format!(
+                "runs/text is there already: this model goes to {free}"
+            ));
+        }
+        return Ok(free);
+    };
+    if taken(given) {
+        let given = given.display();
+        let allowed = "it is there already; choose another folder";
+        return Err(format!("--out: {given} is not allowed; {allowed}").into());
+    }
+    Ok(given.to_owned())
+}
+
 fn run(arguments: &Arguments) -> Answer<()> {
     if !(1e-6..=1e9).contains(&arguments.epochs) {
         let given = arguments.epochs;
@@ -140,6 +164,7 @@ fn run(arguments: &Arguments) -> Answer<()> {
             format!("--epochs: {given} is not allowed; give a number from 1e-6 to 1e9").into(),
         );
     }
+    let out = &out(arguments.out.as_deref())?;
     let pruning = pruning(arguments)?;
     let device = burn::tensor::Device::flex();
     let text = read_text(&arguments.text)?;
@@ -246,11 +271,11 @@ fn run(arguments: &Arguments) -> Answer<()> {
         ..TrainConfig::default()
     };
     match base {
-        None => tune(task, &training, &tokenizer, &arguments.out),
+        None => tune(task, &training, &tokenizer, out),
         Some(model) => {
             let begin = model.training(trained, arguments.seed)?;
             let task = FineTuning::new(task, &begin)?;
-            tune(task, &training, &tokenizer, &arguments.out)
+            tune(task, &training, &tokenizer, out)
         }
     }
 }

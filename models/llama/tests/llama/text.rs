@@ -244,6 +244,17 @@ fn a_text_is_tuned_and_goes_on() {
     let output = tune(&[&small[..], &out].concat());
     assert!(output.status.success(), "{}", said(&output));
     assert!(said(&output).contains("bits per byte"), "{}", said(&output));
+    // It is not written over.
+    let weights = || std::fs::read(at("model/model.safetensors")).unwrap();
+    let before = weights();
+    let again = tune(&[&small[..], &out].concat());
+    assert!(!again.status.success());
+    assert!(
+        said(&again).contains("is there already"),
+        "{}",
+        said(&again)
+    );
+    assert_eq!(weights(), before);
     let tokenizer = Tokenizer::load(Path::new(&at("model"))).unwrap();
     let vocabulary = Vocabulary::of(&VERSE.repeat(2), TokenKind::Characters);
     assert_eq!(tokenizer.len(), vocabulary.len());

@@ -440,3 +440,31 @@ fn decay_and_averaging_out_of_range_are_refused_by_name() {
         }
     }
 }
+
+#[test]
+fn units_that_no_example_moves_are_counted() {
+    let dead = |trainee: &mut TaskTrainee<MlpTask>| {
+        let budget = budget(trainee, 1, 300);
+        let report = trainee.advance(&Settings::new(1e-9, 300), budget).unwrap();
+        report.dead_units.unwrap()
+    };
+    let mut trainee = trainee(TraineeConfig::default());
+    trainee.start(1).unwrap();
+    let before = dead(&mut trainee);
+    assert!(before < 0.3, "{before}");
+    // Half of the 16 units are far below 0 for every example; nothing has changed for the others.
+    let biases = trainee.written_out.as_ref().unwrap().biases();
+    assert_eq!(biases.len(), 16);
+    let state = trainee.state.as_mut().unwrap();
+    let Network::Flat { weights, .. } = &mut state.network else {
+        panic!("a perceptron is written out")
+    };
+    biases[..8].iter().for_each(|at| weights.0[*at] = -1e6);
+    let after = dead(&mut trainee);
+    assert!((0.5..=0.5 + before).contains(&after), "{after}");
+    // A smooth unit always moves a little.
+    let task = MlpTask::new("digits", digits(), &[16], Activation::Tanh);
+    let mut smooth = TaskTrainee::new(task, TraineeConfig::default(), &Device::flex()).unwrap();
+    smooth.start(1).unwrap();
+    assert_eq!(dead(&mut smooth), 0.0);
+}

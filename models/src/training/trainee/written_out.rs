@@ -5,6 +5,8 @@ use crate::data::{Dataset, Targets};
 use crate::training::evaluation::Evaluation;
 use std::ops::Range;
 use trimtab_program::loss::{self, CrossEntropy, Term, Together, WeightedSum};
+use trimtab_program::pruning::Units;
+use trimtab_program::pruning::units::{Role, UnitWeights};
 use trimtab_program::{Program, members};
 
 /// A program with the buffers of a training.
@@ -75,6 +77,19 @@ impl WrittenOut {
     pub(super) fn units(&self) -> Vec<usize> {
         let layers = self.program.units();
         layers.iter().map(|layer| layer.count).collect()
+    }
+
+    /// Where the biases of the hidden units are in the weights.
+    pub(super) fn biases(&self) -> Vec<usize> {
+        let layers = self.program.units();
+        let of_layer = |layer: &Units| -> Vec<usize> {
+            let biases = layer.weights.iter().filter(|kind| kind.role == Role::Bias);
+            let of_kind = |kind: &UnitWeights| -> Vec<usize> {
+                (0..layer.count).flat_map(|unit| kind.of(unit)).collect()
+            };
+            biases.flat_map(of_kind).collect()
+        };
+        layers.iter().flat_map(of_layer).collect()
     }
 
     /// Where the tensors are in the weights.
