@@ -20,7 +20,9 @@ pub enum Error {
         allowed: String,
     },
     /// A policy is used in an environment that it was not trained for.
-    #[error("the policy was trained for another environment than `{environment}`: {difference}")]
+    #[error(
+        "the policy (first) was trained for another environment than `{environment}` (second): {difference}"
+    )]
     OtherSpec {
         /// Name of the environment.
         environment: String,

@@ -199,15 +199,15 @@ pub fn tune(
     }
     let split = task.split();
     model.calibrate(&split.validation, device)?;
-    tuned.metrics = evaluate(&model, &split.test, &metrics, device)?;
     let trained = folder::Trained {
         name: task.name(),
         model: &model,
         segments: &segments,
         budget,
     };
-    folder::begin(out, &trained)?;
+    let part = folder::begin(out, &trained)?;
     let report_of = || -> Result<TuneReport> {
+        tuned.metrics = evaluate(&model, &split.test, &metrics, device)?;
         Ok(TuneReport {
             tuned,
             before: match &tune.from {
@@ -220,7 +220,13 @@ pub fn tune(
             loss: words::loss(task.config().loss.as_ref(), &model),
             baselines: baselines(&model, split, &metrics)?,
             calibration: calibration(&model, &split.test, device)?,
-            importance: permutation_importance(&model, &split.test, training.seed, workers)?,
+            importance: permutation_importance(
+                &model,
+                &split.test,
+                training.seed,
+                workers,
+                stopped,
+            )?,
             data: data_report(config, &task, &model),
             seed: training.seed,
             epochs: training.epochs,
@@ -248,9 +254,9 @@ pub fn tune(
     // What was trained is kept, whatever cannot be said of it.
     let (mut report, tested, test) = match figures() {
         Ok(figures) => figures,
-        Err(error) => return folder::keep(out).and(Err(error)),
+        Err(error) => return folder::keep(&part, out).and(Err(error)),
     };
-    folder::finish(out, &trained, &report, &tested, test)?;
+    folder::finish((&part, out), &trained, &report, &tested, test)?;
     // Whatever becomes of the comparison, the tuned model is kept by now.
     if tune.compare_defaults && !stopped {
         report.defaults = with_defaults(&task, training, device, interrupted)?;

@@ -134,10 +134,8 @@ pub enum Error {
         value: String,
     },
 
-    /// A target beside which all others are nothing.
-    #[error(
-        "{path}: {place}, column `{column}`: `{value}` is too large, where half of the targets are at most {usual:e}: correct the cell, or leave \
-         its row out", value = shortened(.value), column = shortened(.column))]
+    /// A target that no loss can be taken of.
+    #[error("{path}: {place}, column `{column}`: {problem}", column = shortened(.column))]
     LargeTarget {
         /// The file.
         path: PathBuf,
@@ -145,10 +143,8 @@ pub enum Error {
         place: String,
         /// The column's name.
         column: String,
-        /// The cell as given.
-        value: String,
-        /// The median of the sizes of the targets that are not 0.
-        usual: f64,
+        /// What is wrong with it, and what to do.
+        problem: String,
     },
 
     /// A target column in which nothing is known.

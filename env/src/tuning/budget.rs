@@ -141,11 +141,9 @@ impl Segments {
             return Err(Error::config("full", 0, "give at least 1 full segment"));
         }
         if self.short.saturating_add(self.full) > 100_000 {
-            return Err(Error::config(
-                "full",
-                self.full,
-                "at most 100000 segments in all",
-            ));
+            let given = format!("{} short and {} full ones", self.short, self.full);
+            let allowed = "give at most 100000 segments in all";
+            return Err(Error::config("short, full", given, allowed));
         }
         if !(self.short_share > 0.0 && self.short_share <= 1.0) {
             return Err(Error::config(

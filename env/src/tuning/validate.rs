@@ -2,6 +2,7 @@
 
 use super::{Instance, TuningConfig};
 use crate::tuning::observation::Encoder;
+use crate::tuning::settings::BATCH_SIZE;
 use crate::{Error, Moves, Objective, Result};
 
 /// The largest factor on a budget.
@@ -89,6 +90,13 @@ pub(super) fn validate(instances: &[Instance], config: &TuningConfig) -> Result<
             spec.understands(name).map_err(|error| {
                 Error::config(format!("settings.{name}"), value, error.to_string())
             })?;
+        }
+        if config.settings.get(BATCH_SIZE).is_some() {
+            let (size, most) = (config.settings.batch_size()?, spec.train_examples);
+            if size > most {
+                let allowed = format!("give at most the {most} examples of the training split");
+                return Err(Error::config("settings.batch_size", size, allowed));
+            }
         }
     }
     for instance in instances {

@@ -27,8 +27,6 @@ use trimtab_env::Part;
 struct Train {
     #[command(flatten)]
     source: ConfigSource,
-    #[command(flatten)]
-    machine: Machine,
     /// Run directory; by default runs/<name>
     #[arg(long)]
     out: Option<PathBuf>,
@@ -41,6 +39,8 @@ struct Train {
     /// Print the resolved config and stop
     #[arg(long)]
     print_config: bool,
+    #[command(flatten)]
+    machine: Machine,
 }
 
 /// The command `train`.
@@ -96,11 +96,15 @@ pub(super) fn train(words: &Words, registry: &Registry) -> Result<()> {
 
 fn phases(summary: &Summary, drawing: f64) -> String {
     let phases = &summary.phases;
+    let returns = match summary.episodes {
+        0 => "no episode has ended".to_owned(),
+        episodes => format!(
+            "return {:.2} in the first tenth of {episodes} episodes, {:.2} in the last",
+            summary.return_first, summary.return_last
+        ),
+    };
     format!(
-        "return {:.2} in the first tenth of {} episodes, {:.2} in the last; {:.0} s: fixed settings {:.0}, rollouts {:.0}, updates {:.0}, evaluation {:.0}, writing {:.1}, drawing {:.1}",
-        summary.return_first,
-        summary.episodes,
-        summary.return_last,
+        "{returns}; {:.0} s: fixed settings {:.0}, rollouts {:.0}, updates {:.0}, evaluation {:.0}, writing {:.1}, drawing {:.1}",
         summary.wall_seconds + drawing,
         phases.reference,
         phases.rollout,

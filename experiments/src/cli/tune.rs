@@ -65,8 +65,6 @@ struct TuneArguments {
     /// Table with the same columns to test on, instead of a fifth of the data
     #[arg(long, value_name = "FILE", requires = "target")]
     test: Option<PathBuf>,
-    #[command(flatten)]
-    columns: ColumnArguments,
     /// IDX file of the images' labels
     #[arg(long, requires = "data")]
     labels: Option<PathBuf>,
@@ -133,6 +131,8 @@ struct TuneArguments {
     /// Train once more with default settings for the budget of one run, to compare
     #[arg(long)]
     compare_defaults: bool,
+    #[command(flatten)]
+    columns: ColumnArguments,
     #[command(flatten)]
     machine: Machine,
 }
@@ -237,7 +237,7 @@ impl TuneArguments {
     }
 
     /// What is trained, on a table or on something else.
-    fn architecture(&self, table: bool) -> Result<ModelConfig> {
+    fn architecture(&self, table: bool, models: &Extensions) -> Result<ModelConfig> {
         let activation = self.activation.map(|name| match name {
             ActivationName::Relu => Activation::Relu,
             ActivationName::Tanh => Activation::Tanh,
@@ -253,20 +253,22 @@ impl TuneArguments {
             None if table => "tabular",
             None => "mlp",
         };
+        // What a program has added may be called so.
+        let own = models.has_model(name);
+        let name = match name.to_lowercase().as_str() {
+            "tabular" if !own => "tabular",
+            "mlp" if !own => "mlp",
+            "cnn" | "transformer" if !own => {
+                let allowed = "give tabular or mlp; convolutions come with --channels 8,16, and transformers with a config of train or compare";
+                return Err(Error::config("--model", name, allowed));
+            }
+            _ => name,
+        };
         let hidden = Some(&self.hidden).filter(|hidden| !hidden.is_empty());
         if let (Some(members), true) = (self.members, name != "tabular") {
             let allowed = "leave it out: only `--model tabular` has members";
             return Err(Error::config("--members", members, allowed));
         }
-        if ["cnn", "transformer"].contains(&name.to_lowercase().as_str()) {
-            let allowed = "give tabular or mlp; convolutions come with --channels 8,16, and transformers with a config of train or compare";
-            return Err(Error::config("--model", name, allowed));
-        }
-        let name = match name.to_lowercase().as_str() {
-            "tabular" => "tabular",
-            "mlp" => "mlp",
-            _ => name,
-        };
         Ok(match name {
             "tabular" => {
                 let usual = TabularConfig::default();
@@ -335,7 +337,7 @@ impl TuneArguments {
         let images = matches!(data, DataConfig::Idx { .. });
         let model = match &from {
             Some(model) => model.model.clone(),
-            None => self.architecture(matches!(data, DataConfig::Table(_)))?,
+            None => self.architecture(matches!(data, DataConfig::Table(_)), models)?,
         };
         let robust = matches!(model, ModelConfig::Tabular(_));
         let task = TaskConfig {

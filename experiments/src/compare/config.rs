@@ -129,7 +129,7 @@ impl CompareConfig {
     /// # Errors
     /// [`Error::Parse`] with line, column and the allowed names.
     pub fn parse(text: &str, file: &str) -> Result<Self> {
-        crate::train::config::parse_ron(text, file)
+        crate::train::config::parse_config(text, file, "compare")
     }
 
     /// Reads a config file.
@@ -251,8 +251,11 @@ impl CompareConfig {
                     }
                 }
                 BATCH_SIZE => {
+                    let listed = matches!(domain, Domain::Grid { .. } | Domain::Values(_));
+                    let steps = matches!(domain, Domain::Quantised { low, q, .. } if low.fract() == 0.0 && q.fract() == 0.0);
                     let whole = matches!(domain, Domain::Integer { .. })
-                        || domain.count().is_some()
+                        || steps
+                        || listed
                             && domain.points().iter().all(|point| {
                                 matches!(point, Value::Number(number) if number.fract() == 0.0)
                             });

@@ -50,11 +50,11 @@ pub struct Position {
 }
 
 impl RunDirectory {
-    /// Makes the folder of a new run.
+    /// Checks that nothing is there yet.
     ///
     /// # Errors
-    /// [`Error::Exists`] if it is there already, [`Error::File`] if it cannot be written.
-    pub fn create(path: &Path, config: &Config) -> Result<Self> {
+    /// [`Error::Exists`] if a folder is, [`Error::Config`] if a file is.
+    pub fn check_new(path: &Path) -> Result<()> {
         if path.exists() && !path.is_dir() {
             let allowed = "it is a file; give the name of a folder that is not there yet";
             return Err(Error::config("--out", path.display(), allowed));
@@ -62,6 +62,15 @@ impl RunDirectory {
         if path.is_symlink() || path.exists() {
             return Err(Error::Exists(path.to_owned()));
         }
+        Ok(())
+    }
+
+    /// Makes the folder of a new run.
+    ///
+    /// # Errors
+    /// [`Error::Exists`] if it is there already, [`Error::File`] if it cannot be written.
+    pub fn create(path: &Path, config: &Config) -> Result<Self> {
+        Self::check_new(path)?;
         // Made under another name first: whoever finds the folder finds its config in it.
         let mut name = path.file_name().unwrap_or_default().to_owned();
         name.push(format!(".{}.part", std::process::id()));
@@ -82,7 +91,7 @@ impl RunDirectory {
         });
         write_json(&part.join("versions.json"), &versions)?;
         std::fs::rename(&part, path).map_err(Error::file(path))?;
-        let lock = lock(path, "config.ron")?;
+        let lock = lock(path)?;
         let file = path.join("events.jsonl");
         let events = File::create(&file).map_err(Error::file(&file))?;
         Ok(Self {
@@ -105,7 +114,7 @@ impl RunDirectory {
             });
         }
         let config = Config::load(&config_file)?;
-        let lock = lock(path, "config.ron")?;
+        let lock = lock(path)?;
         let position = match std::fs::read(path.join("progress.json")) {
             Ok(text) => json::from_slice(&text).map_err(|error| Error::Record {
                 path: path.join("progress.json"),
@@ -335,11 +344,19 @@ pub fn append_lines<T: Serialize>(path: &Path, records: &[T]) -> Result<()> {
     append().map_err(Error::file(path))
 }
 
-/// A lock on a file of a folder, which is held until it is dropped, or the process ends: whoever else wants to write into the folder is
-/// refused.
-fn lock(folder: &Path, name: &str) -> Result<File> {
-    let path = folder.join(name);
-    let file = File::open(&path).map_err(Error::file(&path))?;
+/// The file of a folder that is locked as long as a process writes into the folder.
+const LOCK: &str = ".lock";
+
+/// A lock on a folder, which is held until it is dropped, or the process ends: whoever else wants to write into the folder is refused.
+fn lock(folder: &Path) -> Result<File> {
+    let path = folder.join(LOCK);
+    // Open for writing, without which some network file systems give no lock.
+    let file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path);
+    let file = file.map_err(Error::file(&path))?;
     match file.try_lock() {
         Err(TryLockError::WouldBlock) => Err(Error::NoRun {
             path: folder.to_owned(),
@@ -404,48 +421,43 @@ pub(crate) fn open_records<T: serde::de::DeserializeOwned>(
     let no_config =
         |error: serde_json::Error| Error::config("config", error, "give finite numbers");
     let text = json::to_vec_pretty(config).map_err(no_config)?;
+    if !file.exists()
+        && let Some(name) = any_file(out).map_err(Error::file(out))?
+    {
+        return Err(Error::NoRun {
+            path: out.to_owned(),
+            problem: format!(
+                "it holds `{name}`, and is no folder of {}; choose another with --out",
+                kind.name()
+            ),
+        });
+    }
+    std::fs::create_dir_all(out).map_err(Error::file(out))?;
+    let lock = lock(out)?;
+    let mut records = Vec::new();
     match std::fs::read(&file) {
         Ok(old) if old == text => {
-            let lock = lock(out, "config.json")?;
             let path = out.join("records.jsonl");
-            let records = match path.exists() {
-                true => read_lines(&path)?,
-                false => Vec::new(),
-            };
-            Ok(Records { records, lock })
+            if path.exists() {
+                records = read_lines(&path)?;
+            }
         }
         Ok(_) => {
             // Damaged is not the same as different.
             let old: serde_json::Value = read_json(&file)?;
-            let new = serde_json::to_value(config).map_err(no_config)?;
-            Err(Error::NoRun {
+            let new: serde_json::Value = json::from_slice(&text).map_err(no_config)?;
+            return Err(Error::NoRun {
                 path: out.to_owned(),
                 problem: format!(
                     "{}; choose another folder with --out",
                     other(&old, &new, kind)
                 ),
-            })
+            });
         }
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(Error::file(&file)(error))
-        }
-        Err(_) => {
-            if let Some(name) = any_file(out).map_err(Error::file(out))? {
-                return Err(Error::NoRun {
-                    path: out.to_owned(),
-                    problem: format!(
-                        "it holds `{name}`, and is no folder of {}; choose another with --out",
-                        kind.name()
-                    ),
-                });
-            }
-            std::fs::create_dir_all(out).map_err(Error::file(out))?;
-            write_whole(&file, &text)?;
-            let lock = lock(out, "config.json")?;
-            let records = Vec::new();
-            Ok(Records { records, lock })
-        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => write_whole(&file, &text)?,
+        Err(error) => return Err(Error::file(&file)(error)),
     }
+    Ok(Records { records, lock })
 }
 
 /// What a folder holds whose config is not the one that is wanted.
@@ -461,17 +473,21 @@ fn other(old: &serde_json::Value, new: &serde_json::Value, kind: Recorded) -> St
             let differing = all.into_iter().filter(differs);
             let differing: Vec<String> = differing.map(|name| format!("`{name}`")).collect();
             let what = kind.name();
-            format!(
-                "it holds {what} with another config, which differs in {}",
-                differing.join(", ")
-            )
+            match differing.as_slice() {
+                [] => format!("it holds {what} whose config.json was written by another program"),
+                _ => format!(
+                    "it holds {what} with another config, which differs in {}",
+                    differing.join(", ")
+                ),
+            }
         }
         Some(there) => format!("it holds {}", there.name()),
         None => format!("its config.json is none of {}", kind.name()),
     }
 }
 
-/// The name of something in a folder, if there is a folder with something in it. What begins with a dot does not count.
+/// The name of something in a folder, if there is a folder with something in it. What begins with a dot does not count, nor does a config
+/// that was not written whole.
 fn any_file(folder: &Path) -> std::io::Result<Option<String>> {
     let entries = match std::fs::read_dir(folder) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
@@ -481,7 +497,7 @@ fn any_file(folder: &Path) -> std::io::Result<Option<String>> {
     for entry in entries {
         names.push(entry?.file_name().to_string_lossy().into_owned());
     }
-    names.retain(|name| !name.starts_with('.'));
+    names.retain(|name| !name.starts_with('.') && !name.starts_with("config.json."));
     Ok(names.into_iter().min())
 }
 
@@ -573,6 +589,18 @@ mod tests {
     #[test]
     fn what_differs_of_a_config_is_named() {
         let config = |text| serde_json::from_str::<serde_json::Value>(text).unwrap();
+        // Numbers of single precision are the same after they were written.
+        let fit = FitConfig::parse(FIT, "fit.ron").unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        drop(open(folder.path(), Recorded::Fit).unwrap());
+        let changed = FitConfig {
+            seed: fit.seed + 1,
+            ..fit
+        };
+        let refused = open_records::<u32>(&changed, folder.path(), Recorded::Fit);
+        let message = refused.err().unwrap().to_string();
+        assert!(message.contains("which differs in `seed`;"), "{message}");
+
         let old = config(r#"{"methods": [1], "seed": 3, "gone": 0}"#);
         let new = config(r#"{"methods": [1], "seed": 4, "come": 0}"#);
         let words = other(&old, &new, Recorded::Comparison);

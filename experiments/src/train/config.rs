@@ -12,7 +12,7 @@ pub(crate) use checks::{
 };
 
 pub use environment::{DrawnTasks, EnvironmentConfig};
-pub(crate) use text::{parse_ron, to_ron};
+pub(crate) use text::{parse_config, parse_ron, to_ron};
 
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -96,7 +96,7 @@ impl Config {
     /// # Errors
     /// [`Error::Parse`] with line, column and the allowed names.
     pub fn parse(text: &str, file: &str) -> Result<Self> {
-        parse_ron(text, file)
+        parse_config(text, file, "train")
     }
 
     /// Reads a config file.
@@ -244,6 +244,9 @@ mod tests {
             "{wrong}"
         );
 
+        // As a message has it.
+        config.set("environment.tasks[0].pool=2").unwrap();
+        assert!(config.to_ron().unwrap().contains("pool: 2"));
         // Fields that are not written where they are at their defaults.
         config
             .set("environment.Tuning.tasks.0.loss=Focal(gamma: 3)")

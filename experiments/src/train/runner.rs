@@ -31,9 +31,7 @@ pub fn train(
     config.validate()?;
     let tuning = tuning(config, workers)?;
     rollouts(config, tuning.as_ref(), &[], workers).environment()?;
-    if out.is_symlink() || out.exists() {
-        return Err(Error::Exists(out.to_owned()));
-    }
+    RunDirectory::check_new(out)?;
     let run = RunDirectory::create(out, config)?;
     go_on(config, tuning, workers, run, Position::default(), observer)
         .map_err(|error| error.halted_as(|| Error::Interrupted(out.to_owned())))

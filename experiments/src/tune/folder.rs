@@ -66,13 +66,22 @@ pub(super) fn check_writable(out: &Path) -> Result<()> {
     std::fs::remove_dir(&part).map_err(Error::file(&part))
 }
 
-/// Writes what the training leaves, under the folder's other name: whatever becomes of figures and pictures, it is kept.
+/// Writes what the training leaves, under the folder's other name, which is returned: whatever becomes of figures and pictures, it is kept.
 ///
 /// # Errors
 /// [`Error::File`].
-pub(super) fn begin(out: &Path, trained: &Trained) -> Result<()> {
-    let part = part(out);
-    std::fs::create_dir_all(&part).map_err(Error::file(&part))?;
+pub(super) fn begin(out: &Path, trained: &Trained) -> Result<PathBuf> {
+    let mut part = part(out);
+    if let Some(parent) = part.parent() {
+        std::fs::create_dir_all(parent).map_err(Error::file(parent))?;
+    }
+    let mut made = std::fs::create_dir(&part);
+    // Another run may have begun to write there since.
+    if matches!(&made, Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists) {
+        part.set_extension(format!("{}.part", std::process::id()));
+        made = std::fs::create_dir(&part);
+    }
+    made.map_err(Error::file(&part))?;
     trained.model.save(&part.join("model.json"))?;
     // The start probe of a tiny budget may have spent it all.
     let schedule = RecordedSchedule::within(trained.segments, trained.budget)
@@ -80,7 +89,8 @@ pub(super) fn begin(out: &Path, trained: &Trained) -> Result<()> {
     let schedule = ron::ser::to_string_pretty(&schedule, ron::ser::PrettyConfig::default())
         .map_err(|error| Error::config("schedule.ron", error, "it cannot be written"))?;
     write_whole(&part.join("schedule.ron"), (schedule + "\n").as_bytes())?;
-    append_lines(&part.join("segments.jsonl"), trained.segments)
+    append_lines(&part.join("segments.jsonl"), trained.segments)?;
+    Ok(part)
 }
 
 /// Writes the figures and draws the pictures of the model on the test rows, and gives the folder its name: also if one of them fails, which
@@ -89,21 +99,20 @@ pub(super) fn begin(out: &Path, trained: &Trained) -> Result<()> {
 /// # Errors
 /// [`Error::File`], [`Error::Plot`].
 pub(super) fn finish(
-    out: &Path,
+    (part, out): (&Path, &Path),
     trained: &Trained,
     report: &TuneReport,
     tested: &Tested,
     test: Option<String>,
 ) -> Result<()> {
-    let part = part(out);
     let run = ("tuned".to_owned(), trained.segments.to_vec());
     let training = plot::training(&part.join("tune.png"), trained.name, &[run]);
-    let others = pictures::draw(&part, trained.model, tested, report);
-    let written = write_report(&part, report);
+    let others = pictures::draw(part, trained.model, tested, report);
+    let written = write_report(part, report);
     let test = test.map_or(Ok(()), |test| {
         write_whole(&part.join("test.csv"), test.as_bytes())
     });
-    keep(out)?;
+    keep(part, out)?;
     training?;
     others.and(written).and(test)
 }
@@ -112,8 +121,8 @@ pub(super) fn finish(
 ///
 /// # Errors
 /// [`Error::File`].
-pub(super) fn keep(out: &Path) -> Result<()> {
-    std::fs::rename(part(out), out).map_err(Error::file(out))
+pub(super) fn keep(part: &Path, out: &Path) -> Result<()> {
+    std::fs::rename(part, out).map_err(Error::file(part))
 }
 
 /// Writes the figures, in place of those that are there, as records and as a page.

@@ -29,12 +29,12 @@ pub struct ColumnImportance {
 
 /// Numbers that are predicted from in all, at most: some seconds.
 const MOST_NUMBERS: usize = 100_000_000;
-/// Numbers that are predicted from at once.
+/// Numbers that are predicted from, or predicted, at once.
 const AT_ONCE: usize = 4_000_000;
 
 /// The importance of the columns of a table, on test rows, by the log loss of classes or the root mean squared error of values; the largest
 /// first. Of a table with very many columns it is that of those which say most of the target by themselves. Empty for images, and once the
-/// workers are interrupted.
+/// workers are interrupted, unless what was `stopped` before was the training.
 ///
 /// # Errors
 /// Those of predictions.
@@ -43,11 +43,11 @@ pub(super) fn permutation_importance(
     test: &Dataset,
     seed: u64,
     workers: &Workers,
+    stopped: bool,
 ) -> Result<Vec<ColumnImportance>> {
     let device = &workers.device;
-    let interrupted = || workers.interrupted.load(Ordering::SeqCst);
     // A training that was cut short is to be looked at all the same.
-    let before_it = interrupted();
+    let interrupted = || !stopped && workers.interrupted.load(Ordering::SeqCst);
     let (names, of_feature): (Vec<String>, Vec<usize>) = match &model.inputs {
         Inputs::Images => return Ok(Vec::new()),
         Inputs::Columns(names) => (names.clone(), (0..names.len()).collect()),
@@ -66,6 +66,7 @@ pub(super) fn permutation_importance(
     let before = figures_of_copies(model, &test, &test.inputs, metric, device)?[0];
     let mut columns: Vec<usize> = (0..names.len()).collect();
     let each = REPEATS * test.inputs.len();
+    let outputs = REPEATS * test.rows() * model.classes.as_ref().map_or(1, Vec::len);
     if let Some(telling) = most_telling(&test, &of_feature, names.len(), MOST_NUMBERS / each.max(1))
     {
         columns.retain(|column| telling.contains(column));
@@ -73,8 +74,8 @@ pub(super) fn permutation_importance(
     let mut rng = stream(seed, "permutation", 0);
     let mut importances = Vec::with_capacity(columns.len());
     // A model is made ready for each prediction, so that they are of several columns at once.
-    for columns in columns.chunks((AT_ONCE / each.max(1)).max(1)) {
-        if interrupted() && !before_it {
+    for columns in columns.chunks((AT_ONCE / each.max(outputs).max(1)).max(1)) {
+        if interrupted() {
             return Ok(Vec::new());
         }
         let mut inputs = Vec::with_capacity(columns.len() * each);

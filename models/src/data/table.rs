@@ -185,20 +185,29 @@ fn left_out(columns: &[Understood], target: &str) -> String {
         .filter(|other| other.column != target)
         .collect();
     if others.is_empty() {
-        return ": the table has no other column; if it has, see how its cells are separated (--separator)".to_owned();
+        return ": the table has no other column; if it has, say how its cells are separated (--separator)".to_owned();
     }
     let words = others.iter().take(MOST).map(|other| {
         let becomes = other.becomes.trim_start_matches("left out: ");
-        format!("`{}` is {becomes}", shortened(&other.column))
+        format!("`{}`: {becomes}", shortened(&other.column))
     });
     let more = match others.len().saturating_sub(MOST) {
         0 => String::new(),
         more => format!(", and {more} more"),
     };
     let words = words.collect::<Vec<_>>().join("; ");
-    format!(
-        ": {words}{more}. --categorical takes a column as categories, whatever its cells look like"
-    )
+    let texts = |other: &&Understood| {
+        ["free text", "an identifier"]
+            .iter()
+            .any(|what| other.becomes.contains(what))
+    };
+    let advice = match others.iter().any(texts) {
+        true => {
+            ". As categories, whatever their cells look like, columns are taken that are said to be (--categorical)"
+        }
+        false => "",
+    };
+    format!(" ({words}{more}){advice}")
 }
 
 /// Reads a table, splits its rows and turns its columns into numbers, all by what `change` makes of the rows and their targets before they are

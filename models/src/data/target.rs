@@ -25,8 +25,10 @@ pub enum TargetKind {
     Detect,
 }
 
-/// How many times the usual size of a target another may have: its square is an `f32`.
+/// How many times the size of nearly all targets a few others may have: their square is an `f32`.
 const MOST_TIMES: f64 = 1e18;
+/// Targets that are a few in a small table; in a large one they are one in a hundred.
+const FEW: usize = 3;
 /// The largest size of a target: the squares of so many rows add up to an `f64`.
 const MOST: f64 = 1e150;
 
@@ -183,23 +185,34 @@ impl<'a> TargetColumn<'a> {
         Ok(Targets::Values(values))
     }
 
-    /// Refuses a value whose square is no `f32` once values are standardised, or whose square is no `f64` before: no loss would be a number.
+    /// Refuses values of which no loss would be a number: a few beside which all others are nothing, so that in the units of these their
+    /// square is no `f32`, and those whose square is no `f64`.
     fn check_sizes(&self, values: &[f64]) -> Result<()> {
         let mut sizes: Vec<f64> = values.iter().map(|value| value.abs()).collect();
         sizes.retain(|size| *size > 0.0);
         sizes.sort_unstable_by(f64::total_cmp);
-        let usual = sizes.get(sizes.len() / 2).copied().unwrap_or(1.0);
-        let most = (MOST_TIMES * usual).min(MOST);
-        match values.iter().position(|value| value.abs() > most) {
-            None => Ok(()),
-            Some(at) => Err(Error::LargeTarget {
-                path: self.path.into(),
-                place: self.frame.place(self.rows[at]),
-                column: self.name.into(),
-                value: format!("{:e}", values[at]),
-                usual,
-            }),
+        let few = FEW.max(sizes.len() / 100);
+        let usual = sizes.len().checked_sub(few + 1).map(|at| sizes[at]);
+        let refuse = |most: f64, problem: String| {
+            let at = values.iter().position(|value| value.abs() > most);
+            at.map_or(Ok(()), |at| {
+                Err(Error::LargeTarget {
+                    path: self.path.into(),
+                    place: self.frame.place(self.rows[at]),
+                    column: self.name.into(),
+                    problem: format!("`{:e}` is {problem}", values[at]),
+                })
+            })
+        };
+        if let Some(usual) = usual {
+            let problem = format!(
+                "too large, where nearly all targets are at most {usual:e}: correct the cell, or leave its row out"
+            );
+            refuse(MOST_TIMES * usual, problem)?;
         }
+        let problem =
+            format!("too large, where {MOST:e} is the most: give the target in a larger unit");
+        refuse(MOST, problem)
     }
 
     /// Numbers are sorted as numbers, and a text that is one among others of its kind is the same however it is written.
@@ -257,15 +270,24 @@ mod tests {
                 .unwrap_err()
                 .to_string()
         };
-        let message = refused(&["1.5", "-1e200", "2.5", "0"]);
+        let message = refused(&["1.5", "-1e200", "2.5", "0", "0.5", "3"]);
         assert!(
-            message.contains("line 3, column `y`: `-1e200` is too large, where half of the targets are at most 2.5e0"),
+            message.contains("line 3, column `y`: `-1e200` is too large, where nearly all targets are at most 1.5e0"),
             "{message}"
         );
-        assert!(refused(&["1e160", "1e160", "2e160"]).contains("line 2"));
-        assert!(refused(&["1.5", "1e30", "2.5"]).contains("1e30"));
+        assert!(refused(&["1.5", "1e30", "2.5", "1", "2"]).contains("1e30"));
+        let message = refused(&["1e140", "2e160", "1e150", "1e155", "1e156"]);
+        assert!(
+            message.contains("line 3") && message.contains("larger unit"),
+            "{message}"
+        );
         // Large numbers among their like are in some other unit.
-        for texts in [["1e30", "2e30", "-3e31"], ["0", "0", "5"], ["0", "0", "0"]] {
+        // Nor are those out of place of which there are many, such as likelihoods.
+        for texts in [
+            ["1e30", "2e30", "-3e31", "1", "1e-9", "2"],
+            ["0", "0", "5", "0", "0", "0"],
+            ["1e-30", "1e-25", "0.5", "1e-40", "0.1", "0.01"],
+        ] {
             assert!(targets(&texts, TargetKind::Regression).is_ok(), "{texts:?}");
         }
     }

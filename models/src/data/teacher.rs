@@ -40,7 +40,8 @@ pub struct Teacher {
     pub noise: f64,
     /// Categories of a feature, of which each is a column of zeros and ones; 0 for numbers. The teacher sees which category it is.
     pub levels: usize,
-    /// A regression is of `exp(skew y)` in place of `y`, whose logarithm is about normal; 0 for `y`. Its standard deviation is 1 too.
+    /// A regression is of `exp(skew y)` in place of `y`, brought to mean 0 and standard deviation 1; 0 for `y`. Where `y` is normal it is
+    /// log-normal.
     pub skew: f64,
     /// Everything random follows from this.
     pub seed: u64,
@@ -384,7 +385,8 @@ mod tests {
             let row: Vec<u8> = row.iter().map(|x| *x as u8).collect();
             assert_eq!(seen.entry(row).or_insert(label), &label);
         }
-        assert!(seen.len() < 126);
+        // Many rows are of a combination that was there before.
+        assert!(seen.len() < 120, "{}", seen.len());
     }
 
     /// A log-normal of `sigma` has the skewness `(e^(sigma^2) + 2) sqrt(e^(sigma^2) - 1)`, 1.75 at 1/2.

@@ -353,6 +353,11 @@ impl Extensions {
         found(&self.models, "model", name)
     }
 
+    /// Whether there is a model of this name.
+    pub fn has_model(&self, name: &str) -> bool {
+        self.models.contains_key(name)
+    }
+
     /// Whether there is a loss of this name.
     pub fn has_loss(&self, name: &str) -> bool {
         self.losses.contains_key(name)

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use trimtab_env::bounds::{MOST_UNITS, check_count};
 use trimtab_env::stream;
 
-/// A distribution over the trainings of multilayer perceptrons and transformers. Everything is drawn independently; pairs of
+/// A distribution over the trainings of multilayer perceptrons and transformers. Everything is drawn independently, up to a bound on the work; pairs of
 /// numbers are the ends of a range, which whole numbers are drawn from log-uniformly.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -61,8 +61,8 @@ pub struct TaskDistribution {
     /// The share of regressions of teachers that have a heavy tail: with a [skew](Teacher::skew) of 0.3 to 1.5.
     #[serde(default)]
     pub tails: f64,
-    /// Training rows times weights are at most about this, no bound by default: a task with more is drawn again. Real data count as
-    /// 64 columns.
+    /// Training rows, as drawn, times weights are at most about this, no bound by default: a task with more is drawn again. Real data count
+    /// as 64 columns.
     #[serde(default)]
     pub most_work: Option<f64>,
     /// The share of tasks whose network is a transformer; then `layers` are its blocks, and `width`, rounded down to a multiple
@@ -76,7 +76,7 @@ const HEADS: usize = 4;
 
 /// Columns that real data count as; most have fewer.
 const COLUMNS: usize = 64;
-/// Draws of a task before one with too much work is taken.
+/// Draws of a task before it is given up.
 const ATTEMPTS: usize = 1000;
 
 fn one() -> f64 {
@@ -190,19 +190,33 @@ impl TaskDistribution {
     /// As [`TaskDistribution::validate`].
     pub fn draw(&self, seed: u64, count: usize) -> Result<Vec<TaskConfig>> {
         self.validate()?;
-        Ok((0..count).map(|index| self.task(seed, index)).collect())
+        (0..count).map(|index| self.task(seed, index)).collect()
     }
 
-    fn task(&self, seed: u64, index: usize) -> TaskConfig {
+    /// A task within the bounds, or the first after so many others that were not.
+    fn task(&self, seed: u64, index: usize) -> Result<TaskConfig> {
         let mut rng = stream(seed, "task", index as u64);
-        let mut task = self.any_task(index, &mut rng);
-        for _ in 1..ATTEMPTS {
-            if self.most_work.is_none_or(|most| work(&task) <= most) {
-                break;
+        for _ in 0..ATTEMPTS {
+            let task = self.any_task(index, &mut rng);
+            let possible = match &task.data {
+                DataConfig::Teacher(teacher) => teacher.validate().is_ok(),
+                _ => true,
+            };
+            if possible && self.most_work.is_none_or(|most| work(&task) <= most) {
+                return Ok(task);
             }
-            task = self.any_task(index, &mut rng);
         }
-        task
+        let most = self
+            .most_work
+            .map_or("None".to_owned(), |most| most.to_string());
+        Err(Error::Config {
+            field: "distribution.most_work".to_owned(),
+            given: most,
+            allowed: format!(
+                "more, or smaller ranges of train_rows, features, layers and width: of {ATTEMPTS} tasks that were drawn none is within it, or has \
+                 data of at most 100 million numbers"
+            ),
+        })
     }
 
     fn any_task(&self, index: usize, rng: &mut ChaCha8Rng) -> TaskConfig {
@@ -515,5 +529,10 @@ mod tests {
         refused(|d| d.categories = 2.0, "categories");
         refused(|d| d.tails = -1.0, "tails");
         refused(|d| d.most_work = Some(f64::NAN), "most_work");
+        refused(|d| d.most_work = Some(1.0), "most_work");
+        refused(
+            |d| (d.synthetic, d.features) = (1.0, (50_000, 60_000)),
+            "features",
+        );
     }
 }

@@ -349,7 +349,7 @@ impl<T: Task> TaskTrainee<T> {
     }
 }
 
-/// The share of the numbers at these places that are 0. The gradient of a bias is, where its unit is dead for every example of a batch.
+/// The share of the numbers at these places that are 0. The gradient of a bias is 0 where its unit is dead for every example of a batch.
 fn share_of_zeros(places: &[usize], numbers: &[f32]) -> Option<f64> {
     let zeros = places.iter().filter(|at| numbers[**at] == 0.0).count();
     (!places.is_empty()).then(|| zeros as f64 / places.len() as f64)

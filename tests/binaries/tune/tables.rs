@@ -129,7 +129,8 @@ fn one_bad_date_leaves_the_others_dates() {
     for i in 0..400 {
         let _ = writeln!(text, "2024-{:02}-{:02},{}", 1 + i % 12, 1 + i % 28, i % 12);
     }
-    text.push_str("2024-02-30,3\n");
+    // Among the training rows is one of them at least.
+    text.push_str(&"2024-02-30,3\n".repeat(4));
     std::fs::write(folder.0.join("dates.csv"), text).unwrap();
     let table = ["--data", "dates.csv", "--target", "y", "--dry-run"];
     let output = tune(&folder, &table);
@@ -174,10 +175,7 @@ fn tables_that_nothing_can_be_learned_from_are_explained() {
     );
     let same = rows(&|i| format!("7,{}.5", i));
     let message = refused("same.csv", &format!("x,y\n{same}"), &[]);
-    assert!(
-        message.contains("`x` is the same in every row"),
-        "{message}"
-    );
+    assert!(message.contains("`x`: the same in every row"), "{message}");
     let message = refused(
         "alone.csv",
         &format!("y\n{}", rows(&|i| format!("{i}.5"))),

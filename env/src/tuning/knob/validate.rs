@@ -13,17 +13,18 @@ impl Knob {
         self.domain.validate()?;
         // A choice of a point needs no ratios: a probability may be 0.
         let ratios = !matches!(self.moves, Moves::Absolute)
-            || matches!(self.initial, Initial::LogUniform(..))
-            || [LEARNING_RATE, BATCH_SIZE].contains(&self.name.as_str());
+            || matches!(self.initial, Initial::LogUniform(..));
+        let rate_or_batch = [LEARNING_RATE, BATCH_SIZE].contains(&self.name.as_str());
         if let Some((low, _)) = self.domain.bounds()
             && low <= 0.0
-            && ratios
+            && (ratios || rate_or_batch)
         {
-            return Err(Error::config(
-                "domain",
-                low,
-                "these numbers are above 0, as they are moved by factors or drawn by ratio; a knob with Absolute moves and a Fixed or Uniform beginning may have others",
-            ));
+            let allowed = if rate_or_batch {
+                format!("give numbers above 0 for `{}`", self.name)
+            } else {
+                "these numbers are above 0, as they are moved by factors or drawn by ratio; a knob with Absolute moves and a Fixed or Uniform beginning may have others".to_owned()
+            };
+            return Err(Error::config("domain", low, allowed));
         }
         if self.name == BATCH_SIZE {
             self.validate_batch_size(train_examples)?;
@@ -164,7 +165,9 @@ impl Knob {
             return Err(Error::config(
                 "domain",
                 format!("{:?}", self.domain),
-                "batch sizes come from Values([..]), an Integer domain or a Grid of whole numbers",
+                format!(
+                    "batch sizes come from Values([..]), an Integer domain or a Grid of whole numbers, at most {MOST_POINTS} of them"
+                ),
             ));
         }
         // A base controller never wants more than there are, and on whole numbers it gets what it wants.

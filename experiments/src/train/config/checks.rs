@@ -3,7 +3,7 @@
 use super::place::Place;
 use crate::{Error, Result};
 use trimtab_env::error::nearest::did_you_mean;
-use trimtab_env::settings::{OF_TRAININGS, PRUNE, ROLLBACK};
+use trimtab_env::settings::{LEARNING_RATE, OF_TRAININGS, PRUNE, ROLLBACK};
 use trimtab_env::{Budget, CostModel, TuningConfig};
 use trimtab_models::training::loss::SETTINGS as OF_LOSSES;
 use trimtab_models::{ModelConfig, TaskConfig};
@@ -95,4 +95,26 @@ pub(crate) fn check_name(name: &str) -> Result<()> {
         ));
     }
     Ok(())
+}
+
+/// Checks that something says at which learning rate the trainings of an environment are.
+pub(super) fn check_has_rate(
+    field: &str,
+    process: &TuningConfig,
+    tasks: &[TaskConfig],
+) -> Result<()> {
+    let others = tasks
+        .iter()
+        .any(|task| matches!(task.model, ModelConfig::Custom { .. }));
+    let mut names = process.knobs.iter().map(|knob| knob.name.as_str());
+    let said = names.clone().any(|name| name == LEARNING_RATE)
+        || process.settings.get(LEARNING_RATE).is_some();
+    if said || others || process.base_controller.is_some() {
+        return Ok(());
+    }
+    let given = format!("{:?}", names.by_ref().collect::<Vec<_>>());
+    let allowed = format!(
+        "a training needs a learning rate: add a knob `{LEARNING_RATE}`, or settings: {{ \"{LEARNING_RATE}\": .. }}"
+    );
+    Err(Error::config(format!("{field}.knobs"), given, allowed))
 }

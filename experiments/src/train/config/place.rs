@@ -48,6 +48,15 @@ impl Place {
         fields.then_some(self.span.start + 1)
     }
 
+    /// What is in a variant, if it is one: `Tuning(..)`.
+    pub(super) fn only_variant(&self, text: &str) -> Option<&Place> {
+        let variant = self.kind == Kind::Named && !text[self.span.clone()].starts_with('(');
+        match self.below.as_slice() {
+            [(_, inner)] if variant => Some(inner),
+            _ => None,
+        }
+    }
+
     /// What there is below it, in words.
     pub(super) fn names(&self) -> String {
         match self.kind {

@@ -16,7 +16,8 @@ fn is_word(key: &str) -> bool {
 
 impl Config {
     /// Sets one field, as `--set path=value` does. The path goes through fields, variants and list indices, such as
-    /// `training.updates` or `algorithm.Ppo.common.gamma`; the value is written as in RON.
+    /// `training.updates` or `algorithm.Ppo.common.gamma`; the value is written as in RON. Paths as messages have them are good too, without
+    /// variants and with indices in brackets: `environment.tasks[0].pool`.
     ///
     /// # Errors
     /// [`Error::Config`] naming the part of the path that does not exist, with the names that do.
@@ -25,6 +26,7 @@ impl Config {
             return Err(Error::config("--set", assignment, "write path=value"));
         };
         let (path, value) = (path.trim(), value.trim());
+        let indices = path.replace('[', ".").replace(']', "");
         let refuse =
             |given: &str, allowed: String| Error::config(format!("--set {path}"), given, allowed);
         // By itself, so that it cannot be the end of its field and the beginning of another one.
@@ -32,12 +34,18 @@ impl Config {
             .map_err(|error| refuse(value, format!("the value is not RON: {error}")))?;
         let text = self.to_ron()?;
         let whole = Place::of(&text);
-        let (mut place, mut keys) = (&whole, path.split('.').peekable());
+        let (mut place, mut keys) = (&whole, indices.split('.').peekable());
         let (mut put, mut added) = (None, None);
         let mut before = Vec::new();
         while let Some(key) = keys.next() {
             let key = renamed::field(key);
             let last = keys.peek().is_none();
+            if let Some(inner) = place
+                .only_variant(&text)
+                .filter(|_| place.get(key).is_none())
+            {
+                place = inner;
+            }
             match (
                 place.get(key),
                 place.start_of_map(),

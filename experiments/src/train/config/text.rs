@@ -17,6 +17,46 @@ pub(crate) fn parse_ron<T: serde::de::DeserializeOwned>(text: &str, file: &str) 
     })
 }
 
+/// The same for the config of a command. Where the file is one of another command, this is said.
+pub(crate) fn parse_config<T: serde::de::DeserializeOwned>(
+    text: &str,
+    file: &str,
+    command: &str,
+) -> Result<T> {
+    parse_ron(text, file).map_err(|error| match (error, whose(text)) {
+        (
+            Error::Parse {
+                file,
+                line,
+                column,
+                problem,
+            },
+            Some(other),
+        ) if other != command => Error::Parse {
+            file,
+            line,
+            column,
+            problem: format!("{problem}; it looks like a config of `{other}`"),
+        },
+        (error, _) => error,
+    })
+}
+
+/// The command whose config this is, by the fields at its top, where they are written one a line as in those of this program.
+fn whose(text: &str) -> Option<&'static str> {
+    let has = |field: &str| {
+        let start = format!("    {field}:");
+        text.lines().any(|line| line.starts_with(&start))
+    };
+    [
+        ("methods", "compare"),
+        ("distribution", "fit"),
+        ("algorithm", "train"),
+    ]
+    .into_iter()
+    .find_map(|(field, command)| has(field).then_some(command))
+}
+
 /// A config as RON, every field written out.
 pub(crate) fn to_ron(config: &impl Serialize) -> Result<String> {
     let pretty =
@@ -24,4 +64,27 @@ pub(crate) fn to_ron(config: &impl Serialize) -> Result<String> {
     let text = ron::ser::to_string_pretty(config, pretty)
         .map_err(|error| Error::config("config", error, "it cannot be written"))?;
     Ok(text + "\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Config;
+    use crate::compare::config::COMPARE;
+    use crate::train::config::QUICKSTART;
+    use crate::train::fit::{FIT, FitConfig};
+
+    #[test]
+    fn a_config_of_another_command_is_told_from_a_mistake() {
+        let of_train = |text: &str| Config::parse(text, "x.ron").unwrap_err().to_string();
+        assert!(of_train(COMPARE).ends_with("it looks like a config of `compare`"));
+        assert!(of_train(FIT).ends_with("it looks like a config of `fit`"));
+        let mistake = QUICKSTART.replacen("updates", "update", 1);
+        assert!(!of_train(&mistake).contains("looks like"));
+        let fit = FitConfig::parse(QUICKSTART, "x.ron").unwrap_err();
+        assert!(
+            fit.to_string()
+                .ends_with("it looks like a config of `train`"),
+            "{fit}"
+        );
+    }
 }

@@ -1,5 +1,6 @@
 //! Which configs are possible.
 
+use super::checks::check_has_rate;
 use super::{
     Config, EnvironmentConfig, MOST_RUNS, check_finite, check_name, check_process, check_tasks,
 };
@@ -54,6 +55,7 @@ impl Config {
             "environment.cost",
             *cost,
         )?;
+        check_has_rate("environment.process", process, tasks)?;
         let no_op = |knob: &Knob| knob.head().no_op().is_some();
         if let Some(knob) = process.knobs.iter().find(|knob| !no_op(knob))
             && self.training.self_critical

@@ -52,7 +52,7 @@ impl FitConfig {
     /// # Errors
     /// [`Error::Parse`] with line, column and the allowed names.
     pub fn parse(text: &str, file: &str) -> Result<Self> {
-        crate::train::config::parse_ron(text, file)
+        crate::train::config::parse_config(text, file, "fit")
     }
 
     /// Reads a config file.

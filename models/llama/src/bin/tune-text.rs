@@ -168,6 +168,10 @@ fn run(arguments: &Arguments) -> Answer<()> {
     let pruning = pruning(arguments)?;
     let device = burn::tensor::Device::flex();
     let text = read_text(&arguments.text)?;
+    if text.is_empty() {
+        let file = arguments.text.display();
+        return Err(format!("{file}: it is empty; give a text to learn from").into());
+    }
     let base = match &arguments.from {
         Some(folder) => Some((Llama::load(folder, &device)?, Tokenizer::load(folder)?)),
         None => None,
