@@ -28,7 +28,7 @@ pub struct ColumnImportance {
 }
 
 /// Numbers that are predicted from in all, at most: some seconds.
-const MOST_NUMBERS: usize = 100_000_000;
+const MOST_NUMBERS: usize = 30_000_000;
 /// Numbers that are predicted from, or predicted, at once.
 const AT_ONCE: usize = 4_000_000;
 

@@ -27,7 +27,7 @@ pub enum TargetKind {
 
 /// How many times the size of nearly all targets a few others may have: their square is an `f32`.
 const MOST_TIMES: f64 = 1e18;
-/// Targets that are a few in a small table; in a large one they are one in a hundred.
+/// Targets that are a few; in a small table a quarter is too many to be so, and in a large one they are one in a hundred.
 const FEW: usize = 3;
 /// The largest size of a target: the squares of so many rows add up to an `f64`.
 const MOST: f64 = 1e150;
@@ -191,7 +191,7 @@ impl<'a> TargetColumn<'a> {
         let mut sizes: Vec<f64> = values.iter().map(|value| value.abs()).collect();
         sizes.retain(|size| *size > 0.0);
         sizes.sort_unstable_by(f64::total_cmp);
-        let few = FEW.max(sizes.len() / 100);
+        let few = FEW.min(sizes.len() / 4).max(sizes.len() / 100);
         let usual = sizes.len().checked_sub(few + 1).map(|at| sizes[at]);
         let refuse = |most: f64, problem: String| {
             let at = values.iter().position(|value| value.abs() > most);
@@ -272,7 +272,7 @@ mod tests {
         };
         let message = refused(&["1.5", "-1e200", "2.5", "0", "0.5", "3"]);
         assert!(
-            message.contains("line 3, column `y`: `-1e200` is too large, where nearly all targets are at most 1.5e0"),
+            message.contains("line 3, column `y`: `-1e200` is too large, where nearly all targets are at most 3e0"),
             "{message}"
         );
         assert!(refused(&["1.5", "1e30", "2.5", "1", "2"]).contains("1e30"));

@@ -116,9 +116,9 @@ fn what_was_understood_is_shown_and_reported_first() {
     assert!(message.contains("give the model.json in it"), "{message}");
     let message = bad(&predict(
         &folder,
-        &["--model", "predictions.csv", "--data", "houses.txt"],
+        &["--model", "houses.txt", "--data", "houses.txt"],
     ));
-    assert!(message.contains("predictions.bpk"), "{message}");
+    assert!(message.contains("houses.bpk"), "{message}");
 }
 
 /// A column of dates of which one cell is none: it is missing, like a number that is none.

@@ -317,8 +317,8 @@ fn tune_text_prunes() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     std::fs::write(at("verse.txt"), VERSE.repeat(12)).unwrap();
-    let tune = |more: &[&str]| {
-        let begin = ["--text", &at("verse.txt"), "--out", &at("model")];
+    let tune_into = |out: &str, more: &[&str]| {
+        let begin = ["--text", &at("verse.txt"), "--out", &at(out)];
         let small = [
             "--context",
             "8",
@@ -340,7 +340,11 @@ fn tune_text_prunes() {
         );
         (tuned.status.success(), said(&tuned))
     };
-    let (good, words) = tune(&["--units", "40", "--epochs", "20", "--prune", "0.5"]);
+    let tune = |more: &[&str]| tune_into("none", more);
+    let (good, words) = tune_into(
+        "model",
+        &["--units", "40", "--epochs", "20", "--prune", "0.5"],
+    );
     assert!(good, "{words}");
     assert!(
         words.contains("pruned: 50.0 % of the feed-forward units are left, 20 of each block"),
@@ -354,7 +358,8 @@ fn tune_text_prunes() {
     let output = run(env!("CARGO_BIN_EXE_generate"), &generate);
     assert!(output.status.success(), "{}", said(&output));
     assert!(said(&output).starts_with("Doub"));
-    let (good, words) = tune(&["--from", &model, "--epochs", "10", "--prune", "0.3"]);
+    let again = ["--from", &model, "--epochs", "10", "--prune", "0.3"];
+    let (good, words) = tune_into("other", &again);
     assert!(good && words.contains("14 of each block"), "{words}");
 
     for share in ["0", "1", "1.5", "-0.1", "NaN"] {

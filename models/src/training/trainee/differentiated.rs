@@ -107,6 +107,25 @@ fn compare<T: Task>(
     seed: u64,
     tolerance: f64,
 ) -> std::result::Result<(), TestCaseError> {
+    compare_sum(
+        task,
+        std::slice::from_ref(task),
+        batch,
+        scale,
+        seed,
+        tolerance,
+    )
+}
+
+/// The same for a task whose loss is the sum of those of `terms`.
+fn compare_sum<T: Task>(
+    task: &T,
+    terms: &[T],
+    batch: usize,
+    scale: f32,
+    seed: u64,
+    tolerance: f64,
+) -> std::result::Result<(), TestCaseError> {
     let device = Device::flex().autodiff();
     let model = task.initialise(task.model(&device), &mut stream(seed, "weights", 0));
     let mut weights = Vec::new();
@@ -138,11 +157,15 @@ fn compare<T: Task>(
     assert_eq!(gradient.len(), wanted.len());
     let pairs = gradient.iter().zip(&wanted);
     let difference = length(pairs.map(|(a, b)| a - b));
-    // Relative to the gradients of the examples: their mean can be far smaller than what was added up and rounded.
+    // Relative to the gradients of the examples and the terms: their sum can be far smaller than what was added up and rounded.
     let mut each = 0.0;
-    for row in &rows {
-        written_out.differentiate(&weights, train, &[*row], &mut gradient);
-        each += length(gradient.iter().copied()) / batch as f64;
+    for term in terms {
+        let chosen = term.chosen_loss(&settings).unwrap();
+        let mut alone = WrittenOut::new(term.program().unwrap(), term, chosen.as_ref());
+        for row in &rows {
+            alone.differentiate(&weights, train, &[*row], &mut gradient);
+            each += length(gradient.iter().copied()) / batch as f64;
+        }
     }
     let difference = difference / each;
     prop_assert!(difference <= tolerance, "{difference:e}");
@@ -243,6 +266,27 @@ fn terms(classes: usize) -> BoxedStrategy<Vec<(f64, Term)>> {
     proptest::collection::vec((0.1f64..3.0, term), 1..4).boxed()
 }
 
+/// Compares the sum of these terms.
+fn compare_chosen<T: Task + Clone>(
+    task: &T,
+    terms: Vec<(f64, Term)>,
+    batch: usize,
+    seed: u64,
+) -> std::result::Result<(), TestCaseError> {
+    let each = terms
+        .iter()
+        .map(|term| with_loss(task.clone(), vec![term.clone()]));
+    let each: Vec<Own<T>> = each.collect();
+    compare_sum(
+        &with_loss(task.clone(), terms),
+        &each,
+        batch,
+        1.0,
+        seed,
+        3e-6,
+    )
+}
+
 /// A task with a loss that a config has chosen.
 fn with_loss<T: Task>(task: T, terms: Vec<(f64, Term)>) -> Own<T> {
     let classes = task.split().train.outputs();
@@ -279,10 +323,10 @@ proptest! {
         let split = Arc::new(split);
         if members == 0 {
             let task = MlpTask::new("random", split, &[12], Activation::Tanh);
-            compare(&with_loss(task, terms), batch, 1.0, seed, 3e-6)?;
+            compare_chosen(&task, terms, batch, seed)?;
         } else {
             let config = TabularConfig { hidden: vec![12], members, ..TabularConfig::default() };
-            compare(&with_loss(TabularTask::new("random", split, config), terms), batch, 1.0, seed, 3e-6)?;
+            compare_chosen(&TabularTask::new("random", split, config), terms, batch, seed)?;
         }
     }
 }
