@@ -3,6 +3,7 @@
 //! | to find | look in |
 //! |---|---|
 //! | the files of a run, and how they are written | [`run_directory`] |
+//! | the folder of a comparison or a fit; who may write into a folder | `recorded`, `lock` |
 //! | the lines of `events.jsonl` | [`events`] |
 //! | the figures of `summary.json`; tables as text | [`summary`]; `columns` |
 //! | medians, paired differences and their intervals | [`statistics`] |
@@ -29,7 +30,9 @@
 
 pub(crate) mod columns;
 pub mod events;
+mod lock;
 pub mod observer;
+pub(crate) mod recorded;
 pub mod run_directory;
 pub mod statistics;
 pub mod summary;

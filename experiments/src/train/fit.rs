@@ -5,9 +5,8 @@ pub mod config;
 pub use config::{FIT, FitConfig};
 
 use crate::record::observer::{Observer, Phase};
-use crate::record::run_directory::{
-    Recorded, Records, append_lines, open_records, write_json, write_whole,
-};
+use crate::record::recorded::{Recorded, Records, open_records};
+use crate::record::run_directory::{append_lines, write_json, write_whole};
 use crate::record::summary::log_ratio;
 use crate::work::Workers;
 use crate::work::controllers::ControllerConfig;
